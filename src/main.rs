@@ -1,0 +1,3 @@
+//! The binary: the real environment, one call, one exit code.
+
+fn main() {}
