@@ -3,4 +3,8 @@
 pub mod address;
 pub mod diagnostic;
 pub mod id;
+pub mod model;
+pub mod plan;
+pub mod provider;
 pub mod source;
+pub mod state;

@@ -1,0 +1,89 @@
+//! Accounts and organizational units.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AccountId, AccountKey, Email, OuPath, ServiceId};
+
+/// Whether an account can be a target of assignments.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountStatus {
+    /// In use.
+    #[default]
+    Active,
+    /// Being created.
+    PendingActivation,
+    /// Closed by its owner or by AWS, for 90 days.
+    Suspended,
+    /// Being closed.
+    PendingClosure,
+    /// Gone for good.
+    Closed,
+}
+
+impl AccountStatus {
+    /// Whether grants can be made and taken there.
+    pub fn is_assignable(self) -> bool {
+        self == AccountStatus::Active
+    }
+}
+
+/// An account of the organisation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Account {
+    /// What identifies it.
+    pub key: AccountKey,
+    /// What people call it; in desired, the label unless said otherwise.
+    pub name: Arc<str>,
+    /// The root user's e-mail address, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Email>,
+    /// Where it stands; in desired, `None` when the block does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ou: Option<OuPath>,
+    /// Tags; in desired, `None` when the block does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<Arc<str>, Arc<str>>>,
+    /// Whether it can be assigned to; meaningful in observed only.
+    #[serde(default)]
+    pub status: AccountStatus,
+    /// Whether it is the organisation's management account; meaningful in observed only.
+    #[serde(default)]
+    pub management: bool,
+}
+
+impl Account {
+    /// Its id, once it has one.
+    pub fn id(&self) -> Option<&AccountId> {
+        match &self.key {
+            AccountKey::Id(id) => Some(id),
+            AccountKey::Email(_) => None,
+        }
+    }
+}
+
+/// An organizational unit; the root has the empty path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct OrganizationalUnit {
+    /// The key.
+    pub path: OuPath,
+    /// The id (`ou-…`, or `r-…` for the root), once it exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<ServiceId>,
+}

@@ -1,0 +1,26 @@
+//! The things rolecall talks about, in plain data.
+//!
+//! What is declared (*desired*), what was applied (*recorded*) and what the
+//! service answered (*observed*) are one shape, [`Snapshot`]: entities by key,
+//! and access as a relation. Ids and deferred values are optional in it, so that
+//! three sources can be compared by the same code.
+
+pub mod access;
+pub mod account;
+pub mod action;
+pub mod instance;
+pub mod permission_set;
+pub mod policy;
+pub mod principal;
+pub mod record;
+pub mod roles;
+pub mod snapshot;
+pub mod stack;
+pub mod text;
+
+pub use access::{Access, Declaration, Names, Note, Tuple};
+pub use account::{Account, AccountStatus, OrganizationalUnit};
+pub use permission_set::{Boundary, CustomerManagedPolicy, PermissionSet, SessionDuration};
+pub use principal::{Group, User};
+pub use snapshot::{Entity, Management, Snapshot};
+pub use text::{Part, Reference, ServiceAttribute, Text};

@@ -1,0 +1,77 @@
+//! What the state holds: what was applied, what was last seen, and the run that did not finish.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::instance::Instance;
+use super::roles::RoleRow;
+use super::snapshot::Snapshot;
+use super::stack::Output;
+
+/// The state, folded from the journal.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Recorded {
+    /// A random name given at the first write, so that two states are never mixed up; `None` before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<Arc<str>>,
+    /// Grows by one with every finished write (a run, a move, an import).
+    #[serde(default)]
+    pub serial: u64,
+    /// What the state is bound to, once something was applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<Instance>,
+    /// What this stack owns and refers to, as applied. Its relation's notes say which blocks declared a grant.
+    #[serde(default)]
+    pub applied: Snapshot,
+    /// The last full reading that was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
+    /// Outputs as applied.
+    #[serde(default)]
+    pub outputs: BTreeMap<Arc<str>, Output>,
+    /// The run that was interrupted, if the last one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<UnfinishedRun>,
+}
+
+/// A recorded reading.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Seen {
+    /// When the service was read.
+    pub at: Timestamp,
+    /// What it answered.
+    pub snapshot: Snapshot,
+    /// The roles it showed, as ranks in the names of `snapshot.access`.
+    #[serde(default)]
+    pub roles: Vec<RoleRow>,
+}
+
+/// A run that began and did not end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct UnfinishedRun {
+    /// The run's name.
+    pub run: Arc<str>,
+    /// When it began.
+    pub started: Timestamp,
+    /// Who ran it: `user@host`.
+    pub actor: Arc<str>,
+    /// The digest of the plan it carries out.
+    pub digest: Arc<str>,
+    /// Fingerprints of the plan's steps, ascending: a later plan that only has steps of these resumes the run.
+    pub steps: Vec<u64>,
+    /// Effects whose call may have left and whose outcome is not known, with the request id where one came back.
+    pub in_doubt: Vec<InDoubt>,
+}
+
+/// An effect that may or may not have happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct InDoubt {
+    /// What was asked of the service.
+    pub effect: super::action::Effect,
+    /// The asynchronous request's id, when it came back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<Arc<str>>,
+}

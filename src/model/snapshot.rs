@@ -1,0 +1,162 @@
+//! One picture of an instance: what is declared, what was applied, or what was read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::id::{AccountKey, EntityKey, GroupName, OuPath, PermissionSetName, UserName};
+use crate::source::Location;
+
+use super::access::Access;
+use super::account::{Account, OrganizationalUnit};
+use super::permission_set::PermissionSet;
+use super::principal::{Group, User};
+
+/// What this stack may do with an entity.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Management {
+    /// Nothing: it was only seen.
+    #[default]
+    None,
+    /// Refer to it: a look-up, or an account or unit without `manage`. What the block says about it is an assertion.
+    Referred,
+    /// Change it, but not create it: an account with `manage = true`.
+    Managed,
+    /// Create and change it, and remove what it created (never an account or an organizational unit).
+    Created,
+}
+
+/// An entity with who declares it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Entity<T> {
+    /// The entity.
+    pub value: T,
+    /// The blocks that declare it or look it up; look-ups with one key are one entity. Empty in observed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub addresses: BTreeSet<Address>,
+    /// What this stack may do with it.
+    #[serde(default)]
+    pub management: Management,
+    /// Where the (first) block is written. Not part of what a digest covers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+    /// `keep_old_until` of a renamed permission set: the old one stays until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_old_until: Option<jiff::Timestamp>,
+}
+
+impl<T> Entity<T> {
+    /// An entity that was read and that nobody declares.
+    pub fn observed(value: T) -> Self {
+        Entity {
+            value,
+            addresses: BTreeSet::new(),
+            management: Management::None,
+            location: None,
+            keep_old_until: None,
+        }
+    }
+
+    /// Whether this stack writes it.
+    pub fn is_managed(&self) -> bool {
+        matches!(self.management, Management::Managed | Management::Created)
+    }
+}
+
+/// One picture of an instance.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Snapshot {
+    /// By path; the root has the empty path and is always there in observed.
+    #[serde(default)]
+    pub organizational_units: BTreeMap<OuPath, Entity<OrganizationalUnit>>,
+    /// By id, else e-mail.
+    #[serde(default, with = "pairs")]
+    #[schemars(with = "Vec<(AccountKey, Entity<Account>)>")]
+    pub accounts: BTreeMap<AccountKey, Entity<Account>>,
+    /// By user name.
+    #[serde(default)]
+    pub users: BTreeMap<UserName, Entity<User>>,
+    /// By display name.
+    #[serde(default)]
+    pub groups: BTreeMap<GroupName, Entity<Group>>,
+    /// By name.
+    #[serde(default)]
+    pub permission_sets: BTreeMap<PermissionSetName, Entity<PermissionSet>>,
+    /// Who may use which set where.
+    #[serde(default)]
+    pub access: Access,
+}
+
+impl Snapshot {
+    /// The account's name for people: `payments-prod`, else its id or e-mail.
+    pub fn account_name(&self, key: &AccountKey) -> String {
+        match self.accounts.get(key) {
+            Some(account) if !account.value.name.is_empty() => account.value.name.to_string(),
+            _ => key.to_string(),
+        }
+    }
+
+    /// The blocks that declare an entity; empty when it is not here.
+    pub fn addresses(&self, key: &EntityKey) -> BTreeSet<Address> {
+        let found = match key {
+            EntityKey::OrganizationalUnit(key) => self.organizational_units.get(key).map(|e| &e.addresses),
+            EntityKey::Account(key) => self.accounts.get(key).map(|e| &e.addresses),
+            EntityKey::User(key) => self.users.get(key).map(|e| &e.addresses),
+            EntityKey::Group(key) => self.groups.get(key).map(|e| &e.addresses),
+            EntityKey::PermissionSet(key) => self.permission_sets.get(key).map(|e| &e.addresses),
+        };
+        found.cloned().unwrap_or_default()
+    }
+
+    /// The keys of all entities, in the order of their kinds.
+    pub fn entity_keys(&self) -> impl Iterator<Item = EntityKey> + '_ {
+        let units = self
+            .organizational_units
+            .keys()
+            .cloned()
+            .map(EntityKey::OrganizationalUnit);
+        let accounts = self.accounts.keys().cloned().map(EntityKey::Account);
+        let users = self.users.keys().cloned().map(EntityKey::User);
+        let groups = self.groups.keys().cloned().map(EntityKey::Group);
+        let sets = self.permission_sets.keys().cloned().map(EntityKey::PermissionSet);
+        units.chain(accounts).chain(users).chain(groups).chain(sets)
+    }
+}
+
+/// A map whose keys are not strings, as a list of pairs: JSON has no other way.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<K: Serialize, V: Serialize, S: Serializer>(
+        map: &BTreeMap<K, V>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map.iter())
+    }
+
+    pub fn deserialize<'de, K, V, D>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
+    where
+        K: Deserialize<'de> + Ord,
+        V: Deserialize<'de>,
+        D: Deserializer<'de>,
+    {
+        Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().collect())
+    }
+}

@@ -1,0 +1,246 @@
+//! What a stack declares, once evaluated: settings, entities, access, look-ups that failed, outputs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::id::PrincipalKey;
+use crate::source::Location;
+
+use super::instance::Held;
+use super::snapshot::Snapshot;
+
+/// What to do about access that no one declared, inside the scope.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Unmanaged {
+    /// Say so.
+    #[default]
+    Report,
+    /// Remove the grants (never an entity or a membership); needs a scope.
+    Remove,
+    /// Say nothing.
+    Ignore,
+}
+
+/// What a stack is responsible for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Nothing was said: what it declares; it reports on the whole instance.
+    #[default]
+    Declared,
+    /// `scope = "instance"`.
+    Instance,
+    /// A `scope` block: grants that match it.
+    Matching(Matcher),
+}
+
+/// Names with globs (`*`, `?`, `[a-z]`, `{a,b}`). An empty list of a field matches everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Matcher {
+    /// Permission set names.
+    #[serde(default)]
+    pub permission_sets: Vec<Arc<str>>,
+    /// Group display names and user names.
+    #[serde(default)]
+    pub principals: Vec<Arc<str>>,
+    /// Account ids and names.
+    #[serde(default)]
+    pub accounts: Vec<Arc<str>>,
+}
+
+impl Matcher {
+    /// Whether it says nothing, so that it matches everything.
+    pub fn is_empty(&self) -> bool {
+        self.permission_sets.is_empty() && self.principals.is_empty() && self.accounts.is_empty()
+    }
+}
+
+/// A named rule over grants: an `ignore` or a `protect` block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct NamedMatcher {
+    /// The block's label.
+    pub label: Arc<str>,
+    /// Which grants: all the given lists must match.
+    pub matcher: Matcher,
+    /// Where it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+}
+
+/// The `rolecall` block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Settings {
+    /// What to do about access no one declared.
+    pub unmanaged: Unmanaged,
+    /// A plan that removes more grants is refused without `--max-removals`.
+    pub max_removals: u64,
+    /// What the stack is responsible for.
+    pub scope: Scope,
+    /// What others run: hidden from drift and removal.
+    pub ignore: Vec<NamedMatcher>,
+    /// What no plan may remove.
+    pub protect: Vec<NamedMatcher>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            unmanaged: Unmanaged::default(),
+            max_removals: 100,
+            scope: Scope::default(),
+            ignore: Vec::new(),
+            protect: Vec::new(),
+        }
+    }
+}
+
+/// A `moved` block. Addresses may leave out the instance key to mean all instances.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Moved {
+    /// The address in the state.
+    pub from: Address,
+    /// The address in the configuration.
+    pub to: Address,
+    /// Where it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+}
+
+/// What an assignment block's three lists resolved to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Selection {
+    /// How many accounts.
+    pub accounts: u64,
+    /// How many permission sets.
+    pub permission_sets: u64,
+    /// How many principals.
+    pub principals: u64,
+    /// `allow_empty = true`: resolving to nothing after having resolved to something is meant.
+    pub allow_empty: bool,
+    /// How the accounts were selected, for people: `workloads/prod`, or nothing for a plain list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounts_from: Option<Arc<str>>,
+}
+
+/// The value of an `output` block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Output {
+    /// As JSON; strings that wait for apply hold `${arn of permission set x}` in their `waiting` list.
+    pub value: OutputValue,
+    /// Not to be printed.
+    pub sensitive: bool,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<Arc<str>>,
+}
+
+/// A value with deferred texts in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputValue {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number in decimal digits.
+    Number(Arc<str>),
+    /// A text, perhaps deferred.
+    Text(super::text::Text),
+    /// A list, tuple or set.
+    List(Vec<OutputValue>),
+    /// A map or object.
+    Map(BTreeMap<Arc<str>, OutputValue>),
+}
+
+/// A file that evaluation read through a function.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct FileRead {
+    /// Its path relative to the stack's directory.
+    pub path: Arc<str>,
+    /// BLAKE3 of its content, in hexadecimal digits.
+    pub hash: Arc<str>,
+}
+
+/// What a stack declares.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Desired {
+    /// The `rolecall` block.
+    pub settings: Settings,
+    /// The entities and the access relation. Grants of blocks whose time has come are still in it; the planner
+    /// knows the clock.
+    pub snapshot: Snapshot,
+    /// Address changes.
+    #[serde(default)]
+    pub moved: Vec<Moved>,
+    /// What each assignment block instance resolved to.
+    #[serde(default, with = "selections")]
+    #[schemars(with = "Vec<(Address, Selection)>")]
+    pub selections: BTreeMap<Address, Selection>,
+    /// Look-ups that could not be answered: grants that name them are held.
+    #[serde(default)]
+    pub held: Vec<Held>,
+    /// Look-ups pinned by `external_id`: the directory's id the found entity must carry.
+    #[serde(default)]
+    pub pinned: Vec<(PrincipalKey, Arc<str>)>,
+    /// Outputs by name.
+    #[serde(default)]
+    pub outputs: BTreeMap<Arc<str>, Output>,
+    /// What file functions read.
+    #[serde(default)]
+    pub files: Vec<FileRead>,
+    /// Whether a sensitive value would be in a dump of this; then it is redacted, and replay refused.
+    #[serde(default)]
+    pub redacted: bool,
+}
+
+/// A moment before which nothing declared here expires, were it to be planned again; `None`: nothing expires.
+pub fn next_expiry(desired: &Desired, after: Timestamp) -> Option<Timestamp> {
+    let expiries = desired
+        .snapshot
+        .access
+        .declarations
+        .iter()
+        .filter_map(|block| block.expires);
+    expiries.filter(|time| *time > after).min()
+}
+
+mod selections {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{Address, Selection};
+
+    pub fn serialize<S: Serializer>(
+        map: &BTreeMap<Address, Selection>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map.iter())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<Address, Selection>, D::Error> {
+        Ok(Vec::<(Address, Selection)>::deserialize(deserializer)?
+            .into_iter()
+            .collect())
+    }
+}

@@ -1,0 +1,60 @@
+//! Everything a plan depends on, as one value that can be dumped and replayed.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::instance::Observed;
+use crate::model::record::Recorded;
+use crate::model::stack::Desired;
+
+/// The version of the input's JSON form.
+pub const INPUT_VERSION: u32 = 1;
+
+/// What a plan shall contain.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Everything.
+    #[default]
+    All,
+    /// `--only revokes`: revokes and membership removals alone.
+    Revokes,
+    /// `--only expired`: revokes of grants whose time has come, alone.
+    Expired,
+    /// `destroy`: remove what the state records.
+    Destroy,
+}
+
+/// What the command line adds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Options {
+    /// Narrowing.
+    pub mode: Mode,
+    /// `--max-removals`, over the stack's own setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_removals: Option<u64>,
+    /// `--refresh=false`: `observed` is what was last seen, not a fresh reading.
+    #[serde(default)]
+    pub unrefreshed: bool,
+}
+
+/// The one input of [`crate::plan::planner::plan`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PlanInput {
+    /// [`INPUT_VERSION`].
+    pub format_version: u32,
+    /// The stack's name.
+    pub stack: Arc<str>,
+    /// The moment to plan for, by the provider's clock.
+    pub now: Timestamp,
+    /// What is declared.
+    pub desired: Desired,
+    /// What the state holds.
+    pub recorded: Recorded,
+    /// What the service answered.
+    pub observed: Observed,
+    /// What the command line adds.
+    pub options: Options,
+}

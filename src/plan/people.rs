@@ -1,0 +1,70 @@
+//! Who gains and loses what, once groups are expanded.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{GroupName, PrincipalKey, UserName};
+
+/// What happens to a person's access to one set in one account.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum PeopleChange {
+    /// Had none, will have it.
+    Gains,
+    /// Had it, will have none.
+    Loses,
+    /// A path goes, another stays or comes: nothing changes for the person.
+    KeepsVia,
+    /// Members of the group cannot be read.
+    Unknown,
+}
+
+/// A class of equal changes: the same people, the same set, the same accounts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PeopleRow {
+    /// What happens.
+    pub change: PeopleChange,
+    /// To whom; empty for [`PeopleChange::Unknown`]. Shortened to [`PeopleRow::MOST_NAMED`] names, see `count`.
+    pub people: Vec<UserName>,
+    /// How many people it happens to.
+    pub count: u64,
+    /// Which permission set, as a rank in the plan's names.
+    pub permission_set: u32,
+    /// Where, as ranks in the plan's names, ascending.
+    pub accounts: Vec<u32>,
+    /// Through whom: for gains the new paths, for losses the paths that go, for keeps the paths that go.
+    pub via: BTreeSet<PrincipalKey>,
+    /// For [`PeopleChange::KeepsVia`]: the paths that stay or come. For losses: other sets the people keep in
+    /// all of these accounts are in `still`.
+    pub keeps: BTreeSet<PrincipalKey>,
+    /// For losses: ranks of other permission sets that all of these people keep in all of these accounts.
+    pub still: Vec<u32>,
+}
+
+impl PeopleRow {
+    /// How many names a row carries at most.
+    pub const MOST_NAMED: usize = 1000;
+}
+
+/// Who gains and loses what.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PeopleEffects {
+    /// Classes of equal changes: gains, losses, keeps, unknown; the widest first.
+    pub rows: Vec<PeopleRow>,
+    /// Distinct people who gain something.
+    pub gaining: u64,
+    /// Distinct people who lose something.
+    pub losing: u64,
+    /// Person × account × set facts gained.
+    pub gained: u64,
+    /// Person × account × set facts lost.
+    pub lost: u64,
+    /// Groups whose members could not be read and whose grants change.
+    pub unreadable: BTreeSet<GroupName>,
+    /// BLAKE3 of the people facts, in hexadecimal digits: changes when who gains or loses changes, though the
+    /// steps do not.
+    pub digest: String,
+}

@@ -1,0 +1,190 @@
+//! The seam to the service: read everything, carry out effects, ask how they went.
+//!
+//! Small, object-safe and synchronous, in plain data; what is asynchronous lives
+//! inside an adapter. Faults are injected by wrapping one.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AccountId, EntityKey, ServiceId};
+use crate::model::action::{Effect, Learned};
+use crate::model::instance::Observed;
+
+/// What a reading shall cover.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReadRequest {
+    /// Entities that the stack refers to. A simulated world takes them to exist from the start; a real service
+    /// ignores this.
+    pub taken_to_exist: Vec<TakenToExist>,
+    /// Only what these effects touch, to check preconditions again before acting; empty: the whole instance.
+    pub touched_by: Vec<EntityKey>,
+}
+
+/// An entity that a stack refers to but does not create: an account with an id, or a `data` look-up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TakenToExist {
+    /// An account as declared.
+    Account(crate::model::account::Account),
+    /// A unit.
+    OrganizationalUnit(crate::id::OuPath),
+    /// A user that a directory would have.
+    User(crate::id::UserName),
+    /// A group that a directory would have.
+    Group(crate::id::GroupName),
+    /// A permission set that someone else made.
+    PermissionSet(crate::id::PermissionSetName),
+}
+
+/// Ids of what exists, by key: what was observed, plus what apply has learned.
+pub trait Ids {
+    /// The id or ARN of an entity.
+    fn id(&self, key: &EntityKey) -> Option<ServiceId>;
+    /// The account's id; an account keyed by e-mail has one once it is created.
+    fn account_id(&self, key: &crate::id::AccountKey) -> Option<AccountId>;
+}
+
+/// One effect to carry out. Its texts are fully known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// Names the call in [`Provider::poll`]; unique while it is in flight.
+    pub ticket: Ticket,
+    /// What to do.
+    pub effect: Effect,
+}
+
+/// Names a call in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Ticket(pub u64);
+
+/// How a call began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Started {
+    /// It is done.
+    Done(Outcome),
+    /// The service works on it; [`Provider::poll`] tells. The request id is to be journaled.
+    Pending {
+        /// The service's request id, once it answered; adapters that are still sending have none yet.
+        request_id: Option<Arc<str>>,
+    },
+}
+
+/// How a call ended.
+pub type Outcome = Result<Learned, CallError>;
+
+/// What an error means for the run, whatever it is called.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Meaning {
+    /// Too fast, or a propagation conflict: the same call will go through later.
+    Retry,
+    /// It exists already, under the same key.
+    AlreadyExists,
+    /// Something still refers to it, so it cannot go yet.
+    InUse,
+    /// What the call names is gone.
+    NotFound,
+    /// The caller may not.
+    Denied,
+    /// The service does not take the input.
+    Invalid,
+    /// A quota is used up.
+    Quota,
+    /// The service tried and failed; its own reason is in the message.
+    Failed,
+    /// This server lacks the operation.
+    Unsupported,
+    /// No answer: it may or may not have happened.
+    Unknown,
+}
+
+/// Why a call failed, in the service's words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct CallError {
+    /// What it means.
+    pub meaning: Meaning,
+    /// The API operation.
+    pub operation: Arc<str>,
+    /// The service's error code.
+    pub code: Arc<str>,
+    /// The service's message or failure reason.
+    pub message: Arc<str>,
+    /// The service's request id, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<Arc<str>>,
+    /// The IAM action the caller lacks, for [`Meaning::Denied`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_action: Option<Arc<str>>,
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", self.operation, self.code, self.message)?;
+        if let Some(id) = &self.request_id {
+            write!(f, " (request {id})")?;
+        }
+        if let Some(action) = &self.missing_action {
+            write!(f, "; the caller lacks {action}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for CallError {}
+
+/// Why a provider cannot be used at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProviderError {
+    /// There is no instance where it looked.
+    #[error("no IAM Identity Center instance in {region}: {message}")]
+    NoInstance {
+        /// Where it looked.
+        region: Arc<str>,
+        /// What to try.
+        message: Arc<str>,
+    },
+    /// The service refused or could not be reached.
+    #[error("{0}")]
+    Call(CallError),
+    /// The world's own file is damaged or cannot be written.
+    #[error("{message}")]
+    Storage {
+        /// What happened, to which file, and what helps.
+        message: Arc<str>,
+    },
+}
+
+/// The service, or something that behaves like it.
+pub trait Provider: Send + Sync {
+    /// What it is, for people: `simulator`, `aws`.
+    fn name(&self) -> &str;
+
+    /// The time that decides expiry: the world's own under the simulator, the machine's otherwise.
+    fn now(&self) -> Timestamp;
+
+    /// Reads the instance.
+    ///
+    /// # Errors
+    /// When there is no instance or it cannot be read at all. What could be read only in part is in
+    /// [`Observed::held`].
+    fn read(&self, request: &ReadRequest) -> Result<Observed, ProviderError>;
+
+    /// Starts calls, in order, and returns how each began, in the same order. An effect is durable in the service
+    /// before its [`Started`] is returned.
+    fn start(&self, calls: &[Call], ids: &dyn Ids) -> Vec<Started>;
+
+    /// Waits until at least one of the pending calls has ended, at most `wait` by the provider's clock (which a
+    /// simulator moves forward), and returns those that have.
+    fn poll(&self, pending: &[Ticket], wait: Duration) -> Vec<(Ticket, Outcome)>;
+
+    /// How an asynchronous request of an earlier run ended; `None` while it is in progress or when it is not known.
+    fn request_outcome(&self, effect: &Effect, request_id: &str) -> Option<Outcome>;
+
+    /// Waits by the provider's clock: what a back-off uses.
+    fn sleep(&self, duration: Duration);
+}

@@ -1,0 +1,166 @@
+//! What the journal consists of.
+//!
+//! Entries are written as MessagePack with field names (`rmp_serde::to_vec_named`): self-describing, because they
+//! hold tagged enums, untagged texts and optional fields, which positional formats cannot read back, and because
+//! a field that a later version adds then has a default instead of ending the journal.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::id::{EntityKey, ServiceId};
+use crate::model::access::{Declaration, Names, Note, Tuple};
+use crate::model::action::{Effect, Learned};
+use crate::model::instance::Instance;
+use crate::model::record::{Recorded, Seen};
+use crate::model::snapshot::{Management, Snapshot};
+use crate::model::stack::Output;
+
+/// One entry of the journal. Folded in order they give [`Recorded`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Entry {
+    /// A run begins.
+    RunStarted(Box<RunStarted>),
+    /// Calls are about to leave. Durable before they do.
+    Intents {
+        /// Effects on entities, by step.
+        actions: Vec<(u32, Effect)>,
+        /// Grants about to be made, with the note each gets; ranks are the run's.
+        grants: Vec<(Tuple, u32)>,
+        /// Grants about to be taken away; ranks are the run's.
+        revokes: Vec<Tuple>,
+    },
+    /// The service took asynchronous requests.
+    Accepted {
+        /// Which step (see [`StepRef`]), and the request's id.
+        requests: Vec<(StepRef, Arc<str>)>,
+    },
+    /// How calls ended.
+    Outcomes {
+        /// Steps that succeeded, with what they taught.
+        done: Vec<(StepRef, Learned)>,
+        /// Steps that failed, with the message.
+        failed: Vec<(StepRef, Arc<str>)>,
+    },
+    /// Changes of the record that no call goes with.
+    Recorded(Box<RecordOnly>),
+    /// A full reading.
+    Observed(Box<Seen>),
+    /// The run ends.
+    RunFinished {
+        /// When.
+        at: Timestamp,
+        /// How.
+        end: RunEnd,
+        /// Outputs as they are now; replaces the recorded ones when the run is complete.
+        outputs: BTreeMap<Arc<str>, Output>,
+    },
+    /// `state mv`
+    AddressMoved {
+        /// When, and by whom.
+        by: Author,
+        /// From.
+        from: Address,
+        /// To.
+        to: Address,
+    },
+    /// `state rm`: the entity, or the grants of an assignment, are forgotten.
+    AddressRemoved {
+        /// When, and by whom.
+        by: Author,
+        /// Which.
+        address: Address,
+    },
+    /// `state import`: everything before is replaced.
+    Imported {
+        /// When, and by whom.
+        by: Author,
+        /// By what.
+        recorded: Box<Recorded>,
+    },
+}
+
+/// Who wrote an entry, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Author {
+    /// When.
+    pub at: Timestamp,
+    /// `user@host`
+    pub actor: Arc<str>,
+}
+
+/// The beginning of a run: what all its entries refer to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// A name for the run.
+    pub run: Arc<str>,
+    /// Who, when.
+    pub by: Author,
+    /// `apply`, `destroy`.
+    pub command: Arc<str>,
+    /// Why, as given on the command line.
+    pub reason: Option<Arc<str>>,
+    /// The plan's digest.
+    pub digest: Arc<str>,
+    /// The lineage, given by the first run.
+    pub lineage: Arc<str>,
+    /// The instance the state is bound to.
+    pub instance: Instance,
+    /// The fingerprints of the plan's steps, ascending.
+    pub steps: Vec<u64>,
+    /// The names that tuples of this run are ranks in.
+    pub names: Names,
+    /// The blocks that notes of this run refer to.
+    pub declarations: Vec<Declaration>,
+    /// The notes that grants of this run get.
+    pub notes: Vec<Note>,
+    /// Entities the stack declares, as they will be once their steps are done (without access): the record of an
+    /// entity is taken from here when its step succeeds.
+    pub entities: Snapshot,
+}
+
+/// A step in the journal: by what it does, not by its place in a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum StepRef {
+    /// The index in [`Entry::Intents`]'s actions: the plan's action index.
+    Action(u32),
+    /// A grant; ranks are the run's.
+    Grant(Tuple),
+    /// A revoke; ranks are the run's.
+    Revoke(Tuple),
+}
+
+/// Changes of the record alone.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RecordOnly {
+    /// Entities taken in, as declared, with the id they have. Also marks an entity whose declaration changed in
+    /// nothing but its address or location.
+    pub adopted: Vec<(EntityKey, Option<ServiceId>)>,
+    /// Entities dropped from the state.
+    pub forgotten: Vec<EntityKey>,
+    /// Entities whose addresses or management changed.
+    pub relabelled: Vec<(EntityKey, BTreeSet<Address>, Management)>,
+    /// Look-ups whose name now means another id.
+    pub rebound: Vec<(EntityKey, ServiceId)>,
+    /// Grants adopted or relabelled: tuple and note, ranks and notes are the run's.
+    pub grants: Vec<(Tuple, u32)>,
+    /// Grants forgotten.
+    pub forgotten_grants: Vec<Tuple>,
+}
+
+/// How a run ended.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum RunEnd {
+    /// Every step succeeded.
+    Complete,
+    /// Some steps failed or were not run; another run goes on.
+    Partial,
+    /// It was asked to stop.
+    Interrupted,
+}
