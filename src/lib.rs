@@ -1,6 +1,7 @@
 //! Access as code for AWS IAM Identity Center.
 
 pub mod address;
+pub mod config;
 pub mod diagnostic;
 pub mod id;
 pub mod model;
