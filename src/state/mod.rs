@@ -5,7 +5,17 @@
 //! a checkpoint of the fold with the journal offset it includes, and replays the
 //! rest on opening.
 
+pub mod checkpoint;
 pub mod entry;
+pub mod export;
+pub mod export_file;
+pub mod journal;
+pub mod journal_file;
+pub mod lock;
+pub mod lock_file;
+pub mod memory;
+pub mod rows;
+pub mod sled;
 
 use std::sync::Arc;
 use std::time::Duration;
