@@ -1,0 +1,3 @@
+//! The simulator: the service's rules as a state machine.
+
+pub mod world;

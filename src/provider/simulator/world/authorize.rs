@@ -1,0 +1,241 @@
+//! Who may call what: the management account, the delegated administrator, a member account.
+//!
+//! The rules are those of the user guide's "Delegated administration" and of the service-linked role's policy
+//! (`AWSSSOServiceRolePolicy`), which does not let IAM Identity Center create or change roles in the management
+//! account: there it acts with the caller's own IAM permissions.
+
+use super::call::{Effectful, Family, Operation};
+use super::error::{ErrorCode, ServiceError};
+use super::place::{AccountIx, SetIx};
+use super::request::RequestKind;
+use super::{World, role};
+
+/// What IAM Identity Center does in an account with a role that it makes or changes.
+const TO_PROVISION: [&str; 8] = [
+    "iam:CreateRole",
+    "iam:GetRole",
+    "iam:ListRolePolicies",
+    "iam:ListAttachedRolePolicies",
+    "iam:AttachRolePolicy",
+    "iam:PutRolePolicy",
+    "iam:UpdateRole",
+    "iam:UpdateSAMLProvider",
+];
+/// What it does with a role that it removes.
+const TO_DEPROVISION: [&str; 4] =
+    ["iam:GetRole", "iam:DetachRolePolicy", "iam:DeleteRolePolicy", "iam:DeleteRole"];
+
+/// The caller's position in the organisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Position {
+    /// The management account.
+    Management,
+    /// The delegated administrator of IAM Identity Center.
+    Delegated,
+    /// Any other account, also one outside the organisation.
+    Member,
+}
+
+impl World {
+    /// The position of the present caller.
+    pub fn position(&self) -> Position {
+        let Some(id) = &self.caller.account else { return Position::Management };
+        let organization = &self.organization;
+        match organization.account_by_id(id) {
+            Some(at) if at == organization.management() => Position::Management,
+            Some(at) if organization.delegated() == Some(at) => Position::Delegated,
+            _ => Position::Member,
+        }
+    }
+
+    /// Whether the caller may call the operation at all.
+    pub(super) fn authorize(&self, operation: Operation) -> Result<(), ServiceError> {
+        if self.caller.denied.contains(&operation.to_string()) || self.is_elsewhere(operation) {
+            return Err(self.denial(&operation.to_string()));
+        }
+        let reads = operation.effect() == Effectful::Reads;
+        let allowed = match (self.position(), operation.family()) {
+            (Position::Management, _) | (_, Family::Iam) => true,
+            (Position::Delegated, Family::Sso) => operation != Operation::ListAccountAssignmentsForPrincipal,
+            (Position::Delegated, Family::IdentityStore) => true,
+            (Position::Delegated, Family::Organizations) => reads,
+            (Position::Member, Family::Sso) => operation == Operation::ListInstances,
+            // "Read APIs are callable from member accounts by default" (service model of the identity store).
+            (Position::Member, Family::IdentityStore) => reads,
+            (Position::Member, Family::Organizations) => operation == Operation::DescribeOrganization,
+        };
+        match (allowed, operation.family()) {
+            (true, _) => Ok(()),
+            (false, Family::Organizations) => Err(ServiceError::new(
+                ErrorCode::AccessDeniedException,
+                "You don't have permissions to access this resource.",
+            )),
+            (false, _) => Err(self.denial(&operation.to_string())),
+        }
+    }
+
+    /// The delegated administrator may not change a permission set that is provisioned in the management account.
+    pub(super) fn authorize_set(&self, operation: Operation, set: SetIx) -> Result<(), ServiceError> {
+        let in_management = || self.access.pair(self.organization.management(), set).is_some();
+        if self.position() == Position::Delegated && in_management() {
+            return Err(self.denial(&operation.to_string()));
+        }
+        Ok(())
+    }
+
+    /// The delegated administrator may not change who enters the management account, nor assign, anywhere, a
+    /// permission set that is also assigned there.
+    pub(super) fn authorize_assignment(&self, operation: Operation, account: AccountIx, set: SetIx) -> Result<(), ServiceError> {
+        if self.position() == Position::Delegated && account == self.organization.management() {
+            return Err(self.denial(&operation.to_string()));
+        }
+        self.authorize_set(operation, set)
+    }
+
+    /// Why a request about a role in the management account will fail, when the caller's own permissions do not suffice.
+    pub(super) fn refusal_in_management_account(&self, kind: &RequestKind) -> Option<String> {
+        let management = self.organization.management();
+        let (set, actions): (SetIx, &[&str]) = match kind {
+            RequestKind::Assign { account, set, .. } if *account == management => (*set, &TO_PROVISION),
+            RequestKind::Provision { set, account } => {
+                let reached = account.map_or_else(
+                    || self.access.pair(management, *set).is_some(),
+                    |account| account == management,
+                );
+                reached.then_some((*set, TO_PROVISION.as_slice()))?
+            }
+            RequestKind::Unassign { account, set, .. } if *account == management => {
+                let last = self.access.pair(*account, *set).is_none_or(|pair| pair.principals().len() <= 1);
+                last.then_some((*set, TO_DEPROVISION.as_slice()))?
+            }
+            _ => return None,
+        };
+        let denied = actions.iter().find(|action| self.caller.denied.contains(**action))?;
+        let account = self.organization.account(management)?;
+        let name = self.permission_sets.get(set).map_or("", |set| set.name.as_str());
+        Some(format!(
+            "Received a 403 status error: Access denied by IAM. Please check your policy, or wait for role propagation \
+             to complete. IAM Error: User: {} is not authorized to perform: {denied} on resource: \
+             arn:aws:iam::{}:role{}{}{name}_* because no identity-based policy allows the {denied} action",
+            self.caller_arn(),
+            account.id,
+            role::path(self.ids.region()),
+            role::NAME_PREFIX,
+        ))
+    }
+
+    /// Whether the endpoint of another Region is called; IAM and Organizations have one for all.
+    fn is_elsewhere(&self, operation: Operation) -> bool {
+        let regional = matches!(operation.family(), Family::Sso | Family::IdentityStore);
+        let elsewhere = self.caller.region.as_ref().is_some_and(|region| region != self.ids.region());
+        regional && elsewhere && operation != Operation::ListInstances
+    }
+
+    fn denial(&self, action: &str) -> ServiceError {
+        ServiceError::denied(format!("User: {} is not authorized to perform: {action}", self.caller_arn()))
+    }
+
+    fn caller_arn(&self) -> String {
+        let management = || self.organization.account(self.organization.management()).map(|a| a.id.as_str());
+        let account = self.caller.account.as_deref().or_else(management).unwrap_or_default();
+        format!("arn:aws:sts::{account}:assumed-role/rolecall/session")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::call::{Caller, Page};
+    use super::super::identity_store::PrincipalKind;
+    use super::super::permission_set::UpdatePermissionSet;
+    use super::super::request::Status;
+    use super::super::tests::{Stage, stage};
+    use super::super::provisioning::ProvisionTarget;
+    use super::*;
+
+    fn denied<T: std::fmt::Debug>(result: Result<T, ServiceError>) -> bool {
+        result.unwrap_err().code == ErrorCode::AccessDeniedException
+    }
+
+    #[test]
+    fn a_member_account_reads_the_identity_store_and_nothing_else() {
+        let Stage { mut world, set, .. } = stage();
+        world.set_caller(Caller::account("111122223333"));
+        assert!(denied(world.list_permission_sets(&Page::default())));
+        assert!(denied(world.describe_permission_set(&set)));
+        assert!(denied(world.create_group("x", None)));
+        assert!(denied(world.list_accounts(&Page::default())));
+        assert!(world.list_principals(PrincipalKind::User, &Page::default()).is_ok());
+        assert!(world.describe_organization().is_ok());
+        assert_eq!(world.list_instances().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn another_region_sees_no_instance_and_is_denied_the_rest() {
+        let Stage { mut world, .. } = stage();
+        world.set_caller(Caller { region: Some("ap-southeast-2".into()), ..Caller::default() });
+        assert!(world.list_instances().unwrap().is_empty());
+        assert!(denied(world.list_permission_sets(&Page::default())));
+        assert!(world.list_accounts(&Page::default()).is_ok(), "Organizations is global");
+    }
+
+    #[test]
+    fn the_delegated_administrator_leaves_the_management_account_alone() {
+        let Stage { mut world, set, group, management, .. } = stage();
+        world.delegate("111122223333");
+        let principal = (PrincipalKind::Group, group.as_str());
+        world.set_caller(Caller::account("111122223333"));
+        assert!(denied(world.create_account_assignment(&management, &set, principal)));
+        world.create_account_assignment("222233334444", &set, principal).unwrap();
+        world.update_permission_set(&set, UpdatePermissionSet::default()).unwrap();
+        assert!(denied(world.list_account_assignments_for_principal(principal, None, &Page::default())));
+
+        world.set_caller(Caller::management());
+        world.create_account_assignment(&management, &set, principal).unwrap();
+        world.settle();
+        assert!(world.list_account_assignments_for_principal(principal, None, &Page::default()).is_ok());
+
+        world.set_caller(Caller::account("111122223333"));
+        assert!(
+            denied(world.create_account_assignment("333344445555", &set, principal)),
+            "to any account, once the set is assigned to the management account"
+        );
+        assert!(denied(world.delete_account_assignment("222233334444", &set, principal)));
+        assert!(denied(world.delete_account_assignment(&management, &set, principal)));
+        assert!(denied(world.update_permission_set(&set, UpdatePermissionSet::default())));
+        assert!(denied(world.put_inline_policy(&set, "{}")));
+        assert!(denied(world.provision_permission_set(&set, ProvisionTarget::AllProvisionedAccounts)));
+        assert!(denied(world.delete_permission_set(&set)));
+        assert!(world.create_group("still allowed", None).is_ok());
+    }
+
+    #[test]
+    fn in_the_management_account_the_callers_own_iam_permissions_count() {
+        let Stage { mut world, set, group, management, .. } = stage();
+        let principal = (PrincipalKind::Group, group.as_str());
+        let poor = Caller { denied: ["iam:CreateRole".to_owned()].into(), ..Caller::default() };
+        world.set_caller(poor);
+        let here = world.create_account_assignment(&management, &set, principal).unwrap();
+        let elsewhere = world.create_account_assignment("111122223333", &set, principal).unwrap();
+        world.settle();
+        let here = world.describe_account_assignment_creation_status(&here.request_id).unwrap();
+        assert_eq!(here.status, Status::Failed);
+        let reason = here.failure_reason.unwrap();
+        assert!(reason.starts_with(
+            "Received a 403 status error: Access denied by IAM. Please check your policy, or wait for role \
+             propagation to complete. IAM Error: User: "
+        ));
+        assert!(reason.contains("is not authorized to perform: iam:CreateRole"));
+        let elsewhere = world.describe_account_assignment_creation_status(&elsewhere.request_id).unwrap();
+        assert_eq!(elsewhere.status, Status::Succeeded);
+    }
+
+    #[test]
+    fn an_action_that_iam_does_not_allow_is_denied() {
+        let Stage { mut world, set, .. } = stage();
+        let denials = ["sso:DescribePermissionSet".to_owned()].into();
+        world.set_caller(Caller { denied: denials, ..Caller::default() });
+        let error = world.describe_permission_set(&set).unwrap_err();
+        assert!(error.message.ends_with("is not authorized to perform: sso:DescribePermissionSet"));
+        assert!(world.list_permission_sets(&Page::default()).is_ok());
+    }
+}

@@ -1,0 +1,973 @@
+//! The identity store: users, groups and memberships.
+//!
+//! Operation names, fields and errors are those of the service model (identitystore 2020-06-15). Deleting a group
+//! or user deletes its memberships and leaves its assignments behind, as orphans: the service does not say that it
+//! removes them, and AWS's own scripts delete assignments first.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use super::call::{Listed, Operation, Page, Subject};
+use super::effect::Effect;
+use super::error::{Reason, ServiceError};
+use super::place::PrincipalIx;
+use super::{Existence, World, quota, validate};
+
+/// Lists return at most 100 to a page (service model).
+const PAGE: u32 = 100;
+
+/// Whether a principal is a user or a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum PrincipalKind {
+    /// `USER`
+    User,
+    /// `GROUP`
+    Group,
+}
+
+impl PrincipalKind {
+    /// AWS's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PrincipalKind::User => "USER",
+            PrincipalKind::Group => "GROUP",
+        }
+    }
+
+    fn seed(self) -> &'static str {
+        match self {
+            PrincipalKind::User => "user",
+            PrincipalKind::Group => "group",
+        }
+    }
+}
+
+/// The id that a directory gave to a user or group it keeps in step (SCIM).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ExternalId {
+    /// Who gave it.
+    pub issuer: String,
+    /// The id.
+    pub id: String,
+}
+
+/// A user's attributes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct User {
+    /// `UserName`, unique.
+    pub user_name: String,
+    /// `DisplayName`.
+    pub display_name: String,
+    /// `Name.GivenName`.
+    pub given_name: String,
+    /// `Name.FamilyName`.
+    pub family_name: String,
+    /// The value of the one e-mail address a user may have; unique.
+    pub email: Option<String>,
+    /// Other attributes, by path, for example `title`.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// A group's attributes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Group {
+    /// `DisplayName`, unique.
+    pub display_name: String,
+    /// `Description`.
+    pub description: Option<String>,
+}
+
+/// What a principal is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Detail {
+    /// A user.
+    User(User),
+    /// A group.
+    Group(Group),
+}
+
+/// A user or a group, also after it was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Principal {
+    pub(super) uuid: u128,
+    /// Whether it still exists.
+    pub live: bool,
+    /// `Revision`: changes with each update.
+    pub revision: u32,
+    /// `ExternalIds`: it has one when a directory keeps it in step.
+    pub external_id: Option<ExternalId>,
+    /// Its attributes.
+    pub detail: Detail,
+}
+
+impl Principal {
+    /// Whether it is a user or a group.
+    pub fn kind(&self) -> PrincipalKind {
+        match self.detail {
+            Detail::User(_) => PrincipalKind::User,
+            Detail::Group(_) => PrincipalKind::Group,
+        }
+    }
+
+    /// The user name or the group's display name.
+    pub fn name(&self) -> &str {
+        match &self.detail {
+            Detail::User(user) => &user.user_name,
+            Detail::Group(group) => &group.display_name,
+        }
+    }
+
+    /// The user's attributes.
+    pub fn user(&self) -> Option<&User> {
+        match &self.detail {
+            Detail::User(user) => Some(user),
+            Detail::Group(_) => None,
+        }
+    }
+
+    /// The group's attributes.
+    pub fn group(&self) -> Option<&Group> {
+        match &self.detail {
+            Detail::Group(group) => Some(group),
+            Detail::User(_) => None,
+        }
+    }
+
+    fn email(&self) -> Option<&str> {
+        self.user().and_then(|user| user.email.as_deref())
+    }
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Stored {
+    principals: Vec<Principal>,
+    memberships: BTreeMap<(PrincipalIx, PrincipalIx), u64>,
+    memberships_made: u64,
+}
+
+type NameKey = (PrincipalKind, String);
+
+/// Users, groups and memberships, with their indexes.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(from = "Stored")]
+pub struct IdentityStore {
+    stored: Stored,
+    by_uuid: FxHashMap<u128, PrincipalIx>,
+    by_name: FxHashMap<NameKey, PrincipalIx>,
+    by_email: FxHashMap<String, PrincipalIx>,
+    by_external: FxHashMap<(PrincipalKind, ExternalId), PrincipalIx>,
+    /// How many principals of a kind and name were deleted.
+    gone: FxHashMap<NameKey, u64>,
+    groups_of: BTreeSet<(PrincipalIx, PrincipalIx)>,
+    /// Built when a membership is first asked for by id.
+    by_membership: Option<FxHashMap<u128, (PrincipalIx, PrincipalIx)>>,
+    live: [usize; 2],
+}
+
+impl Serialize for IdentityStore {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.stored.serialize(serializer)
+    }
+}
+
+impl From<Stored> for IdentityStore {
+    fn from(stored: Stored) -> Self {
+        let principals = stored.principals.clone();
+        let mut store = IdentityStore {
+            groups_of: stored.memberships.keys().map(|(group, user)| (*user, *group)).collect(),
+            ..IdentityStore::default()
+        };
+        for (at, principal) in principals.iter().enumerate() {
+            store.index(PrincipalIx::new(at), principal);
+        }
+        store.stored = stored;
+        store
+    }
+}
+
+impl IdentityStore {
+    /// The principal at a place, also a deleted one.
+    pub fn principal(&self, at: PrincipalIx) -> Option<&Principal> {
+        self.stored.principals.get(at.at())
+    }
+
+    /// The principal at a place, if it still exists.
+    pub fn live(&self, at: PrincipalIx) -> Option<&Principal> {
+        self.principal(at).filter(|principal| principal.live)
+    }
+
+    /// All principals that exist, in the order in which they were made.
+    pub fn principals(&self) -> impl Iterator<Item = (PrincipalIx, &Principal)> {
+        self.from(0).filter(|(_, principal)| principal.live)
+    }
+
+    /// How many principals there ever were; places are below this.
+    pub fn principals_made(&self) -> usize {
+        self.stored.principals.len()
+    }
+
+    /// The place of the principal with this name.
+    pub fn by_name(&self, kind: PrincipalKind, name: &str) -> Option<PrincipalIx> {
+        self.by_name.get(&(kind, name.to_owned())).copied()
+    }
+
+    /// The place of the principal with this UUID, also of a deleted one.
+    pub(super) fn by_uuid(&self, uuid: u128) -> Option<PrincipalIx> {
+        self.by_uuid.get(&uuid).copied()
+    }
+
+    /// The members of a group, in the order in which the users were made.
+    pub fn members(&self, group: PrincipalIx) -> impl Iterator<Item = PrincipalIx> + '_ {
+        self.members_from(group, 0)
+    }
+
+    /// The groups that a user is in.
+    pub fn groups_of(&self, user: PrincipalIx) -> impl Iterator<Item = PrincipalIx> + '_ {
+        self.groups_from(user, 0)
+    }
+
+    /// How many memberships there are.
+    pub fn memberships(&self) -> usize {
+        self.stored.memberships.len()
+    }
+
+    pub(super) fn is_member(&self, group: PrincipalIx, user: PrincipalIx) -> bool {
+        self.stored.memberships.contains_key(&(group, user))
+    }
+
+    /// Whether a principal of this kind and name was deleted, and none exists now.
+    pub(super) fn is_gone(&self, kind: PrincipalKind, name: &str) -> bool {
+        self.by_name(kind, name).is_none() && self.generation(kind, name) > 0
+    }
+
+    fn generation(&self, kind: PrincipalKind, name: &str) -> u64 {
+        self.gone.get(&(kind, name.to_owned())).copied().unwrap_or(0)
+    }
+
+    fn from(&self, start: usize) -> impl Iterator<Item = (PrincipalIx, &Principal)> {
+        let all = self.stored.principals.iter().enumerate().skip(start);
+        all.map(|(at, principal)| (PrincipalIx::new(at), principal))
+    }
+
+    fn members_from(&self, group: PrincipalIx, start: usize) -> impl Iterator<Item = PrincipalIx> + '_ {
+        let range = (group, PrincipalIx::new(start))..=(group, PrincipalIx::new(usize::MAX));
+        self.stored.memberships.range(range).map(|((_, user), _)| *user)
+    }
+
+    fn groups_from(&self, user: PrincipalIx, start: usize) -> impl Iterator<Item = PrincipalIx> + '_ {
+        let range = (user, PrincipalIx::new(start))..=(user, PrincipalIx::new(usize::MAX));
+        self.groups_of.range(range).map(|(_, group)| *group)
+    }
+
+    fn index(&mut self, at: PrincipalIx, principal: &Principal) {
+        self.by_uuid.insert(principal.uuid, at);
+        let key = (principal.kind(), principal.name().to_owned());
+        if !principal.live {
+            *self.gone.entry(key).or_default() += 1;
+            return;
+        }
+        self.count(principal.kind(), 1);
+        self.by_name.insert(key, at);
+        if let Some(email) = principal.email() {
+            self.by_email.insert(email.to_lowercase(), at);
+        }
+        if let Some(external) = &principal.external_id {
+            self.by_external.insert((principal.kind(), external.clone()), at);
+        }
+    }
+
+    fn unindex(&mut self, principal: &Principal) {
+        self.count(principal.kind(), -1);
+        self.by_name.remove(&(principal.kind(), principal.name().to_owned()));
+        if let Some(email) = principal.email() {
+            self.by_email.remove(&email.to_lowercase());
+        }
+        if let Some(external) = &principal.external_id {
+            self.by_external.remove(&(principal.kind(), external.clone()));
+        }
+    }
+
+    fn count(&mut self, kind: PrincipalKind, by: isize) {
+        let [users, groups] = &mut self.live;
+        let count = if kind == PrincipalKind::User { users } else { groups };
+        *count = count.saturating_add_signed(by);
+    }
+
+    fn live_count(&self, kind: PrincipalKind) -> usize {
+        let [users, groups] = self.live;
+        if kind == PrincipalKind::User { users } else { groups }
+    }
+
+    // What the effects do; each says whether what it names exists.
+
+    pub(super) fn add(&mut self, uuid: u128, detail: Detail, external_id: Option<ExternalId>) {
+        let principal = Principal { uuid, live: true, revision: 1, external_id, detail };
+        self.index(PrincipalIx::new(self.stored.principals.len()), &principal);
+        self.stored.principals.push(principal);
+    }
+
+    pub(super) fn replace(&mut self, at: PrincipalIx, detail: Detail) -> bool {
+        let Some(mut principal) = self.live(at).cloned() else { return false };
+        self.unindex(&principal);
+        principal.detail = detail;
+        principal.revision += 1;
+        self.index(at, &principal);
+        self.stored.principals.get_mut(at.at()).map(|slot| *slot = principal).is_some()
+    }
+
+    pub(super) fn remove(&mut self, at: PrincipalIx) -> bool {
+        let Some(principal) = self.live(at).cloned() else { return false };
+        let pairs: Vec<_> = match principal.kind() {
+            PrincipalKind::Group => self.members(at).map(|user| (at, user)).collect(),
+            PrincipalKind::User => self.groups_of(at).map(|group| (group, at)).collect(),
+        };
+        for (group, user) in pairs {
+            self.remove_member(group, user);
+        }
+        self.unindex(&principal);
+        *self.gone.entry((principal.kind(), principal.name().to_owned())).or_default() += 1;
+        self.stored.principals.get_mut(at.at()).map(|slot| slot.live = false).is_some()
+    }
+
+    pub(super) fn add_member(&mut self, group: PrincipalIx, user: PrincipalIx) -> bool {
+        if self.live(group).is_none() || self.live(user).is_none() {
+            return false;
+        }
+        self.stored.memberships_made += 1;
+        let nth = self.stored.memberships_made;
+        self.stored.memberships.insert((group, user), nth);
+        self.groups_of.insert((user, group));
+        true
+    }
+
+    /// Keeps the index of membership ids up to date, once it has been built.
+    pub(super) fn index_membership(&mut self, uuid: u128, group: PrincipalIx, user: PrincipalIx) {
+        if let Some(index) = &mut self.by_membership {
+            index.insert(uuid, (group, user));
+        }
+    }
+
+    pub(super) fn remove_member(&mut self, group: PrincipalIx, user: PrincipalIx) -> bool {
+        self.groups_of.remove(&(user, group));
+        self.stored.memberships.remove(&(group, user)).is_some()
+    }
+}
+
+/// `CreateUser`.
+pub type CreateUser = User;
+
+/// A user or group as the service describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrincipalDescription {
+    /// `UserId` or `GroupId`: ten hex digits, a hyphen, a UUID.
+    pub id: String,
+    /// `Revision`.
+    pub revision: String,
+    /// `ExternalIds`.
+    pub external_id: Option<ExternalId>,
+    /// Its attributes.
+    pub detail: Detail,
+}
+
+/// A membership as the service describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MembershipDescription {
+    /// `MembershipId`.
+    pub id: String,
+    /// `GroupId`.
+    pub group_id: String,
+    /// `MemberId.UserId`.
+    pub user_id: String,
+}
+
+/// `AlternateIdentifier`: what a principal can be looked up by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlternateIdentifier<'a> {
+    /// `UniqueAttribute` with the path `userName` (users) or `displayName` (groups).
+    Name(&'a str),
+    /// `UniqueAttribute` with the path `emails.value` (users).
+    Email(&'a str),
+    /// `ExternalId`.
+    External(&'a ExternalId),
+}
+
+/// One of `Operations` of an update: an attribute's path and its new value; none removes it.
+pub type AttributeOperation<'a> = (&'a str, Option<&'a str>);
+
+type Answer<T> = Result<T, ServiceError>;
+
+impl World {
+    /// `CreateUser`: needs a user name, a display name, a given and a family name.
+    ///
+    /// # Errors
+    /// `ValidationException`, `ServiceQuotaExceededException`; `ConflictException` with a reason when the user
+    /// name or the e-mail address is in use.
+    pub fn create_user(&mut self, input: CreateUser) -> Answer<String> {
+        let subject = Subject::text(&*input.user_name);
+        self.call(Operation::CreateUser, subject, |world| {
+            check_user(&input)?;
+            let have = world.identity_store.live_count(PrincipalKind::User);
+            quota::room(have, world.settings.quotas.users, "users")?;
+            world.check_user_unique(&input, None)?;
+            world.add_principal(Detail::User(input), None)
+        })
+    }
+
+    /// `CreateGroup`.
+    ///
+    /// # Errors
+    /// `ValidationException`, `ServiceQuotaExceededException`; `ConflictException` with a reason when the display
+    /// name is in use.
+    pub fn create_group(&mut self, display_name: &str, description: Option<&str>) -> Answer<String> {
+        self.call(Operation::CreateGroup, Subject::text(display_name), |world| {
+            let group =
+                Group { display_name: display_name.to_owned(), description: description.map(str::to_owned) };
+            check_group(&group)?;
+            let have = world.identity_store.live_count(PrincipalKind::Group);
+            quota::room(have, world.settings.quotas.groups, "groups")?;
+            world.check_group_unique(&group, None)?;
+            world.add_principal(Detail::Group(group), None)
+        })
+    }
+
+    /// `DescribeUser` or `DescribeGroup`.
+    ///
+    /// # Errors
+    /// `ResourceNotFoundException`.
+    pub fn describe_principal(&mut self, kind: PrincipalKind, id: &str) -> Answer<PrincipalDescription> {
+        let operation = match kind {
+            PrincipalKind::User => Operation::DescribeUser,
+            PrincipalKind::Group => Operation::DescribeGroup,
+        };
+        self.call(operation, Subject::text(id), |world| {
+            let at = world.find_principal(kind, id)?;
+            world.identity_store.live(at).map(|p| world.describe_one(p)).ok_or_else(|| missing(kind))
+        })
+    }
+
+    /// `UpdateUser`: each operation sets or removes the attribute at a path.
+    ///
+    /// # Errors
+    /// `ResourceNotFoundException`, `ValidationException`; `ConflictException` with a reason when a unique value is
+    /// in use or `revision` is not the current one.
+    pub fn update_user(&mut self, id: &str, operations: &[AttributeOperation<'_>], revision: Option<&str>) -> Answer<()> {
+        self.call(Operation::UpdateUser, Subject::text(id), |world| {
+            let (at, detail) = world.revised(PrincipalKind::User, id, revision)?;
+            let Detail::User(mut user) = detail else { return Err(missing(PrincipalKind::User)) };
+            for (path, value) in operations {
+                edit_user(&mut user, path, *value);
+            }
+            check_user(&user)?;
+            world.check_user_unique(&user, Some(at))?;
+            world.commit(Effect::PrincipalUpdated { principal: at, detail: Detail::User(user) })
+        })
+    }
+
+    /// `UpdateGroup`: `displayName` and `description`.
+    ///
+    /// # Errors
+    /// As of [`World::update_user`].
+    pub fn update_group(&mut self, id: &str, operations: &[AttributeOperation<'_>], revision: Option<&str>) -> Answer<()> {
+        self.call(Operation::UpdateGroup, Subject::text(id), |world| {
+            let (at, detail) = world.revised(PrincipalKind::Group, id, revision)?;
+            let Detail::Group(mut group) = detail else { return Err(missing(PrincipalKind::Group)) };
+            for (path, value) in operations {
+                match *path {
+                    "displayName" => group.display_name = value.unwrap_or_default().to_owned(),
+                    "description" => group.description = value.map(str::to_owned),
+                    _ => return Err(ServiceError::invalid(format!("Unsupported attribute path: {path}"))),
+                }
+            }
+            check_group(&group)?;
+            world.check_group_unique(&group, Some(at))?;
+            world.commit(Effect::PrincipalUpdated { principal: at, detail: Detail::Group(group) })
+        })
+    }
+
+    /// `DeleteUser` or `DeleteGroup`: with all its memberships, and leaving its assignments.
+    ///
+    /// # Errors
+    /// `ResourceNotFoundException`; `ConflictException` when `revision` is not the current one.
+    pub fn delete_principal(&mut self, kind: PrincipalKind, id: &str, revision: Option<&str>) -> Answer<()> {
+        let operation = match kind {
+            PrincipalKind::User => Operation::DeleteUser,
+            PrincipalKind::Group => Operation::DeleteGroup,
+        };
+        self.call(operation, Subject::text(id), |world| {
+            let (at, _) = world.revised(kind, id, revision)?;
+            world.commit(Effect::PrincipalDeleted { principal: at })
+        })
+    }
+
+    /// `ListUsers` or `ListGroups`.
+    ///
+    /// # Errors
+    /// `ValidationException` for a page that cannot be.
+    pub fn list_principals(&mut self, kind: PrincipalKind, page: &Page) -> Answer<Listed<PrincipalDescription>> {
+        let operation = match kind {
+            PrincipalKind::User => Operation::ListUsers,
+            PrincipalKind::Group => Operation::ListGroups,
+        };
+        self.call(operation, Subject::Nothing, |world| {
+            let (start, count) = page.window(PAGE)?;
+            let from = world.identity_store.from(start);
+            let of_kind = from.filter(|(_, p)| p.live && p.kind() == kind);
+            Ok(Listed::collect(of_kind.map(|(at, p)| (at.at(), world.describe_one(p))), count))
+        })
+    }
+
+    /// `GetUserId` or `GetGroupId`.
+    ///
+    /// # Errors
+    /// `ResourceNotFoundException`.
+    pub fn get_principal_id(&mut self, kind: PrincipalKind, by: AlternateIdentifier<'_>) -> Answer<String> {
+        let (operation, text) = match (kind, by) {
+            (PrincipalKind::User, by) => (Operation::GetUserId, by),
+            (PrincipalKind::Group, by) => (Operation::GetGroupId, by),
+        };
+        let subject = match text {
+            AlternateIdentifier::Name(text) | AlternateIdentifier::Email(text) => text,
+            AlternateIdentifier::External(external) => &external.id,
+        };
+        self.call(operation, Subject::text(subject), |world| {
+            let store = &world.identity_store;
+            let found = match by {
+                AlternateIdentifier::Name(name) => store.by_name(kind, name),
+                AlternateIdentifier::Email(email) if kind == PrincipalKind::User => {
+                    store.by_email.get(&email.to_lowercase()).copied()
+                }
+                AlternateIdentifier::Email(_) => None,
+                AlternateIdentifier::External(external) => {
+                    store.by_external.get(&(kind, external.clone())).copied()
+                }
+            };
+            found.and_then(|at| world.principal_id(at)).ok_or_else(|| missing(kind))
+        })
+    }
+
+    /// `CreateGroupMembership`.
+    ///
+    /// # Errors
+    /// `ResourceNotFoundException`; `ConflictException` with a reason when the user is a member already.
+    pub fn create_group_membership(&mut self, group: &str, user: &str) -> Answer<String> {
+        self.call(Operation::CreateGroupMembership, Subject::text(format!("{group} {user}")), |world| {
+            let group = world.find_principal(PrincipalKind::Group, group)?;
+            let user = world.find_principal(PrincipalKind::User, user)?;
+            if world.identity_store.is_member(group, user) {
+                return Err(ServiceError::duplicate("Member and Group relationship already exists."));
+            }
+            world.commit(Effect::MemberAdded { group, user })?;
+            world.membership_id(group, user).ok_or_else(no_membership)
+        })
+    }
+
+    /// `DescribeGroupMembership`.
+    ///
+    /// # Errors
+    /// `ResourceNotFoundException`.
+    pub fn describe_group_membership(&mut self, id: &str) -> Answer<MembershipDescription> {
+        self.call(Operation::DescribeGroupMembership, Subject::text(id), |world| {
+            let (group, user) = world.find_membership(id)?;
+            world.describe_membership(group, user).ok_or_else(no_membership)
+        })
+    }
+
+    /// `DeleteGroupMembership`.
+    ///
+    /// # Errors
+    /// `ResourceNotFoundException`.
+    pub fn delete_group_membership(&mut self, id: &str) -> Answer<()> {
+        self.call(Operation::DeleteGroupMembership, Subject::text(id), |world| {
+            let (group, user) = world.find_membership(id)?;
+            world.commit(Effect::MemberRemoved { group, user })
+        })
+    }
+
+    /// `ListGroupMemberships`: of a group.
+    ///
+    /// # Errors
+    /// `ResourceNotFoundException`.
+    pub fn list_group_memberships(&mut self, group: &str, page: &Page) -> Answer<Listed<MembershipDescription>> {
+        self.call(Operation::ListGroupMemberships, Subject::text(group), |world| {
+            let (start, count) = page.window(PAGE)?;
+            let group = world.find_principal(PrincipalKind::Group, group)?;
+            let from = world.identity_store.members_from(group, start);
+            let described = from.filter_map(|user| Some((user.at(), world.describe_membership(group, user)?)));
+            Ok(Listed::collect(described, count))
+        })
+    }
+
+    /// `ListGroupMembershipsForMember`: of a user.
+    ///
+    /// # Errors
+    /// `ResourceNotFoundException`.
+    pub fn list_group_memberships_for_member(&mut self, user: &str, page: &Page) -> Answer<Listed<MembershipDescription>> {
+        self.call(Operation::ListGroupMembershipsForMember, Subject::text(user), |world| {
+            let (start, count) = page.window(PAGE)?;
+            let user = world.find_principal(PrincipalKind::User, user)?;
+            let from = world.identity_store.groups_from(user, start);
+            let described = from.filter_map(|group| Some((group.at(), world.describe_membership(group, user)?)));
+            Ok(Listed::collect(described, count))
+        })
+    }
+
+    /// `GetGroupMembershipId`.
+    ///
+    /// # Errors
+    /// `ResourceNotFoundException`.
+    pub fn get_group_membership_id(&mut self, group: &str, user: &str) -> Answer<String> {
+        self.call(Operation::GetGroupMembershipId, Subject::text(format!("{group} {user}")), |world| {
+            let group = world.find_principal(PrincipalKind::Group, group)?;
+            let user = world.find_principal(PrincipalKind::User, user)?;
+            world.membership_id(group, user).ok_or_else(no_membership)
+        })
+    }
+
+    /// `IsMemberInGroups`: for each of at most 100 groups.
+    ///
+    /// # Errors
+    /// `ValidationException` for none or more than 100 groups, `ResourceNotFoundException`.
+    pub fn is_member_in_groups(&mut self, user: &str, groups: &[String]) -> Answer<Vec<bool>> {
+        self.call(Operation::IsMemberInGroups, Subject::text(user), |world| {
+            if !(1..=100).contains(&groups.len()) {
+                return Err(ServiceError::invalid(
+                    "1 validation error detected: Value at 'groupIds' failed to satisfy constraint: Member must \
+                     have length less than or equal to 100",
+                ));
+            }
+            let user = world.find_principal(PrincipalKind::User, user)?;
+            let in_group = |id: &String| {
+                let group = world.find_principal(PrincipalKind::Group, id)?;
+                Ok(world.identity_store.is_member(group, user))
+            };
+            groups.iter().map(in_group).collect()
+        })
+    }
+
+    /// Takes a user to exist from the start, unless the world is strict. One that was deleted stays deleted.
+    ///
+    /// # Errors
+    /// Only when the world itself is broken.
+    pub fn ensure_user(&mut self, user: User, external_id: Option<ExternalId>) -> Answer<Existence> {
+        let taken = self.check_user_unique(&user, None).is_err();
+        self.ensure_principal(Detail::User(user), external_id, taken)
+    }
+
+    /// Takes a group to exist from the start, unless the world is strict. One that was deleted stays deleted.
+    ///
+    /// # Errors
+    /// Only when the world itself is broken.
+    pub fn ensure_group(&mut self, group: Group, external_id: Option<ExternalId>) -> Answer<Existence> {
+        self.ensure_principal(Detail::Group(group), external_id, false)
+    }
+
+    fn ensure_principal(&mut self, detail: Detail, external_id: Option<ExternalId>, taken: bool) -> Answer<Existence> {
+        let probe = Principal { uuid: 0, live: true, revision: 1, external_id, detail };
+        if self.identity_store.by_name(probe.kind(), probe.name()).is_some() {
+            return Ok(Existence::Existed);
+        }
+        if self.settings.strict || taken || self.identity_store.is_gone(probe.kind(), probe.name()) {
+            return Ok(Existence::Absent);
+        }
+        self.add_principal(probe.detail, probe.external_id)?;
+        Ok(Existence::Made)
+    }
+
+    /// The service's id of the principal at a place, also of a deleted one.
+    pub fn principal_id(&self, at: PrincipalIx) -> Option<String> {
+        self.identity_store.principal(at).map(|principal| self.ids.principal_id(principal.uuid))
+    }
+
+    pub(super) fn add_principal(&mut self, detail: Detail, external_id: Option<ExternalId>) -> Answer<String> {
+        let (kind, name) = match &detail {
+            Detail::User(user) => (PrincipalKind::User, &user.user_name),
+            Detail::Group(group) => (PrincipalKind::Group, &group.display_name),
+        };
+        let mut generation = self.identity_store.generation(kind, name);
+        let mut uuid = self.ids.principal(kind.seed(), name, generation);
+        while self.identity_store.by_uuid(uuid).is_some() {
+            // Its name was given to another after it was renamed.
+            generation += 0x1_0000;
+            uuid = self.ids.principal(kind.seed(), name, generation);
+        }
+        self.commit(Effect::PrincipalCreated { uuid, detail, external_id })?;
+        Ok(self.ids.principal_id(uuid))
+    }
+
+    pub(super) fn find_principal(&self, kind: PrincipalKind, id: &str) -> Answer<PrincipalIx> {
+        let at = self.ids.parse_principal_id(id).and_then(|uuid| self.identity_store.by_uuid(uuid));
+        at.filter(|at| self.identity_store.live(*at).is_some_and(|p| p.kind() == kind))
+            .ok_or_else(|| missing(kind))
+    }
+
+    fn revised(&self, kind: PrincipalKind, id: &str, revision: Option<&str>) -> Answer<(PrincipalIx, Detail)> {
+        let at = self.find_principal(kind, id)?;
+        let principal = self.identity_store.live(at).ok_or_else(|| missing(kind))?;
+        if revision.is_some_and(|given| given != principal.revision.to_string()) {
+            return Err(ServiceError {
+                reason: Some(Reason::ConcurrentModification),
+                ..ServiceError::conflict("The resource was modified concurrently. Please retry the request.")
+            });
+        }
+        Ok((at, principal.detail.clone()))
+    }
+
+    fn describe_one(&self, principal: &Principal) -> PrincipalDescription {
+        PrincipalDescription {
+            id: self.ids.principal_id(principal.uuid),
+            revision: principal.revision.to_string(),
+            external_id: principal.external_id.clone(),
+            detail: principal.detail.clone(),
+        }
+    }
+
+    fn describe_membership(&self, group: PrincipalIx, user: PrincipalIx) -> Option<MembershipDescription> {
+        Some(MembershipDescription {
+            id: self.membership_id(group, user)?,
+            group_id: self.principal_id(group)?,
+            user_id: self.principal_id(user)?,
+        })
+    }
+
+    pub(super) fn membership_uuid(&self, group: PrincipalIx, user: PrincipalIx) -> Option<u128> {
+        let nth = *self.identity_store.stored.memberships.get(&(group, user))?;
+        let uuid = |at| self.identity_store.principal(at).map(|p| p.uuid);
+        Some(self.ids.membership(uuid(group)?, uuid(user)?, nth))
+    }
+
+    /// The service's id of a membership.
+    pub fn membership_id(&self, group: PrincipalIx, user: PrincipalIx) -> Option<String> {
+        Some(self.ids.principal_id(self.membership_uuid(group, user)?))
+    }
+
+    fn find_membership(&mut self, id: &str) -> Answer<(PrincipalIx, PrincipalIx)> {
+        let uuid = self.ids.parse_principal_id(id).ok_or_else(no_membership)?;
+        if self.identity_store.by_membership.is_none() {
+            let all = self.identity_store.stored.memberships.keys();
+            let index = all.filter_map(|(group, user)| Some((self.membership_uuid(*group, *user)?, (*group, *user))));
+            self.identity_store.by_membership = Some(index.collect());
+        }
+        let index = self.identity_store.by_membership.as_ref();
+        let found = index.and_then(|index| index.get(&uuid)).copied();
+        // The index may still name a membership that was removed since.
+        found
+            .filter(|(group, user)| self.membership_uuid(*group, *user) == Some(uuid))
+            .ok_or_else(no_membership)
+    }
+
+    fn check_user_unique(&self, user: &User, except: Option<PrincipalIx>) -> Answer<()> {
+        let other = |found: Option<PrincipalIx>| found.is_some() && found != except;
+        if other(self.identity_store.by_name(PrincipalKind::User, &user.user_name)) {
+            return Err(ServiceError::duplicate("Duplicate UserName"));
+        }
+        let email = user.email.as_ref().map(|email| email.to_lowercase());
+        if other(email.and_then(|email| self.identity_store.by_email.get(&email).copied())) {
+            return Err(ServiceError::duplicate("Duplicate Email"));
+        }
+        Ok(())
+    }
+
+    fn check_group_unique(&self, group: &Group, except: Option<PrincipalIx>) -> Answer<()> {
+        let found = self.identity_store.by_name(PrincipalKind::Group, &group.display_name);
+        if found.is_some() && found != except {
+            return Err(ServiceError::duplicate("Duplicate GroupDisplayName"));
+        }
+        Ok(())
+    }
+}
+
+fn check_user(user: &User) -> Answer<()> {
+    validate::user_name(&user.user_name)?;
+    validate::display_text("displayName", &user.display_name)?;
+    validate::display_text("name.givenName", &user.given_name)?;
+    validate::display_text("name.familyName", &user.family_name)?;
+    if let Some(email) = &user.email {
+        validate::display_text("emails.member.value", email)?;
+    }
+    user.attributes.iter().try_for_each(|(path, value)| validate::display_text(path, value))
+}
+
+fn check_group(group: &Group) -> Answer<()> {
+    validate::display_text("displayName", &group.display_name)?;
+    group.description.iter().try_for_each(|text| validate::display_text("description", text))
+}
+
+fn edit_user(user: &mut User, path: &str, value: Option<&str>) {
+    let owned = value.map(str::to_owned);
+    match path {
+        "userName" => user.user_name = owned.unwrap_or_default(),
+        "displayName" => user.display_name = owned.unwrap_or_default(),
+        "name.givenName" => user.given_name = owned.unwrap_or_default(),
+        "name.familyName" => user.family_name = owned.unwrap_or_default(),
+        "emails" | "emails.value" => user.email = owned,
+        _ => match owned {
+            Some(value) => {
+                user.attributes.insert(path.to_owned(), value);
+            }
+            None => {
+                user.attributes.remove(path);
+            }
+        },
+    }
+}
+
+fn missing(kind: PrincipalKind) -> ServiceError {
+    ServiceError::not_found(format!("{} not found.", kind.as_str()))
+}
+
+fn no_membership() -> ServiceError {
+    ServiceError::not_found("MEMBERSHIP not found.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::error::ErrorCode;
+    use super::super::tests::{person, world};
+    use super::*;
+
+    #[test]
+    fn user_names_and_addresses_are_unique() {
+        let mut world = world();
+        world.create_user(person("ada")).unwrap();
+        let error = world.create_user(person("ada")).unwrap_err();
+        assert_eq!(error.code, ErrorCode::ConflictException);
+        assert_eq!(error.reason, Some(Reason::UniquenessConstraintViolation));
+        let same_address = User { user_name: "ada2".into(), ..person("ada") };
+        let error = world.create_user(same_address).unwrap_err();
+        assert_eq!(error.reason.unwrap().to_string(), "UNIQUENESS_CONSTRAINT_VIOLATION");
+        world.create_group("ada", None).unwrap();
+        assert!(world.create_group("ada", None).is_err());
+    }
+
+    #[test]
+    fn a_user_needs_names() {
+        let mut world = world();
+        for broken in [
+            User { display_name: String::new(), ..person("a") },
+            User { given_name: String::new(), ..person("a") },
+            User { family_name: String::new(), ..person("a") },
+            User { user_name: "a b".into(), ..person("a") },
+        ] {
+            assert_eq!(world.create_user(broken).unwrap_err().code, ErrorCode::ValidationException);
+        }
+    }
+
+    #[test]
+    fn updates_set_and_remove_attributes_and_check_the_revision() {
+        let mut world = world();
+        let id = world.create_user(person("ada")).unwrap();
+        let before = world.describe_principal(PrincipalKind::User, &id).unwrap();
+        let stale = Some(before.revision.as_str());
+        world.update_user(&id, &[("title", Some("Countess")), ("name.givenName", Some("A."))], stale).unwrap();
+        let after = world.describe_principal(PrincipalKind::User, &id).unwrap();
+        assert_ne!(after.revision, before.revision);
+        let Detail::User(user) = &after.detail else { panic!() };
+        assert_eq!((user.given_name.as_str(), user.attributes["title"].as_str()), ("A.", "Countess"));
+        let error = world.update_user(&id, &[("title", None)], stale).unwrap_err();
+        assert_eq!(error.reason, Some(Reason::ConcurrentModification));
+        assert_eq!(error.code, ErrorCode::ConflictException);
+        world.update_user(&id, &[("title", None)], None).unwrap();
+        assert!(world.update_user(&id, &[("displayName", None)], None).is_err());
+    }
+
+    #[test]
+    fn a_renamed_group_keeps_its_id_and_frees_its_name() {
+        let mut world = world();
+        let old = world.create_group("old", Some("d")).unwrap();
+        world.update_group(&old, &[("displayName", Some("new"))], None).unwrap();
+        let by = |name| AlternateIdentifier::Name(name);
+        assert_eq!(world.get_principal_id(PrincipalKind::Group, by("new")).unwrap(), old);
+        let error = world.get_principal_id(PrincipalKind::Group, by("old")).unwrap_err();
+        assert_eq!(error.to_string(), "ResourceNotFoundException: GROUP not found.");
+        let again = world.create_group("old", None).unwrap();
+        assert_ne!(again, old);
+    }
+
+    #[test]
+    fn a_deleted_group_loses_its_members_and_returns_with_another_id() {
+        let mut world = world();
+        let user = world.create_user(person("ada")).unwrap();
+        let group = world.create_group("g", None).unwrap();
+        let membership = world.create_group_membership(&group, &user).unwrap();
+        world.delete_principal(PrincipalKind::Group, &group, None).unwrap();
+        assert!(world.describe_group_membership(&membership).is_err());
+        let of_user = world.list_group_memberships_for_member(&user, &Page::default()).unwrap();
+        assert!(of_user.items.is_empty());
+        let again = world.create_group("g", None).unwrap();
+        assert_ne!(again, group);
+        assert!(world.list_group_memberships(&again, &Page::default()).unwrap().items.is_empty());
+    }
+
+    #[test]
+    fn memberships_have_ids_of_their_own_and_are_unique() {
+        let mut world = world();
+        let user = world.create_user(person("ada")).unwrap();
+        let group = world.create_group("g", None).unwrap();
+        let id = world.create_group_membership(&group, &user).unwrap();
+        assert_ne!(id, user);
+        let error = world.create_group_membership(&group, &user).unwrap_err();
+        assert_eq!(error.reason, Some(Reason::UniquenessConstraintViolation));
+        assert_eq!(world.get_group_membership_id(&group, &user).unwrap(), id);
+        let described = world.describe_group_membership(&id).unwrap();
+        assert_eq!((described.group_id, described.user_id), (group.clone(), user.clone()));
+        assert_eq!(world.is_member_in_groups(&user, std::slice::from_ref(&group)).unwrap(), [true]);
+        world.delete_group_membership(&id).unwrap();
+        assert!(world.delete_group_membership(&id).is_err());
+        let again = world.create_group_membership(&group, &user).unwrap();
+        assert_ne!(again, id);
+        assert_eq!(world.describe_group_membership(&again).unwrap().id, again);
+    }
+
+    #[test]
+    fn groups_do_not_nest() {
+        let mut world = world();
+        let (a, b) = (world.create_group("a", None).unwrap(), world.create_group("b", None).unwrap());
+        let error = world.create_group_membership(&a, &b).unwrap_err();
+        assert_eq!(error.message, "USER not found.");
+    }
+
+    #[test]
+    fn lists_are_paged_by_kind() {
+        let mut world = world();
+        let group = world.create_group("g", None).unwrap();
+        for n in 0..150 {
+            let user = world.create_user(person(&format!("u{n}"))).unwrap();
+            world.create_group_membership(&group, &user).unwrap();
+        }
+        let first = world.list_principals(PrincipalKind::User, &Page::default()).unwrap();
+        let next = Page::after(first.next_token.clone());
+        let second = world.list_principals(PrincipalKind::User, &next).unwrap();
+        assert_eq!((first.items.len(), second.items.len(), second.next_token), (100, 50, None));
+        let first = world.list_group_memberships(&group, &Page::default()).unwrap();
+        let second = world.list_group_memberships(&group, &Page::after(first.next_token)).unwrap();
+        assert_eq!((second.items.len(), second.next_token), (50, None));
+    }
+
+    #[test]
+    fn what_a_directory_syncs_is_found_by_its_external_id() {
+        let mut world = world();
+        let external = ExternalId { issuer: "https://idp.example".into(), id: "42".into() };
+        let group = Group { display_name: "synced".into(), description: None };
+        assert_eq!(world.ensure_group(group.clone(), Some(external.clone())).unwrap(), Existence::Made);
+        assert_eq!(world.ensure_group(group.clone(), None).unwrap(), Existence::Existed);
+        let by = AlternateIdentifier::External(&external);
+        let id = world.get_principal_id(PrincipalKind::Group, by).unwrap();
+        let described = world.describe_principal(PrincipalKind::Group, &id).unwrap();
+        assert_eq!(described.external_id.unwrap(), external);
+        world.delete_principal(PrincipalKind::Group, &id, None).unwrap();
+        assert_eq!(world.ensure_group(group, None).unwrap(), Existence::Absent, "deleted stays deleted");
+    }
+
+    #[test]
+    fn the_number_of_users_is_limited() {
+        let mut world = world();
+        let mut settings = world.settings().clone();
+        settings.quotas.users = 1;
+        world.configure(settings).unwrap();
+        world.create_user(person("a")).unwrap();
+        let error = world.create_user(person("b")).unwrap_err();
+        assert_eq!(error.code, ErrorCode::ServiceQuotaExceededException);
+    }
+}

@@ -1,0 +1,1040 @@
+//! AWS Organizations: the root, organizational units, accounts and their states, and the delegated administrator.
+//!
+//! Operation names, fields and errors are those of the service model (organizations 2016-11-28).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use super::call::{Listed, Operation, Page, Subject};
+use super::clock::Time;
+use super::effect::Effect;
+use super::error::{ErrorCode, ServiceError};
+use super::place::{AccountIx, UnitIx};
+use super::request::{Request, RequestKind, Status};
+use super::validate;
+use super::{Existence, World};
+
+/// Organizations returns at most 20 accounts or units to a page (service model).
+const PAGE: u32 = 20;
+/// The only service principal whose delegation matters here.
+pub const SERVICE_PRINCIPAL: &str = "sso.amazonaws.com";
+
+/// An account's state in its life (`Account.State` of the service model).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AccountState {
+    /// `PENDING_ACTIVATION`
+    PendingActivation,
+    /// `ACTIVE`
+    Active,
+    /// `SUSPENDED`
+    Suspended,
+    /// `PENDING_CLOSURE`
+    PendingClosure,
+    /// `CLOSED`
+    Closed,
+}
+
+impl AccountState {
+    /// AWS's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AccountState::PendingActivation => "PENDING_ACTIVATION",
+            AccountState::Active => "ACTIVE",
+            AccountState::Suspended => "SUSPENDED",
+            AccountState::PendingClosure => "PENDING_CLOSURE",
+            AccountState::Closed => "CLOSED",
+        }
+    }
+}
+
+/// An account as the world keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Account {
+    /// Twelve digits.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its root user's e-mail address, unique.
+    pub email: String,
+    /// The unit, or the root, it is directly in.
+    pub parent: UnitIx,
+    /// Its state.
+    pub state: AccountState,
+    /// Whether it was created in the organisation (else invited into it).
+    pub created: bool,
+    /// When it joined.
+    pub joined: Time,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The root or an organizational unit as the world keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Unit {
+    /// `r-…` or `ou-…`.
+    pub id: String,
+    /// Its name; `Root` for the root.
+    pub name: String,
+    /// The unit above; `None` for the root.
+    pub parent: Option<UnitIx>,
+    /// Whether it still exists.
+    pub live: bool,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Stored {
+    units: Vec<Unit>,
+    accounts: Vec<Account>,
+    delegated: Option<AccountIx>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Children {
+    units: BTreeSet<UnitIx>,
+    accounts: BTreeSet<AccountIx>,
+}
+
+/// The organisation: the root is unit 0 and the management account is account 0.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "Stored")]
+pub struct Organization {
+    stored: Stored,
+    by_id: FxHashMap<String, AccountIx>,
+    by_email: FxHashMap<String, AccountIx>,
+    unit_by_id: FxHashMap<String, UnitIx>,
+    children: Vec<Children>,
+}
+
+impl Serialize for Organization {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.stored.serialize(serializer)
+    }
+}
+
+impl From<Stored> for Organization {
+    fn from(stored: Stored) -> Self {
+        let mut children = vec![Children::default(); stored.units.len()];
+        for (at, unit) in stored.units.iter().enumerate().filter(|(_, unit)| unit.live) {
+            if let Some(above) = unit.parent.and_then(|parent| children.get_mut(parent.at())) {
+                above.units.insert(UnitIx::new(at));
+            }
+        }
+        for (at, account) in stored.accounts.iter().enumerate() {
+            if let Some(above) = children.get_mut(account.parent.at()) {
+                above.accounts.insert(AccountIx::new(at));
+            }
+        }
+        let accounts = || stored.accounts.iter().enumerate();
+        Organization {
+            by_id: accounts().map(|(at, a)| (a.id.clone(), AccountIx::new(at))).collect(),
+            by_email: accounts().map(|(at, a)| (a.email.to_lowercase(), AccountIx::new(at))).collect(),
+            unit_by_id: stored
+                .units
+                .iter()
+                .enumerate()
+                .map(|(at, unit)| (unit.id.clone(), UnitIx::new(at)))
+                .collect(),
+            children,
+            stored,
+        }
+    }
+}
+
+impl Organization {
+    pub(super) fn new(root_id: String, management: Account) -> Self {
+        let root = Unit { id: root_id, name: "Root".into(), parent: None, live: true, tags: BTreeMap::new() };
+        Stored { units: vec![root], accounts: vec![management], delegated: None }.into()
+    }
+
+    /// The account at a place.
+    pub fn account(&self, at: AccountIx) -> Option<&Account> {
+        self.stored.accounts.get(at.at())
+    }
+
+    /// All accounts, in the order in which they joined.
+    pub fn accounts(&self) -> impl Iterator<Item = (AccountIx, &Account)> {
+        self.stored.accounts.iter().enumerate().map(|(at, account)| (AccountIx::new(at), account))
+    }
+
+    /// The place of the account with this id.
+    pub fn account_by_id(&self, id: &str) -> Option<AccountIx> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The place of the account with this e-mail address, whatever its case.
+    pub fn account_by_email(&self, email: &str) -> Option<AccountIx> {
+        self.by_email.get(&email.to_lowercase()).copied()
+    }
+
+    /// The place of the one account with this name; `None` also when several have it.
+    pub fn account_by_name(&self, name: &str) -> Option<AccountIx> {
+        let mut named = self.accounts().filter(|(_, account)| account.name == name);
+        let first = named.next().map(|(at, _)| at);
+        if named.next().is_some() { None } else { first }
+    }
+
+    /// The unit at a place, if it still exists.
+    pub fn unit(&self, at: UnitIx) -> Option<&Unit> {
+        self.stored.units.get(at.at()).filter(|unit| unit.live)
+    }
+
+    /// All units that exist, the root first.
+    pub fn units(&self) -> impl Iterator<Item = (UnitIx, &Unit)> {
+        let all = self.stored.units.iter().enumerate();
+        all.filter(|(_, unit)| unit.live).map(|(at, unit)| (UnitIx::new(at), unit))
+    }
+
+    /// The place of the unit or root with this id.
+    pub fn unit_by_id(&self, id: &str) -> Option<UnitIx> {
+        self.unit_by_id.get(id).copied().filter(|at| self.unit(*at).is_some())
+    }
+
+    /// The unit at a path of names below the root; the empty path is the root.
+    pub fn unit_by_path(&self, path: &str) -> Option<UnitIx> {
+        let names = path.split('/').filter(|name| !name.is_empty());
+        names.into_iter().try_fold(UnitIx::new(0), |at, name| self.child_named(at, name))
+    }
+
+    /// The names from below the root to this unit, joined by `/`; empty for the root.
+    pub fn path(&self, at: UnitIx) -> String {
+        let mut names = Vec::new();
+        let mut next = self.unit(at);
+        while let Some(Unit { name, parent: Some(parent), .. }) = next {
+            names.push(name.as_str());
+            next = self.unit(*parent);
+        }
+        names.reverse();
+        names.join("/")
+    }
+
+    /// The delegated administrator of IAM Identity Center.
+    pub fn delegated(&self) -> Option<AccountIx> {
+        self.stored.delegated
+    }
+
+    /// The management account's place.
+    pub fn management(&self) -> AccountIx {
+        AccountIx::new(0)
+    }
+
+    pub(super) fn accounts_made(&self) -> usize {
+        self.stored.accounts.len()
+    }
+
+    pub(super) fn units_made(&self) -> usize {
+        self.stored.units.len()
+    }
+
+    fn child_named(&self, above: UnitIx, name: &str) -> Option<UnitIx> {
+        let children = self.children.get(above.at())?;
+        children.units.iter().copied().find(|at| self.unit(*at).is_some_and(|unit| unit.name == name))
+    }
+
+    fn children(&self, at: UnitIx) -> Option<&Children> {
+        self.children.get(at.at())
+    }
+
+    // What the effects do; each says whether what it names exists.
+
+    pub(super) fn add_unit(&mut self, id: String, parent: UnitIx, name: String) -> bool {
+        let at = UnitIx::new(self.stored.units.len());
+        let Some(above) = self.children.get_mut(parent.at()) else { return false };
+        above.units.insert(at);
+        self.children.push(Children::default());
+        self.unit_by_id.insert(id.clone(), at);
+        let tags = BTreeMap::new();
+        self.stored.units.push(Unit { id, name, parent: Some(parent), live: true, tags });
+        true
+    }
+
+    pub(super) fn rename_unit(&mut self, at: UnitIx, name: String) -> bool {
+        self.stored.units.get_mut(at.at()).map(|unit| unit.name = name).is_some()
+    }
+
+    pub(super) fn remove_unit(&mut self, at: UnitIx) -> bool {
+        let Some(unit) = self.stored.units.get_mut(at.at()) else { return false };
+        unit.live = false;
+        if let Some(above) = unit.parent.and_then(|parent| self.children.get_mut(parent.at())) {
+            above.units.remove(&at);
+        }
+        true
+    }
+
+    pub(super) fn add_account(&mut self, account: Account) -> bool {
+        let at = AccountIx::new(self.stored.accounts.len());
+        let Some(above) = self.children.get_mut(account.parent.at()) else { return false };
+        above.accounts.insert(at);
+        self.by_id.insert(account.id.clone(), at);
+        self.by_email.insert(account.email.to_lowercase(), at);
+        self.stored.accounts.push(account);
+        true
+    }
+
+    pub(super) fn move_account(&mut self, at: AccountIx, to: UnitIx) -> bool {
+        if self.children.get(to.at()).is_none() {
+            return false;
+        }
+        let Some(account) = self.stored.accounts.get_mut(at.at()) else { return false };
+        let from = std::mem::replace(&mut account.parent, to);
+        if let Some(above) = self.children.get_mut(from.at()) {
+            above.accounts.remove(&at);
+        }
+        if let Some(above) = self.children.get_mut(to.at()) {
+            above.accounts.insert(at);
+        }
+        true
+    }
+
+    pub(super) fn edit_account(&mut self, at: AccountIx, edit: impl FnOnce(&mut Account)) -> bool {
+        self.stored.accounts.get_mut(at.at()).map(edit).is_some()
+    }
+
+    pub(super) fn edit_unit_tags(&mut self, at: UnitIx, edit: impl FnOnce(&mut BTreeMap<String, String>)) -> bool {
+        self.stored.units.get_mut(at.at()).map(|unit| edit(&mut unit.tags)).is_some()
+    }
+
+    pub(super) fn set_delegated(&mut self, to: Option<AccountIx>) {
+        self.stored.delegated = to;
+    }
+}
+
+/// `DescribeOrganization`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrganizationDescription {
+    /// `o-…`.
+    pub id: String,
+    /// The management account's id (`MasterAccountId`).
+    pub management_account_id: String,
+    /// Its e-mail address (`MasterAccountEmail`).
+    pub management_account_email: String,
+}
+
+/// The root or a unit, as the service describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitDescription {
+    /// `r-…` or `ou-…`.
+    pub id: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// An account, as the service describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountDescription {
+    /// Twelve digits.
+    pub id: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// Its e-mail address.
+    pub email: String,
+    /// Its state.
+    pub state: AccountState,
+    /// `CREATED` or `INVITED`.
+    pub joined_method: &'static str,
+    /// When it joined.
+    pub joined: Time,
+}
+
+/// `CreateAccountStatus`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateAccountStatus {
+    /// `car-…`.
+    pub id: String,
+    /// The name asked for.
+    pub account_name: String,
+    /// Where it is.
+    pub state: Status,
+    /// The id, once it has succeeded.
+    pub account_id: Option<String>,
+    /// Why it failed, for example `EMAIL_ALREADY_EXISTS`.
+    pub failure_reason: Option<String>,
+    /// When it was asked for.
+    pub requested: Time,
+}
+
+type Answer<T> = Result<T, ServiceError>;
+
+impl World {
+    /// `DescribeOrganization`, open to every account.
+    ///
+    /// # Errors
+    /// What any call may be answered with.
+    pub fn describe_organization(&mut self) -> Answer<OrganizationDescription> {
+        self.call(Operation::DescribeOrganization, Subject::Nothing, |world| {
+            let management = world.organization.account(world.organization.management());
+            Ok(OrganizationDescription {
+                id: world.ids.organization_id(),
+                management_account_id: management.map(|a| a.id.clone()).unwrap_or_default(),
+                management_account_email: management.map(|a| a.email.clone()).unwrap_or_default(),
+            })
+        })
+    }
+
+    /// `ListRoots`: there is one.
+    ///
+    /// # Errors
+    /// `AccessDeniedException` outside the management account and the delegated administrator.
+    pub fn list_roots(&mut self) -> Answer<Vec<UnitDescription>> {
+        self.call(Operation::ListRoots, Subject::Nothing, |world| {
+            Ok(world.describe_unit(UnitIx::new(0)).into_iter().collect())
+        })
+    }
+
+    /// `ListOrganizationalUnitsForParent`: the units directly below a root or unit.
+    ///
+    /// # Errors
+    /// `ParentNotFoundException`.
+    pub fn list_organizational_units_for_parent(&mut self, parent: &str, page: &Page) -> Answer<Listed<UnitDescription>> {
+        self.call(Operation::ListOrganizationalUnitsForParent, Subject::text(parent), |world| {
+            let (start, count) = page.window(PAGE)?;
+            let at = world.parent_unit(parent)?;
+            let below = world.organization.children(at).map(|c| &c.units).into_iter();
+            let from = below.flat_map(|units| units.range(UnitIx::new(start)..));
+            Ok(Listed::collect(
+                from.filter_map(|at| Some((at.at(), world.describe_unit(*at)?))),
+                count,
+            ))
+        })
+    }
+
+    /// `CreateOrganizationalUnit`.
+    ///
+    /// # Errors
+    /// `ParentNotFoundException`, `DuplicateOrganizationalUnitException`, `InvalidInputException`.
+    pub fn create_organizational_unit(&mut self, parent: &str, name: &str) -> Answer<UnitDescription> {
+        self.call(Operation::CreateOrganizationalUnit, Subject::text(name), |world| {
+            let above = world.parent_unit(parent)?;
+            world.check_unit_name(above, name)?;
+            let at = UnitIx::new(world.organization.units_made());
+            world.commit(Effect::UnitCreated { parent: above, name: name.to_owned() })?;
+            world.describe_unit(at).ok_or_else(unit_missing)
+        })
+    }
+
+    /// `UpdateOrganizationalUnit`: renames it.
+    ///
+    /// # Errors
+    /// `OrganizationalUnitNotFoundException`, `DuplicateOrganizationalUnitException`, `InvalidInputException`.
+    pub fn update_organizational_unit(&mut self, id: &str, name: &str) -> Answer<UnitDescription> {
+        self.call(Operation::UpdateOrganizationalUnit, Subject::text(id), |world| {
+            let (at, above) = world.lower_unit(id)?;
+            if world.organization.unit(at).is_some_and(|unit| unit.name != name) {
+                world.check_unit_name(above, name)?;
+                world.commit(Effect::UnitRenamed { unit: at, name: name.to_owned() })?;
+            }
+            world.describe_unit(at).ok_or_else(unit_missing)
+        })
+    }
+
+    /// `DeleteOrganizationalUnit`: only an empty one.
+    ///
+    /// # Errors
+    /// `OrganizationalUnitNotFoundException`, `OrganizationalUnitNotEmptyException`.
+    pub fn delete_organizational_unit(&mut self, id: &str) -> Answer<()> {
+        self.call(Operation::DeleteOrganizationalUnit, Subject::text(id), |world| {
+            let (at, _) = world.lower_unit(id)?;
+            let children = world.organization.children(at);
+            if children.is_some_and(|c| !c.units.is_empty() || !c.accounts.is_empty()) {
+                return Err(ServiceError::new(
+                    ErrorCode::OrganizationalUnitNotEmptyException,
+                    "The specified OU is not empty. Move all accounts to another root or to other OUs, remove \
+                     all child OUs, and try the operation again.",
+                ));
+            }
+            world.commit(Effect::UnitDeleted { unit: at })
+        })
+    }
+
+    /// `ListAccounts`.
+    ///
+    /// # Errors
+    /// `AccessDeniedException` outside the management account and the delegated administrator.
+    pub fn list_accounts(&mut self, page: &Page) -> Answer<Listed<AccountDescription>> {
+        self.call(Operation::ListAccounts, Subject::Nothing, |world| {
+            let (start, count) = page.window(PAGE)?;
+            let from = world.organization.accounts().skip(start);
+            Ok(Listed::collect(from.map(|(at, a)| (at.at(), world.describe(a))), count))
+        })
+    }
+
+    /// `ListAccountsForParent`: the accounts directly in a root or unit.
+    ///
+    /// # Errors
+    /// `ParentNotFoundException`.
+    pub fn list_accounts_for_parent(&mut self, parent: &str, page: &Page) -> Answer<Listed<AccountDescription>> {
+        self.call(Operation::ListAccountsForParent, Subject::text(parent), |world| {
+            let (start, count) = page.window(PAGE)?;
+            let at = world.parent_unit(parent)?;
+            let inside = world.organization.children(at).map(|c| &c.accounts).into_iter();
+            let from = inside.flat_map(|accounts| accounts.range(AccountIx::new(start)..));
+            let described = from.filter_map(|at| {
+                Some((at.at(), world.describe(world.organization.account(*at)?)))
+            });
+            Ok(Listed::collect(described, count))
+        })
+    }
+
+    /// `DescribeAccount`.
+    ///
+    /// # Errors
+    /// `AccountNotFoundException`.
+    pub fn describe_account(&mut self, id: &str) -> Answer<AccountDescription> {
+        self.call(Operation::DescribeAccount, Subject::text(id), |world| {
+            let at = world.org_account(id)?;
+            world.organization.account(at).map(|a| world.describe(a)).ok_or_else(account_missing)
+        })
+    }
+
+    /// `ListParents`: the id of the root or unit that an account or unit is directly in.
+    ///
+    /// # Errors
+    /// `ChildNotFoundException`.
+    pub fn list_parents(&mut self, child: &str) -> Answer<String> {
+        self.call(Operation::ListParents, Subject::text(child), |world| {
+            let organization = &world.organization;
+            let account = organization.account_by_id(child).and_then(|at| organization.account(at));
+            let above = account.map(|a| a.parent).or_else(|| {
+                organization.unit_by_id(child).and_then(|at| organization.unit(at)?.parent)
+            });
+            above.and_then(|at| organization.unit(at)).map(|unit| unit.id.clone()).ok_or_else(|| {
+                ServiceError::new(
+                    ErrorCode::ChildNotFoundException,
+                    "We can't find an organizational unit (OU) or AWS account with the ChildId that you specified.",
+                )
+            })
+        })
+    }
+
+    /// `CreateAccount`: asynchronous. The account appears in the root when the request has succeeded.
+    ///
+    /// # Errors
+    /// `InvalidInputException`. An e-mail address in use fails the request later, with `EMAIL_ALREADY_EXISTS`.
+    pub fn create_account(&mut self, name: &str, email: &str, tags: &BTreeMap<String, String>) -> Answer<CreateAccountStatus> {
+        self.call(Operation::CreateAccount, Subject::text(email), |world| {
+            validate::account_name(name).map_err(as_invalid_input)?;
+            validate::email(email).map_err(as_invalid_input)?;
+            world.check_tags(&BTreeMap::new(), tags).map_err(as_invalid_input)?;
+            let kind =
+                RequestKind::Account { name: name.to_owned(), email: email.to_owned(), tags: tags.clone() };
+            let request = world.start(Operation::CreateAccount, kind)?;
+            Ok(world.account_status(&request))
+        })
+    }
+
+    /// `DescribeCreateAccountStatus`.
+    ///
+    /// # Errors
+    /// `CreateAccountStatusNotFoundException`.
+    pub fn describe_create_account_status(&mut self, id: &str) -> Answer<CreateAccountStatus> {
+        self.call(Operation::DescribeCreateAccountStatus, Subject::text(id), |world| {
+            let found = id.strip_prefix("car-").and_then(|hex| world.find_request(hex));
+            match found {
+                Some(request) if matches!(request.kind, RequestKind::Account { .. }) => {
+                    Ok(world.account_status(request))
+                }
+                _ => Err(ServiceError::new(
+                    ErrorCode::CreateAccountStatusNotFoundException,
+                    "We can't find a create account request with the CreateAccountRequestId that you specified.",
+                )),
+            }
+        })
+    }
+
+    /// `MoveAccount` from one parent to another.
+    ///
+    /// # Errors
+    /// `AccountNotFoundException` (also when it is not in the source), `SourceParentNotFoundException`,
+    /// `DestinationParentNotFoundException`, `DuplicateAccountException` when it is there already.
+    pub fn move_account(&mut self, id: &str, source: &str, destination: &str) -> Answer<()> {
+        self.call(Operation::MoveAccount, Subject::text(id), |world| {
+            let at = world.org_account(id)?;
+            let organization = &world.organization;
+            let no_parent = |code| {
+                ServiceError::new(code, "We can't find a root or OU with the ParentId that you specified.")
+            };
+            let from = organization
+                .unit_by_id(source)
+                .ok_or_else(|| no_parent(ErrorCode::SourceParentNotFoundException))?;
+            let to = organization
+                .unit_by_id(destination)
+                .ok_or_else(|| no_parent(ErrorCode::DestinationParentNotFoundException))?;
+            if organization.account(at).is_none_or(|account| account.parent != from) {
+                return Err(account_missing());
+            }
+            if from == to {
+                return Err(ServiceError::new(
+                    ErrorCode::DuplicateAccountException,
+                    "That account is already present in the specified destination.",
+                ));
+            }
+            world.commit(Effect::AccountMoved { account: at, to })
+        })
+    }
+
+    /// Organizations' `TagResource`, for an account or a unit.
+    ///
+    /// # Errors
+    /// `TargetNotFoundException`, `InvalidInputException`, `ConstraintViolationException`.
+    pub fn tag_organization_resource(&mut self, id: &str, tags: &BTreeMap<String, String>) -> Answer<()> {
+        self.call(Operation::OrganizationsTagResource, Subject::text(id), |world| {
+            let target = world.tagged(id)?;
+            world.check_tags(world.tags_of(target), tags).map_err(as_invalid_input)?;
+            let edits = tags.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
+            world.commit_tags(target, edits)
+        })
+    }
+
+    /// Organizations' `UntagResource`.
+    ///
+    /// # Errors
+    /// `TargetNotFoundException`.
+    pub fn untag_organization_resource(&mut self, id: &str, keys: &[String]) -> Answer<()> {
+        self.call(Operation::OrganizationsUntagResource, Subject::text(id), |world| {
+            let target = world.tagged(id)?;
+            world.commit_tags(target, keys.iter().map(|key| (key.clone(), None)).collect())
+        })
+    }
+
+    /// Organizations' `ListTagsForResource`.
+    ///
+    /// # Errors
+    /// `TargetNotFoundException`.
+    pub fn list_organization_tags(&mut self, id: &str) -> Answer<BTreeMap<String, String>> {
+        self.call(Operation::OrganizationsListTagsForResource, Subject::text(id), |world| {
+            let target = world.tagged(id)?;
+            Ok(world.tags_of(target).clone())
+        })
+    }
+
+    /// `RegisterDelegatedAdministrator` for IAM Identity Center: one account, not the management account.
+    ///
+    /// # Errors
+    /// `InvalidInputException` for another service, `AccountNotFoundException`, `AccountAlreadyRegisteredException`,
+    /// `ConstraintViolationException` for the management account or a second one.
+    pub fn register_delegated_administrator(&mut self, id: &str, service: &str) -> Answer<()> {
+        self.call(Operation::RegisterDelegatedAdministrator, Subject::text(id), |world| {
+            delegable(service)?;
+            let at = world.org_account(id)?;
+            if at == world.organization.management() {
+                return Err(ServiceError::new(
+                    ErrorCode::ConstraintViolationException,
+                    "You cannot register master account/yourself as delegated administrator for your organization.",
+                ));
+            }
+            match world.organization.delegated() {
+                Some(already) if already == at => Err(ServiceError::new(
+                    ErrorCode::AccountAlreadyRegisteredException,
+                    "The provided account is already a delegated administrator for your organization.",
+                )),
+                Some(_) => Err(ServiceError::new(
+                    ErrorCode::ConstraintViolationException,
+                    "You have exceeded the allowed number of delegated administrators for the delegated service.",
+                )),
+                None => world.commit(Effect::Delegated { to: Some(at) }),
+            }
+        })
+    }
+
+    /// `DeregisterDelegatedAdministrator`.
+    ///
+    /// # Errors
+    /// `InvalidInputException`, `AccountNotRegisteredException`.
+    pub fn deregister_delegated_administrator(&mut self, id: &str, service: &str) -> Answer<()> {
+        self.call(Operation::DeregisterDelegatedAdministrator, Subject::text(id), |world| {
+            delegable(service)?;
+            let at = world.org_account(id)?;
+            if world.organization.delegated() != Some(at) {
+                return Err(ServiceError::new(
+                    ErrorCode::AccountNotRegisteredException,
+                    "The specified account is not a delegated administrator for this AWS service.",
+                ));
+            }
+            world.commit(Effect::Delegated { to: None })
+        })
+    }
+
+    /// `ListDelegatedAdministrators` for IAM Identity Center.
+    ///
+    /// # Errors
+    /// `AccessDeniedException` outside the management account and the delegated administrator.
+    pub fn list_delegated_administrators(&mut self) -> Answer<Vec<AccountDescription>> {
+        self.call(Operation::ListDelegatedAdministrators, Subject::Nothing, |world| {
+            let delegated = world.organization.delegated();
+            let account = delegated.and_then(|at| world.organization.account(at));
+            Ok(account.map(|a| world.describe(a)).into_iter().collect())
+        })
+    }
+
+    /// `PutAccountName` (Account Management): renames an account.
+    ///
+    /// # Errors
+    /// `AccountNotFoundException`, `InvalidInputException`.
+    pub fn put_account_name(&mut self, id: &str, name: &str) -> Answer<()> {
+        self.call(Operation::PutAccountName, Subject::text(id), |world| {
+            let at = world.org_account(id)?;
+            validate::account_name(name).map_err(as_invalid_input)?;
+            world.commit(Effect::AccountRenamed { account: at, name: name.to_owned() })
+        })
+    }
+
+    /// Takes an account to exist from the start, in the root; unless it exists already or the world is strict.
+    ///
+    /// # Errors
+    /// Only when the world itself is broken.
+    pub fn ensure_account(&mut self, id: &str, name: &str, email: &str) -> Answer<Existence> {
+        if self.organization.account_by_id(id).is_some() {
+            return Ok(Existence::Existed);
+        }
+        if self.settings.strict || self.organization.account_by_email(email).is_some() {
+            return Ok(Existence::Absent);
+        }
+        self.commit(Effect::AccountJoined {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            email: email.to_owned(),
+            created: false,
+            tags: BTreeMap::new(),
+        })?;
+        Ok(Existence::Made)
+    }
+
+    /// Takes an organizational unit, and those above it, to exist from the start; unless the world is strict.
+    /// One that was deleted stays deleted.
+    ///
+    /// # Errors
+    /// Only when the world itself is broken.
+    pub fn ensure_unit(&mut self, path: &str) -> Answer<Existence> {
+        if self.organization.unit_by_path(path).is_some() {
+            return Ok(Existence::Existed);
+        }
+        let mut above = UnitIx::new(0);
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            let gone = self.organization.stored.units.iter().any(|unit| {
+                !unit.live && unit.parent == Some(above) && unit.name == name
+            });
+            let there = self.organization.child_named(above, name);
+            if there.is_none() && (gone || self.settings.strict) {
+                return Ok(Existence::Absent);
+            }
+            let next = there.unwrap_or_else(|| UnitIx::new(self.organization.units_made()));
+            if there.is_none() {
+                self.commit(Effect::UnitCreated { parent: above, name: name.to_owned() })?;
+            }
+            above = next;
+        }
+        Ok(Existence::Made)
+    }
+
+    /// Takes an account that is in the root to have been in another unit from the start.
+    ///
+    /// # Errors
+    /// Only when the world itself is broken.
+    pub fn ensure_placement(&mut self, id: &str, unit: UnitIx) -> Answer<()> {
+        match self.organization.account_by_id(id) {
+            Some(account) if self.organization.unit(unit).is_some() => {
+                self.commit(Effect::AccountMoved { account, to: unit })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn org_account(&self, id: &str) -> Answer<AccountIx> {
+        self.organization.account_by_id(id).ok_or_else(account_missing)
+    }
+
+    pub(super) fn account_status(&self, request: &Request) -> CreateAccountStatus {
+        let (name, email) = match &request.kind {
+            RequestKind::Account { name, email, .. } => (name.clone(), email.as_str()),
+            _ => (String::new(), ""),
+        };
+        let made = (request.status == Status::Succeeded)
+            .then(|| self.organization.account_by_email(email))
+            .flatten()
+            .and_then(|at| self.organization.account(at));
+        CreateAccountStatus {
+            id: format!("car-{}", self.request_uuid(request).replace('-', "")),
+            account_name: name,
+            state: request.status,
+            account_id: made.map(|account| account.id.clone()),
+            failure_reason: request.failure.as_deref().map(str::to_owned),
+            requested: request.created,
+        }
+    }
+
+    /// Why creating an account fails in the end, if it does.
+    pub(super) fn account_failure(&self, email: &str) -> Option<String> {
+        self.organization.account_by_email(email).map(|_| "EMAIL_ALREADY_EXISTS".to_owned())
+    }
+
+    /// Replaces (`Some`) or removes (`None`) tags of an account or unit.
+    pub(super) fn commit_tags(&mut self, target: Tagged, edits: Vec<(String, Option<String>)>) -> Answer<()> {
+        self.commit(match target {
+            Tagged::Account(account) => Effect::AccountTagged { account, edits },
+            Tagged::Unit(unit) => Effect::UnitTagged { unit, edits },
+        })
+    }
+
+    fn tagged(&self, id: &str) -> Answer<Tagged> {
+        let account = self.organization.account_by_id(id).map(Tagged::Account);
+        account.or_else(|| self.organization.unit_by_id(id).map(Tagged::Unit)).ok_or_else(|| {
+            ServiceError::new(
+                ErrorCode::TargetNotFoundException,
+                "We can't find a root, OU, account, or policy with the TargetId that you specified.",
+            )
+        })
+    }
+
+    fn tags_of(&self, target: Tagged) -> &BTreeMap<String, String> {
+        static NONE: BTreeMap<String, String> = BTreeMap::new();
+        let tags = match target {
+            Tagged::Account(at) => self.organization.account(at).map(|account| &account.tags),
+            Tagged::Unit(at) => self.organization.unit(at).map(|unit| &unit.tags),
+        };
+        tags.unwrap_or(&NONE)
+    }
+
+    fn parent_unit(&self, id: &str) -> Answer<UnitIx> {
+        self.organization.unit_by_id(id).ok_or_else(|| {
+            ServiceError::new(
+                ErrorCode::ParentNotFoundException,
+                "We can't find a root or OU with the ParentId that you specified.",
+            )
+        })
+    }
+
+    /// A unit that is not the root, and the unit above it.
+    fn lower_unit(&self, id: &str) -> Answer<(UnitIx, UnitIx)> {
+        let at = self.organization.unit_by_id(id).ok_or_else(unit_missing)?;
+        let above = self.organization.unit(at).and_then(|unit| unit.parent).ok_or_else(unit_missing)?;
+        Ok((at, above))
+    }
+
+    fn check_unit_name(&self, above: UnitIx, name: &str) -> Answer<()> {
+        validate::unit_name(name).map_err(as_invalid_input)?;
+        if self.organization.child_named(above, name).is_some() {
+            return Err(ServiceError::new(
+                ErrorCode::DuplicateOrganizationalUnitException,
+                "An OU with the same name already exists.",
+            ));
+        }
+        Ok(())
+    }
+
+    fn describe_unit(&self, at: UnitIx) -> Option<UnitDescription> {
+        let unit = self.organization.unit(at)?;
+        let management = self.organization.account(self.organization.management())?;
+        let organization = self.ids.organization_id();
+        let kind = if unit.parent.is_none() { "root" } else { "ou" };
+        Some(UnitDescription {
+            id: unit.id.clone(),
+            arn: format!("arn:aws:organizations::{}:{kind}/{organization}/{}", management.id, unit.id),
+            name: unit.name.clone(),
+        })
+    }
+
+    fn describe(&self, account: &Account) -> AccountDescription {
+        let management = self.organization.account(self.organization.management());
+        let owner = management.map_or("", |a| a.id.as_str());
+        AccountDescription {
+            id: account.id.clone(),
+            arn: format!(
+                "arn:aws:organizations::{owner}:account/{}/{}",
+                self.ids.organization_id(),
+                account.id
+            ),
+            name: account.name.clone(),
+            email: account.email.clone(),
+            state: account.state,
+            joined_method: if account.created { "CREATED" } else { "INVITED" },
+            joined: account.joined,
+        }
+    }
+}
+
+/// What may carry Organizations' tags.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Tagged {
+    Account(AccountIx),
+    Unit(UnitIx),
+}
+
+fn delegable(service: &str) -> Answer<()> {
+    if service == SERVICE_PRINCIPAL {
+        return Ok(());
+    }
+    Err(ServiceError::new(
+        ErrorCode::InvalidInputException,
+        "You specified an unrecognized service principal.",
+    ))
+}
+
+fn account_missing() -> ServiceError {
+    ServiceError::new(ErrorCode::AccountNotFoundException, "You specified an account that doesn't exist.")
+}
+
+fn unit_missing() -> ServiceError {
+    ServiceError::new(
+        ErrorCode::OrganizationalUnitNotFoundException,
+        "You specified an organizational unit that doesn't exist.",
+    )
+}
+
+/// Organizations says `InvalidInputException` where IAM Identity Center says `ValidationException`, and
+/// `ConstraintViolationException` for a full quota.
+fn as_invalid_input(error: ServiceError) -> ServiceError {
+    let code = match error.code {
+        ErrorCode::ServiceQuotaExceededException => ErrorCode::ConstraintViolationException,
+        _ => ErrorCode::InvalidInputException,
+    };
+    ServiceError { code, ..error }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::call::Caller;
+    use super::super::tests::world;
+    use super::*;
+
+    #[test]
+    fn a_fresh_world_has_a_root_and_a_management_account() {
+        let mut world = world();
+        let roots = world.list_roots().unwrap();
+        assert_eq!(roots.len(), 1);
+        let accounts = world.list_accounts(&Page::default()).unwrap().items;
+        assert_eq!(accounts.len(), 1);
+        assert_eq!(accounts[0].state, AccountState::Active);
+        assert_eq!(world.describe_organization().unwrap().management_account_id, accounts[0].id);
+        assert_eq!(world.list_parents(&accounts[0].id).unwrap(), roots[0].id);
+    }
+
+    #[test]
+    fn units_nest_have_unique_names_and_are_deleted_only_when_empty() {
+        let mut world = world();
+        let root = world.list_roots().unwrap().remove(0).id;
+        let workloads = world.create_organizational_unit(&root, "Workloads").unwrap();
+        let prod = world.create_organizational_unit(&workloads.id, "Prod").unwrap();
+        world.create_organizational_unit(&root, "Prod").unwrap();
+        let error = world.create_organizational_unit(&root, "Prod").unwrap_err();
+        assert_eq!(error.code, ErrorCode::DuplicateOrganizationalUnitException);
+        let error = world.delete_organizational_unit(&workloads.id).unwrap_err();
+        assert_eq!(error.code, ErrorCode::OrganizationalUnitNotEmptyException);
+        let at = world.organization.unit_by_path("Workloads/Prod").unwrap();
+        assert_eq!(world.organization.path(at), "Workloads/Prod");
+        world.delete_organizational_unit(&prod.id).unwrap();
+        world.delete_organizational_unit(&workloads.id).unwrap();
+        let error = world.create_organizational_unit(&workloads.id, "x").unwrap_err();
+        assert_eq!(error.code, ErrorCode::ParentNotFoundException);
+    }
+
+    #[test]
+    fn moving_an_account_names_its_present_parent() {
+        let mut world = world();
+        world.ensure_account("111122223333", "a", "a@example.com").unwrap();
+        let root = world.list_roots().unwrap().remove(0).id;
+        let unit = world.create_organizational_unit(&root, "U").unwrap().id;
+        let code = |result: Answer<()>| result.unwrap_err().code;
+        assert_eq!(code(world.move_account("111122223333", &unit, &root)), ErrorCode::AccountNotFoundException);
+        assert_eq!(
+            code(world.move_account("111122223333", &root, "ou-x")),
+            ErrorCode::DestinationParentNotFoundException
+        );
+        world.move_account("111122223333", &root, &unit).unwrap();
+        assert_eq!(world.list_parents("111122223333").unwrap(), unit);
+        let inside = world.list_accounts_for_parent(&unit, &Page::default()).unwrap().items;
+        assert_eq!(inside.len(), 1);
+        assert_eq!(
+            code(world.move_account("111122223333", &unit, &unit)),
+            ErrorCode::DuplicateAccountException
+        );
+    }
+
+    #[test]
+    fn creating_an_account_takes_time_and_a_used_address_fails() {
+        let mut world = world();
+        let status = world.create_account("new", "new@example.com", &BTreeMap::new()).unwrap();
+        assert_eq!(status.state, Status::InProgress);
+        assert!(world.organization.account_by_email("new@example.com").is_none());
+        world.advance(Duration::from_secs(60));
+        let status = world.describe_create_account_status(&status.id).unwrap();
+        assert_eq!(status.state, Status::Succeeded);
+        let id = status.account_id.unwrap();
+        assert_eq!(world.describe_account(&id).unwrap().joined_method, "CREATED");
+        let again = world.create_account("new", "NEW@example.com", &BTreeMap::new()).unwrap();
+        world.advance(Duration::from_secs(60));
+        let again = world.describe_create_account_status(&again.id).unwrap();
+        assert_eq!(again.failure_reason.as_deref(), Some("EMAIL_ALREADY_EXISTS"));
+    }
+
+    #[test]
+    fn there_is_one_delegated_administrator_and_never_the_management_account() {
+        let mut world = world();
+        world.ensure_account("111122223333", "a", "a@example.com").unwrap();
+        world.ensure_account("222233334444", "b", "b@example.com").unwrap();
+        let management = world.describe_organization().unwrap().management_account_id;
+        let mut register = |id: &str| world.register_delegated_administrator(id, SERVICE_PRINCIPAL);
+        assert_eq!(register(&management).unwrap_err().code, ErrorCode::ConstraintViolationException);
+        register("111122223333").unwrap();
+        assert_eq!(register("111122223333").unwrap_err().code, ErrorCode::AccountAlreadyRegisteredException);
+        assert_eq!(register("222233334444").unwrap_err().code, ErrorCode::ConstraintViolationException);
+        let listed = world.list_delegated_administrators().unwrap();
+        assert_eq!(listed[0].id, "111122223333");
+        world.set_caller(Caller::account("111122223333"));
+        let error = world.deregister_delegated_administrator("111122223333", SERVICE_PRINCIPAL).unwrap_err();
+        assert_eq!(error.code, ErrorCode::AccessDeniedException, "only the management account may");
+    }
+
+    #[test]
+    fn accounts_come_twenty_to_a_page() {
+        let mut world = world();
+        for n in 0..44 {
+            world.ensure_account(&format!("2{n:011}"), "x", &format!("x{n}@example.com")).unwrap();
+        }
+        let first = world.list_accounts(&Page::default()).unwrap();
+        assert_eq!(first.items.len(), 20);
+        let second = world.list_accounts(&Page::after(first.next_token)).unwrap();
+        let third = world.list_accounts(&Page::after(second.next_token)).unwrap();
+        assert_eq!((second.items.len(), third.items.len(), third.next_token), (20, 5, None));
+    }
+
+    #[test]
+    fn tags_are_set_replaced_and_removed() {
+        let mut world = world();
+        world.ensure_account("111122223333", "a", "a@example.com").unwrap();
+        let tags = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>()
+        };
+        world.tag_organization_resource("111122223333", &tags(&[("env", "prod"), ("team", "a")])).unwrap();
+        world.tag_organization_resource("111122223333", &tags(&[("env", "dev")])).unwrap();
+        world.untag_organization_resource("111122223333", &["team".to_owned()]).unwrap();
+        assert_eq!(world.list_organization_tags("111122223333").unwrap(), tags(&[("env", "dev")]));
+        let error =
+            world.tag_organization_resource("111122223333", &tags(&[("aws:x", "y")])).unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidInputException);
+    }
+
+    #[test]
+    fn a_strict_world_takes_nothing_to_exist_and_a_deleted_unit_stays_deleted() {
+        let mut world = world();
+        assert_eq!(world.ensure_unit("A/B").unwrap(), Existence::Made);
+        assert_eq!(world.ensure_unit("A/B").unwrap(), Existence::Existed);
+        let at = world.organization.unit_by_path("A/B").unwrap();
+        let id = world.organization.unit(at).unwrap().id.clone();
+        world.delete_organizational_unit(&id).unwrap();
+        assert_eq!(world.ensure_unit("A/B").unwrap(), Existence::Absent);
+        let mut settings = world.settings().clone();
+        settings.strict = true;
+        world.configure(settings).unwrap();
+        assert_eq!(world.ensure_account("111122223333", "a", "a@x.org").unwrap(), Existence::Absent);
+        assert_eq!(world.ensure_unit("C").unwrap(), Existence::Absent);
+    }
+}

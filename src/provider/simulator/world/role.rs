@@ -1,0 +1,634 @@
+//! Access by account and permission set, and what stands in the accounts for it: IAM roles, SAML providers, the
+//! service-linked role.
+//!
+//! Names, paths and trust are those of the user guide's "Referencing permission sets in resource policies" and
+//! "Using service-linked roles". A role appears with the first assignment of its set in an account, disappears
+//! with the last, and has another suffix when it is made again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::World;
+use super::call::{Operation, Subject};
+use super::effect::Effect;
+use super::error::{ErrorCode, ServiceError};
+use super::organization::AccountState;
+use super::permission_set::{Boundary, CustomerManagedPolicy, Definition};
+use super::place::{AccountIx, PrincipalIx, SetIx};
+
+/// How every provisioned role's name begins.
+pub const NAME_PREFIX: &str = "AWSReservedSSO_";
+/// The name of the role through which IAM Identity Center acts in an account.
+pub const SERVICE_LINKED_ROLE: &str = "AWSServiceRoleForSSO";
+
+/// The path of provisioned roles; `us-east-1` is not named in it.
+pub fn path(region: &str) -> String {
+    match region {
+        "us-east-1" => "/aws-reserved/sso.amazonaws.com/".to_owned(),
+        region => format!("/aws-reserved/sso.amazonaws.com/{region}/"),
+    }
+}
+
+/// What someone changed in a provisioned role, past IAM Identity Center.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RoleEdit {
+    /// Managed policies attached besides those of the permission set, by ARN.
+    pub attached: BTreeSet<String>,
+    /// Managed policies detached although the permission set has them, by ARN.
+    pub detached: BTreeSet<String>,
+    /// Another inline policy.
+    pub inline_policy: Option<String>,
+}
+
+/// The provisioned role of a pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Role {
+    /// How many roles of this pair there were before it; the suffix of its name is made from it.
+    pub(super) generation: u32,
+    /// What someone changed in it.
+    pub edit: Option<Box<RoleEdit>>,
+}
+
+/// A permission set in an account: who has it there, and its role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pair {
+    set: SetIx,
+    principals: Vec<PrincipalIx>,
+    revision: u32,
+    role: Option<Role>,
+}
+
+impl Pair {
+    /// The permission set.
+    pub fn set(&self) -> SetIx {
+        self.set
+    }
+
+    /// Who has it, by rising place.
+    pub fn principals(&self) -> &[PrincipalIx] {
+        &self.principals
+    }
+
+    /// The number of the definition that the service last provisioned.
+    pub(super) fn revision(&self) -> u32 {
+        self.revision
+    }
+
+    /// The role, unless someone deleted it.
+    pub fn role(&self) -> Option<&Role> {
+        self.role.as_ref()
+    }
+}
+
+/// What an account has.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Row {
+    pairs: Vec<Pair>,
+    /// How many roles were removed, for pairs that had any removed.
+    removed_roles: BTreeMap<SetIx, u32>,
+    saml_provider: bool,
+    removed_saml_providers: u32,
+    /// Customer-managed policies known to exist (true) or not to (false), by path and name.
+    policies: BTreeMap<String, bool>,
+}
+
+impl Row {
+    fn find(&self, set: SetIx) -> Result<usize, usize> {
+        self.pairs.binary_search_by_key(&set, |pair| pair.set)
+    }
+}
+
+/// Who has which permission set in which account, by account.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(from = "Vec<Row>")]
+pub struct Access {
+    rows: Vec<Row>,
+    accounts_of: Vec<Vec<AccountIx>>,
+    assigned_accounts: usize,
+    /// Built when first asked for: most runs never ask by principal.
+    by_principal: Option<BTreeSet<(PrincipalIx, AccountIx, SetIx)>>,
+}
+
+impl Serialize for Access {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.rows.serialize(serializer)
+    }
+}
+
+impl From<Vec<Row>> for Access {
+    fn from(rows: Vec<Row>) -> Self {
+        let mut access = Access::default();
+        for (at, row) in rows.iter().enumerate() {
+            access.assigned_accounts += usize::from(!row.pairs.is_empty());
+            for pair in &row.pairs {
+                access.accounts_mut(pair.set).push(AccountIx::new(at));
+            }
+        }
+        access.rows = rows;
+        access
+    }
+}
+
+impl Access {
+    /// The permission sets that an account has, by rising place.
+    pub fn pairs(&self, account: AccountIx) -> &[Pair] {
+        self.rows.get(account.at()).map_or(&[], |row| &row.pairs)
+    }
+
+    /// A permission set in an account.
+    pub fn pair(&self, account: AccountIx, set: SetIx) -> Option<&Pair> {
+        let row = self.rows.get(account.at())?;
+        row.pairs.get(row.find(set).ok()?)
+    }
+
+    /// The accounts that have a permission set, by rising place.
+    pub fn accounts_with(&self, set: SetIx) -> &[AccountIx] {
+        self.accounts_of.get(set.at()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the assignment exists.
+    pub fn has(&self, account: AccountIx, set: SetIx, principal: PrincipalIx) -> bool {
+        self.pair(account, set).is_some_and(|pair| pair.principals.binary_search(&principal).is_ok())
+    }
+
+    /// How many accounts have any assignment.
+    pub(super) fn assigned_accounts(&self) -> usize {
+        self.assigned_accounts
+    }
+
+    /// The pairs in which a principal has an assignment of its own, from a given one on.
+    pub(super) fn of_principal(&mut self, principal: PrincipalIx) -> Vec<(AccountIx, SetIx)> {
+        if self.by_principal.is_none() {
+            let mut all = BTreeSet::new();
+            for (at, row) in self.rows.iter().enumerate() {
+                for pair in &row.pairs {
+                    all.extend(pair.principals.iter().map(|p| (*p, AccountIx::new(at), pair.set)));
+                }
+            }
+            self.by_principal = Some(all);
+        }
+        let (least, most) = ((AccountIx::new(0), SetIx::new(0)), (AccountIx::new(usize::MAX), SetIx::new(usize::MAX)));
+        let range = (principal, least.0, least.1)..=(principal, most.0, most.1);
+        let index = self.by_principal.iter();
+        index.flat_map(|index| index.range(range.clone())).map(|(_, account, set)| (*account, *set)).collect()
+    }
+
+    /// The definitions of a set that any account's role still has.
+    pub(super) fn revisions_used(&self, set: SetIx) -> BTreeSet<u32> {
+        let accounts = self.accounts_with(set).iter();
+        accounts.filter_map(|account| self.pair(*account, set)).map(Pair::revision).collect()
+    }
+
+    /// What is known of a customer-managed policy in an account.
+    pub(super) fn policy_exists(&self, account: AccountIx, key: &str) -> Option<bool> {
+        self.rows.get(account.at())?.policies.get(key).copied()
+    }
+
+    fn row_mut(&mut self, account: AccountIx) -> Option<&mut Row> {
+        // Places are given in order, so that a row far beyond the end means a damaged log.
+        const MOST: usize = 10_000_000;
+        if account.at() >= self.rows.len() && account.at() < MOST {
+            self.rows.resize_with(account.at() + 1, Row::default);
+        }
+        self.rows.get_mut(account.at())
+    }
+
+    fn accounts_mut(&mut self, set: SetIx) -> &mut Vec<AccountIx> {
+        if set.at() >= self.accounts_of.len() {
+            self.accounts_of.resize_with(set.at() + 1, Vec::new);
+        }
+        #[allow(clippy::indexing_slicing, reason = "the line above makes the place")]
+        &mut self.accounts_of[set.at()]
+    }
+
+    // What the effects do.
+
+    /// Makes an assignment, and the role with the set's present definition.
+    pub(super) fn grant(&mut self, account: AccountIx, set: SetIx, principal: PrincipalIx, revision: u32) -> bool {
+        let Some(row) = self.row_mut(account) else { return false };
+        let first = row.pairs.is_empty();
+        let at = match row.find(set) {
+            Ok(at) => at,
+            Err(at) => {
+                row.pairs.insert(at, Pair { set, principals: Vec::new(), revision, role: None });
+                let accounts = self.accounts_mut(set);
+                if let Err(at) = accounts.binary_search(&account) {
+                    accounts.insert(at, account);
+                }
+                at
+            }
+        };
+        self.assigned_accounts += usize::from(first);
+        if let Some(pair) = self.rows.get_mut(account.at()).and_then(|row| row.pairs.get_mut(at))
+            && let Err(place) = pair.principals.binary_search(&principal)
+        {
+            pair.principals.insert(place, principal);
+        }
+        if let Some(index) = &mut self.by_principal {
+            index.insert((principal, account, set));
+        }
+        self.provision(account, set, revision)
+    }
+
+    /// Removes an assignment, and the role with the last one.
+    pub(super) fn revoke(&mut self, account: AccountIx, set: SetIx, principal: PrincipalIx) -> bool {
+        let Some(row) = self.rows.get_mut(account.at()) else { return false };
+        let Ok(at) = row.find(set) else { return false };
+        let Some(pair) = row.pairs.get_mut(at) else { return false };
+        let Ok(place) = pair.principals.binary_search(&principal) else { return false };
+        pair.principals.remove(place);
+        if pair.principals.is_empty() {
+            if pair.role.is_some() {
+                *row.removed_roles.entry(set).or_default() += 1;
+            }
+            row.pairs.remove(at);
+            self.assigned_accounts -= usize::from(row.pairs.is_empty());
+            let accounts = self.accounts_mut(set);
+            if let Ok(at) = accounts.binary_search(&account) {
+                accounts.remove(at);
+            }
+        }
+        if let Some(index) = &mut self.by_principal {
+            index.remove(&(principal, account, set));
+        }
+        true
+    }
+
+    /// Brings the role of a pair to a definition; makes it, and the account's SAML provider, when they are missing.
+    pub(super) fn provision(&mut self, account: AccountIx, set: SetIx, revision: u32) -> bool {
+        let Some(row) = self.rows.get_mut(account.at()) else { return false };
+        let Ok(at) = row.find(set) else { return false };
+        let generation = row.removed_roles.get(&set).copied().unwrap_or(0);
+        row.saml_provider = true;
+        let Some(pair) = row.pairs.get_mut(at) else { return false };
+        let rewritten = pair.revision != revision;
+        pair.revision = revision;
+        match &mut pair.role {
+            Some(role) if rewritten => role.edit = None,
+            Some(_) => {}
+            none => *none = Some(Role { generation, edit: None }),
+        }
+        true
+    }
+
+    /// Provisions again even though the definition is current: undoes what someone changed.
+    pub(super) fn reprovision(&mut self, account: AccountIx, set: SetIx, revision: u32) -> bool {
+        let done = self.provision(account, set, revision);
+        self.edit_role(account, set, |role| role.edit = None);
+        done
+    }
+
+    pub(super) fn delete_role(&mut self, account: AccountIx, set: SetIx) -> bool {
+        let Some(row) = self.rows.get_mut(account.at()) else { return false };
+        let Ok(at) = row.find(set) else { return false };
+        let removed = row.pairs.get_mut(at).and_then(|pair| pair.role.take()).is_some();
+        *row.removed_roles.entry(set).or_default() += u32::from(removed);
+        removed
+    }
+
+    pub(super) fn edit_role(&mut self, account: AccountIx, set: SetIx, edit: impl FnOnce(&mut Role)) -> bool {
+        let Some(row) = self.rows.get_mut(account.at()) else { return false };
+        let Ok(at) = row.find(set) else { return false };
+        row.pairs.get_mut(at).and_then(|pair| pair.role.as_mut()).map(edit).is_some()
+    }
+
+    pub(super) fn delete_saml_provider(&mut self, account: AccountIx) -> bool {
+        let Some(row) = self.rows.get_mut(account.at()).filter(|row| row.saml_provider) else { return false };
+        row.saml_provider = false;
+        row.removed_saml_providers += 1;
+        true
+    }
+
+    pub(super) fn set_policy(&mut self, account: AccountIx, key: String, exists: bool) -> bool {
+        self.row_mut(account).map(|row| row.policies.insert(key, exists)).is_some()
+    }
+}
+
+/// A role as IAM describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleDescription {
+    /// `RoleName`.
+    pub name: String,
+    /// `Path`.
+    pub path: String,
+    /// `Arn`.
+    pub arn: String,
+    /// `Description`.
+    pub description: Option<String>,
+    /// `AssumeRolePolicyDocument`, JSON.
+    pub trust_policy: String,
+    /// `MaxSessionDuration` in seconds; twelve hours for provisioned roles, whatever the set says.
+    pub max_session_duration: u32,
+    /// ARNs of the managed policies attached.
+    pub attached_policies: Vec<String>,
+    /// The inline policy, which has the name `AwsSSOInlinePolicy`.
+    pub inline_policy: Option<String>,
+    /// The ARN of the permissions boundary.
+    pub permissions_boundary: Option<String>,
+}
+
+type Answer<T> = Result<T, ServiceError>;
+
+impl World {
+    /// IAM's `ListRoles` in an account: the service-linked role and the provisioned ones, below a path.
+    ///
+    /// # Errors
+    /// `NoSuchEntity` for an account outside the organisation.
+    pub fn list_roles(&mut self, account: &str, path_prefix: &str) -> Answer<Vec<RoleDescription>> {
+        self.call(Operation::ListRoles, Subject::text(account), |world| {
+            let at = world.iam_account(account)?;
+            let pairs = world.access.pairs(at).iter();
+            let provisioned = pairs.filter_map(|pair| world.describe_role(at, pair));
+            let all = world.service_linked_role(at).into_iter().chain(provisioned);
+            Ok(all.filter(|role| role.path.starts_with(path_prefix)).collect())
+        })
+    }
+
+    /// IAM's `GetRole` in an account.
+    ///
+    /// # Errors
+    /// `NoSuchEntity`.
+    pub fn get_role(&mut self, account: &str, name: &str) -> Answer<RoleDescription> {
+        self.call(Operation::GetRole, Subject::text(format!("{account} {name}")), |world| {
+            let at = world.iam_account(account)?;
+            let pairs = world.access.pairs(at).iter();
+            let mut all = world.service_linked_role(at).into_iter().chain(pairs.filter_map(|pair| world.describe_role(at, pair)));
+            all.find(|role| role.name == name).ok_or_else(|| {
+                ServiceError::new(ErrorCode::NoSuchEntity, format!("The role with name {name} cannot be found."))
+            })
+        })
+    }
+
+    /// IAM's `ListSAMLProviders` in an account: the ARNs.
+    ///
+    /// # Errors
+    /// `NoSuchEntity` for an account outside the organisation.
+    pub fn list_saml_providers(&mut self, account: &str) -> Answer<Vec<String>> {
+        self.call(Operation::ListSamlProviders, Subject::text(account), |world| {
+            let at = world.iam_account(account)?;
+            let exists = world.access.rows.get(at.at()).is_some_and(|row| row.saml_provider);
+            Ok(exists.then(|| world.saml_provider_arn(at)).flatten().into_iter().collect())
+        })
+    }
+
+    /// The ARN of the role of a permission set in an account, if there is one.
+    pub fn role_arn(&self, account: AccountIx, set: SetIx) -> Option<String> {
+        let generation = self.access.pair(account, set)?.role()?.generation;
+        let name = self.role_name(account, set, generation)?;
+        let id = &self.organization.account(account)?.id;
+        Some(format!("arn:aws:iam::{id}:role{}{name}", path(self.ids.region())))
+    }
+
+    /// The definition that the service last provisioned for a pair.
+    pub fn provisioned(&self, pair: &Pair) -> Option<&Arc<Definition>> {
+        self.permission_sets.get(pair.set)?.definition_of(pair.revision)
+    }
+
+    /// Whether the service knows that a pair has not the set's present definition
+    /// (`LATEST_PERMISSION_SET_NOT_PROVISIONED`).
+    pub fn is_stale(&self, pair: &Pair) -> bool {
+        self.permission_sets.get(pair.set).is_some_and(|set| set.revision != pair.revision)
+    }
+
+    /// Why a permission set cannot be provisioned in an account now, if it cannot.
+    ///
+    /// The words for a missing policy and a full quota are IAM's own; how the service wraps them is inferred from
+    /// the failures of other kinds.
+    pub(super) fn role_failure(&self, account: AccountIx, set: SetIx) -> Option<String> {
+        let target = self.organization.account(account)?;
+        if target.state != AccountState::Active {
+            return Some(format!(
+                "Received a 400 status error: AWS account {} is {} and cannot be changed.",
+                target.id,
+                target.state.as_str()
+            ));
+        }
+        let current = self.access.pair(account, set).is_some_and(|pair| pair.role.is_some() && !self.is_stale(pair));
+        if current {
+            return None;
+        }
+        let definition = self.permission_sets.get(set)?.definition()?;
+        if let Some(policy) = definition.needed().find(|policy| !self.policy_exists(account, policy)) {
+            return Some(format!(
+                "Received a 404 status error: Policy {} does not exist or is not attachable.",
+                policy.arn(&target.id)
+            ));
+        }
+        let most = self.settings.quotas.policies_per_role;
+        if definition.policies() > most as usize {
+            return Some(format!(
+                "Received a 409 status error: Cannot exceed quota for PoliciesPerRole: {most}"
+            ));
+        }
+        None
+    }
+
+    /// Whether a customer-managed policy exists in an account: unless the world is strict, it does until it is removed.
+    pub fn policy_exists(&self, account: AccountIx, policy: &CustomerManagedPolicy) -> bool {
+        self.access.policy_exists(account, &policy.key()).unwrap_or(!self.settings.strict)
+    }
+
+    /// Says that a customer-managed policy exists in an account, or not.
+    ///
+    /// # Errors
+    /// Only when the world itself is broken.
+    pub fn set_policy_exists(&mut self, account: AccountIx, policy: &CustomerManagedPolicy, exists: bool) -> Answer<()> {
+        self.commit(Effect::PolicyPresence { account, key: policy.key(), exists })
+    }
+
+    fn iam_account(&self, id: &str) -> Answer<AccountIx> {
+        self.organization.account_by_id(id).ok_or_else(|| {
+            ServiceError::new(ErrorCode::NoSuchEntity, format!("The account {id} cannot be found."))
+        })
+    }
+
+    fn role_name(&self, account: AccountIx, set: SetIx, generation: u32) -> Option<String> {
+        let set = self.permission_sets.get(set)?;
+        let account = self.organization.account(account)?;
+        let suffix = self.ids.role_suffix(&account.id, set.id, generation);
+        Some(format!("{NAME_PREFIX}{}_{suffix:016x}", set.name))
+    }
+
+    fn saml_provider_arn(&self, account: AccountIx) -> Option<String> {
+        let row = self.access.rows.get(account.at())?;
+        let id = &self.organization.account(account)?.id;
+        let suffix = self.ids.saml_suffix(id, row.removed_saml_providers);
+        Some(format!("arn:aws:iam::{id}:saml-provider/AWSSSO_{suffix:016x}_DO_NOT_DELETE"))
+    }
+
+    fn describe_role(&self, account: AccountIx, pair: &Pair) -> Option<RoleDescription> {
+        let role = pair.role()?;
+        let definition = self.provisioned(pair)?;
+        let id = &self.organization.account(account)?.id;
+        let edit = role.edit.as_deref().cloned().unwrap_or_default();
+        let mut attached: BTreeSet<String> = definition.managed_policies.clone();
+        attached.extend(definition.customer_managed_policies.iter().map(|policy| policy.arn(id)));
+        attached.extend(edit.attached);
+        attached.retain(|arn| !edit.detached.contains(arn));
+        Some(RoleDescription {
+            name: self.role_name(account, pair.set, role.generation)?,
+            path: path(self.ids.region()),
+            arn: self.role_arn(account, pair.set)?,
+            description: definition.description.clone(),
+            trust_policy: trust_policy(&self.saml_provider_arn(account)?),
+            max_session_duration: 43_200,
+            attached_policies: attached.into_iter().collect(),
+            inline_policy: edit.inline_policy.or_else(|| definition.inline_policy.clone()),
+            permissions_boundary: definition.boundary.as_ref().map(|boundary| match boundary {
+                Boundary::Managed(arn) => arn.clone(),
+                Boundary::Customer(policy) => policy.arn(id),
+            }),
+        })
+    }
+
+    fn service_linked_role(&self, account: AccountIx) -> Option<RoleDescription> {
+        let id = &self.organization.account(account)?.id;
+        let path = "/aws-service-role/sso.amazonaws.com/";
+        Some(RoleDescription {
+            name: SERVICE_LINKED_ROLE.to_owned(),
+            path: path.to_owned(),
+            arn: format!("arn:aws:iam::{id}:role{path}{SERVICE_LINKED_ROLE}"),
+            description: Some(
+                "Service-linked role used by AWS SSO to manage AWS resources, including IAM roles, policies and SAML IdP \
+                 on your behalf."
+                    .to_owned(),
+            ),
+            trust_policy: r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"sso.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#.to_owned(),
+            max_session_duration: 3_600,
+            attached_policies: vec!["arn:aws:iam::aws:policy/aws-service-role/AWSSSOServiceRolePolicy".to_owned()],
+            inline_policy: None,
+            permissions_boundary: None,
+        })
+    }
+}
+
+fn trust_policy(saml_provider: &str) -> String {
+    format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"Federated":"{saml_provider}"}},"Action":["sts:AssumeRoleWithSAML","sts:TagSession"],"Condition":{{"StringEquals":{{"SAML:aud":"https://signin.aws.amazon.com/saml"}}}}}}]}}"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::identity_store::PrincipalKind;
+    use super::super::permission_set::UpdatePermissionSet;
+    use super::super::provisioning::ProvisionTarget;
+    use super::super::tamper::Tamper;
+    use super::super::tests::{Stage, stage, stage_in};
+    use super::*;
+
+    const A: &str = "111122223333";
+    const RESERVED: &str = "/aws-reserved/";
+
+    fn granted() -> Stage {
+        let mut stage = stage();
+        stage.grant(A);
+        stage
+    }
+
+    #[test]
+    fn the_first_assignment_makes_the_role_and_the_saml_provider() {
+        let mut stage = stage();
+        assert!(stage.world.list_roles(A, RESERVED).unwrap().is_empty());
+        assert!(stage.world.list_saml_providers(A).unwrap().is_empty());
+        stage.grant(A);
+        let roles = stage.world.list_roles(A, RESERVED).unwrap();
+        let pattern = regex::Regex::new(
+            "^arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_admin_[0-9a-f]{16}$",
+        )
+        .unwrap();
+        assert_eq!(roles.len(), 1);
+        assert!(pattern.is_match(&roles[0].arn), "{}", roles[0].arn);
+        assert_eq!(roles[0].max_session_duration, 12 * 3_600);
+        let providers = stage.world.list_saml_providers(A).unwrap();
+        let pattern =
+            regex::Regex::new("^arn:aws:iam::111122223333:saml-provider/AWSSSO_[0-9a-f]{16}_DO_NOT_DELETE$").unwrap();
+        assert!(pattern.is_match(&providers[0]), "{providers:?}");
+        let trust: serde_json::Value = serde_json::from_str(&roles[0].trust_policy).unwrap();
+        let statement = &trust["Statement"][0];
+        assert_eq!(statement["Principal"]["Federated"], providers[0].as_str());
+        assert_eq!(statement["Action"], serde_json::json!(["sts:AssumeRoleWithSAML", "sts:TagSession"]));
+        assert_eq!(statement["Condition"]["StringEquals"]["SAML:aud"], "https://signin.aws.amazon.com/saml");
+    }
+
+    #[test]
+    fn us_east_1_is_not_named_in_the_path() {
+        let mut stage = stage_in("us-east-1");
+        stage.grant(A);
+        let roles = stage.world.list_roles(A, RESERVED).unwrap();
+        assert!(roles[0].arn.contains(":role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_admin_"));
+    }
+
+    #[test]
+    fn every_account_has_the_service_linked_role() {
+        let Stage { mut world, .. } = stage();
+        let role = world.get_role(A, "AWSServiceRoleForSSO").unwrap();
+        assert_eq!(role.arn, "arn:aws:iam::111122223333:role/aws-service-role/sso.amazonaws.com/AWSServiceRoleForSSO");
+    }
+
+    #[test]
+    fn the_last_revoke_removes_the_role_and_a_later_grant_brings_another() {
+        let mut stage = granted();
+        let before = stage.world.list_roles(A, RESERVED).unwrap().remove(0).arn;
+        let user = stage.user.clone();
+        stage.create(A, PrincipalKind::User, &user);
+        stage.revoke(A);
+        assert_eq!(stage.world.list_roles(A, RESERVED).unwrap()[0].arn, before, "one assignment is left");
+        stage.delete(A, PrincipalKind::User, &user);
+        assert!(stage.world.list_roles(A, RESERVED).unwrap().is_empty());
+        stage.grant(A);
+        let after = stage.world.list_roles(A, RESERVED).unwrap().remove(0).arn;
+        assert_ne!(before, after);
+        assert_eq!(before[..before.len() - 16], after[..after.len() - 16]);
+    }
+
+    #[test]
+    fn a_role_keeps_what_was_provisioned_until_it_is_provisioned_again() {
+        let mut stage = granted();
+        let set = stage.set.clone();
+        let world = &mut stage.world;
+        world.put_inline_policy(&set, "{}").unwrap();
+        world.update_permission_set(&set, UpdatePermissionSet { description: Some("new".into()), ..Default::default() }).unwrap();
+        let role = world.list_roles(A, RESERVED).unwrap().remove(0);
+        assert_eq!((role.inline_policy, role.description), (None, None));
+        world.provision_permission_set(&set, ProvisionTarget::AwsAccount(A)).unwrap();
+        world.settle();
+        let after = world.list_roles(A, RESERVED).unwrap().remove(0);
+        assert_eq!((after.inline_policy.as_deref(), after.description.as_deref()), (Some("{}"), Some("new")));
+        assert_eq!(after.arn, role.arn, "provisioning updates the role in place");
+    }
+
+    #[test]
+    fn a_deleted_role_returns_with_another_suffix_and_an_edited_one_is_restored() {
+        let mut stage = granted();
+        let set = stage.set.clone();
+        let before = stage.world.list_roles(A, RESERVED).unwrap().remove(0);
+        let poison = "arn:aws:iam::aws:policy/AdministratorAccess".to_owned();
+        let edit = Tamper::EditRole { set: "admin".into(), account: A.into(), attach: Some(poison.clone()), detach: None, inline_policy: None };
+        stage.world.tamper(&edit).unwrap();
+        assert_eq!(stage.world.list_roles(A, RESERVED).unwrap()[0].attached_policies, [poison]);
+        stage.world.provision_permission_set(&set, ProvisionTarget::AwsAccount(A)).unwrap();
+        stage.world.settle();
+        assert_eq!(stage.world.list_roles(A, RESERVED).unwrap(), [before.clone()]);
+        stage.world.tamper(&Tamper::DeleteRole { set: "admin".into(), account: A.into() }).unwrap();
+        assert!(stage.world.list_roles(A, RESERVED).unwrap().is_empty());
+        stage.world.provision_permission_set(&set, ProvisionTarget::AwsAccount(A)).unwrap();
+        stage.world.settle();
+        let after = stage.world.list_roles(A, RESERVED).unwrap().remove(0);
+        assert_ne!(after.name, before.name);
+    }
+
+    #[test]
+    fn a_deleted_saml_provider_is_made_again_by_the_next_assignment() {
+        let mut stage = granted();
+        let before = stage.world.list_saml_providers(A).unwrap();
+        stage.world.tamper(&Tamper::DeleteSamlProvider { account: A.into() }).unwrap();
+        assert!(stage.world.list_saml_providers(A).unwrap().is_empty());
+        stage.grant(A);
+        let after = stage.world.list_saml_providers(A).unwrap();
+        assert_eq!(after.len(), 1);
+        assert_ne!(after, before);
+    }
+}
