@@ -3,6 +3,8 @@
 //! Small, object-safe and synchronous, in plain data; what is asynchronous lives
 //! inside an adapter. Faults are injected by wrapping one.
 
+pub mod simulator;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

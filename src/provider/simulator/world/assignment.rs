@@ -63,17 +63,32 @@ impl World {
     /// `ResourceNotFoundException` for an unknown account, permission set or principal; `ConflictException` while
     /// its deletion is in progress; `ServiceQuotaExceededException`; `ThrottlingException` when too many are
     /// outstanding; `AccessDeniedException` for the delegated administrator, see [`super::authorize`].
-    pub fn create_account_assignment(&mut self, account: &str, set: &str, principal: PrincipalRef<'_>) -> Answer<AssignmentStatus> {
+    pub fn create_account_assignment(
+        &mut self,
+        account: &str,
+        set: &str,
+        principal: PrincipalRef<'_>,
+    ) -> Answer<AssignmentStatus> {
         let operation = Operation::CreateAccountAssignment;
         self.call(operation, self.grant_subject(account, set, principal), |world| {
             let (account, set) = (world.target(account)?, world.find_set(set)?);
             world.authorize_assignment(operation, account, set)?;
             let principal = world.find_principal(principal.0, principal.1)?;
-            if world.in_progress(set, account, principal).any(|r| matches!(r.kind, RequestKind::Unassign { .. })) {
+            if world
+                .in_progress(set, account, principal)
+                .any(|r| matches!(r.kind, RequestKind::Unassign { .. }))
+            {
                 return Err(conflict_in_progress());
             }
             world.check_assignment_quotas(account, set)?;
-            let request = world.start(operation, RequestKind::Assign { account, set, principal })?;
+            let request = world.start(
+                operation,
+                RequestKind::Assign {
+                    account,
+                    set,
+                    principal,
+                },
+            )?;
             world.assignment_status(&request).ok_or_else(no_request)
         })
     }
@@ -83,7 +98,12 @@ impl World {
     /// # Errors
     /// `ResourceNotFoundException`, also when there is no such assignment; `ConflictException` while another
     /// request for it is in progress; `ThrottlingException`; `AccessDeniedException`.
-    pub fn delete_account_assignment(&mut self, account: &str, set: &str, principal: PrincipalRef<'_>) -> Answer<AssignmentStatus> {
+    pub fn delete_account_assignment(
+        &mut self,
+        account: &str,
+        set: &str,
+        principal: PrincipalRef<'_>,
+    ) -> Answer<AssignmentStatus> {
         let operation = Operation::DeleteAccountAssignment;
         self.call(operation, self.grant_subject(account, set, principal), |world| {
             let (account, set) = (world.target(account)?, world.find_set(set)?);
@@ -93,9 +113,18 @@ impl World {
                 return Err(conflict_in_progress());
             }
             if !world.access.has(account, set, principal) {
-                return Err(ServiceError::not_found("Received a 404 status error: Assignment not found."));
+                return Err(ServiceError::not_found(
+                    "Received a 404 status error: Assignment not found.",
+                ));
             }
-            let request = world.start(operation, RequestKind::Unassign { account, set, principal })?;
+            let request = world.start(
+                operation,
+                RequestKind::Unassign {
+                    account,
+                    set,
+                    principal,
+                },
+            )?;
             world.assignment_status(&request).ok_or_else(no_request)
         })
     }
@@ -104,11 +133,16 @@ impl World {
     ///
     /// # Errors
     /// `ResourceNotFoundException`.
-    pub fn describe_account_assignment_creation_status(&mut self, request_id: &str) -> Answer<AssignmentStatus> {
+    pub fn describe_account_assignment_creation_status(
+        &mut self,
+        request_id: &str,
+    ) -> Answer<AssignmentStatus> {
         let operation = Operation::DescribeAccountAssignmentCreationStatus;
         self.call(operation, Subject::text(request_id), |world| {
             let request = world.find_request(request_id).filter(|r| is_creation(r));
-            request.and_then(|request| world.assignment_status(request)).ok_or_else(no_request)
+            request
+                .and_then(|request| world.assignment_status(request))
+                .ok_or_else(no_request)
         })
     }
 
@@ -116,11 +150,16 @@ impl World {
     ///
     /// # Errors
     /// `ResourceNotFoundException`.
-    pub fn describe_account_assignment_deletion_status(&mut self, request_id: &str) -> Answer<AssignmentStatus> {
+    pub fn describe_account_assignment_deletion_status(
+        &mut self,
+        request_id: &str,
+    ) -> Answer<AssignmentStatus> {
         let operation = Operation::DescribeAccountAssignmentDeletionStatus;
         self.call(operation, Subject::text(request_id), |world| {
             let request = world.find_request(request_id).filter(|r| is_deletion(r));
-            request.and_then(|request| world.assignment_status(request)).ok_or_else(no_request)
+            request
+                .and_then(|request| world.assignment_status(request))
+                .ok_or_else(no_request)
         })
     }
 
@@ -128,63 +167,103 @@ impl World {
     ///
     /// # Errors
     /// `ValidationException` for a page that cannot be.
-    pub fn list_account_assignment_creation_status(&mut self, filter: StatusFilter, page: &Page) -> Answer<Listed<AssignmentStatus>> {
+    pub fn list_account_assignment_creation_status(
+        &mut self,
+        filter: StatusFilter,
+        page: &Page,
+    ) -> Answer<Listed<AssignmentStatus>> {
         let operation = Operation::ListAccountAssignmentCreationStatus;
-        self.call(operation, Subject::Nothing, |world| world.list_statuses(is_creation, filter, page))
+        self.call(operation, Subject::Nothing, |world| {
+            world.list_statuses(is_creation, filter, page)
+        })
     }
 
     /// `ListAccountAssignmentDeletionStatus`, optionally only those with a status.
     ///
     /// # Errors
     /// `ValidationException` for a page that cannot be.
-    pub fn list_account_assignment_deletion_status(&mut self, filter: StatusFilter, page: &Page) -> Answer<Listed<AssignmentStatus>> {
+    pub fn list_account_assignment_deletion_status(
+        &mut self,
+        filter: StatusFilter,
+        page: &Page,
+    ) -> Answer<Listed<AssignmentStatus>> {
         let operation = Operation::ListAccountAssignmentDeletionStatus;
-        self.call(operation, Subject::Nothing, |world| world.list_statuses(is_deletion, filter, page))
+        self.call(operation, Subject::Nothing, |world| {
+            world.list_statuses(is_deletion, filter, page)
+        })
     }
 
     /// `ListAccountAssignments` of a permission set in an account.
     ///
     /// # Errors
     /// `ResourceNotFoundException`.
-    pub fn list_account_assignments(&mut self, account: &str, set: &str, page: &Page) -> Answer<Listed<AccountAssignment>> {
-        self.call(Operation::ListAccountAssignments, Subject::text(format!("{account} {set}")), |world| {
-            let (start, count) = page.window(PAGE)?;
-            let (account, set) = (world.target(account)?, world.find_set(set)?);
-            let principals = world.access.pair(account, set).map_or(&[][..], |pair| pair.principals());
-            let from = principals.iter().enumerate().skip(start);
-            let described = from.filter_map(|(n, principal)| Some((n, world.describe_grant(account, set, *principal)?)));
-            Ok(Listed::collect(described, count))
-        })
+    pub fn list_account_assignments(
+        &mut self,
+        account: &str,
+        set: &str,
+        page: &Page,
+    ) -> Answer<Listed<AccountAssignment>> {
+        self.call(
+            Operation::ListAccountAssignments,
+            Subject::text(format!("{account} {set}")),
+            |world| {
+                let (start, count) = page.window(PAGE)?;
+                let (account, set) = (world.target(account)?, world.find_set(set)?);
+                let principals = world
+                    .access
+                    .pair(account, set)
+                    .map_or(&[][..], |pair| pair.principals());
+                let from = principals.iter().enumerate().skip(start);
+                let described = from
+                    .filter_map(|(n, principal)| Some((n, world.describe_grant(account, set, *principal)?)));
+                Ok(Listed::collect(described, count))
+            },
+        )
     }
 
     /// `ListAccountAssignmentsForPrincipal`: for a user also those of its groups. Only from the management account.
     ///
     /// # Errors
     /// `ResourceNotFoundException`, `AccessDeniedException`.
-    pub fn list_account_assignments_for_principal(&mut self, principal: PrincipalRef<'_>, account: Option<&str>, page: &Page) -> Answer<Listed<AccountAssignment>> {
-        self.call(Operation::ListAccountAssignmentsForPrincipal, Subject::text(principal.1), |world| {
-            let (start, count) = page.window(PAGE)?;
-            let only = account.map(|id| world.target(id)).transpose()?;
-            let at = world.known_principal(principal)?;
-            let groups: Vec<PrincipalIx> = match principal.0 {
-                PrincipalKind::User => world.identity_store.groups_of(at).collect(),
-                PrincipalKind::Group => Vec::new(),
-            };
-            let mut all = Vec::new();
-            for who in std::iter::once(at).chain(groups) {
-                let pairs = world.access.of_principal(who).into_iter();
-                let wanted = pairs.filter(|(account, _)| only.is_none_or(|only| only == *account));
-                all.extend(wanted.map(|(account, set)| (account, set, who)));
-            }
-            let from = all.into_iter().enumerate().skip(start);
-            let described =
-                from.filter_map(|(n, (account, set, who))| Some((n, world.describe_grant(account, set, who)?)));
-            Ok(Listed::collect(described, count))
-        })
+    pub fn list_account_assignments_for_principal(
+        &mut self,
+        principal: PrincipalRef<'_>,
+        account: Option<&str>,
+        page: &Page,
+    ) -> Answer<Listed<AccountAssignment>> {
+        self.call(
+            Operation::ListAccountAssignmentsForPrincipal,
+            Subject::text(principal.1),
+            |world| {
+                let (start, count) = page.window(PAGE)?;
+                let only = account.map(|id| world.target(id)).transpose()?;
+                let at = world.known_principal(principal)?;
+                let groups: Vec<PrincipalIx> = match principal.0 {
+                    PrincipalKind::User => world.identity_store.groups_of(at).collect(),
+                    PrincipalKind::Group => Vec::new(),
+                };
+                let mut all = Vec::new();
+                for who in std::iter::once(at).chain(groups) {
+                    let pairs = world.access.of_principal(who).into_iter();
+                    let wanted = pairs.filter(|(account, _)| only.is_none_or(|only| only == *account));
+                    all.extend(wanted.map(|(account, set)| (account, set, who)));
+                }
+                let from = all.into_iter().enumerate().skip(start);
+                let described = from.filter_map(|(n, (account, set, who))| {
+                    Some((n, world.describe_grant(account, set, who)?))
+                });
+                Ok(Listed::collect(described, count))
+            },
+        )
     }
 
     /// Why creating an assignment fails in the end, if it does.
-    pub(super) fn assign_failure(&self, account: AccountIx, set: SetIx, principal: PrincipalIx) -> Option<String> {
+    pub(super) fn assign_failure(
+        &self,
+        account: AccountIx,
+        set: SetIx,
+        principal: PrincipalIx,
+    ) -> Option<String> {
         if self.identity_store.live(principal).is_none() {
             return Some("Received a 404 status error: Principal not found.".to_owned());
         }
@@ -192,7 +271,12 @@ impl World {
     }
 
     /// Why deleting an assignment fails in the end, if it does.
-    pub(super) fn unassign_failure(&self, account: AccountIx, set: SetIx, principal: PrincipalIx) -> Option<String> {
+    pub(super) fn unassign_failure(
+        &self,
+        account: AccountIx,
+        set: SetIx,
+        principal: PrincipalIx,
+    ) -> Option<String> {
         let gone = !self.access.has(account, set, principal);
         gone.then(|| "Received a 404 status error: Assignment not found.".to_owned())
     }
@@ -202,15 +286,24 @@ impl World {
     pub(super) fn changes_role(&self, kind: &RequestKind) -> bool {
         let leaving = |set, account| {
             let pending = self.requests.pending_pair(set, account);
-            pending.filter(|request| matches!(request.kind, RequestKind::Unassign { .. })).count()
+            pending
+                .filter(|request| matches!(request.kind, RequestKind::Unassign { .. }))
+                .count()
         };
         match *kind {
             RequestKind::Assign { account, set, .. } => match self.access.pair(account, set) {
-                Some(pair) => pair.role().is_none() || self.is_stale(pair) || pair.principals().len() <= leaving(set, account),
+                Some(pair) => {
+                    pair.role().is_none()
+                        || self.is_stale(pair)
+                        || pair.principals().len() <= leaving(set, account)
+                }
                 None => true,
             },
             RequestKind::Unassign { account, set, .. } => {
-                let left = self.access.pair(account, set).map_or(0, |pair| pair.principals().len());
+                let left = self
+                    .access
+                    .pair(account, set)
+                    .map_or(0, |pair| pair.principals().len());
                 left <= 1 + leaving(set, account)
             }
             RequestKind::Provision { account, .. } => account.is_some(),
@@ -233,19 +326,32 @@ impl World {
 
     /// A principal by id, also one that was deleted.
     fn known_principal(&self, (kind, id): PrincipalRef<'_>) -> Answer<PrincipalIx> {
-        let known = self.ids.parse_principal_id(id).and_then(|uuid| self.identity_store.by_uuid(uuid));
+        let known = self
+            .ids
+            .parse_principal_id(id)
+            .and_then(|uuid| self.identity_store.by_uuid(uuid));
         known
-            .filter(|at| self.identity_store.principal(*at).is_some_and(|p| p.kind() == kind))
+            .filter(|at| {
+                self.identity_store
+                    .principal(*at)
+                    .is_some_and(|p| p.kind() == kind)
+            })
             .ok_or_else(|| ServiceError::not_found(format!("{} not found.", kind.as_str())))
     }
 
-    fn in_progress(&self, set: SetIx, account: AccountIx, principal: PrincipalIx) -> impl Iterator<Item = &Request> {
-        self.requests.pending_pair(set, account).filter(move |request| match request.kind {
-            RequestKind::Assign { principal: other, .. } | RequestKind::Unassign { principal: other, .. } => {
-                other == principal
-            }
-            _ => false,
-        })
+    fn in_progress(
+        &self,
+        set: SetIx,
+        account: AccountIx,
+        principal: PrincipalIx,
+    ) -> impl Iterator<Item = &Request> {
+        self.requests
+            .pending_pair(set, account)
+            .filter(move |request| match request.kind {
+                RequestKind::Assign { principal: other, .. }
+                | RequestKind::Unassign { principal: other, .. } => other == principal,
+                _ => false,
+            })
     }
 
     fn check_assignment_quotas(&self, account: AccountIx, set: SetIx) -> Answer<()> {
@@ -254,24 +360,47 @@ impl World {
             return Ok(());
         }
         let here = self.access.pairs(account).len();
-        quota::room(here, quotas.permission_sets_per_account, "permission sets provisioned in an account")?;
+        quota::room(
+            here,
+            quotas.permission_sets_per_account,
+            "permission sets provisioned in an account",
+        )?;
         if here > 0 {
             return Ok(());
         }
-        quota::room(self.access.assigned_accounts(), quotas.accounts, "AWS accounts or applications")
+        quota::room(
+            self.access.assigned_accounts(),
+            quotas.accounts,
+            "AWS accounts or applications",
+        )
     }
 
-    fn list_statuses(&self, of_kind: fn(&Request) -> bool, filter: StatusFilter, page: &Page) -> Answer<Listed<AssignmentStatus>> {
+    fn list_statuses(
+        &self,
+        of_kind: fn(&Request) -> bool,
+        filter: StatusFilter,
+        page: &Page,
+    ) -> Answer<Listed<AssignmentStatus>> {
         let (start, count) = page.window(PAGE)?;
-        let wanted = |request: &&Request| of_kind(request) && filter.is_none_or(|status| status == request.status);
+        let wanted =
+            |request: &&Request| of_kind(request) && filter.is_none_or(|status| status == request.status);
         let from = self.requests.from(start as u64).filter(wanted);
-        let described = from.filter_map(|r| Some((usize::try_from(r.sequence).ok()?, self.assignment_status(r)?)));
+        let described =
+            from.filter_map(|r| Some((usize::try_from(r.sequence).ok()?, self.assignment_status(r)?)));
         Ok(Listed::collect(described, count))
     }
 
     fn assignment_status(&self, request: &Request) -> Option<AssignmentStatus> {
-        let (RequestKind::Assign { account, set, principal } | RequestKind::Unassign { account, set, principal }) =
-            request.kind
+        let (RequestKind::Assign {
+            account,
+            set,
+            principal,
+        }
+        | RequestKind::Unassign {
+            account,
+            set,
+            principal,
+        }) = request.kind
         else {
             return None;
         };
@@ -288,7 +417,12 @@ impl World {
         })
     }
 
-    fn describe_grant(&self, account: AccountIx, set: SetIx, principal: PrincipalIx) -> Option<AccountAssignment> {
+    fn describe_grant(
+        &self,
+        account: AccountIx,
+        set: SetIx,
+        principal: PrincipalIx,
+    ) -> Option<AccountAssignment> {
         Some(AccountAssignment {
             account_id: self.organization.account(account)?.id.clone(),
             permission_set_arn: self.permission_set_arn(set)?,
@@ -344,20 +478,51 @@ mod tests {
 
     #[test]
     fn a_creation_is_in_progress_until_the_clock_reaches_its_end() {
-        let Stage { mut world, set, group, .. } = stage();
+        let Stage {
+            mut world,
+            set,
+            group,
+            ..
+        } = stage();
         let who = (PrincipalKind::Group, group.as_str());
         let status = world.create_account_assignment(A, &set, who).unwrap();
-        assert_eq!((status.status, status.account_id.as_str()), (Status::InProgress, A));
-        assert!(world.list_account_assignments(A, &set, &Page::default()).unwrap().items.is_empty());
+        assert_eq!(
+            (status.status, status.account_id.as_str()),
+            (Status::InProgress, A)
+        );
+        assert!(
+            world
+                .list_account_assignments(A, &set, &Page::default())
+                .unwrap()
+                .items
+                .is_empty()
+        );
         world.advance(Duration::from_millis(1_999));
-        let describe = |world: &mut World| world.describe_account_assignment_creation_status(&status.request_id).unwrap().status;
+        let describe = |world: &mut World| {
+            world
+                .describe_account_assignment_creation_status(&status.request_id)
+                .unwrap()
+                .status
+        };
         assert_eq!(describe(&mut world), Status::InProgress);
         world.advance(Duration::from_millis(2_001));
         assert_eq!(describe(&mut world), Status::Succeeded);
-        let listed = world.list_account_assignments(A, &set, &Page::default()).unwrap().items;
-        assert_eq!((listed.len(), listed[0].principal_id.as_str()), (1, group.as_str()));
-        let error = world.describe_account_assignment_deletion_status(&status.request_id).unwrap_err();
-        assert_eq!(error.code, ErrorCode::ResourceNotFoundException, "a creation is no deletion");
+        let listed = world
+            .list_account_assignments(A, &set, &Page::default())
+            .unwrap()
+            .items;
+        assert_eq!(
+            (listed.len(), listed[0].principal_id.as_str()),
+            (1, group.as_str())
+        );
+        let error = world
+            .describe_account_assignment_deletion_status(&status.request_id)
+            .unwrap_err();
+        assert_eq!(
+            error.code,
+            ErrorCode::ResourceNotFoundException,
+            "a creation is no deletion"
+        );
     }
 
     #[test]
@@ -367,57 +532,107 @@ mod tests {
         let roles = stage.world.list_roles(A, "/aws-reserved/").unwrap();
         let status = stage.grant(A);
         assert_eq!(status.status, Status::Succeeded);
-        assert_eq!(stage.world.list_account_assignments(A, &stage.set, &Page::default()).unwrap().items.len(), 1);
+        assert_eq!(
+            stage
+                .world
+                .list_account_assignments(A, &stage.set, &Page::default())
+                .unwrap()
+                .items
+                .len(),
+            1
+        );
         assert_eq!(stage.world.list_roles(A, "/aws-reserved/").unwrap(), roles);
     }
 
     #[test]
     fn deleting_what_is_not_there_is_not_found() {
-        let Stage { mut world, set, group, .. } = stage();
-        let error = world.delete_account_assignment(A, &set, (PrincipalKind::Group, &group)).unwrap_err();
+        let Stage {
+            mut world,
+            set,
+            group,
+            ..
+        } = stage();
+        let error = world
+            .delete_account_assignment(A, &set, (PrincipalKind::Group, &group))
+            .unwrap_err();
         assert_eq!(error.code, ErrorCode::ResourceNotFoundException);
     }
 
     #[test]
     fn unknown_accounts_sets_and_principals_are_refused_at_once() {
-        let Stage { mut world, set, group, user, .. } = stage();
+        let Stage {
+            mut world,
+            set,
+            group,
+            user,
+            ..
+        } = stage();
         let code = |r: Answer<AssignmentStatus>| r.unwrap_err().code;
         let group_ref = (PrincipalKind::Group, group.as_str());
-        assert_eq!(code(world.create_account_assignment("999999999999", &set, group_ref)), ErrorCode::ResourceNotFoundException);
-        assert_eq!(code(world.create_account_assignment("1", &set, group_ref)), ErrorCode::ValidationException);
-        assert_eq!(code(world.create_account_assignment(A, "arn:x", group_ref)), ErrorCode::ResourceNotFoundException);
+        assert_eq!(
+            code(world.create_account_assignment("999999999999", &set, group_ref)),
+            ErrorCode::ResourceNotFoundException
+        );
+        assert_eq!(
+            code(world.create_account_assignment("1", &set, group_ref)),
+            ErrorCode::ValidationException
+        );
+        assert_eq!(
+            code(world.create_account_assignment(A, "arn:x", group_ref)),
+            ErrorCode::ResourceNotFoundException
+        );
         let mismatched = (PrincipalKind::Group, user.as_str());
-        assert_eq!(code(world.create_account_assignment(A, &set, mismatched)), ErrorCode::ResourceNotFoundException);
+        assert_eq!(
+            code(world.create_account_assignment(A, &set, mismatched)),
+            ErrorCode::ResourceNotFoundException
+        );
     }
 
     #[test]
     fn fifteen_creations_may_be_outstanding() {
         let Stage { mut world, set, .. } = stage();
-        let groups: Vec<String> =
-            (0..16).map(|n| world.create_group(&format!("g{n}"), None).unwrap()).collect();
+        let groups: Vec<String> = (0..16)
+            .map(|n| world.create_group(&format!("g{n}"), None).unwrap())
+            .collect();
         for group in &groups[..15] {
-            world.create_account_assignment(A, &set, (PrincipalKind::Group, group)).unwrap();
+            world
+                .create_account_assignment(A, &set, (PrincipalKind::Group, group))
+                .unwrap();
         }
         let last = (PrincipalKind::Group, groups[15].as_str());
         let error = world.create_account_assignment(B, &set, last).unwrap_err();
         assert_eq!(error.code, ErrorCode::ThrottlingException);
-        let listed = world.list_account_assignment_creation_status(Some(Status::InProgress), &Page::default()).unwrap();
+        let listed = world
+            .list_account_assignment_creation_status(Some(Status::InProgress), &Page::default())
+            .unwrap();
         assert_eq!(listed.items.len(), 15);
         world.advance_to_next();
         world.create_account_assignment(B, &set, last).unwrap();
         world.settle();
-        let listed = world.list_account_assignment_creation_status(Some(Status::InProgress), &Page::default()).unwrap();
+        let listed = world
+            .list_account_assignment_creation_status(Some(Status::InProgress), &Page::default())
+            .unwrap();
         assert!(listed.items.is_empty());
-        let listed = world.list_account_assignment_creation_status(Some(Status::Succeeded), &Page::default()).unwrap();
+        let listed = world
+            .list_account_assignment_creation_status(Some(Status::Succeeded), &Page::default())
+            .unwrap();
         assert_eq!(listed.items.len(), 16);
     }
 
     #[test]
     fn one_role_at_a_time_changes_in_an_account() {
-        let Stage { mut world, set, group, .. } = stage();
+        let Stage {
+            mut world,
+            set,
+            group,
+            ..
+        } = stage();
         let other = make_set(&mut world, "other");
         let mut settings = world.settings().clone();
-        settings.latency = Latency { assignment: (3_000, 3_000), ..Latency::default() };
+        settings.latency = Latency {
+            assignment: (3_000, 3_000),
+            ..Latency::default()
+        };
         world.configure(settings).unwrap();
         let who = (PrincipalKind::Group, group.as_str());
         let begun = world.now();
@@ -431,21 +646,38 @@ mod tests {
             world.advance_to_next();
         }
         ends.dedup();
-        assert_eq!(ends, [3, 6], "in parallel across accounts, one after the other within");
+        assert_eq!(
+            ends,
+            [3, 6],
+            "in parallel across accounts, one after the other within"
+        );
     }
 
     #[test]
     fn more_people_for_a_role_that_is_there_do_not_wait() {
-        let Stage { mut world, set, group, user, .. } = stage();
+        let Stage {
+            mut world,
+            set,
+            group,
+            user,
+            ..
+        } = stage();
         let mut settings = world.settings().clone();
-        settings.latency = Latency { assignment: (3_000, 3_000), ..Latency::default() };
+        settings.latency = Latency {
+            assignment: (3_000, 3_000),
+            ..Latency::default()
+        };
         world.configure(settings).unwrap();
-        world.create_account_assignment(A, &set, (PrincipalKind::Group, &group)).unwrap();
+        world
+            .create_account_assignment(A, &set, (PrincipalKind::Group, &group))
+            .unwrap();
         world.settle();
         let begun = world.now();
         let more = world.create_user(person("more")).unwrap();
         for id in [&user, &more] {
-            world.create_account_assignment(A, &set, (PrincipalKind::User, id)).unwrap();
+            world
+                .create_account_assignment(A, &set, (PrincipalKind::User, id))
+                .unwrap();
         }
         world.settle();
         assert_eq!(world.now().since(begun), Duration::from_secs(3));
@@ -453,27 +685,46 @@ mod tests {
 
     #[test]
     fn create_and_delete_of_one_assignment_conflict_while_either_is_in_progress() {
-        let Stage { mut world, set, group, .. } = stage();
+        let Stage {
+            mut world,
+            set,
+            group,
+            ..
+        } = stage();
         let who = (PrincipalKind::Group, group.as_str());
         world.create_account_assignment(A, &set, who).unwrap();
         let error = world.delete_account_assignment(A, &set, who).unwrap_err();
         assert_eq!(error.code, ErrorCode::ConflictException);
         world.settle();
         let deletion = world.delete_account_assignment(A, &set, who).unwrap();
-        assert_eq!(world.create_account_assignment(A, &set, who).unwrap_err().code, ErrorCode::ConflictException);
-        assert_eq!(world.delete_account_assignment(A, &set, who).unwrap_err().code, ErrorCode::ConflictException);
+        assert_eq!(
+            world.create_account_assignment(A, &set, who).unwrap_err().code,
+            ErrorCode::ConflictException
+        );
+        assert_eq!(
+            world.delete_account_assignment(A, &set, who).unwrap_err().code,
+            ErrorCode::ConflictException
+        );
         world.settle();
-        let ended = world.describe_account_assignment_deletion_status(&deletion.request_id).unwrap();
+        let ended = world
+            .describe_account_assignment_deletion_status(&deletion.request_id)
+            .unwrap();
         assert_eq!(ended.status, Status::Succeeded);
     }
 
     #[test]
     fn a_set_cannot_be_deleted_while_it_is_assigned_or_about_to_be() {
-        let Stage { mut world, set, group, .. } = stage();
+        let Stage {
+            mut world,
+            set,
+            group,
+            ..
+        } = stage();
         let who = (PrincipalKind::Group, group.as_str());
         let refused = |world: &mut World| {
             let error = world.delete_permission_set(&set).unwrap_err();
-            error.code == ErrorCode::ConflictException && error.message.starts_with("Could not delete because")
+            error.code == ErrorCode::ConflictException
+                && error.message.starts_with("Could not delete because")
         };
         world.create_account_assignment(A, &set, who).unwrap();
         assert!(refused(&mut world));
@@ -487,8 +738,16 @@ mod tests {
 
     #[test]
     fn a_missing_customer_managed_policy_fails_the_assignment_in_that_account() {
-        let Stage { mut world, set, group, .. } = stage();
-        let policy = CustomerManagedPolicy { name: "audit".into(), path: "/team/".into() };
+        let Stage {
+            mut world,
+            set,
+            group,
+            ..
+        } = stage();
+        let policy = CustomerManagedPolicy {
+            name: "audit".into(),
+            path: "/team/".into(),
+        };
         world.attach_customer_managed_policy(&set, &policy).unwrap();
         let account = world.organization().account_by_id(A).unwrap();
         world.set_policy_exists(account, &policy, false).unwrap();
@@ -496,33 +755,63 @@ mod tests {
         let here = world.create_account_assignment(A, &set, who).unwrap();
         let there = world.create_account_assignment(B, &set, who).unwrap();
         world.settle();
-        let here = world.describe_account_assignment_creation_status(&here.request_id).unwrap();
+        let here = world
+            .describe_account_assignment_creation_status(&here.request_id)
+            .unwrap();
         assert_eq!(here.status, Status::Failed);
-        assert!(here.failure_reason.unwrap().contains("arn:aws:iam::111122223333:policy/team/audit"));
+        assert!(
+            here.failure_reason
+                .unwrap()
+                .contains("arn:aws:iam::111122223333:policy/team/audit")
+        );
         assert!(world.list_roles(A, "/aws-reserved/").unwrap().is_empty());
-        let there = world.describe_account_assignment_creation_status(&there.request_id).unwrap();
+        let there = world
+            .describe_account_assignment_creation_status(&there.request_id)
+            .unwrap();
         assert_eq!(there.status, Status::Succeeded);
     }
 
     #[test]
     fn more_than_ten_managed_policies_fail_at_the_role_although_the_set_may_have_them() {
-        let Stage { mut world, set, group, .. } = stage();
+        let Stage {
+            mut world,
+            set,
+            group,
+            ..
+        } = stage();
         for n in 0..11 {
-            world.attach_managed_policy(&set, &format!("arn:aws:iam::aws:policy/P{n}")).unwrap();
+            world
+                .attach_managed_policy(&set, &format!("arn:aws:iam::aws:policy/P{n}"))
+                .unwrap();
         }
-        let status = world.create_account_assignment(A, &set, (PrincipalKind::Group, &group)).unwrap();
+        let status = world
+            .create_account_assignment(A, &set, (PrincipalKind::Group, &group))
+            .unwrap();
         world.settle();
-        let status = world.describe_account_assignment_creation_status(&status.request_id).unwrap();
+        let status = world
+            .describe_account_assignment_creation_status(&status.request_id)
+            .unwrap();
         assert!(status.failure_reason.unwrap().contains("PoliciesPerRole: 10"));
     }
 
     #[test]
     fn a_suspended_account_fails_assignments() {
-        let Stage { mut world, set, group, .. } = stage();
-        world.tamper(&Tamper::SuspendAccount { account: A.into() }).unwrap();
-        let status = world.create_account_assignment(A, &set, (PrincipalKind::Group, &group)).unwrap();
+        let Stage {
+            mut world,
+            set,
+            group,
+            ..
+        } = stage();
+        world
+            .tamper(&Tamper::SuspendAccount { account: A.into() })
+            .unwrap();
+        let status = world
+            .create_account_assignment(A, &set, (PrincipalKind::Group, &group))
+            .unwrap();
         world.settle();
-        let status = world.describe_account_assignment_creation_status(&status.request_id).unwrap();
+        let status = world
+            .describe_account_assignment_creation_status(&status.request_id)
+            .unwrap();
         assert_eq!(status.status, Status::Failed);
         assert!(status.failure_reason.unwrap().contains("SUSPENDED"));
     }
@@ -531,15 +820,34 @@ mod tests {
     fn a_deleted_principal_leaves_its_assignment_which_can_be_listed_and_deleted() {
         let mut stage = stage();
         stage.grant(A);
-        let Stage { mut world, set, group, .. } = stage;
-        world.delete_principal(PrincipalKind::Group, &group, None).unwrap();
-        let listed = world.list_account_assignments(A, &set, &Page::default()).unwrap().items;
+        let Stage {
+            mut world,
+            set,
+            group,
+            ..
+        } = stage;
+        world
+            .delete_principal(PrincipalKind::Group, &group, None)
+            .unwrap();
+        let listed = world
+            .list_account_assignments(A, &set, &Page::default())
+            .unwrap()
+            .items;
         assert_eq!(listed[0].principal_id, group);
         let who = (PrincipalKind::Group, group.as_str());
-        assert_eq!(world.create_account_assignment(A, &set, who).unwrap_err().code, ErrorCode::ResourceNotFoundException);
+        assert_eq!(
+            world.create_account_assignment(A, &set, who).unwrap_err().code,
+            ErrorCode::ResourceNotFoundException
+        );
         world.delete_account_assignment(A, &set, who).unwrap();
         world.settle();
-        assert!(world.list_account_assignments(A, &set, &Page::default()).unwrap().items.is_empty());
+        assert!(
+            world
+                .list_account_assignments(A, &set, &Page::default())
+                .unwrap()
+                .items
+                .is_empty()
+        );
     }
 
     #[test]
@@ -548,20 +856,39 @@ mod tests {
         stage.grant(A);
         let user = stage.user.clone();
         stage.create(B, PrincipalKind::User, &user);
-        let Stage { mut world, group, user, .. } = stage;
+        let Stage {
+            mut world,
+            group,
+            user,
+            ..
+        } = stage;
         let who = (PrincipalKind::User, user.as_str());
-        let before = world.list_account_assignments_for_principal(who, None, &Page::default()).unwrap().items;
+        let before = world
+            .list_account_assignments_for_principal(who, None, &Page::default())
+            .unwrap()
+            .items;
         assert_eq!(before.len(), 1);
         world.create_group_membership(&group, &user).unwrap();
-        let after = world.list_account_assignments_for_principal(who, None, &Page::default()).unwrap().items;
+        let after = world
+            .list_account_assignments_for_principal(who, None, &Page::default())
+            .unwrap()
+            .items;
         assert_eq!(after.len(), 2);
-        let only = world.list_account_assignments_for_principal(who, Some(A), &Page::default()).unwrap().items;
+        let only = world
+            .list_account_assignments_for_principal(who, Some(A), &Page::default())
+            .unwrap()
+            .items;
         assert_eq!((only.len(), only[0].principal_type), (1, PrincipalKind::Group));
     }
 
     #[test]
     fn an_account_has_at_most_so_many_sets_and_an_instance_so_many_accounts() {
-        let Stage { mut world, set, group, .. } = stage();
+        let Stage {
+            mut world,
+            set,
+            group,
+            ..
+        } = stage();
         let mut settings = world.settings().clone();
         settings.quotas.permission_sets_per_account = 1;
         settings.quotas.accounts = 2;
@@ -574,8 +901,13 @@ mod tests {
         }
         let error = world.create_account_assignment(A, &other, who).unwrap_err();
         assert_eq!(error.code, ErrorCode::ServiceQuotaExceededException);
-        let error = world.create_account_assignment("333344445555", &set, who).unwrap_err();
+        let error = world
+            .create_account_assignment("333344445555", &set, who)
+            .unwrap_err();
         assert_eq!(error.code, ErrorCode::ServiceQuotaExceededException);
-        assert!(world.create_account_assignment(A, &set, who).is_ok(), "an existing pair needs no more room");
+        assert!(
+            world.create_account_assignment(A, &set, who).is_ok(),
+            "an existing pair needs no more room"
+        );
     }
 }

@@ -22,8 +22,12 @@ const TO_PROVISION: [&str; 8] = [
     "iam:UpdateSAMLProvider",
 ];
 /// What it does with a role that it removes.
-const TO_DEPROVISION: [&str; 4] =
-    ["iam:GetRole", "iam:DetachRolePolicy", "iam:DeleteRolePolicy", "iam:DeleteRole"];
+const TO_DEPROVISION: [&str; 4] = [
+    "iam:GetRole",
+    "iam:DetachRolePolicy",
+    "iam:DeleteRolePolicy",
+    "iam:DeleteRole",
+];
 
 /// The caller's position in the organisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +43,9 @@ pub enum Position {
 impl World {
     /// The position of the present caller.
     pub fn position(&self) -> Position {
-        let Some(id) = &self.caller.account else { return Position::Management };
+        let Some(id) = &self.caller.account else {
+            return Position::Management;
+        };
         let organization = &self.organization;
         match organization.account_by_id(id) {
             Some(at) if at == organization.management() => Position::Management,
@@ -85,7 +91,12 @@ impl World {
 
     /// The delegated administrator may not change who enters the management account, nor assign, anywhere, a
     /// permission set that is also assigned there.
-    pub(super) fn authorize_assignment(&self, operation: Operation, account: AccountIx, set: SetIx) -> Result<(), ServiceError> {
+    pub(super) fn authorize_assignment(
+        &self,
+        operation: Operation,
+        account: AccountIx,
+        set: SetIx,
+    ) -> Result<(), ServiceError> {
         if self.position() == Position::Delegated && account == self.organization.management() {
             return Err(self.denial(&operation.to_string()));
         }
@@ -105,12 +116,17 @@ impl World {
                 reached.then_some((*set, TO_PROVISION.as_slice()))?
             }
             RequestKind::Unassign { account, set, .. } if *account == management => {
-                let last = self.access.pair(*account, *set).is_none_or(|pair| pair.principals().len() <= 1);
+                let last = self
+                    .access
+                    .pair(*account, *set)
+                    .is_none_or(|pair| pair.principals().len() <= 1);
                 last.then_some((*set, TO_DEPROVISION.as_slice()))?
             }
             _ => return None,
         };
-        let denied = actions.iter().find(|action| self.caller.denied.contains(**action))?;
+        let denied = actions
+            .iter()
+            .find(|action| self.caller.denied.contains(**action))?;
         let account = self.organization.account(management)?;
         let name = self.permission_sets.get(set).map_or("", |set| set.name.as_str());
         Some(format!(
@@ -127,17 +143,33 @@ impl World {
     /// Whether the endpoint of another Region is called; IAM and Organizations have one for all.
     fn is_elsewhere(&self, operation: Operation) -> bool {
         let regional = matches!(operation.family(), Family::Sso | Family::IdentityStore);
-        let elsewhere = self.caller.region.as_ref().is_some_and(|region| region != self.ids.region());
+        let elsewhere = self
+            .caller
+            .region
+            .as_ref()
+            .is_some_and(|region| region != self.ids.region());
         regional && elsewhere && operation != Operation::ListInstances
     }
 
     fn denial(&self, action: &str) -> ServiceError {
-        ServiceError::denied(format!("User: {} is not authorized to perform: {action}", self.caller_arn()))
+        ServiceError::denied(format!(
+            "User: {} is not authorized to perform: {action}",
+            self.caller_arn()
+        ))
     }
 
     fn caller_arn(&self) -> String {
-        let management = || self.organization.account(self.organization.management()).map(|a| a.id.as_str());
-        let account = self.caller.account.as_deref().or_else(management).unwrap_or_default();
+        let management = || {
+            self.organization
+                .account(self.organization.management())
+                .map(|a| a.id.as_str())
+        };
+        let account = self
+            .caller
+            .account
+            .as_deref()
+            .or_else(management)
+            .unwrap_or_default();
         format!("arn:aws:sts::{account}:assumed-role/rolecall/session")
     }
 }
@@ -147,9 +179,9 @@ mod tests {
     use super::super::call::{Caller, Page};
     use super::super::identity_store::PrincipalKind;
     use super::super::permission_set::UpdatePermissionSet;
+    use super::super::provisioning::ProvisionTarget;
     use super::super::request::Status;
     use super::super::tests::{Stage, stage};
-    use super::super::provisioning::ProvisionTarget;
     use super::*;
 
     fn denied<T: std::fmt::Debug>(result: Result<T, ServiceError>) -> bool {
@@ -164,7 +196,11 @@ mod tests {
         assert!(denied(world.describe_permission_set(&set)));
         assert!(denied(world.create_group("x", None)));
         assert!(denied(world.list_accounts(&Page::default())));
-        assert!(world.list_principals(PrincipalKind::User, &Page::default()).is_ok());
+        assert!(
+            world
+                .list_principals(PrincipalKind::User, &Page::default())
+                .is_ok()
+        );
         assert!(world.describe_organization().is_ok());
         assert_eq!(world.list_instances().unwrap().len(), 1);
     }
@@ -172,52 +208,110 @@ mod tests {
     #[test]
     fn another_region_sees_no_instance_and_is_denied_the_rest() {
         let Stage { mut world, .. } = stage();
-        world.set_caller(Caller { region: Some("ap-southeast-2".into()), ..Caller::default() });
+        world.set_caller(Caller {
+            region: Some("ap-southeast-2".into()),
+            ..Caller::default()
+        });
         assert!(world.list_instances().unwrap().is_empty());
         assert!(denied(world.list_permission_sets(&Page::default())));
-        assert!(world.list_accounts(&Page::default()).is_ok(), "Organizations is global");
+        assert!(
+            world.list_accounts(&Page::default()).is_ok(),
+            "Organizations is global"
+        );
     }
 
     #[test]
     fn the_delegated_administrator_leaves_the_management_account_alone() {
-        let Stage { mut world, set, group, management, .. } = stage();
+        let Stage {
+            mut world,
+            set,
+            group,
+            management,
+            ..
+        } = stage();
         world.delegate("111122223333");
         let principal = (PrincipalKind::Group, group.as_str());
         world.set_caller(Caller::account("111122223333"));
-        assert!(denied(world.create_account_assignment(&management, &set, principal)));
-        world.create_account_assignment("222233334444", &set, principal).unwrap();
-        world.update_permission_set(&set, UpdatePermissionSet::default()).unwrap();
-        assert!(denied(world.list_account_assignments_for_principal(principal, None, &Page::default())));
+        assert!(denied(world.create_account_assignment(
+            &management,
+            &set,
+            principal
+        )));
+        world
+            .create_account_assignment("222233334444", &set, principal)
+            .unwrap();
+        world
+            .update_permission_set(&set, UpdatePermissionSet::default())
+            .unwrap();
+        assert!(denied(world.list_account_assignments_for_principal(
+            principal,
+            None,
+            &Page::default()
+        )));
 
         world.set_caller(Caller::management());
-        world.create_account_assignment(&management, &set, principal).unwrap();
+        world
+            .create_account_assignment(&management, &set, principal)
+            .unwrap();
         world.settle();
-        assert!(world.list_account_assignments_for_principal(principal, None, &Page::default()).is_ok());
+        assert!(
+            world
+                .list_account_assignments_for_principal(principal, None, &Page::default())
+                .is_ok()
+        );
 
         world.set_caller(Caller::account("111122223333"));
         assert!(
             denied(world.create_account_assignment("333344445555", &set, principal)),
             "to any account, once the set is assigned to the management account"
         );
-        assert!(denied(world.delete_account_assignment("222233334444", &set, principal)));
-        assert!(denied(world.delete_account_assignment(&management, &set, principal)));
-        assert!(denied(world.update_permission_set(&set, UpdatePermissionSet::default())));
+        assert!(denied(world.delete_account_assignment(
+            "222233334444",
+            &set,
+            principal
+        )));
+        assert!(denied(world.delete_account_assignment(
+            &management,
+            &set,
+            principal
+        )));
+        assert!(denied(
+            world.update_permission_set(&set, UpdatePermissionSet::default())
+        ));
         assert!(denied(world.put_inline_policy(&set, "{}")));
-        assert!(denied(world.provision_permission_set(&set, ProvisionTarget::AllProvisionedAccounts)));
+        assert!(denied(world.provision_permission_set(
+            &set,
+            ProvisionTarget::AllProvisionedAccounts
+        )));
         assert!(denied(world.delete_permission_set(&set)));
         assert!(world.create_group("still allowed", None).is_ok());
     }
 
     #[test]
     fn in_the_management_account_the_callers_own_iam_permissions_count() {
-        let Stage { mut world, set, group, management, .. } = stage();
+        let Stage {
+            mut world,
+            set,
+            group,
+            management,
+            ..
+        } = stage();
         let principal = (PrincipalKind::Group, group.as_str());
-        let poor = Caller { denied: ["iam:CreateRole".to_owned()].into(), ..Caller::default() };
+        let poor = Caller {
+            denied: ["iam:CreateRole".to_owned()].into(),
+            ..Caller::default()
+        };
         world.set_caller(poor);
-        let here = world.create_account_assignment(&management, &set, principal).unwrap();
-        let elsewhere = world.create_account_assignment("111122223333", &set, principal).unwrap();
+        let here = world
+            .create_account_assignment(&management, &set, principal)
+            .unwrap();
+        let elsewhere = world
+            .create_account_assignment("111122223333", &set, principal)
+            .unwrap();
         world.settle();
-        let here = world.describe_account_assignment_creation_status(&here.request_id).unwrap();
+        let here = world
+            .describe_account_assignment_creation_status(&here.request_id)
+            .unwrap();
         assert_eq!(here.status, Status::Failed);
         let reason = here.failure_reason.unwrap();
         assert!(reason.starts_with(
@@ -225,7 +319,9 @@ mod tests {
              propagation to complete. IAM Error: User: "
         ));
         assert!(reason.contains("is not authorized to perform: iam:CreateRole"));
-        let elsewhere = world.describe_account_assignment_creation_status(&elsewhere.request_id).unwrap();
+        let elsewhere = world
+            .describe_account_assignment_creation_status(&elsewhere.request_id)
+            .unwrap();
         assert_eq!(elsewhere.status, Status::Succeeded);
     }
 
@@ -233,9 +329,16 @@ mod tests {
     fn an_action_that_iam_does_not_allow_is_denied() {
         let Stage { mut world, set, .. } = stage();
         let denials = ["sso:DescribePermissionSet".to_owned()].into();
-        world.set_caller(Caller { denied: denials, ..Caller::default() });
+        world.set_caller(Caller {
+            denied: denials,
+            ..Caller::default()
+        });
         let error = world.describe_permission_set(&set).unwrap_err();
-        assert!(error.message.ends_with("is not authorized to perform: sso:DescribePermissionSet"));
+        assert!(
+            error
+                .message
+                .ends_with("is not authorized to perform: sso:DescribePermissionSet")
+        );
         assert!(world.list_permission_sets(&Page::default()).is_ok());
     }
 }

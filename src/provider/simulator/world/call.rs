@@ -199,7 +199,10 @@ impl Caller {
 
     /// Another account of the organisation.
     pub fn account(id: &str) -> Self {
-        Caller { account: Some(id.to_owned()), ..Self::default() }
+        Caller {
+            account: Some(id.to_owned()),
+            ..Self::default()
+        }
     }
 }
 
@@ -215,15 +218,26 @@ pub struct Page {
 impl Page {
     /// The page after the one that ended with `token`.
     pub fn after(token: Option<String>) -> Self {
-        Page { max_results: None, next_token: token }
+        Page {
+            max_results: None,
+            next_token: token,
+        }
     }
 
     /// Where to start and how many to return, when the service returns at most `most`.
     pub(super) fn window(&self, most: u32) -> Result<(usize, usize), ServiceError> {
         let count = self.max_results.unwrap_or(most);
         if !(1..=most).contains(&count) {
-            let bound = if count == 0 { "greater than or equal to 1" } else { "less than or equal to" };
-            let limit = if count == 0 { String::new() } else { format!(" {most}") };
+            let bound = if count == 0 {
+                "greater than or equal to 1"
+            } else {
+                "less than or equal to"
+            };
+            let limit = if count == 0 {
+                String::new()
+            } else {
+                format!(" {most}")
+            };
             return Err(ServiceError::invalid(format!(
                 "1 validation error detected: Value '{count}' at 'maxResults' failed to satisfy constraint: \
                  Member must have value {bound}{limit}"
@@ -396,7 +410,10 @@ mod tests {
         }
         assert_eq!("CreatePermissionSet".parse(), Ok(Operation::CreatePermissionSet));
         assert_eq!("TagResource".parse(), Ok(Operation::TagResource));
-        assert_eq!("organizations:TagResource".parse(), Ok(Operation::OrganizationsTagResource));
+        assert_eq!(
+            "organizations:TagResource".parse(),
+            Ok(Operation::OrganizationsTagResource)
+        );
         assert!("CreateEverything".parse::<Operation>().is_err());
     }
 
@@ -404,7 +421,10 @@ mod tests {
     fn pages_follow_each_other_without_gap_or_repetition() {
         let all: Vec<u32> = (0..95).collect();
         let mut seen = Vec::new();
-        let mut page = Page { max_results: Some(10), next_token: None };
+        let mut page = Page {
+            max_results: Some(10),
+            next_token: None,
+        };
         let mut pages = 0;
         loop {
             let (start, count) = page.window(100).unwrap();
@@ -421,9 +441,21 @@ mod tests {
 
     #[test]
     fn max_results_and_tokens_are_checked() {
-        let page = |max| Page { max_results: Some(max), next_token: None };
-        assert_eq!(page(0).window(100).unwrap_err().code, ErrorCode::ValidationException);
-        assert!(page(101).window(100).unwrap_err().message.contains("less than or equal to 100"));
+        let page = |max| Page {
+            max_results: Some(max),
+            next_token: None,
+        };
+        assert_eq!(
+            page(0).window(100).unwrap_err().code,
+            ErrorCode::ValidationException
+        );
+        assert!(
+            page(101)
+                .window(100)
+                .unwrap_err()
+                .message
+                .contains("less than or equal to 100")
+        );
         assert!(Page::after(Some("x".into())).window(100).is_err());
     }
 
@@ -441,7 +473,13 @@ mod tests {
         }
         log.charge(Operation::ListGroups, 7);
         assert_eq!(log.entries().len(), CALLS_KEPT);
-        assert_eq!(log.count(Operation::ListUsers), CallCount { calls: CALLS_KEPT as u64 + 5, errors: 1 });
+        assert_eq!(
+            log.count(Operation::ListUsers),
+            CallCount {
+                calls: CALLS_KEPT as u64 + 5,
+                errors: 1
+            }
+        );
         assert_eq!(log.total(), CALLS_KEPT as u64 + 12);
     }
 }

@@ -28,7 +28,10 @@ impl Time {
     /// The moment `duration` later; the clock's resolution is a millisecond.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
-        Time(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+        Time(
+            self.0
+                .saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)),
+        )
     }
 
     /// How long after `earlier` this is; zero if it is not after.
@@ -67,8 +70,12 @@ pub struct Latency {
 
 impl Latency {
     /// Nothing takes any time: a request is done when the next call arrives.
-    pub const NONE: Latency =
-        Latency { assignment: (0, 0), provision: (0, 0), provision_per_account: 0, account: (0, 0) };
+    pub const NONE: Latency = Latency {
+        assignment: (0, 0),
+        provision: (0, 0),
+        provision_per_account: 0,
+        account: (0, 0),
+    };
 
     /// A latency drawn from `range` for the request number `sequence`.
     pub(super) fn draw(range: (u32, u32), seed: u64, sequence: u64) -> Duration {

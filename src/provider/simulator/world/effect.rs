@@ -42,21 +42,37 @@ pub enum Effect {
     /// A unit was deleted.
     UnitDeleted { unit: UnitIx },
     /// Tags of a unit were set or removed.
-    UnitTagged { unit: UnitIx, edits: Vec<(String, Option<String>)> },
+    UnitTagged {
+        unit: UnitIx,
+        edits: Vec<(String, Option<String>)>,
+    },
     /// An account joined the organisation, in the root.
-    AccountJoined { id: String, name: String, email: String, created: bool, tags: BTreeMap<String, String> },
+    AccountJoined {
+        id: String,
+        name: String,
+        email: String,
+        created: bool,
+        tags: BTreeMap<String, String>,
+    },
     /// An account is in another unit.
     AccountMoved { account: AccountIx, to: UnitIx },
     /// An account has another name.
     AccountRenamed { account: AccountIx, name: String },
     /// Tags of an account were set or removed.
-    AccountTagged { account: AccountIx, edits: Vec<(String, Option<String>)> },
+    AccountTagged {
+        account: AccountIx,
+        edits: Vec<(String, Option<String>)>,
+    },
     /// An account is in another state.
     AccountState { account: AccountIx, state: AccountState },
     /// The delegated administrator is this one now.
     Delegated { to: Option<AccountIx> },
     /// A user or group was created.
-    PrincipalCreated { uuid: u128, detail: Detail, external_id: Option<ExternalId> },
+    PrincipalCreated {
+        uuid: u128,
+        detail: Detail,
+        external_id: Option<ExternalId>,
+    },
     /// A user or group has other attributes.
     PrincipalUpdated { principal: PrincipalIx, detail: Detail },
     /// A user or group was deleted, with its memberships.
@@ -66,31 +82,63 @@ pub enum Effect {
     /// A user is no member of a group any more.
     MemberRemoved { group: PrincipalIx, user: PrincipalIx },
     /// A permission set was created.
-    SetCreated { id: u64, name: String, definition: Box<Definition>, tags: BTreeMap<String, String> },
+    SetCreated {
+        id: u64,
+        name: String,
+        definition: Box<Definition>,
+        tags: BTreeMap<String, String>,
+    },
     /// A permission set has another definition; its roles are stale.
     SetRedefined { set: SetIx, definition: Box<Definition> },
     /// Tags of a permission set were set or removed.
-    SetTagged { set: SetIx, edits: Vec<(String, Option<String>)> },
+    SetTagged {
+        set: SetIx,
+        edits: Vec<(String, Option<String>)>,
+    },
     /// A permission set was deleted.
     SetDeleted { set: SetIx },
     /// A request began.
     Started(Box<Request>),
     /// A request ended, and did what it was asked for unless it failed.
-    Finished { sequence: u64, at: Time, failure: Option<Box<str>> },
+    Finished {
+        sequence: u64,
+        at: Time,
+        failure: Option<Box<str>>,
+    },
     /// An assignment was made at once, past any request.
-    Granted { account: AccountIx, set: SetIx, principal: PrincipalIx },
+    Granted {
+        account: AccountIx,
+        set: SetIx,
+        principal: PrincipalIx,
+    },
     /// An assignment was removed at once, past any request.
-    Revoked { account: AccountIx, set: SetIx, principal: PrincipalIx },
+    Revoked {
+        account: AccountIx,
+        set: SetIx,
+        principal: PrincipalIx,
+    },
     /// A role was deleted in its account.
     RoleDeleted { account: AccountIx, set: SetIx },
     /// A role was changed in its account.
-    RoleEdited { account: AccountIx, set: SetIx, edit: RoleEdit },
+    RoleEdited {
+        account: AccountIx,
+        set: SetIx,
+        edit: RoleEdit,
+    },
     /// An account's SAML provider was deleted.
     SamlProviderDeleted { account: AccountIx },
     /// A customer-managed policy exists in an account, or not.
-    PolicyPresence { account: AccountIx, key: String, exists: bool },
+    PolicyPresence {
+        account: AccountIx,
+        key: String,
+        exists: bool,
+    },
     /// The next requests of an operation will fail; none when `left` is 0.
-    Fault { operation: Operation, left: u32, reason: String },
+    Fault {
+        operation: Operation,
+        left: u32,
+        reason: String,
+    },
 }
 
 /// An effect refers to something that is not there: the log it came from is damaged or belongs to another world.
@@ -145,8 +193,16 @@ impl World {
                 self.requests.add(Request::clone(request));
                 true
             }
-            Effect::Finished { sequence, at, failure } => self.apply_finish(*sequence, *at, failure.clone()),
-            Effect::Fault { operation, left, reason } => {
+            Effect::Finished {
+                sequence,
+                at,
+                failure,
+            } => self.apply_finish(*sequence, *at, failure.clone()),
+            Effect::Fault {
+                operation,
+                left,
+                reason,
+            } => {
                 self.set_fault(*operation, *left, reason);
                 true
             }
@@ -157,7 +213,11 @@ impl World {
                     || self.apply_to_access(other)
             }
         };
-        if applied { Ok(()) } else { Err(BadEffect(format!("{effect:?}"))) }
+        if applied {
+            Ok(())
+        } else {
+            Err(BadEffect(format!("{effect:?}")))
+        }
     }
 
     fn apply_to_organization(&mut self, effect: &Effect) -> bool {
@@ -168,10 +228,16 @@ impl World {
             }
             Effect::UnitRenamed { unit, name } => self.organization.rename_unit(*unit, name.clone()),
             Effect::UnitDeleted { unit } => self.organization.remove_unit(*unit),
-            Effect::UnitTagged { unit, edits } => {
-                self.organization.edit_unit_tags(*unit, |tags| edit_tags(tags, edits))
-            }
-            Effect::AccountJoined { id, name, email, created, tags } => self.organization.add_account(Account {
+            Effect::UnitTagged { unit, edits } => self
+                .organization
+                .edit_unit_tags(*unit, |tags| edit_tags(tags, edits)),
+            Effect::AccountJoined {
+                id,
+                name,
+                email,
+                created,
+                tags,
+            } => self.organization.add_account(Account {
                 id: id.clone(),
                 name: name.clone(),
                 email: email.clone(),
@@ -182,15 +248,15 @@ impl World {
                 tags: tags.clone(),
             }),
             Effect::AccountMoved { account, to } => self.organization.move_account(*account, *to),
-            Effect::AccountRenamed { account, name } => {
-                self.organization.edit_account(*account, |account| account.name.clone_from(name))
-            }
-            Effect::AccountTagged { account, edits } => {
-                self.organization.edit_account(*account, |account| edit_tags(&mut account.tags, edits))
-            }
-            Effect::AccountState { account, state } => {
-                self.organization.edit_account(*account, |account| account.state = *state)
-            }
+            Effect::AccountRenamed { account, name } => self
+                .organization
+                .edit_account(*account, |account| account.name.clone_from(name)),
+            Effect::AccountTagged { account, edits } => self
+                .organization
+                .edit_account(*account, |account| edit_tags(&mut account.tags, edits)),
+            Effect::AccountState { account, state } => self
+                .organization
+                .edit_account(*account, |account| account.state = *state),
             Effect::Delegated { to } => {
                 let known = to.is_none_or(|at| self.organization.account(at).is_some());
                 self.organization.set_delegated(to.filter(|_| known));
@@ -202,8 +268,13 @@ impl World {
 
     fn apply_to_identity_store(&mut self, effect: &Effect) -> bool {
         match effect {
-            Effect::PrincipalCreated { uuid, detail, external_id } => {
-                self.identity_store.add(*uuid, detail.clone(), external_id.clone());
+            Effect::PrincipalCreated {
+                uuid,
+                detail,
+                external_id,
+            } => {
+                self.identity_store
+                    .add(*uuid, detail.clone(), external_id.clone());
                 true
             }
             Effect::PrincipalUpdated { principal, detail } => {
@@ -224,14 +295,21 @@ impl World {
 
     fn apply_to_permission_sets(&mut self, effect: &Effect) -> bool {
         match effect {
-            Effect::SetCreated { id, name, definition, tags } => {
+            Effect::SetCreated {
+                id,
+                name,
+                definition,
+                tags,
+            } => {
                 let definition = Definition::clone(definition);
-                self.permission_sets.add(*id, name.clone(), definition, tags.clone(), self.now);
+                self.permission_sets
+                    .add(*id, name.clone(), definition, tags.clone(), self.now);
                 true
             }
             Effect::SetRedefined { set, definition } => {
                 let used = self.access.revisions_used(*set);
-                self.permission_sets.redefine(*set, Definition::clone(definition), &used)
+                self.permission_sets
+                    .redefine(*set, Definition::clone(definition), &used)
             }
             Effect::SetTagged { set, edits } => self.permission_sets.edit_tags(*set, edits),
             Effect::SetDeleted { set } => self.permission_sets.remove(*set),
@@ -241,12 +319,20 @@ impl World {
 
     fn apply_to_access(&mut self, effect: &Effect) -> bool {
         match effect {
-            Effect::Granted { account, set, principal } => self.grant(*account, *set, *principal),
-            Effect::Revoked { account, set, principal } => self.access.revoke(*account, *set, *principal),
+            Effect::Granted {
+                account,
+                set,
+                principal,
+            } => self.grant(*account, *set, *principal),
+            Effect::Revoked {
+                account,
+                set,
+                principal,
+            } => self.access.revoke(*account, *set, *principal),
             Effect::RoleDeleted { account, set } => self.access.delete_role(*account, *set),
-            Effect::RoleEdited { account, set, edit } => {
-                self.access.edit_role(*account, *set, |role| role.edit = Some(Box::new(edit.clone())))
-            }
+            Effect::RoleEdited { account, set, edit } => self
+                .access
+                .edit_role(*account, *set, |role| role.edit = Some(Box::new(edit.clone()))),
             Effect::SamlProviderDeleted { account } => self.access.delete_saml_provider(*account),
             Effect::PolicyPresence { account, key, exists } => {
                 self.organization.account(*account).is_some()
@@ -258,7 +344,9 @@ impl World {
 
     fn apply_finish(&mut self, sequence: u64, at: Time, failure: Option<Box<str>>) -> bool {
         let failed = failure.is_some();
-        let Some(request) = self.requests.end(sequence, failure) else { return false };
+        let Some(request) = self.requests.end(sequence, failure) else {
+            return false;
+        };
         self.now = self.now.max(at);
         match request.kind {
             RequestKind::Provision { set, account } => {
@@ -269,18 +357,32 @@ impl World {
                 true
             }
             _ if failed => true,
-            RequestKind::Assign { account, set, principal } => self.grant(account, set, principal),
-            RequestKind::Unassign { account, set, principal } => self.access.revoke(account, set, principal),
+            RequestKind::Assign {
+                account,
+                set,
+                principal,
+            } => self.grant(account, set, principal),
+            RequestKind::Unassign {
+                account,
+                set,
+                principal,
+            } => self.access.revoke(account, set, principal),
             RequestKind::Account { name, email, tags } => {
                 let id = self.new_account_id();
-                self.apply_to_organization(&Effect::AccountJoined { id, name, email, created: true, tags })
+                self.apply_to_organization(&Effect::AccountJoined {
+                    id,
+                    name,
+                    email,
+                    created: true,
+                    tags,
+                })
             }
         }
     }
 
     fn grant(&mut self, account: AccountIx, set: SetIx, principal: PrincipalIx) -> bool {
-        let known =
-            self.organization.account(account).is_some() && self.identity_store.principal(principal).is_some();
+        let known = self.organization.account(account).is_some()
+            && self.identity_store.principal(principal).is_some();
         match self.permission_sets.get(set).filter(|set| set.live) {
             Some(found) if known => {
                 let revision = found.revision;

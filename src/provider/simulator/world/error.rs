@@ -111,7 +111,11 @@ pub struct ServiceError {
 impl ServiceError {
     /// A refusal without a `Reason`.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        ServiceError { code, message: message.into(), reason: None }
+        ServiceError {
+            code,
+            message: message.into(),
+            reason: None,
+        }
     }
 
     pub(super) fn denied(message: impl Into<String>) -> Self {
@@ -135,7 +139,10 @@ impl ServiceError {
     }
 
     pub(super) fn duplicate(message: impl Into<String>) -> Self {
-        ServiceError { reason: Some(Reason::UniquenessConstraintViolation), ..Self::conflict(message) }
+        ServiceError {
+            reason: Some(Reason::UniquenessConstraintViolation),
+            ..Self::conflict(message)
+        }
     }
 
     /// A refusal from a text such as `ConflictException: try again`; a text without a known code is an

@@ -176,7 +176,11 @@ impl From<Stored> for IdentityStore {
     fn from(stored: Stored) -> Self {
         let principals = stored.principals.clone();
         let mut store = IdentityStore {
-            groups_of: stored.memberships.keys().map(|(group, user)| (*user, *group)).collect(),
+            groups_of: stored
+                .memberships
+                .keys()
+                .map(|(group, user)| (*user, *group))
+                .collect(),
             ..IdentityStore::default()
         };
         for (at, principal) in principals.iter().enumerate() {
@@ -280,7 +284,8 @@ impl IdentityStore {
 
     fn unindex(&mut self, principal: &Principal) {
         self.count(principal.kind(), -1);
-        self.by_name.remove(&(principal.kind(), principal.name().to_owned()));
+        self.by_name
+            .remove(&(principal.kind(), principal.name().to_owned()));
         if let Some(email) = principal.email() {
             self.by_email.remove(&email.to_lowercase());
         }
@@ -291,34 +296,56 @@ impl IdentityStore {
 
     fn count(&mut self, kind: PrincipalKind, by: isize) {
         let [users, groups] = &mut self.live;
-        let count = if kind == PrincipalKind::User { users } else { groups };
+        let count = if kind == PrincipalKind::User {
+            users
+        } else {
+            groups
+        };
         *count = count.saturating_add_signed(by);
     }
 
     fn live_count(&self, kind: PrincipalKind) -> usize {
         let [users, groups] = self.live;
-        if kind == PrincipalKind::User { users } else { groups }
+        if kind == PrincipalKind::User {
+            users
+        } else {
+            groups
+        }
     }
 
     // What the effects do; each says whether what it names exists.
 
     pub(super) fn add(&mut self, uuid: u128, detail: Detail, external_id: Option<ExternalId>) {
-        let principal = Principal { uuid, live: true, revision: 1, external_id, detail };
+        let principal = Principal {
+            uuid,
+            live: true,
+            revision: 1,
+            external_id,
+            detail,
+        };
         self.index(PrincipalIx::new(self.stored.principals.len()), &principal);
         self.stored.principals.push(principal);
     }
 
     pub(super) fn replace(&mut self, at: PrincipalIx, detail: Detail) -> bool {
-        let Some(mut principal) = self.live(at).cloned() else { return false };
+        let Some(mut principal) = self.live(at).cloned() else {
+            return false;
+        };
         self.unindex(&principal);
         principal.detail = detail;
         principal.revision += 1;
         self.index(at, &principal);
-        self.stored.principals.get_mut(at.at()).map(|slot| *slot = principal).is_some()
+        self.stored
+            .principals
+            .get_mut(at.at())
+            .map(|slot| *slot = principal)
+            .is_some()
     }
 
     pub(super) fn remove(&mut self, at: PrincipalIx) -> bool {
-        let Some(principal) = self.live(at).cloned() else { return false };
+        let Some(principal) = self.live(at).cloned() else {
+            return false;
+        };
         let pairs: Vec<_> = match principal.kind() {
             PrincipalKind::Group => self.members(at).map(|user| (at, user)).collect(),
             PrincipalKind::User => self.groups_of(at).map(|group| (group, at)).collect(),
@@ -327,8 +354,15 @@ impl IdentityStore {
             self.remove_member(group, user);
         }
         self.unindex(&principal);
-        *self.gone.entry((principal.kind(), principal.name().to_owned())).or_default() += 1;
-        self.stored.principals.get_mut(at.at()).map(|slot| slot.live = false).is_some()
+        *self
+            .gone
+            .entry((principal.kind(), principal.name().to_owned()))
+            .or_default() += 1;
+        self.stored
+            .principals
+            .get_mut(at.at())
+            .map(|slot| slot.live = false)
+            .is_some()
     }
 
     pub(super) fn add_member(&mut self, group: PrincipalIx, user: PrincipalIx) -> bool {
@@ -422,8 +456,10 @@ impl World {
     /// name is in use.
     pub fn create_group(&mut self, display_name: &str, description: Option<&str>) -> Answer<String> {
         self.call(Operation::CreateGroup, Subject::text(display_name), |world| {
-            let group =
-                Group { display_name: display_name.to_owned(), description: description.map(str::to_owned) };
+            let group = Group {
+                display_name: display_name.to_owned(),
+                description: description.map(str::to_owned),
+            };
             check_group(&group)?;
             let have = world.identity_store.live_count(PrincipalKind::Group);
             quota::room(have, world.settings.quotas.groups, "groups")?;
@@ -443,7 +479,11 @@ impl World {
         };
         self.call(operation, Subject::text(id), |world| {
             let at = world.find_principal(kind, id)?;
-            world.identity_store.live(at).map(|p| world.describe_one(p)).ok_or_else(|| missing(kind))
+            world
+                .identity_store
+                .live(at)
+                .map(|p| world.describe_one(p))
+                .ok_or_else(|| missing(kind))
         })
     }
 
@@ -452,16 +492,26 @@ impl World {
     /// # Errors
     /// `ResourceNotFoundException`, `ValidationException`; `ConflictException` with a reason when a unique value is
     /// in use or `revision` is not the current one.
-    pub fn update_user(&mut self, id: &str, operations: &[AttributeOperation<'_>], revision: Option<&str>) -> Answer<()> {
+    pub fn update_user(
+        &mut self,
+        id: &str,
+        operations: &[AttributeOperation<'_>],
+        revision: Option<&str>,
+    ) -> Answer<()> {
         self.call(Operation::UpdateUser, Subject::text(id), |world| {
             let (at, detail) = world.revised(PrincipalKind::User, id, revision)?;
-            let Detail::User(mut user) = detail else { return Err(missing(PrincipalKind::User)) };
+            let Detail::User(mut user) = detail else {
+                return Err(missing(PrincipalKind::User));
+            };
             for (path, value) in operations {
                 edit_user(&mut user, path, *value);
             }
             check_user(&user)?;
             world.check_user_unique(&user, Some(at))?;
-            world.commit(Effect::PrincipalUpdated { principal: at, detail: Detail::User(user) })
+            world.commit(Effect::PrincipalUpdated {
+                principal: at,
+                detail: Detail::User(user),
+            })
         })
     }
 
@@ -469,20 +519,34 @@ impl World {
     ///
     /// # Errors
     /// As of [`World::update_user`].
-    pub fn update_group(&mut self, id: &str, operations: &[AttributeOperation<'_>], revision: Option<&str>) -> Answer<()> {
+    pub fn update_group(
+        &mut self,
+        id: &str,
+        operations: &[AttributeOperation<'_>],
+        revision: Option<&str>,
+    ) -> Answer<()> {
         self.call(Operation::UpdateGroup, Subject::text(id), |world| {
             let (at, detail) = world.revised(PrincipalKind::Group, id, revision)?;
-            let Detail::Group(mut group) = detail else { return Err(missing(PrincipalKind::Group)) };
+            let Detail::Group(mut group) = detail else {
+                return Err(missing(PrincipalKind::Group));
+            };
             for (path, value) in operations {
                 match *path {
                     "displayName" => group.display_name = value.unwrap_or_default().to_owned(),
                     "description" => group.description = value.map(str::to_owned),
-                    _ => return Err(ServiceError::invalid(format!("Unsupported attribute path: {path}"))),
+                    _ => {
+                        return Err(ServiceError::invalid(format!(
+                            "Unsupported attribute path: {path}"
+                        )));
+                    }
                 }
             }
             check_group(&group)?;
             world.check_group_unique(&group, Some(at))?;
-            world.commit(Effect::PrincipalUpdated { principal: at, detail: Detail::Group(group) })
+            world.commit(Effect::PrincipalUpdated {
+                principal: at,
+                detail: Detail::Group(group),
+            })
         })
     }
 
@@ -505,7 +569,11 @@ impl World {
     ///
     /// # Errors
     /// `ValidationException` for a page that cannot be.
-    pub fn list_principals(&mut self, kind: PrincipalKind, page: &Page) -> Answer<Listed<PrincipalDescription>> {
+    pub fn list_principals(
+        &mut self,
+        kind: PrincipalKind,
+        page: &Page,
+    ) -> Answer<Listed<PrincipalDescription>> {
         let operation = match kind {
             PrincipalKind::User => Operation::ListUsers,
             PrincipalKind::Group => Operation::ListGroups,
@@ -514,7 +582,10 @@ impl World {
             let (start, count) = page.window(PAGE)?;
             let from = world.identity_store.from(start);
             let of_kind = from.filter(|(_, p)| p.live && p.kind() == kind);
-            Ok(Listed::collect(of_kind.map(|(at, p)| (at.at(), world.describe_one(p))), count))
+            Ok(Listed::collect(
+                of_kind.map(|(at, p)| (at.at(), world.describe_one(p))),
+                count,
+            ))
         })
     }
 
@@ -543,7 +614,9 @@ impl World {
                     store.by_external.get(&(kind, external.clone())).copied()
                 }
             };
-            found.and_then(|at| world.principal_id(at)).ok_or_else(|| missing(kind))
+            found
+                .and_then(|at| world.principal_id(at))
+                .ok_or_else(|| missing(kind))
         })
     }
 
@@ -552,15 +625,21 @@ impl World {
     /// # Errors
     /// `ResourceNotFoundException`; `ConflictException` with a reason when the user is a member already.
     pub fn create_group_membership(&mut self, group: &str, user: &str) -> Answer<String> {
-        self.call(Operation::CreateGroupMembership, Subject::text(format!("{group} {user}")), |world| {
-            let group = world.find_principal(PrincipalKind::Group, group)?;
-            let user = world.find_principal(PrincipalKind::User, user)?;
-            if world.identity_store.is_member(group, user) {
-                return Err(ServiceError::duplicate("Member and Group relationship already exists."));
-            }
-            world.commit(Effect::MemberAdded { group, user })?;
-            world.membership_id(group, user).ok_or_else(no_membership)
-        })
+        self.call(
+            Operation::CreateGroupMembership,
+            Subject::text(format!("{group} {user}")),
+            |world| {
+                let group = world.find_principal(PrincipalKind::Group, group)?;
+                let user = world.find_principal(PrincipalKind::User, user)?;
+                if world.identity_store.is_member(group, user) {
+                    return Err(ServiceError::duplicate(
+                        "Member and Group relationship already exists.",
+                    ));
+                }
+                world.commit(Effect::MemberAdded { group, user })?;
+                world.membership_id(group, user).ok_or_else(no_membership)
+            },
+        )
     }
 
     /// `DescribeGroupMembership`.
@@ -589,12 +668,17 @@ impl World {
     ///
     /// # Errors
     /// `ResourceNotFoundException`.
-    pub fn list_group_memberships(&mut self, group: &str, page: &Page) -> Answer<Listed<MembershipDescription>> {
+    pub fn list_group_memberships(
+        &mut self,
+        group: &str,
+        page: &Page,
+    ) -> Answer<Listed<MembershipDescription>> {
         self.call(Operation::ListGroupMemberships, Subject::text(group), |world| {
             let (start, count) = page.window(PAGE)?;
             let group = world.find_principal(PrincipalKind::Group, group)?;
             let from = world.identity_store.members_from(group, start);
-            let described = from.filter_map(|user| Some((user.at(), world.describe_membership(group, user)?)));
+            let described =
+                from.filter_map(|user| Some((user.at(), world.describe_membership(group, user)?)));
             Ok(Listed::collect(described, count))
         })
     }
@@ -603,14 +687,23 @@ impl World {
     ///
     /// # Errors
     /// `ResourceNotFoundException`.
-    pub fn list_group_memberships_for_member(&mut self, user: &str, page: &Page) -> Answer<Listed<MembershipDescription>> {
-        self.call(Operation::ListGroupMembershipsForMember, Subject::text(user), |world| {
-            let (start, count) = page.window(PAGE)?;
-            let user = world.find_principal(PrincipalKind::User, user)?;
-            let from = world.identity_store.groups_from(user, start);
-            let described = from.filter_map(|group| Some((group.at(), world.describe_membership(group, user)?)));
-            Ok(Listed::collect(described, count))
-        })
+    pub fn list_group_memberships_for_member(
+        &mut self,
+        user: &str,
+        page: &Page,
+    ) -> Answer<Listed<MembershipDescription>> {
+        self.call(
+            Operation::ListGroupMembershipsForMember,
+            Subject::text(user),
+            |world| {
+                let (start, count) = page.window(PAGE)?;
+                let user = world.find_principal(PrincipalKind::User, user)?;
+                let from = world.identity_store.groups_from(user, start);
+                let described =
+                    from.filter_map(|group| Some((group.at(), world.describe_membership(group, user)?)));
+                Ok(Listed::collect(described, count))
+            },
+        )
     }
 
     /// `GetGroupMembershipId`.
@@ -618,11 +711,15 @@ impl World {
     /// # Errors
     /// `ResourceNotFoundException`.
     pub fn get_group_membership_id(&mut self, group: &str, user: &str) -> Answer<String> {
-        self.call(Operation::GetGroupMembershipId, Subject::text(format!("{group} {user}")), |world| {
-            let group = world.find_principal(PrincipalKind::Group, group)?;
-            let user = world.find_principal(PrincipalKind::User, user)?;
-            world.membership_id(group, user).ok_or_else(no_membership)
-        })
+        self.call(
+            Operation::GetGroupMembershipId,
+            Subject::text(format!("{group} {user}")),
+            |world| {
+                let group = world.find_principal(PrincipalKind::Group, group)?;
+                let user = world.find_principal(PrincipalKind::User, user)?;
+                world.membership_id(group, user).ok_or_else(no_membership)
+            },
+        )
     }
 
     /// `IsMemberInGroups`: for each of at most 100 groups.
@@ -663,8 +760,19 @@ impl World {
         self.ensure_principal(Detail::Group(group), external_id, false)
     }
 
-    fn ensure_principal(&mut self, detail: Detail, external_id: Option<ExternalId>, taken: bool) -> Answer<Existence> {
-        let probe = Principal { uuid: 0, live: true, revision: 1, external_id, detail };
+    fn ensure_principal(
+        &mut self,
+        detail: Detail,
+        external_id: Option<ExternalId>,
+        taken: bool,
+    ) -> Answer<Existence> {
+        let probe = Principal {
+            uuid: 0,
+            live: true,
+            revision: 1,
+            external_id,
+            detail,
+        };
         if self.identity_store.by_name(probe.kind(), probe.name()).is_some() {
             return Ok(Existence::Existed);
         }
@@ -677,10 +785,16 @@ impl World {
 
     /// The service's id of the principal at a place, also of a deleted one.
     pub fn principal_id(&self, at: PrincipalIx) -> Option<String> {
-        self.identity_store.principal(at).map(|principal| self.ids.principal_id(principal.uuid))
+        self.identity_store
+            .principal(at)
+            .map(|principal| self.ids.principal_id(principal.uuid))
     }
 
-    pub(super) fn add_principal(&mut self, detail: Detail, external_id: Option<ExternalId>) -> Answer<String> {
+    pub(super) fn add_principal(
+        &mut self,
+        detail: Detail,
+        external_id: Option<ExternalId>,
+    ) -> Answer<String> {
         let (kind, name) = match &detail {
             Detail::User(user) => (PrincipalKind::User, &user.user_name),
             Detail::Group(group) => (PrincipalKind::Group, &group.display_name),
@@ -692,17 +806,29 @@ impl World {
             generation += 0x1_0000;
             uuid = self.ids.principal(kind.seed(), name, generation);
         }
-        self.commit(Effect::PrincipalCreated { uuid, detail, external_id })?;
+        self.commit(Effect::PrincipalCreated {
+            uuid,
+            detail,
+            external_id,
+        })?;
         Ok(self.ids.principal_id(uuid))
     }
 
     pub(super) fn find_principal(&self, kind: PrincipalKind, id: &str) -> Answer<PrincipalIx> {
-        let at = self.ids.parse_principal_id(id).and_then(|uuid| self.identity_store.by_uuid(uuid));
+        let at = self
+            .ids
+            .parse_principal_id(id)
+            .and_then(|uuid| self.identity_store.by_uuid(uuid));
         at.filter(|at| self.identity_store.live(*at).is_some_and(|p| p.kind() == kind))
             .ok_or_else(|| missing(kind))
     }
 
-    fn revised(&self, kind: PrincipalKind, id: &str, revision: Option<&str>) -> Answer<(PrincipalIx, Detail)> {
+    fn revised(
+        &self,
+        kind: PrincipalKind,
+        id: &str,
+        revision: Option<&str>,
+    ) -> Answer<(PrincipalIx, Detail)> {
         let at = self.find_principal(kind, id)?;
         let principal = self.identity_store.live(at).ok_or_else(|| missing(kind))?;
         if revision.is_some_and(|given| given != principal.revision.to_string()) {
@@ -746,7 +872,8 @@ impl World {
         let uuid = self.ids.parse_principal_id(id).ok_or_else(no_membership)?;
         if self.identity_store.by_membership.is_none() {
             let all = self.identity_store.stored.memberships.keys();
-            let index = all.filter_map(|(group, user)| Some((self.membership_uuid(*group, *user)?, (*group, *user))));
+            let index =
+                all.filter_map(|(group, user)| Some((self.membership_uuid(*group, *user)?, (*group, *user))));
             self.identity_store.by_membership = Some(index.collect());
         }
         let index = self.identity_store.by_membership.as_ref();
@@ -770,7 +897,9 @@ impl World {
     }
 
     fn check_group_unique(&self, group: &Group, except: Option<PrincipalIx>) -> Answer<()> {
-        let found = self.identity_store.by_name(PrincipalKind::Group, &group.display_name);
+        let found = self
+            .identity_store
+            .by_name(PrincipalKind::Group, &group.display_name);
         if found.is_some() && found != except {
             return Err(ServiceError::duplicate("Duplicate GroupDisplayName"));
         }
@@ -786,12 +915,17 @@ fn check_user(user: &User) -> Answer<()> {
     if let Some(email) = &user.email {
         validate::display_text("emails.member.value", email)?;
     }
-    user.attributes.iter().try_for_each(|(path, value)| validate::display_text(path, value))
+    user.attributes
+        .iter()
+        .try_for_each(|(path, value)| validate::display_text(path, value))
 }
 
 fn check_group(group: &Group) -> Answer<()> {
     validate::display_text("displayName", &group.display_name)?;
-    group.description.iter().try_for_each(|text| validate::display_text("description", text))
+    group
+        .description
+        .iter()
+        .try_for_each(|text| validate::display_text("description", text))
 }
 
 fn edit_user(user: &mut User, path: &str, value: Option<&str>) {
@@ -834,9 +968,15 @@ mod tests {
         let error = world.create_user(person("ada")).unwrap_err();
         assert_eq!(error.code, ErrorCode::ConflictException);
         assert_eq!(error.reason, Some(Reason::UniquenessConstraintViolation));
-        let same_address = User { user_name: "ada2".into(), ..person("ada") };
+        let same_address = User {
+            user_name: "ada2".into(),
+            ..person("ada")
+        };
         let error = world.create_user(same_address).unwrap_err();
-        assert_eq!(error.reason.unwrap().to_string(), "UNIQUENESS_CONSTRAINT_VIOLATION");
+        assert_eq!(
+            error.reason.unwrap().to_string(),
+            "UNIQUENESS_CONSTRAINT_VIOLATION"
+        );
         world.create_group("ada", None).unwrap();
         assert!(world.create_group("ada", None).is_err());
     }
@@ -845,12 +985,27 @@ mod tests {
     fn a_user_needs_names() {
         let mut world = world();
         for broken in [
-            User { display_name: String::new(), ..person("a") },
-            User { given_name: String::new(), ..person("a") },
-            User { family_name: String::new(), ..person("a") },
-            User { user_name: "a b".into(), ..person("a") },
+            User {
+                display_name: String::new(),
+                ..person("a")
+            },
+            User {
+                given_name: String::new(),
+                ..person("a")
+            },
+            User {
+                family_name: String::new(),
+                ..person("a")
+            },
+            User {
+                user_name: "a b".into(),
+                ..person("a")
+            },
         ] {
-            assert_eq!(world.create_user(broken).unwrap_err().code, ErrorCode::ValidationException);
+            assert_eq!(
+                world.create_user(broken).unwrap_err().code,
+                ErrorCode::ValidationException
+            );
         }
     }
 
@@ -860,11 +1015,22 @@ mod tests {
         let id = world.create_user(person("ada")).unwrap();
         let before = world.describe_principal(PrincipalKind::User, &id).unwrap();
         let stale = Some(before.revision.as_str());
-        world.update_user(&id, &[("title", Some("Countess")), ("name.givenName", Some("A."))], stale).unwrap();
+        world
+            .update_user(
+                &id,
+                &[("title", Some("Countess")), ("name.givenName", Some("A."))],
+                stale,
+            )
+            .unwrap();
         let after = world.describe_principal(PrincipalKind::User, &id).unwrap();
         assert_ne!(after.revision, before.revision);
-        let Detail::User(user) = &after.detail else { panic!() };
-        assert_eq!((user.given_name.as_str(), user.attributes["title"].as_str()), ("A.", "Countess"));
+        let Detail::User(user) = &after.detail else {
+            panic!()
+        };
+        assert_eq!(
+            (user.given_name.as_str(), user.attributes["title"].as_str()),
+            ("A.", "Countess")
+        );
         let error = world.update_user(&id, &[("title", None)], stale).unwrap_err();
         assert_eq!(error.reason, Some(Reason::ConcurrentModification));
         assert_eq!(error.code, ErrorCode::ConflictException);
@@ -876,10 +1042,17 @@ mod tests {
     fn a_renamed_group_keeps_its_id_and_frees_its_name() {
         let mut world = world();
         let old = world.create_group("old", Some("d")).unwrap();
-        world.update_group(&old, &[("displayName", Some("new"))], None).unwrap();
+        world
+            .update_group(&old, &[("displayName", Some("new"))], None)
+            .unwrap();
         let by = |name| AlternateIdentifier::Name(name);
-        assert_eq!(world.get_principal_id(PrincipalKind::Group, by("new")).unwrap(), old);
-        let error = world.get_principal_id(PrincipalKind::Group, by("old")).unwrap_err();
+        assert_eq!(
+            world.get_principal_id(PrincipalKind::Group, by("new")).unwrap(),
+            old
+        );
+        let error = world
+            .get_principal_id(PrincipalKind::Group, by("old"))
+            .unwrap_err();
         assert_eq!(error.to_string(), "ResourceNotFoundException: GROUP not found.");
         let again = world.create_group("old", None).unwrap();
         assert_ne!(again, old);
@@ -891,13 +1064,23 @@ mod tests {
         let user = world.create_user(person("ada")).unwrap();
         let group = world.create_group("g", None).unwrap();
         let membership = world.create_group_membership(&group, &user).unwrap();
-        world.delete_principal(PrincipalKind::Group, &group, None).unwrap();
+        world
+            .delete_principal(PrincipalKind::Group, &group, None)
+            .unwrap();
         assert!(world.describe_group_membership(&membership).is_err());
-        let of_user = world.list_group_memberships_for_member(&user, &Page::default()).unwrap();
+        let of_user = world
+            .list_group_memberships_for_member(&user, &Page::default())
+            .unwrap();
         assert!(of_user.items.is_empty());
         let again = world.create_group("g", None).unwrap();
         assert_ne!(again, group);
-        assert!(world.list_group_memberships(&again, &Page::default()).unwrap().items.is_empty());
+        assert!(
+            world
+                .list_group_memberships(&again, &Page::default())
+                .unwrap()
+                .items
+                .is_empty()
+        );
     }
 
     #[test]
@@ -911,8 +1094,16 @@ mod tests {
         assert_eq!(error.reason, Some(Reason::UniquenessConstraintViolation));
         assert_eq!(world.get_group_membership_id(&group, &user).unwrap(), id);
         let described = world.describe_group_membership(&id).unwrap();
-        assert_eq!((described.group_id, described.user_id), (group.clone(), user.clone()));
-        assert_eq!(world.is_member_in_groups(&user, std::slice::from_ref(&group)).unwrap(), [true]);
+        assert_eq!(
+            (described.group_id, described.user_id),
+            (group.clone(), user.clone())
+        );
+        assert_eq!(
+            world
+                .is_member_in_groups(&user, std::slice::from_ref(&group))
+                .unwrap(),
+            [true]
+        );
         world.delete_group_membership(&id).unwrap();
         assert!(world.delete_group_membership(&id).is_err());
         let again = world.create_group_membership(&group, &user).unwrap();
@@ -923,7 +1114,10 @@ mod tests {
     #[test]
     fn groups_do_not_nest() {
         let mut world = world();
-        let (a, b) = (world.create_group("a", None).unwrap(), world.create_group("b", None).unwrap());
+        let (a, b) = (
+            world.create_group("a", None).unwrap(),
+            world.create_group("b", None).unwrap(),
+        );
         let error = world.create_group_membership(&a, &b).unwrap_err();
         assert_eq!(error.message, "USER not found.");
     }
@@ -936,28 +1130,51 @@ mod tests {
             let user = world.create_user(person(&format!("u{n}"))).unwrap();
             world.create_group_membership(&group, &user).unwrap();
         }
-        let first = world.list_principals(PrincipalKind::User, &Page::default()).unwrap();
+        let first = world
+            .list_principals(PrincipalKind::User, &Page::default())
+            .unwrap();
         let next = Page::after(first.next_token.clone());
         let second = world.list_principals(PrincipalKind::User, &next).unwrap();
-        assert_eq!((first.items.len(), second.items.len(), second.next_token), (100, 50, None));
+        assert_eq!(
+            (first.items.len(), second.items.len(), second.next_token),
+            (100, 50, None)
+        );
         let first = world.list_group_memberships(&group, &Page::default()).unwrap();
-        let second = world.list_group_memberships(&group, &Page::after(first.next_token)).unwrap();
+        let second = world
+            .list_group_memberships(&group, &Page::after(first.next_token))
+            .unwrap();
         assert_eq!((second.items.len(), second.next_token), (50, None));
     }
 
     #[test]
     fn what_a_directory_syncs_is_found_by_its_external_id() {
         let mut world = world();
-        let external = ExternalId { issuer: "https://idp.example".into(), id: "42".into() };
-        let group = Group { display_name: "synced".into(), description: None };
-        assert_eq!(world.ensure_group(group.clone(), Some(external.clone())).unwrap(), Existence::Made);
-        assert_eq!(world.ensure_group(group.clone(), None).unwrap(), Existence::Existed);
+        let external = ExternalId {
+            issuer: "https://idp.example".into(),
+            id: "42".into(),
+        };
+        let group = Group {
+            display_name: "synced".into(),
+            description: None,
+        };
+        assert_eq!(
+            world.ensure_group(group.clone(), Some(external.clone())).unwrap(),
+            Existence::Made
+        );
+        assert_eq!(
+            world.ensure_group(group.clone(), None).unwrap(),
+            Existence::Existed
+        );
         let by = AlternateIdentifier::External(&external);
         let id = world.get_principal_id(PrincipalKind::Group, by).unwrap();
         let described = world.describe_principal(PrincipalKind::Group, &id).unwrap();
         assert_eq!(described.external_id.unwrap(), external);
         world.delete_principal(PrincipalKind::Group, &id, None).unwrap();
-        assert_eq!(world.ensure_group(group, None).unwrap(), Existence::Absent, "deleted stays deleted");
+        assert_eq!(
+            world.ensure_group(group, None).unwrap(),
+            Existence::Absent,
+            "deleted stays deleted"
+        );
     }
 
     #[test]

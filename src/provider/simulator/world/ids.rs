@@ -101,12 +101,18 @@ impl Ids {
 
     /// Twelve digits for the `n`th account made.
     pub(super) fn account_id(&self, n: u64) -> String {
-        format!("{:012}", 100_000_000_000 + self.number("account", "", n) % 900_000_000_000)
+        format!(
+            "{:012}",
+            100_000_000_000 + self.number("account", "", n) % 900_000_000_000
+        )
     }
 
     /// A permission set's ARN from the number in it.
     pub fn permission_set_arn(&self, id: u64) -> String {
-        format!("arn:aws:sso:::permissionSet/ssoins-{:016x}/ps-{id:016x}", self.instance)
+        format!(
+            "arn:aws:sso:::permissionSet/ssoins-{:016x}/ps-{id:016x}",
+            self.instance
+        )
     }
 
     /// The number in a permission set's ARN, if it is one of this instance.
@@ -169,7 +175,10 @@ impl Ids {
     /// The sixteen hex digits that end a role's name; another each time the role is made anew.
     pub(super) fn role_suffix(&self, account: &str, permission_set: u64, generation: u32) -> u64 {
         let account = account.parse::<u64>().unwrap_or(0);
-        mix(mix(mix(self.seed, account), permission_set), u64::from(generation))
+        mix(
+            mix(mix(self.seed, account), permission_set),
+            u64::from(generation),
+        )
     }
 
     /// The sixteen hex digits in the name of an account's SAML provider.
@@ -217,7 +226,9 @@ mod tests {
     use super::*;
 
     fn matches(pattern: &str, text: &str) -> bool {
-        regex::Regex::new(&format!("^(?:{pattern})$")).unwrap().is_match(text)
+        regex::Regex::new(&format!("^(?:{pattern})$"))
+            .unwrap()
+            .is_match(text)
     }
 
     /// The patterns are those of the service models (sso-admin 2020-07-20, organizations 2016-11-28).
@@ -225,7 +236,10 @@ mod tests {
     fn ids_match_the_patterns_of_the_service_models() {
         let ids = Ids::new(1, "eu-west-1");
         let uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
-        assert!(matches(r"arn:aws:sso:::instance/(sso)?ins-[a-zA-Z0-9-.]{16}", &ids.instance_arn()));
+        assert!(matches(
+            r"arn:aws:sso:::instance/(sso)?ins-[a-zA-Z0-9-.]{16}",
+            &ids.instance_arn()
+        ));
         let set = ids.permission_set("admin", 0);
         let arn = ids.permission_set_arn(set);
         assert!(matches(
@@ -248,13 +262,19 @@ mod tests {
         for n in [0, 1, 5, 1_000_000, u64::from(u32::MAX)] {
             assert_eq!(ids.parse_request(&uuid_text(ids.request(n))), Some(n));
         }
-        assert_eq!(ids.parse_request(&uuid_text(ids.principal("user", "ada", 0))), None);
+        assert_eq!(
+            ids.parse_request(&uuid_text(ids.principal("user", "ada", 0))),
+            None
+        );
     }
 
     #[test]
     fn the_same_seed_gives_the_same_ids_and_another_seed_others() {
         assert_eq!(Ids::new(1, "eu-west-1"), Ids::new(1, "eu-west-1"));
-        assert_ne!(Ids::new(1, "eu-west-1").instance_arn(), Ids::new(2, "eu-west-1").instance_arn());
+        assert_ne!(
+            Ids::new(1, "eu-west-1").instance_arn(),
+            Ids::new(2, "eu-west-1").instance_arn()
+        );
     }
 
     #[test]
@@ -262,8 +282,14 @@ mod tests {
         let ids = Ids::new(1, "us-east-1");
         assert_ne!(ids.principal("group", "a", 0), ids.principal("group", "a", 1));
         assert_ne!(ids.principal("group", "a", 0), ids.principal("user", "a", 0));
-        assert_ne!(ids.role_suffix("111122223333", 5, 0), ids.role_suffix("111122223333", 5, 1));
-        assert_ne!(ids.role_suffix("111122223333", 5, 0), ids.role_suffix("111122223334", 5, 0));
+        assert_ne!(
+            ids.role_suffix("111122223333", 5, 0),
+            ids.role_suffix("111122223333", 5, 1)
+        );
+        assert_ne!(
+            ids.role_suffix("111122223333", 5, 0),
+            ids.role_suffix("111122223334", 5, 0)
+        );
         assert_ne!(ids.membership(1, 2, 0), ids.membership(2, 1, 0));
     }
 

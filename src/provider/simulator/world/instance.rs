@@ -28,7 +28,11 @@ impl World {
     /// What any call may be answered with.
     pub fn list_instances(&mut self) -> Answer<Vec<InstanceDescription>> {
         self.call(Operation::ListInstances, Subject::Nothing, |world| {
-            let here = world.caller.region.as_deref().is_none_or(|region| region == world.ids.region());
+            let here = world
+                .caller
+                .region
+                .as_deref()
+                .is_none_or(|region| region == world.ids.region());
             Ok(if here { vec![world.instance()] } else { Vec::new() })
         })
     }
@@ -92,7 +96,10 @@ mod tests {
         assert_eq!(instance.owner_account_id, management);
         assert_eq!(world.describe_instance(&instance.instance_arn).unwrap(), instance);
         let other = "arn:aws:sso:::instance/ssoins-0000000000000000";
-        assert_eq!(world.describe_instance(other).unwrap_err().code, ErrorCode::ResourceNotFoundException);
+        assert_eq!(
+            world.describe_instance(other).unwrap_err().code,
+            ErrorCode::ResourceNotFoundException
+        );
         assert!(world.check_identity_store(&instance.identity_store_id).is_ok());
         assert!(world.check_identity_store("d-0000000000").is_err());
     }

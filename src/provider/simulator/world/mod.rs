@@ -147,7 +147,9 @@ impl World {
         if self.settings == settings {
             return Ok(());
         }
-        self.commit(Effect::Configured { settings: Box::new(settings) })
+        self.commit(Effect::Configured {
+            settings: Box::new(settings),
+        })
     }
 
     /// The organisation, read without a call.
@@ -200,7 +202,12 @@ impl World {
         let outcome = entry.error.map(|code| format!(" -> {code}")).unwrap_or_default();
         let subject = self.subject_text(&entry.subject);
         let gap = if subject.is_empty() { "" } else { " " };
-        format!("{} {} {}{gap}{subject}{outcome}", entry.sequence, entry.at, entry.operation.name())
+        format!(
+            "{} {} {}{gap}{subject}{outcome}",
+            entry.sequence,
+            entry.at,
+            entry.operation.name()
+        )
     }
 
     /// The simulated time.
@@ -215,7 +222,11 @@ impl World {
 
     /// When the next call of an operation will not be throttled.
     pub fn admits_at(&self, operation: Operation) -> Time {
-        self.throttle.free_at(operation.family(), self.now, self.settings.quotas.requests_per_second)
+        self.throttle.free_at(
+            operation.family(),
+            self.now,
+            self.settings.quotas.requests_per_second,
+        )
     }
 
     /// Lets time pass, and every request end that is due by then.
@@ -286,7 +297,8 @@ impl World {
     }
 
     fn admit(&mut self, operation: Operation) -> Result<(), ServiceError> {
-        self.throttle.admit(operation, self.now, self.settings.quotas.requests_per_second)?;
+        self.throttle
+            .admit(operation, self.now, self.settings.quotas.requests_per_second)?;
         self.authorize(operation)?;
         if is_asynchronous(operation) {
             return Ok(());
@@ -299,10 +311,19 @@ impl World {
 
     /// Uses up a fault of the operation: an error, or a reason to fail with later.
     fn take_fault(&mut self, operation: Operation) -> Result<Option<String>, ServiceError> {
-        let Some(Fault { left, reason }) = self.faults.get(&operation).cloned() else { return Ok(None) };
-        self.commit(Effect::Fault { operation, left: left.saturating_sub(1), reason: reason.clone() })?;
+        let Some(Fault { left, reason }) = self.faults.get(&operation).cloned() else {
+            return Ok(None);
+        };
+        self.commit(Effect::Fault {
+            operation,
+            left: left.saturating_sub(1),
+            reason: reason.clone(),
+        })?;
         match ServiceError::from_text(&reason) {
-            ServiceError { code: ErrorCode::InternalServerException, .. } => Ok(Some(reason)),
+            ServiceError {
+                code: ErrorCode::InternalServerException,
+                ..
+            } => Ok(Some(reason)),
             error => Err(error),
         }
     }
@@ -311,7 +332,13 @@ impl World {
         if left == 0 {
             self.faults.remove(&operation);
         } else {
-            self.faults.insert(operation, Fault { left, reason: reason.to_owned() });
+            self.faults.insert(
+                operation,
+                Fault {
+                    left,
+                    reason: reason.to_owned(),
+                },
+            );
         }
     }
 
@@ -331,14 +358,22 @@ impl World {
             account.map_or("?", |account| account.id.as_str())
         };
         let set = |at: u32| {
-            self.permission_sets.get(SetIx::new(at as usize)).map_or("?", |set| set.name.as_str())
+            self.permission_sets
+                .get(SetIx::new(at as usize))
+                .map_or("?", |set| set.name.as_str())
         };
         match subject {
             Subject::Nothing => String::new(),
             Subject::Text(text) => text.to_string(),
             Subject::Pair { account: a, set: s } => format!("{} {}", account(*a), set(*s)),
-            Subject::Grant { account: a, set: s, principal } => {
-                let principal = self.identity_store.principal(PrincipalIx::new(*principal as usize));
+            Subject::Grant {
+                account: a,
+                set: s,
+                principal,
+            } => {
+                let principal = self
+                    .identity_store
+                    .principal(PrincipalIx::new(*principal as usize));
                 let who = principal.map_or_else(
                     || "?".to_owned(),
                     |p| format!("{}:{}", p.kind().as_str().to_lowercase(), p.name()),
@@ -377,8 +412,16 @@ mod tests {
 
     fn world_in(region: &str) -> World {
         let mut world = World::new(7, region);
-        let quotas = Quotas { requests_per_second: u32::MAX, ..Quotas::default() };
-        world.configure(Settings { quotas, ..Settings::default() }).unwrap();
+        let quotas = Quotas {
+            requests_per_second: u32::MAX,
+            ..Quotas::default()
+        };
+        world
+            .configure(Settings {
+                quotas,
+                ..Settings::default()
+            })
+            .unwrap();
         world
     }
 
@@ -394,7 +437,10 @@ mod tests {
     }
 
     pub(crate) fn make_set(world: &mut World, name: &str) -> String {
-        let input = CreatePermissionSet { name: name.to_owned(), ..Default::default() };
+        let input = CreatePermissionSet {
+            name: name.to_owned(),
+            ..Default::default()
+        };
         world.create_permission_set(input).unwrap().arn
     }
 
@@ -413,21 +459,37 @@ mod tests {
 
     pub(crate) fn stage_in(region: &str) -> Stage {
         let mut world = world_in(region);
-        for (n, id) in ["111122223333", "222233334444", "333344445555"].into_iter().enumerate() {
-            world.ensure_account(id, &format!("a{n}"), &format!("a{n}@example.com")).unwrap();
+        for (n, id) in ["111122223333", "222233334444", "333344445555"]
+            .into_iter()
+            .enumerate()
+        {
+            world
+                .ensure_account(id, &format!("a{n}"), &format!("a{n}@example.com"))
+                .unwrap();
         }
         let set = make_set(&mut world, "admin");
         let group = world.create_group("ops", None).unwrap();
         let user = world.create_user(person("ada")).unwrap();
         let management = world.instance().owner_account_id;
-        Stage { world, set, group, user, management }
+        Stage {
+            world,
+            set,
+            group,
+            user,
+            management,
+        }
     }
 
     impl Stage {
         pub(crate) fn create(&mut self, account: &str, kind: PrincipalKind, id: &str) -> AssignmentStatus {
-            let status = self.world.create_account_assignment(account, &self.set, (kind, id)).unwrap();
+            let status = self
+                .world
+                .create_account_assignment(account, &self.set, (kind, id))
+                .unwrap();
             self.world.settle();
-            self.world.describe_account_assignment_creation_status(&status.request_id).unwrap()
+            self.world
+                .describe_account_assignment_creation_status(&status.request_id)
+                .unwrap()
         }
 
         pub(crate) fn grant(&mut self, account: &str) -> AssignmentStatus {
@@ -436,9 +498,15 @@ mod tests {
         }
 
         pub(crate) fn delete(&mut self, account: &str, kind: PrincipalKind, id: &str) {
-            let status = self.world.delete_account_assignment(account, &self.set, (kind, id)).unwrap();
+            let status = self
+                .world
+                .delete_account_assignment(account, &self.set, (kind, id))
+                .unwrap();
             self.world.settle();
-            let status = self.world.describe_account_assignment_deletion_status(&status.request_id).unwrap();
+            let status = self
+                .world
+                .describe_account_assignment_deletion_status(&status.request_id)
+                .unwrap();
             assert_eq!(status.status, Status::Succeeded);
         }
 
@@ -450,7 +518,8 @@ mod tests {
 
     impl World {
         pub(crate) fn delegate(&mut self, account: &str) {
-            self.register_delegated_administrator(account, SERVICE_PRINCIPAL).unwrap();
+            self.register_delegated_administrator(account, SERVICE_PRINCIPAL)
+                .unwrap();
         }
     }
 
@@ -458,25 +527,49 @@ mod tests {
     fn lived() -> (World, Vec<Record>) {
         let mut fresh = World::new(7, "eu-west-1");
         fresh.record();
-        let quotas = Quotas { requests_per_second: u32::MAX, ..Quotas::default() };
-        fresh.configure(Settings { quotas, ..Settings::default() }).unwrap();
-        fresh.ensure_account("111122223333", "a", "a@example.com").unwrap();
-        fresh.ensure_account("222233334444", "b", "b@example.com").unwrap();
+        let quotas = Quotas {
+            requests_per_second: u32::MAX,
+            ..Quotas::default()
+        };
+        fresh
+            .configure(Settings {
+                quotas,
+                ..Settings::default()
+            })
+            .unwrap();
+        fresh
+            .ensure_account("111122223333", "a", "a@example.com")
+            .unwrap();
+        fresh
+            .ensure_account("222233334444", "b", "b@example.com")
+            .unwrap();
         fresh.ensure_unit("Workloads/Prod").unwrap();
         let set = make_set(&mut fresh, "admin");
         let group = fresh.create_group("ops", None).unwrap();
         let user = fresh.create_user(person("ada")).unwrap();
         fresh.create_group_membership(&group, &user).unwrap();
         let who = (PrincipalKind::Group, group.as_str());
-        fresh.create_account_assignment("111122223333", &set, who).unwrap();
-        fresh.create_account_assignment("222233334444", &set, who).unwrap();
+        fresh
+            .create_account_assignment("111122223333", &set, who)
+            .unwrap();
+        fresh
+            .create_account_assignment("222233334444", &set, who)
+            .unwrap();
         fresh.settle();
         fresh.put_inline_policy(&set, "{}").unwrap();
-        fresh.delete_account_assignment("111122223333", &set, who).unwrap();
-        fresh.create_account("new", "new@example.com", &BTreeMap::new()).unwrap();
+        fresh
+            .delete_account_assignment("111122223333", &set, who)
+            .unwrap();
+        fresh
+            .create_account("new", "new@example.com", &BTreeMap::new())
+            .unwrap();
         fresh.advance(Duration::from_secs(5));
-        fresh.create_account_assignment("111122223333", &set, who).unwrap();
-        fresh.delete_principal(PrincipalKind::Group, &group, None).unwrap();
+        fresh
+            .create_account_assignment("111122223333", &set, who)
+            .unwrap();
+        fresh
+            .delete_principal(PrincipalKind::Group, &group, None)
+            .unwrap();
         let records = fresh.take_records();
         (fresh, records)
     }
@@ -491,7 +584,9 @@ mod tests {
         let mut again = World::new(7, "eu-west-1");
         for record in &records {
             let stored = postcard::to_stdvec(record).unwrap();
-            again.apply_record(&postcard::from_bytes(&stored).unwrap()).unwrap();
+            again
+                .apply_record(&postcard::from_bytes(&stored).unwrap())
+                .unwrap();
         }
         assert_eq!(bytes(&again), bytes(&lived));
     }
@@ -503,8 +598,14 @@ mod tests {
         for world in [&mut lived, &mut stored] {
             world.settle();
             let who = world.create_user(person("grace")).unwrap();
-            let set = world.list_permission_sets(&Page::default()).unwrap().items.remove(0);
-            world.create_account_assignment("222233334444", &set, (PrincipalKind::User, &who)).unwrap();
+            let set = world
+                .list_permission_sets(&Page::default())
+                .unwrap()
+                .items
+                .remove(0);
+            world
+                .create_account_assignment("222233334444", &set, (PrincipalKind::User, &who))
+                .unwrap();
             world.settle();
         }
         assert_eq!(bytes(&lived), bytes(&stored));
@@ -516,13 +617,30 @@ mod tests {
     fn records_that_refer_to_nothing_are_refused() {
         let nowhere = AccountIx::new(9_999);
         for effect in [
-            Effect::AccountMoved { account: nowhere, to: UnitIx::new(0) },
+            Effect::AccountMoved {
+                account: nowhere,
+                to: UnitIx::new(0),
+            },
             Effect::Delegated { to: Some(nowhere) },
-            Effect::Finished { sequence: 5, at: Time::BEGINNING, failure: None },
+            Effect::Finished {
+                sequence: 5,
+                at: Time::BEGINNING,
+                failure: None,
+            },
             Effect::SetDeleted { set: SetIx::new(3) },
-            Effect::MemberAdded { group: PrincipalIx::new(1), user: PrincipalIx::new(2) },
-            Effect::Granted { account: nowhere, set: SetIx::new(0), principal: PrincipalIx::new(0) },
-            Effect::RoleDeleted { account: nowhere, set: SetIx::new(0) },
+            Effect::MemberAdded {
+                group: PrincipalIx::new(1),
+                user: PrincipalIx::new(2),
+            },
+            Effect::Granted {
+                account: nowhere,
+                set: SetIx::new(0),
+                principal: PrincipalIx::new(0),
+            },
+            Effect::RoleDeleted {
+                account: nowhere,
+                set: SetIx::new(0),
+            },
         ] {
             let mut world = world();
             let before = bytes(&world);
@@ -557,11 +675,17 @@ mod tests {
         stage.grant("111122223333");
         let error = stage.world.delete_permission_set(&stage.set).unwrap_err();
         assert_eq!(error.code, ErrorCode::ConflictException);
-        let texts: Vec<String> =
-            stage.world.calls().entries().map(|entry| stage.world.call_text(entry)).collect();
+        let texts: Vec<String> = stage
+            .world
+            .calls()
+            .entries()
+            .map(|entry| stage.world.call_text(entry))
+            .collect();
         assert_eq!(stage.world.calls().total(), before + 3);
         let created = &texts[texts.len() - 3];
-        assert!(created.ends_with("2026-01-01T00:00:00Z CreateAccountAssignment 111122223333 admin group:ops"));
+        assert!(
+            created.ends_with("2026-01-01T00:00:00Z CreateAccountAssignment 111122223333 admin group:ops")
+        );
         assert!(texts.last().unwrap().ends_with("-> ConflictException"));
         let count = stage.world.calls().count(Operation::DeletePermissionSet);
         assert_eq!((count.calls, count.errors), (1, 1));
@@ -584,12 +708,21 @@ mod tests {
     #[test]
     fn without_latency_a_request_is_done_when_the_next_call_arrives() {
         let mut stage = stage();
-        let settings = Settings { latency: Latency::NONE, ..stage.world.settings().clone() };
+        let settings = Settings {
+            latency: Latency::NONE,
+            ..stage.world.settings().clone()
+        };
         stage.world.configure(settings).unwrap();
         let who = (PrincipalKind::Group, stage.group.as_str());
-        let status = stage.world.create_account_assignment("111122223333", &stage.set, who).unwrap();
+        let status = stage
+            .world
+            .create_account_assignment("111122223333", &stage.set, who)
+            .unwrap();
         assert_eq!(status.status, Status::InProgress);
-        let status = stage.world.describe_account_assignment_creation_status(&status.request_id).unwrap();
+        let status = stage
+            .world
+            .describe_account_assignment_creation_status(&status.request_id)
+            .unwrap();
         assert_eq!(status.status, Status::Succeeded);
         assert_eq!(stage.world.now(), Time::BEGINNING);
     }
@@ -598,15 +731,28 @@ mod tests {
     fn old_finished_requests_are_forgotten_and_those_in_progress_never() {
         let mut stage = stage();
         let quotas = Quotas::off();
-        let settings = Settings { latency: Latency::NONE, quotas, strict: false };
+        let settings = Settings {
+            latency: Latency::NONE,
+            quotas,
+            strict: false,
+        };
         stage.world.configure(settings).unwrap();
         let who = (PrincipalKind::Group, stage.group.as_str());
-        let first = stage.world.create_account_assignment("111122223333", &stage.set, who).unwrap();
+        let first = stage
+            .world
+            .create_account_assignment("111122223333", &stage.set, who)
+            .unwrap();
         for _ in 0..request::FINISHED_KEPT {
-            stage.world.create_account_assignment("111122223333", &stage.set, who).unwrap();
+            stage
+                .world
+                .create_account_assignment("111122223333", &stage.set, who)
+                .unwrap();
         }
         stage.world.settle();
-        let error = stage.world.describe_account_assignment_creation_status(&first.request_id).unwrap_err();
+        let error = stage
+            .world
+            .describe_account_assignment_creation_status(&first.request_id)
+            .unwrap_err();
         assert_eq!(error.code, ErrorCode::ResourceNotFoundException);
         assert_eq!(stage.world.requests().from(0).count(), request::FINISHED_KEPT);
     }

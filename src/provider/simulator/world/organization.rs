@@ -130,8 +130,12 @@ impl From<Stored> for Organization {
         }
         let accounts = || stored.accounts.iter().enumerate();
         Organization {
-            by_id: accounts().map(|(at, a)| (a.id.clone(), AccountIx::new(at))).collect(),
-            by_email: accounts().map(|(at, a)| (a.email.to_lowercase(), AccountIx::new(at))).collect(),
+            by_id: accounts()
+                .map(|(at, a)| (a.id.clone(), AccountIx::new(at)))
+                .collect(),
+            by_email: accounts()
+                .map(|(at, a)| (a.email.to_lowercase(), AccountIx::new(at)))
+                .collect(),
             unit_by_id: stored
                 .units
                 .iter()
@@ -146,8 +150,19 @@ impl From<Stored> for Organization {
 
 impl Organization {
     pub(super) fn new(root_id: String, management: Account) -> Self {
-        let root = Unit { id: root_id, name: "Root".into(), parent: None, live: true, tags: BTreeMap::new() };
-        Stored { units: vec![root], accounts: vec![management], delegated: None }.into()
+        let root = Unit {
+            id: root_id,
+            name: "Root".into(),
+            parent: None,
+            live: true,
+            tags: BTreeMap::new(),
+        };
+        Stored {
+            units: vec![root],
+            accounts: vec![management],
+            delegated: None,
+        }
+        .into()
     }
 
     /// The account at a place.
@@ -157,7 +172,11 @@ impl Organization {
 
     /// All accounts, in the order in which they joined.
     pub fn accounts(&self) -> impl Iterator<Item = (AccountIx, &Account)> {
-        self.stored.accounts.iter().enumerate().map(|(at, account)| (AccountIx::new(at), account))
+        self.stored
+            .accounts
+            .iter()
+            .enumerate()
+            .map(|(at, account)| (AccountIx::new(at), account))
     }
 
     /// The place of the account with this id.
@@ -185,25 +204,36 @@ impl Organization {
     /// All units that exist, the root first.
     pub fn units(&self) -> impl Iterator<Item = (UnitIx, &Unit)> {
         let all = self.stored.units.iter().enumerate();
-        all.filter(|(_, unit)| unit.live).map(|(at, unit)| (UnitIx::new(at), unit))
+        all.filter(|(_, unit)| unit.live)
+            .map(|(at, unit)| (UnitIx::new(at), unit))
     }
 
     /// The place of the unit or root with this id.
     pub fn unit_by_id(&self, id: &str) -> Option<UnitIx> {
-        self.unit_by_id.get(id).copied().filter(|at| self.unit(*at).is_some())
+        self.unit_by_id
+            .get(id)
+            .copied()
+            .filter(|at| self.unit(*at).is_some())
     }
 
     /// The unit at a path of names below the root; the empty path is the root.
     pub fn unit_by_path(&self, path: &str) -> Option<UnitIx> {
         let names = path.split('/').filter(|name| !name.is_empty());
-        names.into_iter().try_fold(UnitIx::new(0), |at, name| self.child_named(at, name))
+        names
+            .into_iter()
+            .try_fold(UnitIx::new(0), |at, name| self.child_named(at, name))
     }
 
     /// The names from below the root to this unit, joined by `/`; empty for the root.
     pub fn path(&self, at: UnitIx) -> String {
         let mut names = Vec::new();
         let mut next = self.unit(at);
-        while let Some(Unit { name, parent: Some(parent), .. }) = next {
+        while let Some(Unit {
+            name,
+            parent: Some(parent),
+            ..
+        }) = next
+        {
             names.push(name.as_str());
             next = self.unit(*parent);
         }
@@ -231,7 +261,11 @@ impl Organization {
 
     fn child_named(&self, above: UnitIx, name: &str) -> Option<UnitIx> {
         let children = self.children.get(above.at())?;
-        children.units.iter().copied().find(|at| self.unit(*at).is_some_and(|unit| unit.name == name))
+        children
+            .units
+            .iter()
+            .copied()
+            .find(|at| self.unit(*at).is_some_and(|unit| unit.name == name))
     }
 
     fn children(&self, at: UnitIx) -> Option<&Children> {
@@ -242,21 +276,35 @@ impl Organization {
 
     pub(super) fn add_unit(&mut self, id: String, parent: UnitIx, name: String) -> bool {
         let at = UnitIx::new(self.stored.units.len());
-        let Some(above) = self.children.get_mut(parent.at()) else { return false };
+        let Some(above) = self.children.get_mut(parent.at()) else {
+            return false;
+        };
         above.units.insert(at);
         self.children.push(Children::default());
         self.unit_by_id.insert(id.clone(), at);
         let tags = BTreeMap::new();
-        self.stored.units.push(Unit { id, name, parent: Some(parent), live: true, tags });
+        self.stored.units.push(Unit {
+            id,
+            name,
+            parent: Some(parent),
+            live: true,
+            tags,
+        });
         true
     }
 
     pub(super) fn rename_unit(&mut self, at: UnitIx, name: String) -> bool {
-        self.stored.units.get_mut(at.at()).map(|unit| unit.name = name).is_some()
+        self.stored
+            .units
+            .get_mut(at.at())
+            .map(|unit| unit.name = name)
+            .is_some()
     }
 
     pub(super) fn remove_unit(&mut self, at: UnitIx) -> bool {
-        let Some(unit) = self.stored.units.get_mut(at.at()) else { return false };
+        let Some(unit) = self.stored.units.get_mut(at.at()) else {
+            return false;
+        };
         unit.live = false;
         if let Some(above) = unit.parent.and_then(|parent| self.children.get_mut(parent.at())) {
             above.units.remove(&at);
@@ -266,7 +314,9 @@ impl Organization {
 
     pub(super) fn add_account(&mut self, account: Account) -> bool {
         let at = AccountIx::new(self.stored.accounts.len());
-        let Some(above) = self.children.get_mut(account.parent.at()) else { return false };
+        let Some(above) = self.children.get_mut(account.parent.at()) else {
+            return false;
+        };
         above.accounts.insert(at);
         self.by_id.insert(account.id.clone(), at);
         self.by_email.insert(account.email.to_lowercase(), at);
@@ -278,7 +328,9 @@ impl Organization {
         if self.children.get(to.at()).is_none() {
             return false;
         }
-        let Some(account) = self.stored.accounts.get_mut(at.at()) else { return false };
+        let Some(account) = self.stored.accounts.get_mut(at.at()) else {
+            return false;
+        };
         let from = std::mem::replace(&mut account.parent, to);
         if let Some(above) = self.children.get_mut(from.at()) {
             above.accounts.remove(&at);
@@ -293,8 +345,16 @@ impl Organization {
         self.stored.accounts.get_mut(at.at()).map(edit).is_some()
     }
 
-    pub(super) fn edit_unit_tags(&mut self, at: UnitIx, edit: impl FnOnce(&mut BTreeMap<String, String>)) -> bool {
-        self.stored.units.get_mut(at.at()).map(|unit| edit(&mut unit.tags)).is_some()
+    pub(super) fn edit_unit_tags(
+        &mut self,
+        at: UnitIx,
+        edit: impl FnOnce(&mut BTreeMap<String, String>),
+    ) -> bool {
+        self.stored
+            .units
+            .get_mut(at.at())
+            .map(|unit| edit(&mut unit.tags))
+            .is_some()
     }
 
     pub(super) fn set_delegated(&mut self, to: Option<AccountIx>) {
@@ -392,17 +452,25 @@ impl World {
     ///
     /// # Errors
     /// `ParentNotFoundException`.
-    pub fn list_organizational_units_for_parent(&mut self, parent: &str, page: &Page) -> Answer<Listed<UnitDescription>> {
-        self.call(Operation::ListOrganizationalUnitsForParent, Subject::text(parent), |world| {
-            let (start, count) = page.window(PAGE)?;
-            let at = world.parent_unit(parent)?;
-            let below = world.organization.children(at).map(|c| &c.units).into_iter();
-            let from = below.flat_map(|units| units.range(UnitIx::new(start)..));
-            Ok(Listed::collect(
-                from.filter_map(|at| Some((at.at(), world.describe_unit(*at)?))),
-                count,
-            ))
-        })
+    pub fn list_organizational_units_for_parent(
+        &mut self,
+        parent: &str,
+        page: &Page,
+    ) -> Answer<Listed<UnitDescription>> {
+        self.call(
+            Operation::ListOrganizationalUnitsForParent,
+            Subject::text(parent),
+            |world| {
+                let (start, count) = page.window(PAGE)?;
+                let at = world.parent_unit(parent)?;
+                let below = world.organization.children(at).map(|c| &c.units).into_iter();
+                let from = below.flat_map(|units| units.range(UnitIx::new(start)..));
+                Ok(Listed::collect(
+                    from.filter_map(|at| Some((at.at(), world.describe_unit(*at)?))),
+                    count,
+                ))
+            },
+        )
     }
 
     /// `CreateOrganizationalUnit`.
@@ -410,13 +478,20 @@ impl World {
     /// # Errors
     /// `ParentNotFoundException`, `DuplicateOrganizationalUnitException`, `InvalidInputException`.
     pub fn create_organizational_unit(&mut self, parent: &str, name: &str) -> Answer<UnitDescription> {
-        self.call(Operation::CreateOrganizationalUnit, Subject::text(name), |world| {
-            let above = world.parent_unit(parent)?;
-            world.check_unit_name(above, name)?;
-            let at = UnitIx::new(world.organization.units_made());
-            world.commit(Effect::UnitCreated { parent: above, name: name.to_owned() })?;
-            world.describe_unit(at).ok_or_else(unit_missing)
-        })
+        self.call(
+            Operation::CreateOrganizationalUnit,
+            Subject::text(name),
+            |world| {
+                let above = world.parent_unit(parent)?;
+                world.check_unit_name(above, name)?;
+                let at = UnitIx::new(world.organization.units_made());
+                world.commit(Effect::UnitCreated {
+                    parent: above,
+                    name: name.to_owned(),
+                })?;
+                world.describe_unit(at).ok_or_else(unit_missing)
+            },
+        )
     }
 
     /// `UpdateOrganizationalUnit`: renames it.
@@ -428,7 +503,10 @@ impl World {
             let (at, above) = world.lower_unit(id)?;
             if world.organization.unit(at).is_some_and(|unit| unit.name != name) {
                 world.check_unit_name(above, name)?;
-                world.commit(Effect::UnitRenamed { unit: at, name: name.to_owned() })?;
+                world.commit(Effect::UnitRenamed {
+                    unit: at,
+                    name: name.to_owned(),
+                })?;
             }
             world.describe_unit(at).ok_or_else(unit_missing)
         })
@@ -461,7 +539,10 @@ impl World {
         self.call(Operation::ListAccounts, Subject::Nothing, |world| {
             let (start, count) = page.window(PAGE)?;
             let from = world.organization.accounts().skip(start);
-            Ok(Listed::collect(from.map(|(at, a)| (at.at(), world.describe(a))), count))
+            Ok(Listed::collect(
+                from.map(|(at, a)| (at.at(), world.describe(a))),
+                count,
+            ))
         })
     }
 
@@ -469,15 +550,18 @@ impl World {
     ///
     /// # Errors
     /// `ParentNotFoundException`.
-    pub fn list_accounts_for_parent(&mut self, parent: &str, page: &Page) -> Answer<Listed<AccountDescription>> {
+    pub fn list_accounts_for_parent(
+        &mut self,
+        parent: &str,
+        page: &Page,
+    ) -> Answer<Listed<AccountDescription>> {
         self.call(Operation::ListAccountsForParent, Subject::text(parent), |world| {
             let (start, count) = page.window(PAGE)?;
             let at = world.parent_unit(parent)?;
             let inside = world.organization.children(at).map(|c| &c.accounts).into_iter();
             let from = inside.flat_map(|accounts| accounts.range(AccountIx::new(start)..));
-            let described = from.filter_map(|at| {
-                Some((at.at(), world.describe(world.organization.account(*at)?)))
-            });
+            let described =
+                from.filter_map(|at| Some((at.at(), world.describe(world.organization.account(*at)?))));
             Ok(Listed::collect(described, count))
         })
     }
@@ -489,7 +573,11 @@ impl World {
     pub fn describe_account(&mut self, id: &str) -> Answer<AccountDescription> {
         self.call(Operation::DescribeAccount, Subject::text(id), |world| {
             let at = world.org_account(id)?;
-            world.organization.account(at).map(|a| world.describe(a)).ok_or_else(account_missing)
+            world
+                .organization
+                .account(at)
+                .map(|a| world.describe(a))
+                .ok_or_else(account_missing)
         })
     }
 
@@ -517,13 +605,23 @@ impl World {
     ///
     /// # Errors
     /// `InvalidInputException`. An e-mail address in use fails the request later, with `EMAIL_ALREADY_EXISTS`.
-    pub fn create_account(&mut self, name: &str, email: &str, tags: &BTreeMap<String, String>) -> Answer<CreateAccountStatus> {
+    pub fn create_account(
+        &mut self,
+        name: &str,
+        email: &str,
+        tags: &BTreeMap<String, String>,
+    ) -> Answer<CreateAccountStatus> {
         self.call(Operation::CreateAccount, Subject::text(email), |world| {
             validate::account_name(name).map_err(as_invalid_input)?;
             validate::email(email).map_err(as_invalid_input)?;
-            world.check_tags(&BTreeMap::new(), tags).map_err(as_invalid_input)?;
-            let kind =
-                RequestKind::Account { name: name.to_owned(), email: email.to_owned(), tags: tags.clone() };
+            world
+                .check_tags(&BTreeMap::new(), tags)
+                .map_err(as_invalid_input)?;
+            let kind = RequestKind::Account {
+                name: name.to_owned(),
+                email: email.to_owned(),
+                tags: tags.clone(),
+            };
             let request = world.start(Operation::CreateAccount, kind)?;
             Ok(world.account_status(&request))
         })
@@ -558,7 +656,10 @@ impl World {
             let at = world.org_account(id)?;
             let organization = &world.organization;
             let no_parent = |code| {
-                ServiceError::new(code, "We can't find a root or OU with the ParentId that you specified.")
+                ServiceError::new(
+                    code,
+                    "We can't find a root or OU with the ParentId that you specified.",
+                )
             };
             let from = organization
                 .unit_by_id(source)
@@ -566,7 +667,10 @@ impl World {
             let to = organization
                 .unit_by_id(destination)
                 .ok_or_else(|| no_parent(ErrorCode::DestinationParentNotFoundException))?;
-            if organization.account(at).is_none_or(|account| account.parent != from) {
+            if organization
+                .account(at)
+                .is_none_or(|account| account.parent != from)
+            {
                 return Err(account_missing());
             }
             if from == to {
@@ -586,8 +690,13 @@ impl World {
     pub fn tag_organization_resource(&mut self, id: &str, tags: &BTreeMap<String, String>) -> Answer<()> {
         self.call(Operation::OrganizationsTagResource, Subject::text(id), |world| {
             let target = world.tagged(id)?;
-            world.check_tags(world.tags_of(target), tags).map_err(as_invalid_input)?;
-            let edits = tags.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
+            world
+                .check_tags(world.tags_of(target), tags)
+                .map_err(as_invalid_input)?;
+            let edits = tags
+                .iter()
+                .map(|(key, value)| (key.clone(), Some(value.clone())))
+                .collect();
             world.commit_tags(target, edits)
         })
     }
@@ -597,10 +706,14 @@ impl World {
     /// # Errors
     /// `TargetNotFoundException`.
     pub fn untag_organization_resource(&mut self, id: &str, keys: &[String]) -> Answer<()> {
-        self.call(Operation::OrganizationsUntagResource, Subject::text(id), |world| {
-            let target = world.tagged(id)?;
-            world.commit_tags(target, keys.iter().map(|key| (key.clone(), None)).collect())
-        })
+        self.call(
+            Operation::OrganizationsUntagResource,
+            Subject::text(id),
+            |world| {
+                let target = world.tagged(id)?;
+                world.commit_tags(target, keys.iter().map(|key| (key.clone(), None)).collect())
+            },
+        )
     }
 
     /// Organizations' `ListTagsForResource`.
@@ -608,10 +721,14 @@ impl World {
     /// # Errors
     /// `TargetNotFoundException`.
     pub fn list_organization_tags(&mut self, id: &str) -> Answer<BTreeMap<String, String>> {
-        self.call(Operation::OrganizationsListTagsForResource, Subject::text(id), |world| {
-            let target = world.tagged(id)?;
-            Ok(world.tags_of(target).clone())
-        })
+        self.call(
+            Operation::OrganizationsListTagsForResource,
+            Subject::text(id),
+            |world| {
+                let target = world.tagged(id)?;
+                Ok(world.tags_of(target).clone())
+            },
+        )
     }
 
     /// `RegisterDelegatedAdministrator` for IAM Identity Center: one account, not the management account.
@@ -648,17 +765,21 @@ impl World {
     /// # Errors
     /// `InvalidInputException`, `AccountNotRegisteredException`.
     pub fn deregister_delegated_administrator(&mut self, id: &str, service: &str) -> Answer<()> {
-        self.call(Operation::DeregisterDelegatedAdministrator, Subject::text(id), |world| {
-            delegable(service)?;
-            let at = world.org_account(id)?;
-            if world.organization.delegated() != Some(at) {
-                return Err(ServiceError::new(
-                    ErrorCode::AccountNotRegisteredException,
-                    "The specified account is not a delegated administrator for this AWS service.",
-                ));
-            }
-            world.commit(Effect::Delegated { to: None })
-        })
+        self.call(
+            Operation::DeregisterDelegatedAdministrator,
+            Subject::text(id),
+            |world| {
+                delegable(service)?;
+                let at = world.org_account(id)?;
+                if world.organization.delegated() != Some(at) {
+                    return Err(ServiceError::new(
+                        ErrorCode::AccountNotRegisteredException,
+                        "The specified account is not a delegated administrator for this AWS service.",
+                    ));
+                }
+                world.commit(Effect::Delegated { to: None })
+            },
+        )
     }
 
     /// `ListDelegatedAdministrators` for IAM Identity Center.
@@ -666,11 +787,15 @@ impl World {
     /// # Errors
     /// `AccessDeniedException` outside the management account and the delegated administrator.
     pub fn list_delegated_administrators(&mut self) -> Answer<Vec<AccountDescription>> {
-        self.call(Operation::ListDelegatedAdministrators, Subject::Nothing, |world| {
-            let delegated = world.organization.delegated();
-            let account = delegated.and_then(|at| world.organization.account(at));
-            Ok(account.map(|a| world.describe(a)).into_iter().collect())
-        })
+        self.call(
+            Operation::ListDelegatedAdministrators,
+            Subject::Nothing,
+            |world| {
+                let delegated = world.organization.delegated();
+                let account = delegated.and_then(|at| world.organization.account(at));
+                Ok(account.map(|a| world.describe(a)).into_iter().collect())
+            },
+        )
     }
 
     /// `PutAccountName` (Account Management): renames an account.
@@ -681,7 +806,10 @@ impl World {
         self.call(Operation::PutAccountName, Subject::text(id), |world| {
             let at = world.org_account(id)?;
             validate::account_name(name).map_err(as_invalid_input)?;
-            world.commit(Effect::AccountRenamed { account: at, name: name.to_owned() })
+            world.commit(Effect::AccountRenamed {
+                account: at,
+                name: name.to_owned(),
+            })
         })
     }
 
@@ -717,16 +845,22 @@ impl World {
         }
         let mut above = UnitIx::new(0);
         for name in path.split('/').filter(|name| !name.is_empty()) {
-            let gone = self.organization.stored.units.iter().any(|unit| {
-                !unit.live && unit.parent == Some(above) && unit.name == name
-            });
+            let gone = self
+                .organization
+                .stored
+                .units
+                .iter()
+                .any(|unit| !unit.live && unit.parent == Some(above) && unit.name == name);
             let there = self.organization.child_named(above, name);
             if there.is_none() && (gone || self.settings.strict) {
                 return Ok(Existence::Absent);
             }
             let next = there.unwrap_or_else(|| UnitIx::new(self.organization.units_made()));
             if there.is_none() {
-                self.commit(Effect::UnitCreated { parent: above, name: name.to_owned() })?;
+                self.commit(Effect::UnitCreated {
+                    parent: above,
+                    name: name.to_owned(),
+                })?;
             }
             above = next;
         }
@@ -771,7 +905,9 @@ impl World {
 
     /// Why creating an account fails in the end, if it does.
     pub(super) fn account_failure(&self, email: &str) -> Option<String> {
-        self.organization.account_by_email(email).map(|_| "EMAIL_ALREADY_EXISTS".to_owned())
+        self.organization
+            .account_by_email(email)
+            .map(|_| "EMAIL_ALREADY_EXISTS".to_owned())
     }
 
     /// Replaces (`Some`) or removes (`None`) tags of an account or unit.
@@ -784,12 +920,14 @@ impl World {
 
     fn tagged(&self, id: &str) -> Answer<Tagged> {
         let account = self.organization.account_by_id(id).map(Tagged::Account);
-        account.or_else(|| self.organization.unit_by_id(id).map(Tagged::Unit)).ok_or_else(|| {
-            ServiceError::new(
-                ErrorCode::TargetNotFoundException,
-                "We can't find a root, OU, account, or policy with the TargetId that you specified.",
-            )
-        })
+        account
+            .or_else(|| self.organization.unit_by_id(id).map(Tagged::Unit))
+            .ok_or_else(|| {
+                ServiceError::new(
+                    ErrorCode::TargetNotFoundException,
+                    "We can't find a root, OU, account, or policy with the TargetId that you specified.",
+                )
+            })
     }
 
     fn tags_of(&self, target: Tagged) -> &BTreeMap<String, String> {
@@ -813,7 +951,11 @@ impl World {
     /// A unit that is not the root, and the unit above it.
     fn lower_unit(&self, id: &str) -> Answer<(UnitIx, UnitIx)> {
         let at = self.organization.unit_by_id(id).ok_or_else(unit_missing)?;
-        let above = self.organization.unit(at).and_then(|unit| unit.parent).ok_or_else(unit_missing)?;
+        let above = self
+            .organization
+            .unit(at)
+            .and_then(|unit| unit.parent)
+            .ok_or_else(unit_missing)?;
         Ok((at, above))
     }
 
@@ -835,7 +977,10 @@ impl World {
         let kind = if unit.parent.is_none() { "root" } else { "ou" };
         Some(UnitDescription {
             id: unit.id.clone(),
-            arn: format!("arn:aws:organizations::{}:{kind}/{organization}/{}", management.id, unit.id),
+            arn: format!(
+                "arn:aws:organizations::{}:{kind}/{organization}/{}",
+                management.id, unit.id
+            ),
             name: unit.name.clone(),
         })
     }
@@ -877,7 +1022,10 @@ fn delegable(service: &str) -> Answer<()> {
 }
 
 fn account_missing() -> ServiceError {
-    ServiceError::new(ErrorCode::AccountNotFoundException, "You specified an account that doesn't exist.")
+    ServiceError::new(
+        ErrorCode::AccountNotFoundException,
+        "You specified an account that doesn't exist.",
+    )
 }
 
 fn unit_missing() -> ServiceError {
@@ -913,7 +1061,10 @@ mod tests {
         let accounts = world.list_accounts(&Page::default()).unwrap().items;
         assert_eq!(accounts.len(), 1);
         assert_eq!(accounts[0].state, AccountState::Active);
-        assert_eq!(world.describe_organization().unwrap().management_account_id, accounts[0].id);
+        assert_eq!(
+            world.describe_organization().unwrap().management_account_id,
+            accounts[0].id
+        );
         assert_eq!(world.list_parents(&accounts[0].id).unwrap(), roots[0].id);
     }
 
@@ -939,18 +1090,26 @@ mod tests {
     #[test]
     fn moving_an_account_names_its_present_parent() {
         let mut world = world();
-        world.ensure_account("111122223333", "a", "a@example.com").unwrap();
+        world
+            .ensure_account("111122223333", "a", "a@example.com")
+            .unwrap();
         let root = world.list_roots().unwrap().remove(0).id;
         let unit = world.create_organizational_unit(&root, "U").unwrap().id;
         let code = |result: Answer<()>| result.unwrap_err().code;
-        assert_eq!(code(world.move_account("111122223333", &unit, &root)), ErrorCode::AccountNotFoundException);
+        assert_eq!(
+            code(world.move_account("111122223333", &unit, &root)),
+            ErrorCode::AccountNotFoundException
+        );
         assert_eq!(
             code(world.move_account("111122223333", &root, "ou-x")),
             ErrorCode::DestinationParentNotFoundException
         );
         world.move_account("111122223333", &root, &unit).unwrap();
         assert_eq!(world.list_parents("111122223333").unwrap(), unit);
-        let inside = world.list_accounts_for_parent(&unit, &Page::default()).unwrap().items;
+        let inside = world
+            .list_accounts_for_parent(&unit, &Page::default())
+            .unwrap()
+            .items;
         assert_eq!(inside.len(), 1);
         assert_eq!(
             code(world.move_account("111122223333", &unit, &unit)),
@@ -961,7 +1120,9 @@ mod tests {
     #[test]
     fn creating_an_account_takes_time_and_a_used_address_fails() {
         let mut world = world();
-        let status = world.create_account("new", "new@example.com", &BTreeMap::new()).unwrap();
+        let status = world
+            .create_account("new", "new@example.com", &BTreeMap::new())
+            .unwrap();
         assert_eq!(status.state, Status::InProgress);
         assert!(world.organization.account_by_email("new@example.com").is_none());
         world.advance(Duration::from_secs(60));
@@ -969,7 +1130,9 @@ mod tests {
         assert_eq!(status.state, Status::Succeeded);
         let id = status.account_id.unwrap();
         assert_eq!(world.describe_account(&id).unwrap().joined_method, "CREATED");
-        let again = world.create_account("new", "NEW@example.com", &BTreeMap::new()).unwrap();
+        let again = world
+            .create_account("new", "NEW@example.com", &BTreeMap::new())
+            .unwrap();
         world.advance(Duration::from_secs(60));
         let again = world.describe_create_account_status(&again.id).unwrap();
         assert_eq!(again.failure_reason.as_deref(), Some("EMAIL_ALREADY_EXISTS"));
@@ -978,47 +1141,86 @@ mod tests {
     #[test]
     fn there_is_one_delegated_administrator_and_never_the_management_account() {
         let mut world = world();
-        world.ensure_account("111122223333", "a", "a@example.com").unwrap();
-        world.ensure_account("222233334444", "b", "b@example.com").unwrap();
+        world
+            .ensure_account("111122223333", "a", "a@example.com")
+            .unwrap();
+        world
+            .ensure_account("222233334444", "b", "b@example.com")
+            .unwrap();
         let management = world.describe_organization().unwrap().management_account_id;
         let mut register = |id: &str| world.register_delegated_administrator(id, SERVICE_PRINCIPAL);
-        assert_eq!(register(&management).unwrap_err().code, ErrorCode::ConstraintViolationException);
+        assert_eq!(
+            register(&management).unwrap_err().code,
+            ErrorCode::ConstraintViolationException
+        );
         register("111122223333").unwrap();
-        assert_eq!(register("111122223333").unwrap_err().code, ErrorCode::AccountAlreadyRegisteredException);
-        assert_eq!(register("222233334444").unwrap_err().code, ErrorCode::ConstraintViolationException);
+        assert_eq!(
+            register("111122223333").unwrap_err().code,
+            ErrorCode::AccountAlreadyRegisteredException
+        );
+        assert_eq!(
+            register("222233334444").unwrap_err().code,
+            ErrorCode::ConstraintViolationException
+        );
         let listed = world.list_delegated_administrators().unwrap();
         assert_eq!(listed[0].id, "111122223333");
         world.set_caller(Caller::account("111122223333"));
-        let error = world.deregister_delegated_administrator("111122223333", SERVICE_PRINCIPAL).unwrap_err();
-        assert_eq!(error.code, ErrorCode::AccessDeniedException, "only the management account may");
+        let error = world
+            .deregister_delegated_administrator("111122223333", SERVICE_PRINCIPAL)
+            .unwrap_err();
+        assert_eq!(
+            error.code,
+            ErrorCode::AccessDeniedException,
+            "only the management account may"
+        );
     }
 
     #[test]
     fn accounts_come_twenty_to_a_page() {
         let mut world = world();
         for n in 0..44 {
-            world.ensure_account(&format!("2{n:011}"), "x", &format!("x{n}@example.com")).unwrap();
+            world
+                .ensure_account(&format!("2{n:011}"), "x", &format!("x{n}@example.com"))
+                .unwrap();
         }
         let first = world.list_accounts(&Page::default()).unwrap();
         assert_eq!(first.items.len(), 20);
         let second = world.list_accounts(&Page::after(first.next_token)).unwrap();
         let third = world.list_accounts(&Page::after(second.next_token)).unwrap();
-        assert_eq!((second.items.len(), third.items.len(), third.next_token), (20, 5, None));
+        assert_eq!(
+            (second.items.len(), third.items.len(), third.next_token),
+            (20, 5, None)
+        );
     }
 
     #[test]
     fn tags_are_set_replaced_and_removed() {
         let mut world = world();
-        world.ensure_account("111122223333", "a", "a@example.com").unwrap();
+        world
+            .ensure_account("111122223333", "a", "a@example.com")
+            .unwrap();
         let tags = |pairs: &[(&str, &str)]| {
-            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>()
+            pairs
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect::<BTreeMap<_, _>>()
         };
-        world.tag_organization_resource("111122223333", &tags(&[("env", "prod"), ("team", "a")])).unwrap();
-        world.tag_organization_resource("111122223333", &tags(&[("env", "dev")])).unwrap();
-        world.untag_organization_resource("111122223333", &["team".to_owned()]).unwrap();
-        assert_eq!(world.list_organization_tags("111122223333").unwrap(), tags(&[("env", "dev")]));
-        let error =
-            world.tag_organization_resource("111122223333", &tags(&[("aws:x", "y")])).unwrap_err();
+        world
+            .tag_organization_resource("111122223333", &tags(&[("env", "prod"), ("team", "a")]))
+            .unwrap();
+        world
+            .tag_organization_resource("111122223333", &tags(&[("env", "dev")]))
+            .unwrap();
+        world
+            .untag_organization_resource("111122223333", &["team".to_owned()])
+            .unwrap();
+        assert_eq!(
+            world.list_organization_tags("111122223333").unwrap(),
+            tags(&[("env", "dev")])
+        );
+        let error = world
+            .tag_organization_resource("111122223333", &tags(&[("aws:x", "y")]))
+            .unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidInputException);
     }
 
@@ -1034,7 +1236,10 @@ mod tests {
         let mut settings = world.settings().clone();
         settings.strict = true;
         world.configure(settings).unwrap();
-        assert_eq!(world.ensure_account("111122223333", "a", "a@x.org").unwrap(), Existence::Absent);
+        assert_eq!(
+            world.ensure_account("111122223333", "a", "a@x.org").unwrap(),
+            Existence::Absent
+        );
         assert_eq!(world.ensure_unit("C").unwrap(), Existence::Absent);
     }
 }

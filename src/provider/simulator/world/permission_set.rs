@@ -171,11 +171,18 @@ impl PermissionSets {
     }
 
     fn from(&self, start: usize) -> impl Iterator<Item = (SetIx, &PermissionSet)> {
-        self.all.iter().enumerate().skip(start).map(|(at, set)| (SetIx::new(at), set))
+        self.all
+            .iter()
+            .enumerate()
+            .skip(start)
+            .map(|(at, set)| (SetIx::new(at), set))
     }
 
     fn live_by_id(&self, id: u64) -> Option<SetIx> {
-        self.by_id.get(&id).copied().filter(|at| self.get(*at).is_some_and(|set| set.live))
+        self.by_id
+            .get(&id)
+            .copied()
+            .filter(|at| self.get(*at).is_some_and(|set| set.live))
     }
 
     fn index(&mut self, at: SetIx, set: &PermissionSet) {
@@ -189,16 +196,33 @@ impl PermissionSets {
 
     // What the effects do; each says whether what it names exists.
 
-    pub(super) fn add(&mut self, id: u64, name: String, definition: Definition, tags: BTreeMap<String, String>, now: Time) {
+    pub(super) fn add(
+        &mut self,
+        id: u64,
+        name: String,
+        definition: Definition,
+        tags: BTreeMap<String, String>,
+        now: Time,
+    ) {
         let definitions = BTreeMap::from([(1, Arc::new(definition))]);
-        let set = PermissionSet { id, name, created: now, live: true, tags, revision: 1, definitions };
+        let set = PermissionSet {
+            id,
+            name,
+            created: now,
+            live: true,
+            tags,
+            revision: 1,
+            definitions,
+        };
         self.index(SetIx::new(self.all.len()), &set);
         self.all.push(set);
     }
 
     /// Gives a set a new definition, and forgets those that are not `used`.
     pub(super) fn redefine(&mut self, at: SetIx, definition: Definition, used: &BTreeSet<u32>) -> bool {
-        let Some(set) = self.all.get_mut(at.at()) else { return false };
+        let Some(set) = self.all.get_mut(at.at()) else {
+            return false;
+        };
         set.definitions.retain(|revision, _| used.contains(revision));
         set.revision += 1;
         set.definitions.insert(set.revision, Arc::new(definition));
@@ -206,7 +230,9 @@ impl PermissionSets {
     }
 
     pub(super) fn remove(&mut self, at: SetIx) -> bool {
-        let Some(set) = self.all.get_mut(at.at()).filter(|set| set.live) else { return false };
+        let Some(set) = self.all.get_mut(at.at()).filter(|set| set.live) else {
+            return false;
+        };
         set.live = false;
         self.by_name.remove(&set.name);
         *self.gone.entry(set.name.clone()).or_default() += 1;
@@ -214,13 +240,20 @@ impl PermissionSets {
     }
 
     pub(super) fn edit_tags(&mut self, at: SetIx, edits: &[(String, Option<String>)]) -> bool {
-        self.all.get_mut(at.at()).map(|set| super::effect::edit_tags(&mut set.tags, edits)).is_some()
+        self.all
+            .get_mut(at.at())
+            .map(|set| super::effect::edit_tags(&mut set.tags, edits))
+            .is_some()
     }
 
     /// The sets whose present definition attaches this managed policy.
     pub(super) fn attaching(&self, arn: &str) -> Vec<SetIx> {
-        let attaches = |set: &PermissionSet| set.definition().is_some_and(|d| d.managed_policies.contains(arn));
-        self.iter().filter(|(_, set)| attaches(set)).map(|(at, _)| at).collect()
+        let attaches =
+            |set: &PermissionSet| set.definition().is_some_and(|d| d.managed_policies.contains(arn));
+        self.iter()
+            .filter(|(_, set)| attaches(set))
+            .map(|(at, _)| at)
+            .collect()
     }
 }
 
@@ -300,8 +333,16 @@ impl World {
     /// when the set is provisioned in the management account.
     pub fn update_permission_set(&mut self, arn: &str, input: UpdatePermissionSet) -> Answer<()> {
         self.redefining(Operation::UpdatePermissionSet, arn, |_, definition| {
-            let UpdatePermissionSet { description, session_duration, relay_state } = input;
-            check_fields(description.as_deref(), session_duration.as_deref(), relay_state.as_deref())?;
+            let UpdatePermissionSet {
+                description,
+                session_duration,
+                relay_state,
+            } = input;
+            check_fields(
+                description.as_deref(),
+                session_duration.as_deref(),
+                relay_state.as_deref(),
+            )?;
             definition.description = description.or(definition.description.take());
             if let Some(duration) = session_duration {
                 definition.session_duration = duration;
@@ -369,10 +410,14 @@ impl World {
     /// # Errors
     /// `ResourceNotFoundException`.
     pub fn delete_inline_policy(&mut self, arn: &str) -> Answer<()> {
-        self.redefining(Operation::DeleteInlinePolicyFromPermissionSet, arn, |_, definition| {
-            definition.inline_policy = None;
-            Ok(())
-        })
+        self.redefining(
+            Operation::DeleteInlinePolicyFromPermissionSet,
+            arn,
+            |_, definition| {
+                definition.inline_policy = None;
+                Ok(())
+            },
+        )
     }
 
     /// `AttachManagedPolicyToPermissionSet`.
@@ -381,15 +426,23 @@ impl World {
     /// `ResourceNotFoundException`, `ValidationException`, `ConflictException` when it is attached already,
     /// `ServiceQuotaExceededException`.
     pub fn attach_managed_policy(&mut self, arn: &str, policy: &str) -> Answer<()> {
-        self.redefining(Operation::AttachManagedPolicyToPermissionSet, arn, |world, definition| {
-            validate::managed_policy_arn(policy)?;
-            if definition.managed_policies.contains(policy) {
-                return Err(attached(arn, policy));
-            }
-            quota::room(definition.policies(), world.settings.quotas.policies_per_set, "managed policies")?;
-            definition.managed_policies.insert(policy.to_owned());
-            Ok(())
-        })
+        self.redefining(
+            Operation::AttachManagedPolicyToPermissionSet,
+            arn,
+            |world, definition| {
+                validate::managed_policy_arn(policy)?;
+                if definition.managed_policies.contains(policy) {
+                    return Err(attached(arn, policy));
+                }
+                quota::room(
+                    definition.policies(),
+                    world.settings.quotas.policies_per_set,
+                    "managed policies",
+                )?;
+                definition.managed_policies.insert(policy.to_owned());
+                Ok(())
+            },
+        )
     }
 
     /// `DetachManagedPolicyFromPermissionSet`.
@@ -397,9 +450,17 @@ impl World {
     /// # Errors
     /// `ResourceNotFoundException`, also when it is not attached.
     pub fn detach_managed_policy(&mut self, arn: &str, policy: &str) -> Answer<()> {
-        self.redefining(Operation::DetachManagedPolicyFromPermissionSet, arn, |_, definition| {
-            if definition.managed_policies.remove(policy) { Ok(()) } else { Err(not_attached(arn, policy)) }
-        })
+        self.redefining(
+            Operation::DetachManagedPolicyFromPermissionSet,
+            arn,
+            |_, definition| {
+                if definition.managed_policies.remove(policy) {
+                    Ok(())
+                } else {
+                    Err(not_attached(arn, policy))
+                }
+            },
+        )
     }
 
     /// `ListManagedPoliciesInPermissionSet`: the ARNs.
@@ -410,7 +471,10 @@ impl World {
         self.on_set(Operation::ListManagedPoliciesInPermissionSet, arn, |world, at| {
             let (start, count) = page.window(PAGE)?;
             let policies = &world.definition(at)?.managed_policies;
-            Ok(Listed::collect(policies.iter().cloned().enumerate().skip(start), count))
+            Ok(Listed::collect(
+                policies.iter().cloned().enumerate().skip(start),
+                count,
+            ))
         })
     }
 
@@ -419,14 +483,22 @@ impl World {
     ///
     /// # Errors
     /// As of [`World::attach_managed_policy`].
-    pub fn attach_customer_managed_policy(&mut self, arn: &str, policy: &CustomerManagedPolicy) -> Answer<()> {
+    pub fn attach_customer_managed_policy(
+        &mut self,
+        arn: &str,
+        policy: &CustomerManagedPolicy,
+    ) -> Answer<()> {
         let operation = Operation::AttachCustomerManagedPolicyReferenceToPermissionSet;
         self.redefining(operation, arn, |world, definition| {
             validate::customer_policy(&policy.name, &policy.path)?;
             if definition.customer_managed_policies.contains(policy) {
                 return Err(attached(arn, &policy.key()));
             }
-            quota::room(definition.policies(), world.settings.quotas.policies_per_set, "managed policies")?;
+            quota::room(
+                definition.policies(),
+                world.settings.quotas.policies_per_set,
+                "managed policies",
+            )?;
             definition.customer_managed_policies.insert(policy.clone());
             Ok(())
         })
@@ -436,7 +508,11 @@ impl World {
     ///
     /// # Errors
     /// `ResourceNotFoundException`, also when it is not attached.
-    pub fn detach_customer_managed_policy(&mut self, arn: &str, policy: &CustomerManagedPolicy) -> Answer<()> {
+    pub fn detach_customer_managed_policy(
+        &mut self,
+        arn: &str,
+        policy: &CustomerManagedPolicy,
+    ) -> Answer<()> {
         let operation = Operation::DetachCustomerManagedPolicyReferenceFromPermissionSet;
         self.redefining(operation, arn, |_, definition| {
             if definition.customer_managed_policies.remove(policy) {
@@ -451,12 +527,23 @@ impl World {
     ///
     /// # Errors
     /// `ResourceNotFoundException`.
-    pub fn list_customer_managed_policies(&mut self, arn: &str, page: &Page) -> Answer<Listed<CustomerManagedPolicy>> {
-        self.on_set(Operation::ListCustomerManagedPolicyReferencesInPermissionSet, arn, |world, at| {
-            let (start, count) = page.window(PAGE)?;
-            let policies = &world.definition(at)?.customer_managed_policies;
-            Ok(Listed::collect(policies.iter().cloned().enumerate().skip(start), count))
-        })
+    pub fn list_customer_managed_policies(
+        &mut self,
+        arn: &str,
+        page: &Page,
+    ) -> Answer<Listed<CustomerManagedPolicy>> {
+        self.on_set(
+            Operation::ListCustomerManagedPolicyReferencesInPermissionSet,
+            arn,
+            |world, at| {
+                let (start, count) = page.window(PAGE)?;
+                let policies = &world.definition(at)?.customer_managed_policies;
+                Ok(Listed::collect(
+                    policies.iter().cloned().enumerate().skip(start),
+                    count,
+                ))
+            },
+        )
     }
 
     /// `PutPermissionsBoundaryToPermissionSet`.
@@ -464,14 +551,18 @@ impl World {
     /// # Errors
     /// `ResourceNotFoundException`, `ValidationException`.
     pub fn put_permissions_boundary(&mut self, arn: &str, boundary: &Boundary) -> Answer<()> {
-        self.redefining(Operation::PutPermissionsBoundaryToPermissionSet, arn, |_, definition| {
-            match boundary {
-                Boundary::Managed(policy) => validate::managed_policy_arn(policy)?,
-                Boundary::Customer(policy) => validate::customer_policy(&policy.name, &policy.path)?,
-            }
-            definition.boundary = Some(boundary.clone());
-            Ok(())
-        })
+        self.redefining(
+            Operation::PutPermissionsBoundaryToPermissionSet,
+            arn,
+            |_, definition| {
+                match boundary {
+                    Boundary::Managed(policy) => validate::managed_policy_arn(policy)?,
+                    Boundary::Customer(policy) => validate::customer_policy(&policy.name, &policy.path)?,
+                }
+                definition.boundary = Some(boundary.clone());
+                Ok(())
+            },
+        )
     }
 
     /// `GetPermissionsBoundaryForPermissionSet`.
@@ -479,9 +570,17 @@ impl World {
     /// # Errors
     /// `ResourceNotFoundException`, also when it has none.
     pub fn get_permissions_boundary(&mut self, arn: &str) -> Answer<Boundary> {
-        self.on_set(Operation::GetPermissionsBoundaryForPermissionSet, arn, |world, at| {
-            world.definition(at)?.boundary.clone().ok_or_else(|| no_boundary(arn))
-        })
+        self.on_set(
+            Operation::GetPermissionsBoundaryForPermissionSet,
+            arn,
+            |world, at| {
+                world
+                    .definition(at)?
+                    .boundary
+                    .clone()
+                    .ok_or_else(|| no_boundary(arn))
+            },
+        )
     }
 
     /// `DeletePermissionsBoundaryFromPermissionSet`.
@@ -489,9 +588,17 @@ impl World {
     /// # Errors
     /// `ResourceNotFoundException`, also when it has none.
     pub fn delete_permissions_boundary(&mut self, arn: &str) -> Answer<()> {
-        self.redefining(Operation::DeletePermissionsBoundaryFromPermissionSet, arn, |_, definition| {
-            definition.boundary.take().map(|_| ()).ok_or_else(|| no_boundary(arn))
-        })
+        self.redefining(
+            Operation::DeletePermissionsBoundaryFromPermissionSet,
+            arn,
+            |_, definition| {
+                definition
+                    .boundary
+                    .take()
+                    .map(|_| ())
+                    .ok_or_else(|| no_boundary(arn))
+            },
+        )
     }
 
     /// `TagResource` on a permission set.
@@ -500,9 +607,16 @@ impl World {
     /// `ResourceNotFoundException`, `ValidationException`, `ServiceQuotaExceededException`.
     pub fn tag_resource(&mut self, arn: &str, tags: &BTreeMap<String, String>) -> Answer<()> {
         self.on_set(Operation::TagResource, arn, |world, at| {
-            let have = world.permission_sets.get(at).map(|set| &set.tags).ok_or_else(|| missing(arn))?;
+            let have = world
+                .permission_sets
+                .get(at)
+                .map(|set| &set.tags)
+                .ok_or_else(|| missing(arn))?;
             world.check_tags(have, tags)?;
-            let edits = tags.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
+            let edits = tags
+                .iter()
+                .map(|(key, value)| (key.clone(), Some(value.clone())))
+                .collect();
             world.commit(Effect::SetTagged { set: at, edits })
         })
     }
@@ -524,24 +638,46 @@ impl World {
     /// `ResourceNotFoundException`.
     pub fn list_tags_for_resource(&mut self, arn: &str) -> Answer<BTreeMap<String, String>> {
         self.on_set(Operation::ListTagsForResource, arn, |world, at| {
-            world.permission_sets.get(at).map(|set| set.tags.clone()).ok_or_else(|| missing(arn))
+            world
+                .permission_sets
+                .get(at)
+                .map(|set| set.tags.clone())
+                .ok_or_else(|| missing(arn))
         })
     }
 
     /// The ARN of the permission set at a place, also of a deleted one.
     pub fn permission_set_arn(&self, at: SetIx) -> Option<String> {
-        self.permission_sets.get(at).map(|set| self.ids.permission_set_arn(set.id))
+        self.permission_sets
+            .get(at)
+            .map(|set| self.ids.permission_set_arn(set.id))
     }
 
     pub(super) fn make_permission_set(&mut self, input: CreatePermissionSet) -> Answer<SetIx> {
-        let CreatePermissionSet { name, description, session_duration, relay_state, tags } = input;
+        let CreatePermissionSet {
+            name,
+            description,
+            session_duration,
+            relay_state,
+            tags,
+        } = input;
         validate::permission_set_name(&name)?;
-        check_fields(description.as_deref(), session_duration.as_deref(), relay_state.as_deref())?;
+        check_fields(
+            description.as_deref(),
+            session_duration.as_deref(),
+            relay_state.as_deref(),
+        )?;
         self.check_tags(&BTreeMap::new(), &tags)?;
         if self.permission_sets.by_name(&name).is_some() {
-            return Err(ServiceError::conflict(format!("PermissionSet with name {name} already exists.")));
+            return Err(ServiceError::conflict(format!(
+                "PermissionSet with name {name} already exists."
+            )));
         }
-        quota::room(self.permission_sets.len(), self.settings.quotas.permission_sets, "permission sets")?;
+        quota::room(
+            self.permission_sets.len(),
+            self.settings.quotas.permission_sets,
+            "permission sets",
+        )?;
         let generation = self.permission_sets.gone.get(&name).copied().unwrap_or(0);
         let id = self.ids.permission_set(&name, generation);
         let definition = Definition {
@@ -554,18 +690,29 @@ impl World {
             boundary: None,
         };
         let at = SetIx::new(self.permission_sets.all.len());
-        self.commit(Effect::SetCreated { id, name, definition: Box::new(definition), tags })?;
+        self.commit(Effect::SetCreated {
+            id,
+            name,
+            definition: Box::new(definition),
+            tags,
+        })?;
         Ok(at)
     }
 
     pub(super) fn find_set(&self, arn: &str) -> Answer<SetIx> {
         let id = self.ids.parse_permission_set_arn(arn);
-        id.and_then(|id| self.permission_sets.live_by_id(id)).ok_or_else(|| missing(arn))
+        id.and_then(|id| self.permission_sets.live_by_id(id))
+            .ok_or_else(|| missing(arn))
     }
 
     /// Checks tags to be added to those there are.
-    pub(super) fn check_tags(&self, have: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Answer<()> {
-        new.iter().try_for_each(|(key, value)| validate::tag(key, value))?;
+    pub(super) fn check_tags(
+        &self,
+        have: &BTreeMap<String, String>,
+        new: &BTreeMap<String, String>,
+    ) -> Answer<()> {
+        new.iter()
+            .try_for_each(|(key, value)| validate::tag(key, value))?;
         let added = new.keys().filter(|key| !have.contains_key(*key)).count();
         match added {
             0 => Ok(()),
@@ -575,7 +722,10 @@ impl World {
 
     /// The present definition of a set, for change.
     pub(super) fn definition(&self, at: SetIx) -> Answer<&Arc<Definition>> {
-        self.permission_sets.get(at).and_then(PermissionSet::definition).ok_or_else(|| missing("?"))
+        self.permission_sets
+            .get(at)
+            .and_then(PermissionSet::definition)
+            .ok_or_else(|| missing("?"))
     }
 
     fn describe_set(&self, at: SetIx) -> Option<PermissionSetDescription> {
@@ -591,7 +741,12 @@ impl World {
         })
     }
 
-    fn on_set<T>(&mut self, operation: Operation, arn: &str, body: impl FnOnce(&mut World, SetIx) -> Answer<T>) -> Answer<T> {
+    fn on_set<T>(
+        &mut self,
+        operation: Operation,
+        arn: &str,
+        body: impl FnOnce(&mut World, SetIx) -> Answer<T>,
+    ) -> Answer<T> {
         self.call(operation, Subject::text(arn), |world| {
             let at = world.find_set(arn)?;
             body(world, at)
@@ -599,12 +754,20 @@ impl World {
     }
 
     /// An operation that changes the definition.
-    fn redefining(&mut self, operation: Operation, arn: &str, edit: impl FnOnce(&World, &mut Definition) -> Answer<()>) -> Answer<()> {
+    fn redefining(
+        &mut self,
+        operation: Operation,
+        arn: &str,
+        edit: impl FnOnce(&World, &mut Definition) -> Answer<()>,
+    ) -> Answer<()> {
         self.on_set(operation, arn, |world, at| {
             world.authorize_set(operation, at)?;
             let mut definition = Definition::clone(world.definition(at)?);
             edit(world, &mut definition)?;
-            world.commit(Effect::SetRedefined { set: at, definition: Box::new(definition) })
+            world.commit(Effect::SetRedefined {
+                set: at,
+                definition: Box::new(definition),
+            })
         })
     }
 }
@@ -638,7 +801,10 @@ fn not_attached(arn: &str, policy: &str) -> ServiceError {
 }
 
 fn no_boundary(arn: &str) -> ServiceError {
-    ServiceError::not_found(format!("Permissions boundary not found for permission set with id {}", short(arn)))
+    ServiceError::not_found(format!(
+        "Permissions boundary not found for permission set with id {}",
+        short(arn)
+    ))
 }
 
 #[cfg(test)]
@@ -654,10 +820,19 @@ mod tests {
         let mut world = world();
         let arn = make_set(&mut world, "admin");
         let described = world.describe_permission_set(&arn).unwrap();
-        assert_eq!((described.name.as_str(), described.session_duration.as_str()), ("admin", "PT1H"));
-        let again = CreatePermissionSet { name: "admin".into(), ..Default::default() };
+        assert_eq!(
+            (described.name.as_str(), described.session_duration.as_str()),
+            ("admin", "PT1H")
+        );
+        let again = CreatePermissionSet {
+            name: "admin".into(),
+            ..Default::default()
+        };
         let error = world.create_permission_set(again).unwrap_err();
-        assert_eq!(error.to_string(), "ConflictException: PermissionSet with name admin already exists.");
+        assert_eq!(
+            error.to_string(),
+            "ConflictException: PermissionSet with name admin already exists."
+        );
     }
 
     #[test]
@@ -671,7 +846,9 @@ mod tests {
             tags: BTreeMap::new(),
         };
         let arn = world.create_permission_set(input).unwrap().arn;
-        world.update_permission_set(&arn, UpdatePermissionSet::default()).unwrap();
+        world
+            .update_permission_set(&arn, UpdatePermissionSet::default())
+            .unwrap();
         let described = world.describe_permission_set(&arn).unwrap();
         assert_eq!(described.relay_state, None);
         assert_eq!(described.description.as_deref(), Some("d"));
@@ -682,14 +859,35 @@ mod tests {
     fn fields_are_validated_on_create_and_update() {
         let mut world = world();
         let arn = make_set(&mut world, "admin");
-        let named = |name: &str| CreatePermissionSet { name: name.into(), ..Default::default() };
+        let named = |name: &str| CreatePermissionSet {
+            name: name.into(),
+            ..Default::default()
+        };
         let code = |r: Answer<PermissionSetDescription>| r.unwrap_err().code;
-        assert_eq!(code(world.create_permission_set(named(&"x".repeat(33)))), ErrorCode::ValidationException);
-        assert_eq!(code(world.create_permission_set(named("a b"))), ErrorCode::ValidationException);
-        let long = UpdatePermissionSet { session_duration: Some("PT13H".into()), ..Default::default() };
-        assert_eq!(world.update_permission_set(&arn, long).unwrap_err().code, ErrorCode::ValidationException);
-        let empty = UpdatePermissionSet { description: Some(String::new()), ..Default::default() };
-        assert_eq!(world.update_permission_set(&arn, empty).unwrap_err().code, ErrorCode::ValidationException);
+        assert_eq!(
+            code(world.create_permission_set(named(&"x".repeat(33)))),
+            ErrorCode::ValidationException
+        );
+        assert_eq!(
+            code(world.create_permission_set(named("a b"))),
+            ErrorCode::ValidationException
+        );
+        let long = UpdatePermissionSet {
+            session_duration: Some("PT13H".into()),
+            ..Default::default()
+        };
+        assert_eq!(
+            world.update_permission_set(&arn, long).unwrap_err().code,
+            ErrorCode::ValidationException
+        );
+        let empty = UpdatePermissionSet {
+            description: Some(String::new()),
+            ..Default::default()
+        };
+        assert_eq!(
+            world.update_permission_set(&arn, empty).unwrap_err().code,
+            ErrorCode::ValidationException
+        );
     }
 
     #[test]
@@ -697,9 +895,21 @@ mod tests {
         let mut world = world();
         let arn = make_set(&mut world, "admin");
         world.delete_permission_set(&arn).unwrap();
-        assert_eq!(world.describe_permission_set(&arn).unwrap_err().code, ErrorCode::ResourceNotFoundException);
-        assert_eq!(world.delete_permission_set(&arn).unwrap_err().code, ErrorCode::ResourceNotFoundException);
-        assert!(world.list_permission_sets(&Page::default()).unwrap().items.is_empty());
+        assert_eq!(
+            world.describe_permission_set(&arn).unwrap_err().code,
+            ErrorCode::ResourceNotFoundException
+        );
+        assert_eq!(
+            world.delete_permission_set(&arn).unwrap_err().code,
+            ErrorCode::ResourceNotFoundException
+        );
+        assert!(
+            world
+                .list_permission_sets(&Page::default())
+                .unwrap()
+                .items
+                .is_empty()
+        );
         assert_ne!(make_set(&mut world, "admin"), arn);
     }
 
@@ -708,11 +918,22 @@ mod tests {
         let mut world = world();
         let arn = make_set(&mut world, "view");
         world.attach_managed_policy(&arn, VIEW).unwrap();
-        assert_eq!(world.attach_managed_policy(&arn, VIEW).unwrap_err().code, ErrorCode::ConflictException);
-        assert_eq!(world.list_managed_policies(&arn, &Page::default()).unwrap().items, [VIEW]);
+        assert_eq!(
+            world.attach_managed_policy(&arn, VIEW).unwrap_err().code,
+            ErrorCode::ConflictException
+        );
+        assert_eq!(
+            world.list_managed_policies(&arn, &Page::default()).unwrap().items,
+            [VIEW]
+        );
         world.detach_managed_policy(&arn, VIEW).unwrap();
-        assert_eq!(world.detach_managed_policy(&arn, VIEW).unwrap_err().code, ErrorCode::ResourceNotFoundException);
-        let error = world.attach_managed_policy(&arn, "arn:aws:iam::111122223333:policy/mine").unwrap_err();
+        assert_eq!(
+            world.detach_managed_policy(&arn, VIEW).unwrap_err().code,
+            ErrorCode::ResourceNotFoundException
+        );
+        let error = world
+            .attach_managed_policy(&arn, "arn:aws:iam::111122223333:policy/mine")
+            .unwrap_err();
         assert_eq!(error.code, ErrorCode::ValidationException);
     }
 
@@ -721,19 +942,33 @@ mod tests {
         let mut world = world();
         let arn = make_set(&mut world, "many");
         for n in 0..12 {
-            world.attach_managed_policy(&arn, &format!("arn:aws:iam::aws:policy/P{n}")).unwrap();
+            world
+                .attach_managed_policy(&arn, &format!("arn:aws:iam::aws:policy/P{n}"))
+                .unwrap();
         }
-        let customer = |n: u32| CustomerManagedPolicy { name: format!("c{n}"), path: "/".into() };
+        let customer = |n: u32| CustomerManagedPolicy {
+            name: format!("c{n}"),
+            path: "/".into(),
+        };
         for n in 0..8 {
             world.attach_customer_managed_policy(&arn, &customer(n)).unwrap();
         }
-        let error = world.attach_customer_managed_policy(&arn, &customer(9)).unwrap_err();
+        let error = world
+            .attach_customer_managed_policy(&arn, &customer(9))
+            .unwrap_err();
         assert_eq!(error.code, ErrorCode::ServiceQuotaExceededException);
         let error = world.attach_managed_policy(&arn, VIEW).unwrap_err();
         assert_eq!(error.code, ErrorCode::ServiceQuotaExceededException);
         world.detach_customer_managed_policy(&arn, &customer(3)).unwrap();
         world.attach_managed_policy(&arn, VIEW).unwrap();
-        assert_eq!(world.list_customer_managed_policies(&arn, &Page::default()).unwrap().items.len(), 7);
+        assert_eq!(
+            world
+                .list_customer_managed_policies(&arn, &Page::default())
+                .unwrap()
+                .items
+                .len(),
+            7
+        );
     }
 
     #[test]
@@ -741,9 +976,16 @@ mod tests {
         let mut world = world();
         let arn = make_set(&mut world, "inline");
         assert_eq!(world.get_inline_policy(&arn).unwrap(), "");
-        world.put_inline_policy(&arn, r#"{"Version":"2012-10-17"}"#).unwrap();
-        world.put_inline_policy(&arn, r#"{"Version": "2012-10-17"}"#).unwrap();
-        assert_eq!(world.get_inline_policy(&arn).unwrap(), r#"{"Version": "2012-10-17"}"#);
+        world
+            .put_inline_policy(&arn, r#"{"Version":"2012-10-17"}"#)
+            .unwrap();
+        world
+            .put_inline_policy(&arn, r#"{"Version": "2012-10-17"}"#)
+            .unwrap();
+        assert_eq!(
+            world.get_inline_policy(&arn).unwrap(),
+            r#"{"Version": "2012-10-17"}"#
+        );
         world.delete_inline_policy(&arn).unwrap();
         assert_eq!(world.get_inline_policy(&arn).unwrap(), "");
     }
@@ -752,11 +994,24 @@ mod tests {
     fn a_boundary_is_put_replaced_and_deleted() {
         let mut world = world();
         let arn = make_set(&mut world, "bounded");
-        assert_eq!(world.get_permissions_boundary(&arn).unwrap_err().code, ErrorCode::ResourceNotFoundException);
-        world.put_permissions_boundary(&arn, &Boundary::Managed(VIEW.into())).unwrap();
-        let customer = CustomerManagedPolicy { name: "b".into(), path: "/x/".into() };
-        world.put_permissions_boundary(&arn, &Boundary::Customer(customer.clone())).unwrap();
-        assert_eq!(world.get_permissions_boundary(&arn).unwrap(), Boundary::Customer(customer));
+        assert_eq!(
+            world.get_permissions_boundary(&arn).unwrap_err().code,
+            ErrorCode::ResourceNotFoundException
+        );
+        world
+            .put_permissions_boundary(&arn, &Boundary::Managed(VIEW.into()))
+            .unwrap();
+        let customer = CustomerManagedPolicy {
+            name: "b".into(),
+            path: "/x/".into(),
+        };
+        world
+            .put_permissions_boundary(&arn, &Boundary::Customer(customer.clone()))
+            .unwrap();
+        assert_eq!(
+            world.get_permissions_boundary(&arn).unwrap(),
+            Boundary::Customer(customer)
+        );
         world.delete_permissions_boundary(&arn).unwrap();
         assert!(world.delete_permissions_boundary(&arn).is_err());
     }
@@ -780,7 +1035,10 @@ mod tests {
         for n in 0..3_500 {
             make_set(&mut world, &format!("s{n}"));
         }
-        let one_more = CreatePermissionSet { name: "x".into(), ..Default::default() };
+        let one_more = CreatePermissionSet {
+            name: "x".into(),
+            ..Default::default()
+        };
         let error = world.create_permission_set(one_more).unwrap_err();
         assert_eq!(error.code, ErrorCode::ServiceQuotaExceededException);
         let mut page = Page::default();

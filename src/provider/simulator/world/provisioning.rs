@@ -59,7 +59,11 @@ impl World {
     /// # Errors
     /// `ResourceNotFoundException`, `ThrottlingException` when three are outstanding, `AccessDeniedException` for the
     /// delegated administrator, see [`super::authorize`].
-    pub fn provision_permission_set(&mut self, set: &str, target: ProvisionTarget<'_>) -> Answer<ProvisioningRequestStatus> {
+    pub fn provision_permission_set(
+        &mut self,
+        set: &str,
+        target: ProvisionTarget<'_>,
+    ) -> Answer<ProvisioningRequestStatus> {
         let operation = Operation::ProvisionPermissionSet;
         let subject = match target {
             ProvisionTarget::AwsAccount(account) => Subject::text(format!("{set} {account}")),
@@ -81,11 +85,16 @@ impl World {
     ///
     /// # Errors
     /// `ResourceNotFoundException`.
-    pub fn describe_permission_set_provisioning_status(&mut self, request_id: &str) -> Answer<ProvisioningRequestStatus> {
+    pub fn describe_permission_set_provisioning_status(
+        &mut self,
+        request_id: &str,
+    ) -> Answer<ProvisioningRequestStatus> {
         let operation = Operation::DescribePermissionSetProvisioningStatus;
         self.call(operation, Subject::text(request_id), |world| {
             let request = world.find_request(request_id);
-            request.and_then(|request| world.provisioning_status(request)).ok_or_else(no_request)
+            request
+                .and_then(|request| world.provisioning_status(request))
+                .ok_or_else(no_request)
         })
     }
 
@@ -93,56 +102,87 @@ impl World {
     ///
     /// # Errors
     /// `ValidationException` for a page that cannot be.
-    pub fn list_permission_set_provisioning_status(&mut self, filter: Option<Status>, page: &Page) -> Answer<Listed<ProvisioningRequestStatus>> {
-        self.call(Operation::ListPermissionSetProvisioningStatus, Subject::Nothing, |world| {
-            let (start, count) = page.window(PAGE)?;
-            let from = world.requests.from(start as u64);
-            let wanted = from.filter(|request| filter.is_none_or(|status| status == request.status));
-            let described = wanted
-                .filter_map(|r| Some((usize::try_from(r.sequence).ok()?, world.provisioning_status(r)?)));
-            Ok(Listed::collect(described, count))
-        })
+    pub fn list_permission_set_provisioning_status(
+        &mut self,
+        filter: Option<Status>,
+        page: &Page,
+    ) -> Answer<Listed<ProvisioningRequestStatus>> {
+        self.call(
+            Operation::ListPermissionSetProvisioningStatus,
+            Subject::Nothing,
+            |world| {
+                let (start, count) = page.window(PAGE)?;
+                let from = world.requests.from(start as u64);
+                let wanted = from.filter(|request| filter.is_none_or(|status| status == request.status));
+                let described = wanted
+                    .filter_map(|r| Some((usize::try_from(r.sequence).ok()?, world.provisioning_status(r)?)));
+                Ok(Listed::collect(described, count))
+            },
+        )
     }
 
     /// `ListAccountsForProvisionedPermissionSet`: the ids of the accounts, optionally only of those that are stale or not.
     ///
     /// # Errors
     /// `ResourceNotFoundException`.
-    pub fn list_accounts_for_provisioned_permission_set(&mut self, set: &str, filter: Option<ProvisioningStatus>, page: &Page) -> Answer<Listed<String>> {
-        self.call(Operation::ListAccountsForProvisionedPermissionSet, Subject::text(set), |world| {
-            let (start, count) = page.window(PAGE)?;
-            let set = world.find_set(set)?;
-            let from = world.access.accounts_with(set).iter().enumerate().skip(start);
-            let described = from.filter_map(|(n, account)| {
-                let pair = world.access.pair(*account, set)?;
-                world.has_status(pair, filter).then_some((n, world.organization.account(*account)?.id.clone()))
-            });
-            Ok(Listed::collect(described, count))
-        })
+    pub fn list_accounts_for_provisioned_permission_set(
+        &mut self,
+        set: &str,
+        filter: Option<ProvisioningStatus>,
+        page: &Page,
+    ) -> Answer<Listed<String>> {
+        self.call(
+            Operation::ListAccountsForProvisionedPermissionSet,
+            Subject::text(set),
+            |world| {
+                let (start, count) = page.window(PAGE)?;
+                let set = world.find_set(set)?;
+                let from = world.access.accounts_with(set).iter().enumerate().skip(start);
+                let described = from.filter_map(|(n, account)| {
+                    let pair = world.access.pair(*account, set)?;
+                    world
+                        .has_status(pair, filter)
+                        .then_some((n, world.organization.account(*account)?.id.clone()))
+                });
+                Ok(Listed::collect(described, count))
+            },
+        )
     }
 
     /// `ListPermissionSetsProvisionedToAccount`: the ARNs, optionally only of those that are stale or not.
     ///
     /// # Errors
     /// `ResourceNotFoundException`.
-    pub fn list_permission_sets_provisioned_to_account(&mut self, account: &str, filter: Option<ProvisioningStatus>, page: &Page) -> Answer<Listed<String>> {
-        self.call(Operation::ListPermissionSetsProvisionedToAccount, Subject::text(account), |world| {
-            let (start, count) = page.window(PAGE)?;
-            let account = world.target(account)?;
-            let from = world.access.pairs(account).iter().enumerate().skip(start);
-            let wanted = from.filter(|(_, pair)| world.has_status(pair, filter));
-            Ok(Listed::collect(
-                wanted.filter_map(|(n, pair)| Some((n, world.permission_set_arn(pair.set())?))),
-                count,
-            ))
-        })
+    pub fn list_permission_sets_provisioned_to_account(
+        &mut self,
+        account: &str,
+        filter: Option<ProvisioningStatus>,
+        page: &Page,
+    ) -> Answer<Listed<String>> {
+        self.call(
+            Operation::ListPermissionSetsProvisionedToAccount,
+            Subject::text(account),
+            |world| {
+                let (start, count) = page.window(PAGE)?;
+                let account = world.target(account)?;
+                let from = world.access.pairs(account).iter().enumerate().skip(start);
+                let wanted = from.filter(|(_, pair)| world.has_status(pair, filter));
+                Ok(Listed::collect(
+                    wanted.filter_map(|(n, pair)| Some((n, world.permission_set_arn(pair.set())?))),
+                    count,
+                ))
+            },
+        )
     }
 
     /// Why provisioning fails in the end, if it does. Provisioning all accounts leaves out those that are not active.
     pub(super) fn provision_failure(&self, set: SetIx, account: Option<AccountIx>) -> Option<String> {
         match account {
             Some(account) if self.access.pair(account, set).is_none() => {
-                let id = self.organization.account(account).map_or("", |account| account.id.as_str());
+                let id = self
+                    .organization
+                    .account(account)
+                    .map_or("", |account| account.id.as_str());
                 Some(format!(
                     "Received a 404 status error: Permission set provision not found in AWS account {id}."
                 ))
@@ -151,14 +191,19 @@ impl World {
             None if self.access.accounts_with(set).is_empty() => {
                 Some("Received a 404 status error: Assignment not found.".to_owned())
             }
-            None => self.reached(set).into_iter().find_map(|account| self.role_failure(account, set)),
+            None => self
+                .reached(set)
+                .into_iter()
+                .find_map(|account| self.role_failure(account, set)),
         }
     }
 
     /// Brings every role that a finished request reaches to the present definition. A request for all accounts that
     /// failed has still updated the accounts in which it could.
     pub(super) fn provision_reached(&mut self, set: SetIx, account: Option<AccountIx>, failed: bool) {
-        let Some(revision) = self.permission_sets.get(set).map(|set| set.revision) else { return };
+        let Some(revision) = self.permission_sets.get(set).map(|set| set.revision) else {
+            return;
+        };
         let accounts = match account {
             Some(_) if failed => Vec::new(),
             Some(account) => vec![account],
@@ -175,9 +220,17 @@ impl World {
     fn reached(&self, set: SetIx) -> Vec<AccountIx> {
         let most = self.settings.quotas.provision_reach as usize;
         let active = |account: &&AccountIx| {
-            self.organization.account(**account).is_some_and(|a| a.state == AccountState::Active)
+            self.organization
+                .account(**account)
+                .is_some_and(|a| a.state == AccountState::Active)
         };
-        self.access.accounts_with(set).iter().filter(active).take(most).copied().collect()
+        self.access
+            .accounts_with(set)
+            .iter()
+            .filter(active)
+            .take(most)
+            .copied()
+            .collect()
     }
 
     fn has_status(&self, pair: &Pair, filter: Option<ProvisioningStatus>) -> bool {
@@ -189,12 +242,16 @@ impl World {
     }
 
     fn provisioning_status(&self, request: &Request) -> Option<ProvisioningRequestStatus> {
-        let RequestKind::Provision { set, account } = request.kind else { return None };
+        let RequestKind::Provision { set, account } = request.kind else {
+            return None;
+        };
         Some(ProvisioningRequestStatus {
             status: request.status,
             request_id: self.request_uuid(request),
             failure_reason: request.failure.as_deref().map(str::to_owned),
-            account_id: account.and_then(|at| self.organization.account(at)).map(|a| a.id.clone()),
+            account_id: account
+                .and_then(|at| self.organization.account(at))
+                .map(|a| a.id.clone()),
             permission_set_arn: self.permission_set_arn(set)?,
             created: request.created,
         })
@@ -222,31 +279,52 @@ mod tests {
 
     fn stale(world: &mut World, set: &str) -> Vec<String> {
         let filter = Some(ProvisioningStatus::NotLatest);
-        world.list_accounts_for_provisioned_permission_set(set, filter, &Page::default()).unwrap().items
+        world
+            .list_accounts_for_provisioned_permission_set(set, filter, &Page::default())
+            .unwrap()
+            .items
     }
 
     fn provision(world: &mut World, set: &str, target: ProvisionTarget<'_>) -> ProvisioningRequestStatus {
         let status = world.provision_permission_set(set, target).unwrap();
         assert_eq!(status.status, Status::InProgress);
         world.settle();
-        world.describe_permission_set_provisioning_status(&status.request_id).unwrap()
+        world
+            .describe_permission_set_provisioning_status(&status.request_id)
+            .unwrap()
     }
 
     #[test]
     fn every_change_but_of_tags_makes_the_accounts_stale_until_provisioned() {
         let Stage { mut world, set, .. } = everywhere();
-        let policy = CustomerManagedPolicy { name: "p".into(), path: "/".into() };
+        let policy = CustomerManagedPolicy {
+            name: "p".into(),
+            path: "/".into(),
+        };
         let managed = "arn:aws:iam::aws:policy/ReadOnlyAccess";
         type Change<'a> = Box<dyn Fn(&mut World) -> Answer<()> + 'a>;
         let changes: Vec<Change<'_>> = vec![
-            Box::new(|w| w.update_permission_set(&set, UpdatePermissionSet { description: Some("d".into()), ..Default::default() })),
+            Box::new(|w| {
+                w.update_permission_set(
+                    &set,
+                    UpdatePermissionSet {
+                        description: Some("d".into()),
+                        ..Default::default()
+                    },
+                )
+            }),
             Box::new(|w| w.put_inline_policy(&set, "{}")),
             Box::new(|w| w.delete_inline_policy(&set)),
             Box::new(|w| w.attach_managed_policy(&set, managed)),
             Box::new(|w| w.detach_managed_policy(&set, managed)),
             Box::new(|w| w.attach_customer_managed_policy(&set, &policy)),
             Box::new(|w| w.detach_customer_managed_policy(&set, &policy)),
-            Box::new(|w| w.put_permissions_boundary(&set, &super::super::permission_set::Boundary::Managed(managed.into()))),
+            Box::new(|w| {
+                w.put_permissions_boundary(
+                    &set,
+                    &super::super::permission_set::Boundary::Managed(managed.into()),
+                )
+            }),
             Box::new(|w| w.delete_permissions_boundary(&set)),
         ];
         for change in changes {
@@ -256,7 +334,9 @@ mod tests {
             let status = provision(&mut world, &set, ProvisionTarget::AllProvisionedAccounts);
             assert_eq!(status.status, Status::Succeeded);
         }
-        world.tag_resource(&set, &[("k".to_owned(), "v".to_owned())].into()).unwrap();
+        world
+            .tag_resource(&set, &[("k".to_owned(), "v".to_owned())].into())
+            .unwrap();
         assert!(stale(&mut world, &set).is_empty());
     }
 
@@ -268,9 +348,13 @@ mod tests {
         assert_eq!(status.account_id.as_deref(), Some(A));
         assert_eq!(stale(&mut world, &set), [B]);
         let latest = Some(ProvisioningStatus::Latest);
-        let listed = world.list_permission_sets_provisioned_to_account(B, latest, &Page::default()).unwrap();
+        let listed = world
+            .list_permission_sets_provisioned_to_account(B, latest, &Page::default())
+            .unwrap();
         assert!(listed.items.is_empty());
-        let listed = world.list_permission_sets_provisioned_to_account(B, None, &Page::default()).unwrap();
+        let listed = world
+            .list_permission_sets_provisioned_to_account(B, None, &Page::default())
+            .unwrap();
         assert_eq!(listed.items, [set]);
     }
 
@@ -289,51 +373,107 @@ mod tests {
         let unused = make_set(&mut world, "unused");
         let status = provision(&mut world, &unused, ProvisionTarget::AllProvisionedAccounts);
         assert_eq!(status.status, Status::Failed);
-        assert_eq!(status.failure_reason.unwrap(), "Received a 404 status error: Assignment not found.");
+        assert_eq!(
+            status.failure_reason.unwrap(),
+            "Received a 404 status error: Assignment not found."
+        );
         let status = provision(&mut world, &unused, ProvisionTarget::AwsAccount(A));
         assert_eq!(
             status.failure_reason.unwrap(),
             "Received a 404 status error: Permission set provision not found in AWS account 111122223333."
         );
-        assert!(world.list_roles(A, "/aws-reserved/").unwrap().len() == 1, "no role was made");
+        assert!(
+            world.list_roles(A, "/aws-reserved/").unwrap().len() == 1,
+            "no role was made"
+        );
     }
 
     #[test]
     fn a_provision_that_races_with_the_last_revoke_fails() {
         let mut stage = stage();
         stage.grant(A);
-        let Stage { mut world, set, group, .. } = stage;
+        let Stage {
+            mut world,
+            set,
+            group,
+            ..
+        } = stage;
         world.put_inline_policy(&set, "{}").unwrap();
-        world.delete_account_assignment(A, &set, (PrincipalKind::Group, &group)).unwrap();
-        let status = world.provision_permission_set(&set, ProvisionTarget::AwsAccount(A)).unwrap();
+        world
+            .delete_account_assignment(A, &set, (PrincipalKind::Group, &group))
+            .unwrap();
+        let status = world
+            .provision_permission_set(&set, ProvisionTarget::AwsAccount(A))
+            .unwrap();
         world.settle();
-        let status = world.describe_permission_set_provisioning_status(&status.request_id).unwrap();
+        let status = world
+            .describe_permission_set_provisioning_status(&status.request_id)
+            .unwrap();
         assert_eq!(status.status, Status::Failed);
-        assert!(status.failure_reason.unwrap().starts_with("Received a 404 status error: "));
+        assert!(
+            status
+                .failure_reason
+                .unwrap()
+                .starts_with("Received a 404 status error: ")
+        );
     }
 
     #[test]
     fn three_provisionings_may_be_outstanding() {
         let Stage { mut world, set, .. } = everywhere();
         for _ in 0..3 {
-            world.provision_permission_set(&set, ProvisionTarget::AllProvisionedAccounts).unwrap();
+            world
+                .provision_permission_set(&set, ProvisionTarget::AllProvisionedAccounts)
+                .unwrap();
         }
-        let error = world.provision_permission_set(&set, ProvisionTarget::AwsAccount(A)).unwrap_err();
+        let error = world
+            .provision_permission_set(&set, ProvisionTarget::AwsAccount(A))
+            .unwrap_err();
         assert_eq!(error.code, ErrorCode::ThrottlingException);
         let pending = Some(Status::InProgress);
-        assert_eq!(world.list_permission_set_provisioning_status(pending, &Page::default()).unwrap().items.len(), 3);
+        assert_eq!(
+            world
+                .list_permission_set_provisioning_status(pending, &Page::default())
+                .unwrap()
+                .items
+                .len(),
+            3
+        );
         world.settle();
-        assert!(world.provision_permission_set(&set, ProvisionTarget::AwsAccount(A)).is_ok());
+        assert!(
+            world
+                .provision_permission_set(&set, ProvisionTarget::AwsAccount(A))
+                .is_ok()
+        );
     }
 
     #[test]
     fn a_policy_missing_in_one_account_fails_the_request_and_leaves_that_account_stale() {
         let Stage { mut world, set, .. } = everywhere();
-        world.attach_customer_managed_policy(&set, &CustomerManagedPolicy { name: "p".into(), path: "/".into() }).unwrap();
-        world.tamper(&Tamper::RemovePolicy { account: B.into(), name: "p".into(), path: "/".into() }).unwrap();
+        world
+            .attach_customer_managed_policy(
+                &set,
+                &CustomerManagedPolicy {
+                    name: "p".into(),
+                    path: "/".into(),
+                },
+            )
+            .unwrap();
+        world
+            .tamper(&Tamper::RemovePolicy {
+                account: B.into(),
+                name: "p".into(),
+                path: "/".into(),
+            })
+            .unwrap();
         let status = provision(&mut world, &set, ProvisionTarget::AllProvisionedAccounts);
         assert_eq!(status.status, Status::Failed);
-        assert!(status.failure_reason.unwrap().contains("arn:aws:iam::222233334444:policy/p"));
+        assert!(
+            status
+                .failure_reason
+                .unwrap()
+                .contains("arn:aws:iam::222233334444:policy/p")
+        );
         assert_eq!(stale(&mut world, &set), [B]);
     }
 
@@ -341,8 +481,13 @@ mod tests {
     fn provisioning_everywhere_passes_over_suspended_accounts_and_stops_at_its_reach() {
         let Stage { mut world, set, .. } = everywhere();
         world.put_inline_policy(&set, "{}").unwrap();
-        world.tamper(&Tamper::SuspendAccount { account: A.into() }).unwrap();
-        assert_eq!(provision(&mut world, &set, ProvisionTarget::AllProvisionedAccounts).status, Status::Succeeded);
+        world
+            .tamper(&Tamper::SuspendAccount { account: A.into() })
+            .unwrap();
+        assert_eq!(
+            provision(&mut world, &set, ProvisionTarget::AllProvisionedAccounts).status,
+            Status::Succeeded
+        );
         assert_eq!(stale(&mut world, &set), [A]);
         let mut settings = world.settings().clone();
         settings.quotas.provision_reach = 0;

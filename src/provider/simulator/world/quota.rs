@@ -85,7 +85,9 @@ pub(super) fn room(have: usize, most: u32, what: &str) -> Result<(), ServiceErro
     if have < most as usize {
         return Ok(());
     }
-    Err(ServiceError::quota(format!("You have exceeded AWS SSO limits. Cannot create {what} more than {most}.")))
+    Err(ServiceError::quota(format!(
+        "You have exceeded AWS SSO limits. Cannot create {what} more than {most}."
+    )))
 }
 
 /// A token bucket for each service, full again after a second. It is not stored: a world that was away long
@@ -140,7 +142,10 @@ impl Throttle {
         };
         let bucket = slot.get_or_insert(Bucket { left: full, at: now });
         let millis = u64::try_from(now.since(bucket.at).as_millis()).unwrap_or(u64::MAX);
-        bucket.left = bucket.left.saturating_add(millis.saturating_mul(u64::from(rate))).min(full);
+        bucket.left = bucket
+            .left
+            .saturating_add(millis.saturating_mul(u64::from(rate)))
+            .min(full);
         bucket.at = now;
         bucket
     }
@@ -163,12 +168,16 @@ mod tests {
         }
         let error = call(later(0), Operation::DescribePermissionSet).unwrap_err();
         assert_eq!(error.code, ErrorCode::ThrottlingException);
-        assert!(call(later(0), Operation::ListUsers).is_ok(), "the identity store has its own quota");
+        assert!(
+            call(later(0), Operation::ListUsers).is_ok(),
+            "the identity store has its own quota"
+        );
         assert!(call(later(49), Operation::ListPermissionSets).is_err());
         assert!(call(later(50), Operation::ListPermissionSets).is_ok());
         assert!(call(later(50), Operation::ListPermissionSets).is_err());
-        let admitted =
-            (0..40).filter(|_| call(later(5_000), Operation::ListPermissionSets).is_ok()).count();
+        let admitted = (0..40)
+            .filter(|_| call(later(5_000), Operation::ListPermissionSets).is_ok())
+            .count();
         assert_eq!(admitted, 20, "a bucket holds no more than a second's requests");
     }
 
@@ -187,10 +196,19 @@ mod tests {
     #[test]
     fn quotas_are_those_of_the_guide() {
         let quotas = Quotas::default();
-        assert_eq!((quotas.permission_sets, quotas.permission_sets_per_account), (3500, 500));
+        assert_eq!(
+            (quotas.permission_sets, quotas.permission_sets_per_account),
+            (3500, 500)
+        );
         assert_eq!((quotas.policies_per_set, quotas.policies_per_role), (20, 10));
-        assert_eq!((quotas.outstanding_assignments, quotas.outstanding_provisions), (15, 3));
-        assert_eq!((quotas.users, quotas.groups, quotas.accounts), (100_000, 100_000, 3_000));
+        assert_eq!(
+            (quotas.outstanding_assignments, quotas.outstanding_provisions),
+            (15, 3)
+        );
+        assert_eq!(
+            (quotas.users, quotas.groups, quotas.accounts),
+            (100_000, 100_000, 3_000)
+        );
         assert_eq!((quotas.requests_per_second, quotas.provision_reach), (20, 3_500));
     }
 

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use super::World;
 use super::call::Operation;
 use super::clock::{Latency, Time};
 use super::effect::Effect;
 use super::error::{ErrorCode, ServiceError};
 use super::ids::uuid_text;
 use super::place::{AccountIx, PrincipalIx, SetIx};
-use super::World;
 
 /// How many finished requests the world remembers; older ones are not found any more, as on the real service.
 pub const FINISHED_KEPT: usize = 10_000;
@@ -167,19 +167,29 @@ impl Requests {
     }
 
     pub(super) fn outstanding(&self, kind: &RequestKind) -> u32 {
-        slot(kind).and_then(|at| self.outstanding.get(at)).copied().unwrap_or(0)
+        slot(kind)
+            .and_then(|at| self.outstanding.get(at))
+            .copied()
+            .unwrap_or(0)
     }
 
     /// The requests in progress about a permission set in an account, provisionings of all accounts included.
     pub(super) fn pending_pair(&self, set: SetIx, account: AccountIx) -> impl Iterator<Item = &Request> {
         let everywhere = self.pending.range((set, None, 0)..=(set, None, u64::MAX));
-        let here = self.pending.range((set, Some(account), 0)..=(set, Some(account), u64::MAX));
-        everywhere.chain(here).filter_map(|(_, _, sequence)| self.get(*sequence))
+        let here = self
+            .pending
+            .range((set, Some(account), 0)..=(set, Some(account), u64::MAX));
+        everywhere
+            .chain(here)
+            .filter_map(|(_, _, sequence)| self.get(*sequence))
     }
 
     /// Whether anything is in progress about a permission set.
     pub(super) fn is_pending(&self, set: SetIx) -> bool {
-        self.pending.range((set, None, 0)..).next().is_some_and(|(found, _, _)| *found == set)
+        self.pending
+            .range((set, None, 0)..)
+            .next()
+            .is_some_and(|(found, _, _)| *found == set)
     }
 
     /// From when on the account can change another role.
@@ -203,7 +213,11 @@ impl Requests {
         if request.status != Status::InProgress {
             return None;
         }
-        request.status = if failure.is_some() { Status::Failed } else { Status::Succeeded };
+        request.status = if failure.is_some() {
+            Status::Failed
+        } else {
+            Status::Succeeded
+        };
         request.failure = failure;
         let ended = request.clone();
         self.due.remove(&(ended.due, sequence));
@@ -238,8 +252,14 @@ impl Requests {
 
     fn forget(&mut self) {
         while self.stored.all.len() > FINISHED_KEPT + self.due.len() {
-            let oldest = self.stored.all.iter().find(|(_, r)| r.status != Status::InProgress);
-            let Some(sequence) = oldest.map(|(sequence, _)| *sequence) else { return };
+            let oldest = self
+                .stored
+                .all
+                .iter()
+                .find(|(_, r)| r.status != Status::InProgress);
+            let Some(sequence) = oldest.map(|(sequence, _)| *sequence) else {
+                return;
+            };
             self.stored.all.remove(&sequence);
         }
     }
@@ -259,11 +279,18 @@ impl World {
     pub(super) fn start(&mut self, operation: Operation, kind: RequestKind) -> Result<Request, ServiceError> {
         let refused = self.refusal_in_management_account(&kind);
         self.check_outstanding(&kind)?;
-        let forced = self.take_fault(operation)?.or(refused).map(String::into_boxed_str);
+        let forced = self
+            .take_fault(operation)?
+            .or(refused)
+            .map(String::into_boxed_str);
         let sequence = self.requests.next_sequence();
         let changes_role = self.changes_role(&kind);
         let begins = match self.role_account(&kind).filter(|_| changes_role) {
-            Some(account) => self.requests.busy_until(account).unwrap_or(self.now).max(self.now),
+            Some(account) => self
+                .requests
+                .busy_until(account)
+                .unwrap_or(self.now)
+                .max(self.now),
             None => self.now,
         };
         let request = Request {
@@ -291,23 +318,33 @@ impl World {
 
     /// Ends the request that is due: decides how, and lets the effect happen.
     pub(super) fn finish(&mut self, sequence: u64) {
-        let Some(request) = self.requests.get(sequence) else { return };
+        let Some(request) = self.requests.get(sequence) else {
+            return;
+        };
         let failure = match &request.forced {
             Some(reason) => Some(reason.to_string()),
             None => match &request.kind {
-                RequestKind::Assign { account, set, principal } => {
-                    self.assign_failure(*account, *set, *principal)
-                }
-                RequestKind::Unassign { account, set, principal } => {
-                    self.unassign_failure(*account, *set, *principal)
-                }
+                RequestKind::Assign {
+                    account,
+                    set,
+                    principal,
+                } => self.assign_failure(*account, *set, *principal),
+                RequestKind::Unassign {
+                    account,
+                    set,
+                    principal,
+                } => self.unassign_failure(*account, *set, *principal),
                 RequestKind::Provision { set, account } => self.provision_failure(*set, *account),
                 RequestKind::Account { email, .. } => self.account_failure(email),
             },
         };
         let at = request.due.max(self.now);
         let failure = failure.map(String::into_boxed_str);
-        if let Err(error) = self.commit(Effect::Finished { sequence, at, failure }) {
+        if let Err(error) = self.commit(Effect::Finished {
+            sequence,
+            at,
+            failure,
+        }) {
             // What it refers to was checked above; should it be missing all the same, the request must still end.
             self.requests.end(sequence, Some(error.message.into_boxed_str()));
         }
@@ -328,7 +365,11 @@ impl World {
             RequestKind::Assign { .. } | RequestKind::Unassign { .. } => draw(latency.assignment),
             RequestKind::Account { .. } => draw(latency.account),
             RequestKind::Provision { set, account } => {
-                let reached = if account.is_some() { 1 } else { self.access.accounts_with(*set).len() };
+                let reached = if account.is_some() {
+                    1
+                } else {
+                    self.access.accounts_with(*set).len()
+                };
                 let each = std::time::Duration::from_millis(u64::from(latency.provision_per_account));
                 draw(latency.provision) + each.saturating_mul(u32::try_from(reached).unwrap_or(u32::MAX))
             }

@@ -150,7 +150,8 @@ impl Access {
 
     /// Whether the assignment exists.
     pub fn has(&self, account: AccountIx, set: SetIx, principal: PrincipalIx) -> bool {
-        self.pair(account, set).is_some_and(|pair| pair.principals.binary_search(&principal).is_ok())
+        self.pair(account, set)
+            .is_some_and(|pair| pair.principals.binary_search(&principal).is_ok())
     }
 
     /// How many accounts have any assignment.
@@ -169,16 +170,25 @@ impl Access {
             }
             self.by_principal = Some(all);
         }
-        let (least, most) = ((AccountIx::new(0), SetIx::new(0)), (AccountIx::new(usize::MAX), SetIx::new(usize::MAX)));
+        let (least, most) = (
+            (AccountIx::new(0), SetIx::new(0)),
+            (AccountIx::new(usize::MAX), SetIx::new(usize::MAX)),
+        );
         let range = (principal, least.0, least.1)..=(principal, most.0, most.1);
         let index = self.by_principal.iter();
-        index.flat_map(|index| index.range(range.clone())).map(|(_, account, set)| (*account, *set)).collect()
+        index
+            .flat_map(|index| index.range(range.clone()))
+            .map(|(_, account, set)| (*account, *set))
+            .collect()
     }
 
     /// The definitions of a set that any account's role still has.
     pub(super) fn revisions_used(&self, set: SetIx) -> BTreeSet<u32> {
         let accounts = self.accounts_with(set).iter();
-        accounts.filter_map(|account| self.pair(*account, set)).map(Pair::revision).collect()
+        accounts
+            .filter_map(|account| self.pair(*account, set))
+            .map(Pair::revision)
+            .collect()
     }
 
     /// What is known of a customer-managed policy in an account.
@@ -206,13 +216,29 @@ impl Access {
     // What the effects do.
 
     /// Makes an assignment, and the role with the set's present definition.
-    pub(super) fn grant(&mut self, account: AccountIx, set: SetIx, principal: PrincipalIx, revision: u32) -> bool {
-        let Some(row) = self.row_mut(account) else { return false };
+    pub(super) fn grant(
+        &mut self,
+        account: AccountIx,
+        set: SetIx,
+        principal: PrincipalIx,
+        revision: u32,
+    ) -> bool {
+        let Some(row) = self.row_mut(account) else {
+            return false;
+        };
         let first = row.pairs.is_empty();
         let at = match row.find(set) {
             Ok(at) => at,
             Err(at) => {
-                row.pairs.insert(at, Pair { set, principals: Vec::new(), revision, role: None });
+                row.pairs.insert(
+                    at,
+                    Pair {
+                        set,
+                        principals: Vec::new(),
+                        revision,
+                        role: None,
+                    },
+                );
                 let accounts = self.accounts_mut(set);
                 if let Err(at) = accounts.binary_search(&account) {
                     accounts.insert(at, account);
@@ -221,7 +247,10 @@ impl Access {
             }
         };
         self.assigned_accounts += usize::from(first);
-        if let Some(pair) = self.rows.get_mut(account.at()).and_then(|row| row.pairs.get_mut(at))
+        if let Some(pair) = self
+            .rows
+            .get_mut(account.at())
+            .and_then(|row| row.pairs.get_mut(at))
             && let Err(place) = pair.principals.binary_search(&principal)
         {
             pair.principals.insert(place, principal);
@@ -234,10 +263,16 @@ impl Access {
 
     /// Removes an assignment, and the role with the last one.
     pub(super) fn revoke(&mut self, account: AccountIx, set: SetIx, principal: PrincipalIx) -> bool {
-        let Some(row) = self.rows.get_mut(account.at()) else { return false };
+        let Some(row) = self.rows.get_mut(account.at()) else {
+            return false;
+        };
         let Ok(at) = row.find(set) else { return false };
-        let Some(pair) = row.pairs.get_mut(at) else { return false };
-        let Ok(place) = pair.principals.binary_search(&principal) else { return false };
+        let Some(pair) = row.pairs.get_mut(at) else {
+            return false;
+        };
+        let Ok(place) = pair.principals.binary_search(&principal) else {
+            return false;
+        };
         pair.principals.remove(place);
         if pair.principals.is_empty() {
             if pair.role.is_some() {
@@ -258,17 +293,26 @@ impl Access {
 
     /// Brings the role of a pair to a definition; makes it, and the account's SAML provider, when they are missing.
     pub(super) fn provision(&mut self, account: AccountIx, set: SetIx, revision: u32) -> bool {
-        let Some(row) = self.rows.get_mut(account.at()) else { return false };
+        let Some(row) = self.rows.get_mut(account.at()) else {
+            return false;
+        };
         let Ok(at) = row.find(set) else { return false };
         let generation = row.removed_roles.get(&set).copied().unwrap_or(0);
         row.saml_provider = true;
-        let Some(pair) = row.pairs.get_mut(at) else { return false };
+        let Some(pair) = row.pairs.get_mut(at) else {
+            return false;
+        };
         let rewritten = pair.revision != revision;
         pair.revision = revision;
         match &mut pair.role {
             Some(role) if rewritten => role.edit = None,
             Some(_) => {}
-            none => *none = Some(Role { generation, edit: None }),
+            none => {
+                *none = Some(Role {
+                    generation,
+                    edit: None,
+                })
+            }
         }
         true
     }
@@ -281,7 +325,9 @@ impl Access {
     }
 
     pub(super) fn delete_role(&mut self, account: AccountIx, set: SetIx) -> bool {
-        let Some(row) = self.rows.get_mut(account.at()) else { return false };
+        let Some(row) = self.rows.get_mut(account.at()) else {
+            return false;
+        };
         let Ok(at) = row.find(set) else { return false };
         let removed = row.pairs.get_mut(at).and_then(|pair| pair.role.take()).is_some();
         *row.removed_roles.entry(set).or_default() += u32::from(removed);
@@ -289,20 +335,30 @@ impl Access {
     }
 
     pub(super) fn edit_role(&mut self, account: AccountIx, set: SetIx, edit: impl FnOnce(&mut Role)) -> bool {
-        let Some(row) = self.rows.get_mut(account.at()) else { return false };
+        let Some(row) = self.rows.get_mut(account.at()) else {
+            return false;
+        };
         let Ok(at) = row.find(set) else { return false };
-        row.pairs.get_mut(at).and_then(|pair| pair.role.as_mut()).map(edit).is_some()
+        row.pairs
+            .get_mut(at)
+            .and_then(|pair| pair.role.as_mut())
+            .map(edit)
+            .is_some()
     }
 
     pub(super) fn delete_saml_provider(&mut self, account: AccountIx) -> bool {
-        let Some(row) = self.rows.get_mut(account.at()).filter(|row| row.saml_provider) else { return false };
+        let Some(row) = self.rows.get_mut(account.at()).filter(|row| row.saml_provider) else {
+            return false;
+        };
         row.saml_provider = false;
         row.removed_saml_providers += 1;
         true
     }
 
     pub(super) fn set_policy(&mut self, account: AccountIx, key: String, exists: bool) -> bool {
-        self.row_mut(account).map(|row| row.policies.insert(key, exists)).is_some()
+        self.row_mut(account)
+            .map(|row| row.policies.insert(key, exists))
+            .is_some()
     }
 }
 
@@ -351,14 +407,24 @@ impl World {
     /// # Errors
     /// `NoSuchEntity`.
     pub fn get_role(&mut self, account: &str, name: &str) -> Answer<RoleDescription> {
-        self.call(Operation::GetRole, Subject::text(format!("{account} {name}")), |world| {
-            let at = world.iam_account(account)?;
-            let pairs = world.access.pairs(at).iter();
-            let mut all = world.service_linked_role(at).into_iter().chain(pairs.filter_map(|pair| world.describe_role(at, pair)));
-            all.find(|role| role.name == name).ok_or_else(|| {
-                ServiceError::new(ErrorCode::NoSuchEntity, format!("The role with name {name} cannot be found."))
-            })
-        })
+        self.call(
+            Operation::GetRole,
+            Subject::text(format!("{account} {name}")),
+            |world| {
+                let at = world.iam_account(account)?;
+                let pairs = world.access.pairs(at).iter();
+                let mut all = world
+                    .service_linked_role(at)
+                    .into_iter()
+                    .chain(pairs.filter_map(|pair| world.describe_role(at, pair)));
+                all.find(|role| role.name == name).ok_or_else(|| {
+                    ServiceError::new(
+                        ErrorCode::NoSuchEntity,
+                        format!("The role with name {name} cannot be found."),
+                    )
+                })
+            },
+        )
     }
 
     /// IAM's `ListSAMLProviders` in an account: the ARNs.
@@ -368,8 +434,16 @@ impl World {
     pub fn list_saml_providers(&mut self, account: &str) -> Answer<Vec<String>> {
         self.call(Operation::ListSamlProviders, Subject::text(account), |world| {
             let at = world.iam_account(account)?;
-            let exists = world.access.rows.get(at.at()).is_some_and(|row| row.saml_provider);
-            Ok(exists.then(|| world.saml_provider_arn(at)).flatten().into_iter().collect())
+            let exists = world
+                .access
+                .rows
+                .get(at.at())
+                .is_some_and(|row| row.saml_provider);
+            Ok(exists
+                .then(|| world.saml_provider_arn(at))
+                .flatten()
+                .into_iter()
+                .collect())
         })
     }
 
@@ -389,7 +463,9 @@ impl World {
     /// Whether the service knows that a pair has not the set's present definition
     /// (`LATEST_PERMISSION_SET_NOT_PROVISIONED`).
     pub fn is_stale(&self, pair: &Pair) -> bool {
-        self.permission_sets.get(pair.set).is_some_and(|set| set.revision != pair.revision)
+        self.permission_sets
+            .get(pair.set)
+            .is_some_and(|set| set.revision != pair.revision)
     }
 
     /// Why a permission set cannot be provisioned in an account now, if it cannot.
@@ -405,12 +481,18 @@ impl World {
                 target.state.as_str()
             ));
         }
-        let current = self.access.pair(account, set).is_some_and(|pair| pair.role.is_some() && !self.is_stale(pair));
+        let current = self
+            .access
+            .pair(account, set)
+            .is_some_and(|pair| pair.role.is_some() && !self.is_stale(pair));
         if current {
             return None;
         }
         let definition = self.permission_sets.get(set)?.definition()?;
-        if let Some(policy) = definition.needed().find(|policy| !self.policy_exists(account, policy)) {
+        if let Some(policy) = definition
+            .needed()
+            .find(|policy| !self.policy_exists(account, policy))
+        {
             return Some(format!(
                 "Received a 404 status error: Policy {} does not exist or is not attachable.",
                 policy.arn(&target.id)
@@ -427,20 +509,34 @@ impl World {
 
     /// Whether a customer-managed policy exists in an account: unless the world is strict, it does until it is removed.
     pub fn policy_exists(&self, account: AccountIx, policy: &CustomerManagedPolicy) -> bool {
-        self.access.policy_exists(account, &policy.key()).unwrap_or(!self.settings.strict)
+        self.access
+            .policy_exists(account, &policy.key())
+            .unwrap_or(!self.settings.strict)
     }
 
     /// Says that a customer-managed policy exists in an account, or not.
     ///
     /// # Errors
     /// Only when the world itself is broken.
-    pub fn set_policy_exists(&mut self, account: AccountIx, policy: &CustomerManagedPolicy, exists: bool) -> Answer<()> {
-        self.commit(Effect::PolicyPresence { account, key: policy.key(), exists })
+    pub fn set_policy_exists(
+        &mut self,
+        account: AccountIx,
+        policy: &CustomerManagedPolicy,
+        exists: bool,
+    ) -> Answer<()> {
+        self.commit(Effect::PolicyPresence {
+            account,
+            key: policy.key(),
+            exists,
+        })
     }
 
     fn iam_account(&self, id: &str) -> Answer<AccountIx> {
         self.organization.account_by_id(id).ok_or_else(|| {
-            ServiceError::new(ErrorCode::NoSuchEntity, format!("The account {id} cannot be found."))
+            ServiceError::new(
+                ErrorCode::NoSuchEntity,
+                format!("The account {id} cannot be found."),
+            )
         })
     }
 
@@ -455,7 +551,9 @@ impl World {
         let row = self.access.rows.get(account.at())?;
         let id = &self.organization.account(account)?.id;
         let suffix = self.ids.saml_suffix(id, row.removed_saml_providers);
-        Some(format!("arn:aws:iam::{id}:saml-provider/AWSSSO_{suffix:016x}_DO_NOT_DELETE"))
+        Some(format!(
+            "arn:aws:iam::{id}:saml-provider/AWSSSO_{suffix:016x}_DO_NOT_DELETE"
+        ))
     }
 
     fn describe_role(&self, account: AccountIx, pair: &Pair) -> Option<RoleDescription> {
@@ -464,7 +562,12 @@ impl World {
         let id = &self.organization.account(account)?.id;
         let edit = role.edit.as_deref().cloned().unwrap_or_default();
         let mut attached: BTreeSet<String> = definition.managed_policies.clone();
-        attached.extend(definition.customer_managed_policies.iter().map(|policy| policy.arn(id)));
+        attached.extend(
+            definition
+                .customer_managed_policies
+                .iter()
+                .map(|policy| policy.arn(id)),
+        );
         attached.extend(edit.attached);
         attached.retain(|arn| !edit.detached.contains(arn));
         Some(RoleDescription {
@@ -517,7 +620,6 @@ mod tests {
     use super::super::provisioning::ProvisionTarget;
     use super::super::tamper::Tamper;
     use super::super::tests::{Stage, stage, stage_in};
-    use super::*;
 
     const A: &str = "111122223333";
     const RESERVED: &str = "/aws-reserved/";
@@ -544,13 +646,20 @@ mod tests {
         assert_eq!(roles[0].max_session_duration, 12 * 3_600);
         let providers = stage.world.list_saml_providers(A).unwrap();
         let pattern =
-            regex::Regex::new("^arn:aws:iam::111122223333:saml-provider/AWSSSO_[0-9a-f]{16}_DO_NOT_DELETE$").unwrap();
+            regex::Regex::new("^arn:aws:iam::111122223333:saml-provider/AWSSSO_[0-9a-f]{16}_DO_NOT_DELETE$")
+                .unwrap();
         assert!(pattern.is_match(&providers[0]), "{providers:?}");
         let trust: serde_json::Value = serde_json::from_str(&roles[0].trust_policy).unwrap();
         let statement = &trust["Statement"][0];
         assert_eq!(statement["Principal"]["Federated"], providers[0].as_str());
-        assert_eq!(statement["Action"], serde_json::json!(["sts:AssumeRoleWithSAML", "sts:TagSession"]));
-        assert_eq!(statement["Condition"]["StringEquals"]["SAML:aud"], "https://signin.aws.amazon.com/saml");
+        assert_eq!(
+            statement["Action"],
+            serde_json::json!(["sts:AssumeRoleWithSAML", "sts:TagSession"])
+        );
+        assert_eq!(
+            statement["Condition"]["StringEquals"]["SAML:aud"],
+            "https://signin.aws.amazon.com/saml"
+        );
     }
 
     #[test]
@@ -558,14 +667,21 @@ mod tests {
         let mut stage = stage_in("us-east-1");
         stage.grant(A);
         let roles = stage.world.list_roles(A, RESERVED).unwrap();
-        assert!(roles[0].arn.contains(":role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_admin_"));
+        assert!(
+            roles[0]
+                .arn
+                .contains(":role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_admin_")
+        );
     }
 
     #[test]
     fn every_account_has_the_service_linked_role() {
         let Stage { mut world, .. } = stage();
         let role = world.get_role(A, "AWSServiceRoleForSSO").unwrap();
-        assert_eq!(role.arn, "arn:aws:iam::111122223333:role/aws-service-role/sso.amazonaws.com/AWSServiceRoleForSSO");
+        assert_eq!(
+            role.arn,
+            "arn:aws:iam::111122223333:role/aws-service-role/sso.amazonaws.com/AWSServiceRoleForSSO"
+        );
     }
 
     #[test]
@@ -575,7 +691,11 @@ mod tests {
         let user = stage.user.clone();
         stage.create(A, PrincipalKind::User, &user);
         stage.revoke(A);
-        assert_eq!(stage.world.list_roles(A, RESERVED).unwrap()[0].arn, before, "one assignment is left");
+        assert_eq!(
+            stage.world.list_roles(A, RESERVED).unwrap()[0].arn,
+            before,
+            "one assignment is left"
+        );
         stage.delete(A, PrincipalKind::User, &user);
         assert!(stage.world.list_roles(A, RESERVED).unwrap().is_empty());
         stage.grant(A);
@@ -590,13 +710,26 @@ mod tests {
         let set = stage.set.clone();
         let world = &mut stage.world;
         world.put_inline_policy(&set, "{}").unwrap();
-        world.update_permission_set(&set, UpdatePermissionSet { description: Some("new".into()), ..Default::default() }).unwrap();
+        world
+            .update_permission_set(
+                &set,
+                UpdatePermissionSet {
+                    description: Some("new".into()),
+                    ..Default::default()
+                },
+            )
+            .unwrap();
         let role = world.list_roles(A, RESERVED).unwrap().remove(0);
         assert_eq!((role.inline_policy, role.description), (None, None));
-        world.provision_permission_set(&set, ProvisionTarget::AwsAccount(A)).unwrap();
+        world
+            .provision_permission_set(&set, ProvisionTarget::AwsAccount(A))
+            .unwrap();
         world.settle();
         let after = world.list_roles(A, RESERVED).unwrap().remove(0);
-        assert_eq!((after.inline_policy.as_deref(), after.description.as_deref()), (Some("{}"), Some("new")));
+        assert_eq!(
+            (after.inline_policy.as_deref(), after.description.as_deref()),
+            (Some("{}"), Some("new"))
+        );
         assert_eq!(after.arn, role.arn, "provisioning updates the role in place");
     }
 
@@ -606,15 +739,39 @@ mod tests {
         let set = stage.set.clone();
         let before = stage.world.list_roles(A, RESERVED).unwrap().remove(0);
         let poison = "arn:aws:iam::aws:policy/AdministratorAccess".to_owned();
-        let edit = Tamper::EditRole { set: "admin".into(), account: A.into(), attach: Some(poison.clone()), detach: None, inline_policy: None };
+        let edit = Tamper::EditRole {
+            set: "admin".into(),
+            account: A.into(),
+            attach: Some(poison.clone()),
+            detach: None,
+            inline_policy: None,
+        };
         stage.world.tamper(&edit).unwrap();
-        assert_eq!(stage.world.list_roles(A, RESERVED).unwrap()[0].attached_policies, [poison]);
-        stage.world.provision_permission_set(&set, ProvisionTarget::AwsAccount(A)).unwrap();
+        assert_eq!(
+            stage.world.list_roles(A, RESERVED).unwrap()[0].attached_policies,
+            [poison]
+        );
+        stage
+            .world
+            .provision_permission_set(&set, ProvisionTarget::AwsAccount(A))
+            .unwrap();
         stage.world.settle();
-        assert_eq!(stage.world.list_roles(A, RESERVED).unwrap(), [before.clone()]);
-        stage.world.tamper(&Tamper::DeleteRole { set: "admin".into(), account: A.into() }).unwrap();
+        assert_eq!(
+            stage.world.list_roles(A, RESERVED).unwrap().first(),
+            Some(&before)
+        );
+        stage
+            .world
+            .tamper(&Tamper::DeleteRole {
+                set: "admin".into(),
+                account: A.into(),
+            })
+            .unwrap();
         assert!(stage.world.list_roles(A, RESERVED).unwrap().is_empty());
-        stage.world.provision_permission_set(&set, ProvisionTarget::AwsAccount(A)).unwrap();
+        stage
+            .world
+            .provision_permission_set(&set, ProvisionTarget::AwsAccount(A))
+            .unwrap();
         stage.world.settle();
         let after = stage.world.list_roles(A, RESERVED).unwrap().remove(0);
         assert_ne!(after.name, before.name);
@@ -624,7 +781,10 @@ mod tests {
     fn a_deleted_saml_provider_is_made_again_by_the_next_assignment() {
         let mut stage = granted();
         let before = stage.world.list_saml_providers(A).unwrap();
-        stage.world.tamper(&Tamper::DeleteSamlProvider { account: A.into() }).unwrap();
+        stage
+            .world
+            .tamper(&Tamper::DeleteSamlProvider { account: A.into() })
+            .unwrap();
         assert!(stage.world.list_saml_providers(A).unwrap().is_empty());
         stage.grant(A);
         let after = stage.world.list_saml_providers(A).unwrap();

@@ -23,13 +23,25 @@ use super::validate;
 #[allow(missing_docs, reason = "the fields say what the variant's sentence says")]
 pub enum Tamper {
     /// Someone assigns a permission set.
-    Assign { set: String, account: String, principal: Who },
+    Assign {
+        set: String,
+        account: String,
+        principal: Who,
+    },
     /// Someone removes an assignment.
-    Unassign { set: String, account: String, principal: Who },
+    Unassign {
+        set: String,
+        account: String,
+        principal: Who,
+    },
     /// Someone creates a permission set that nobody declared.
     CreateSet { set: String },
     /// Someone edits a field; no value removes it.
-    EditSet { set: String, field: SetField, value: Option<String> },
+    EditSet {
+        set: String,
+        field: SetField,
+        value: Option<String>,
+    },
     /// Someone attaches an AWS-managed policy to a permission set.
     AttachPolicy { set: String, policy: String },
     /// Someone detaches an AWS-managed policy from a permission set.
@@ -55,26 +67,48 @@ pub enum Tamper {
     /// Someone moves an account to another unit, by path; the empty path is the root.
     MoveAccount { account: String, unit: String },
     /// Someone sets a tag of an account; no value removes it.
-    TagAccount { account: String, key: String, value: Option<String> },
+    TagAccount {
+        account: String,
+        key: String,
+        value: Option<String>,
+    },
     /// An account is suspended.
     SuspendAccount { account: String },
     /// Someone deletes a provisioned role in an account.
     DeleteRole { set: String, account: String },
     /// Someone edits a provisioned role in an account.
-    EditRole { set: String, account: String, attach: Option<String>, detach: Option<String>, inline_policy: Option<String> },
+    EditRole {
+        set: String,
+        account: String,
+        attach: Option<String>,
+        detach: Option<String>,
+        inline_policy: Option<String>,
+    },
     /// Someone deletes IAM Identity Center's SAML provider in an account.
     DeleteSamlProvider { account: String },
     /// AWS edits one of its managed policies, which makes the roles that have it stale.
     EditManagedPolicy { policy: String },
     /// Someone creates a customer-managed policy in an account.
-    AddPolicy { account: String, name: String, path: String },
+    AddPolicy {
+        account: String,
+        name: String,
+        path: String,
+    },
     /// Someone removes a customer-managed policy from an account.
-    RemovePolicy { account: String, name: String, path: String },
+    RemovePolicy {
+        account: String,
+        name: String,
+        path: String,
+    },
     /// Time passes.
     Advance { by: Duration },
     /// The next requests of an operation fail with a reason. `CODE: message` is answered at once; any other
     /// reason fails an asynchronous request in the end, and another one with an `InternalServerException`.
-    Fail { operation: Operation, count: u32, reason: String },
+    Fail {
+        operation: Operation,
+        count: u32,
+        reason: String,
+    },
 }
 
 /// A user or a group, by name.
@@ -101,35 +135,83 @@ pub enum SetField {
 
 /// Each command: how it is written, and what it does.
 pub const COMMANDS: &[(&str, &str)] = &[
-    ("assign SET ACCOUNT PRINCIPAL", "someone assigns a permission set; PRINCIPAL is group:NAME or user:NAME"),
+    (
+        "assign SET ACCOUNT PRINCIPAL",
+        "someone assigns a permission set; PRINCIPAL is group:NAME or user:NAME",
+    ),
     ("unassign SET ACCOUNT PRINCIPAL", "someone removes an assignment"),
-    ("create-set SET", "someone creates a permission set that nobody declared"),
+    (
+        "create-set SET",
+        "someone creates a permission set that nobody declared",
+    ),
     (
         "edit-set SET FIELD [VALUE]",
         "someone edits description, session-duration, relay-state or inline-policy; without a value removes it",
     ),
-    ("attach-policy SET POLICY_ARN", "someone attaches an AWS-managed policy to a permission set"),
+    (
+        "attach-policy SET POLICY_ARN",
+        "someone attaches an AWS-managed policy to a permission set",
+    ),
     ("detach-policy SET POLICY_ARN", "someone detaches it"),
-    ("delete-set SET", "someone removes a permission set, and every assignment of it first"),
+    (
+        "delete-set SET",
+        "someone removes a permission set, and every assignment of it first",
+    ),
     ("create-group GROUP", "someone creates a group"),
-    ("delete-group GROUP", "someone deletes a group; its assignments stay, for nobody"),
-    ("recreate-group GROUP", "someone deletes a group and creates another of that name, with another id"),
+    (
+        "delete-group GROUP",
+        "someone deletes a group; its assignments stay, for nobody",
+    ),
+    (
+        "recreate-group GROUP",
+        "someone deletes a group and creates another of that name, with another id",
+    ),
     ("rename-group GROUP NAME", "someone renames a group"),
     ("add-member GROUP USER", "someone adds a user to a group"),
     ("remove-member GROUP USER", "someone removes a user from a group"),
     ("create-user USER", "someone creates a user"),
-    ("delete-user USER", "someone deletes a user; its assignments stay, for nobody"),
-    ("move-account ACCOUNT OU_PATH", "someone moves an account; the path is written Workloads/Prod, or / for the root"),
-    ("tag-account ACCOUNT KEY[=VALUE]", "someone sets a tag, or removes it when no value is given"),
+    (
+        "delete-user USER",
+        "someone deletes a user; its assignments stay, for nobody",
+    ),
+    (
+        "move-account ACCOUNT OU_PATH",
+        "someone moves an account; the path is written Workloads/Prod, or / for the root",
+    ),
+    (
+        "tag-account ACCOUNT KEY[=VALUE]",
+        "someone sets a tag, or removes it when no value is given",
+    ),
     ("suspend-account ACCOUNT", "the account is suspended"),
-    ("delete-role SET ACCOUNT", "someone deletes the provisioned role in the account"),
-    ("edit-role SET ACCOUNT attach|detach|inline VALUE", "someone edits the provisioned role in the account"),
-    ("delete-saml-provider ACCOUNT", "someone deletes the SAML provider in the account"),
-    ("edit-managed-policy POLICY_ARN", "AWS edits one of its managed policies; roles that have it are stale"),
-    ("add-policy ACCOUNT NAME [PATH]", "someone creates a customer-managed policy in the account"),
-    ("remove-policy ACCOUNT NAME [PATH]", "someone removes a customer-managed policy from the account"),
+    (
+        "delete-role SET ACCOUNT",
+        "someone deletes the provisioned role in the account",
+    ),
+    (
+        "edit-role SET ACCOUNT attach|detach|inline VALUE",
+        "someone edits the provisioned role in the account",
+    ),
+    (
+        "delete-saml-provider ACCOUNT",
+        "someone deletes the SAML provider in the account",
+    ),
+    (
+        "edit-managed-policy POLICY_ARN",
+        "AWS edits one of its managed policies; roles that have it are stale",
+    ),
+    (
+        "add-policy ACCOUNT NAME [PATH]",
+        "someone creates a customer-managed policy in the account",
+    ),
+    (
+        "remove-policy ACCOUNT NAME [PATH]",
+        "someone removes a customer-managed policy from the account",
+    ),
     ("advance DURATION", "time passes: 90s, 5m, 2h, 3d"),
-    ("fail OPERATION COUNT REASON", "the operation's next requests fail with the reason"),
+    (
+        "fail OPERATION COUNT REASON",
+        "the operation's next requests fail with the reason",
+    ),
 ];
 
 /// Why a change could not be understood or made.
@@ -179,7 +261,10 @@ impl fmt::Display for Who {
 
 impl Who {
     fn parse(text: &str) -> Self {
-        let named = |kind, name: &str| Who { kind, name: name.to_owned() };
+        let named = |kind, name: &str| Who {
+            kind,
+            name: name.to_owned(),
+        };
         if let Some(name) = text.strip_prefix("group:") {
             named(Some(PrincipalKind::Group), name)
         } else if let Some(name) = text.strip_prefix("user:") {
@@ -199,7 +284,10 @@ impl SetField {
     ];
 
     fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, field)| *field == self).map_or("", |(name, _)| name)
+        Self::ALL
+            .iter()
+            .find(|(_, field)| *field == self)
+            .map_or("", |(name, _)| name)
     }
 }
 
@@ -211,10 +299,19 @@ impl Tamper {
     pub fn parse<S: AsRef<str>>(words: &[S]) -> Result<Self, TamperError> {
         let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
         let (command, rest) = words.split_first().unwrap_or((&"", &[]));
-        let usage = COMMANDS.iter().map(|(usage, _)| *usage).find(|usage| usage.split(' ').next() == Some(*command));
+        let usage = COMMANDS
+            .iter()
+            .map(|(usage, _)| *usage)
+            .find(|usage| usage.split(' ').next() == Some(*command));
         let Some(usage) = usage else {
-            let names: Vec<&str> = COMMANDS.iter().filter_map(|(usage, _)| usage.split(' ').next()).collect();
-            return Err(TamperError::Unknown { given: (*command).to_owned(), expected: names.join(", ") });
+            let names: Vec<&str> = COMMANDS
+                .iter()
+                .filter_map(|(usage, _)| usage.split(' ').next())
+                .collect();
+            return Err(TamperError::Unknown {
+                given: (*command).to_owned(),
+                expected: names.join(", "),
+            });
         };
         let parsed = Self::about_access(command, rest)?;
         let parsed = parsed.map_or_else(|| Self::about_people(command, rest), |found| Ok(Some(found)))?;
@@ -225,23 +322,43 @@ impl Tamper {
     fn about_access(command: &str, rest: &[&str]) -> Result<Option<Self>, TamperError> {
         let own = |text: &str| text.to_owned();
         Ok(Some(match (command, rest) {
-            ("assign", [set, account, who]) => {
-                Tamper::Assign { set: own(set), account: own(account), principal: Who::parse(who) }
-            }
-            ("unassign", [set, account, who]) => {
-                Tamper::Unassign { set: own(set), account: own(account), principal: Who::parse(who) }
-            }
+            ("assign", [set, account, who]) => Tamper::Assign {
+                set: own(set),
+                account: own(account),
+                principal: Who::parse(who),
+            },
+            ("unassign", [set, account, who]) => Tamper::Unassign {
+                set: own(set),
+                account: own(account),
+                principal: Who::parse(who),
+            },
             ("create-set", [set]) => Tamper::CreateSet { set: own(set) },
             ("edit-set", [set, field, value @ ..]) if value.len() <= 1 => {
                 let known = SetField::ALL.iter().find(|(name, _)| name == field);
                 let wanted = "description, session-duration, relay-state or inline-policy";
-                let (_, field) = known.ok_or(TamperError::Word { given: own(field), wanted })?;
-                Tamper::EditSet { set: own(set), field: *field, value: value.first().map(|v| own(v)) }
+                let (_, field) = known.ok_or(TamperError::Word {
+                    given: own(field),
+                    wanted,
+                })?;
+                Tamper::EditSet {
+                    set: own(set),
+                    field: *field,
+                    value: value.first().map(|v| own(v)),
+                }
             }
-            ("attach-policy", [set, policy]) => Tamper::AttachPolicy { set: own(set), policy: own(policy) },
-            ("detach-policy", [set, policy]) => Tamper::DetachPolicy { set: own(set), policy: own(policy) },
+            ("attach-policy", [set, policy]) => Tamper::AttachPolicy {
+                set: own(set),
+                policy: own(policy),
+            },
+            ("detach-policy", [set, policy]) => Tamper::DetachPolicy {
+                set: own(set),
+                policy: own(policy),
+            },
             ("delete-set", [set]) => Tamper::DeleteSet { set: own(set) },
-            ("delete-role", [set, account]) => Tamper::DeleteRole { set: own(set), account: own(account) },
+            ("delete-role", [set, account]) => Tamper::DeleteRole {
+                set: own(set),
+                account: own(account),
+            },
             ("edit-role", [set, account, what @ ("attach" | "detach" | "inline"), value]) => {
                 let given = |name: &str| (*what == name).then(|| own(value));
                 Tamper::EditRole {
@@ -263,9 +380,18 @@ impl Tamper {
             ("create-group", [group]) => Tamper::CreateGroup { group: own(group) },
             ("delete-group", [group]) => Tamper::DeleteGroup { group: own(group) },
             ("recreate-group", [group]) => Tamper::RecreateGroup { group: own(group) },
-            ("rename-group", [group, name]) => Tamper::RenameGroup { group: own(group), name: own(name) },
-            ("add-member", [group, user]) => Tamper::AddMember { group: own(group), user: own(user) },
-            ("remove-member", [group, user]) => Tamper::RemoveMember { group: own(group), user: own(user) },
+            ("rename-group", [group, name]) => Tamper::RenameGroup {
+                group: own(group),
+                name: own(name),
+            },
+            ("add-member", [group, user]) => Tamper::AddMember {
+                group: own(group),
+                user: own(user),
+            },
+            ("remove-member", [group, user]) => Tamper::RemoveMember {
+                group: own(group),
+                user: own(user),
+            },
             ("create-user", [user]) => Tamper::CreateUser { user: own(user) },
             ("delete-user", [user]) => Tamper::DeleteUser { user: own(user) },
             _ => return Ok(None),
@@ -275,15 +401,26 @@ impl Tamper {
     fn about_accounts(command: &str, rest: &[&str]) -> Result<Option<Self>, TamperError> {
         let own = |text: &str| text.to_owned();
         Ok(Some(match (command, rest) {
-            ("move-account", [account, unit]) => {
-                Tamper::MoveAccount { account: own(account), unit: own(unit.trim_matches('/')) }
-            }
+            ("move-account", [account, unit]) => Tamper::MoveAccount {
+                account: own(account),
+                unit: own(unit.trim_matches('/')),
+            },
             ("tag-account", [account, tag]) => {
-                let (key, value) = tag.split_once('=').map_or((*tag, None), |(k, v)| (k, Some(own(v))));
-                Tamper::TagAccount { account: own(account), key: own(key), value }
+                let (key, value) = tag
+                    .split_once('=')
+                    .map_or((*tag, None), |(k, v)| (k, Some(own(v))));
+                Tamper::TagAccount {
+                    account: own(account),
+                    key: own(key),
+                    value,
+                }
             }
-            ("suspend-account", [account]) => Tamper::SuspendAccount { account: own(account) },
-            ("delete-saml-provider", [account]) => Tamper::DeleteSamlProvider { account: own(account) },
+            ("suspend-account", [account]) => Tamper::SuspendAccount {
+                account: own(account),
+            },
+            ("delete-saml-provider", [account]) => Tamper::DeleteSamlProvider {
+                account: own(account),
+            },
             ("add-policy" | "remove-policy", [account, name, path @ ..]) if path.len() <= 1 => {
                 let (account, name) = (own(account), own(name));
                 let path = own(path.first().unwrap_or(&"/"));
@@ -292,9 +429,14 @@ impl Tamper {
                     _ => Tamper::RemovePolicy { account, name, path },
                 }
             }
-            ("advance", [by]) => Tamper::Advance { by: parse_duration(by)? },
+            ("advance", [by]) => Tamper::Advance {
+                by: parse_duration(by)?,
+            },
             ("fail", [operation, count, reason @ ..]) if !reason.is_empty() => {
-                let word = |given: &str, wanted| TamperError::Word { given: own(given), wanted };
+                let word = |given: &str, wanted| TamperError::Word {
+                    given: own(given),
+                    wanted,
+                };
                 Tamper::Fail {
                     operation: operation
                         .parse()
@@ -311,39 +453,75 @@ impl Tamper {
         let own = |text: &str| text.to_owned();
         let mut words = vec![own(self.command())];
         words.extend(match self {
-            Tamper::Assign { set, account, principal } | Tamper::Unassign { set, account, principal } => {
+            Tamper::Assign {
+                set,
+                account,
+                principal,
+            }
+            | Tamper::Unassign {
+                set,
+                account,
+                principal,
+            } => {
                 vec![own(set), own(account), principal.to_string()]
             }
             Tamper::CreateSet { set } | Tamper::DeleteSet { set } => vec![own(set)],
-            Tamper::EditSet { set, field, value } => {
-                [Some(own(set)), Some(own(field.name())), value.clone()].into_iter().flatten().collect()
+            Tamper::EditSet { set, field, value } => [Some(own(set)), Some(own(field.name())), value.clone()]
+                .into_iter()
+                .flatten()
+                .collect(),
+            Tamper::AttachPolicy { set, policy } | Tamper::DetachPolicy { set, policy } => {
+                vec![own(set), own(policy)]
             }
-            Tamper::AttachPolicy { set, policy } | Tamper::DetachPolicy { set, policy } => vec![own(set), own(policy)],
-            Tamper::CreateGroup { group } | Tamper::DeleteGroup { group } | Tamper::RecreateGroup { group } => {
+            Tamper::CreateGroup { group }
+            | Tamper::DeleteGroup { group }
+            | Tamper::RecreateGroup { group } => {
                 vec![own(group)]
             }
             Tamper::RenameGroup { group, name } => vec![own(group), own(name)],
-            Tamper::AddMember { group, user } | Tamper::RemoveMember { group, user } => vec![own(group), own(user)],
+            Tamper::AddMember { group, user } | Tamper::RemoveMember { group, user } => {
+                vec![own(group), own(user)]
+            }
             Tamper::CreateUser { user } | Tamper::DeleteUser { user } => vec![own(user)],
             Tamper::MoveAccount { account, unit } => {
                 vec![own(account), if unit.is_empty() { own("/") } else { own(unit) }]
             }
             Tamper::TagAccount { account, key, value } => {
-                vec![own(account), value.as_ref().map_or_else(|| own(key), |value| format!("{key}={value}"))]
+                vec![
+                    own(account),
+                    value
+                        .as_ref()
+                        .map_or_else(|| own(key), |value| format!("{key}={value}")),
+                ]
             }
             Tamper::SuspendAccount { account } | Tamper::DeleteSamlProvider { account } => vec![own(account)],
             Tamper::DeleteRole { set, account } => vec![own(set), own(account)],
-            Tamper::EditRole { set, account, attach, detach, inline_policy } => {
+            Tamper::EditRole {
+                set,
+                account,
+                attach,
+                detach,
+                inline_policy,
+            } => {
                 let edits = [("attach", attach), ("detach", detach), ("inline", inline_policy)];
-                let edits = edits.into_iter().filter_map(|(name, value)| Some([own(name), value.clone()?]));
-                [own(set), own(account)].into_iter().chain(edits.flatten()).collect()
+                let edits = edits
+                    .into_iter()
+                    .filter_map(|(name, value)| Some([own(name), value.clone()?]));
+                [own(set), own(account)]
+                    .into_iter()
+                    .chain(edits.flatten())
+                    .collect()
             }
             Tamper::EditManagedPolicy { policy } => vec![own(policy)],
             Tamper::AddPolicy { account, name, path } | Tamper::RemovePolicy { account, name, path } => {
                 vec![own(account), own(name), own(path)]
             }
             Tamper::Advance { by } => vec![format!("{}ms", by.as_millis())],
-            Tamper::Fail { operation, count, reason } => {
+            Tamper::Fail {
+                operation,
+                count,
+                reason,
+            } => {
                 vec![operation.to_string(), count.to_string(), own(reason)]
             }
         });
@@ -433,7 +611,9 @@ fn split_words(text: &str) -> Vec<String> {
 
 fn parse_duration(text: &str) -> Result<Duration, TamperError> {
     let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    let number = text.strip_suffix(unit).and_then(|digits| digits.parse::<u64>().ok());
+    let number = text
+        .strip_suffix(unit)
+        .and_then(|digits| digits.parse::<u64>().ok());
     let millis = match unit {
         "ms" => Some(1),
         "s" => Some(1_000),
@@ -442,7 +622,9 @@ fn parse_duration(text: &str) -> Result<Duration, TamperError> {
         "d" => Some(86_400_000),
         _ => None,
     };
-    let total = number.zip(millis).and_then(|(number, millis)| number.checked_mul(millis));
+    let total = number
+        .zip(millis)
+        .and_then(|(number, millis)| number.checked_mul(millis));
     total.map(Duration::from_millis).ok_or(TamperError::Word {
         given: text.to_owned(),
         wanted: "a duration like 90s, 5m, 2h or 3d",
@@ -458,33 +640,58 @@ impl World {
     /// When something it names does not exist, or not even the console would allow it.
     pub fn tamper(&mut self, change: &Tamper) -> Done {
         match change {
-            Tamper::Assign { set, account, principal } => {
+            Tamper::Assign {
+                set,
+                account,
+                principal,
+            } => {
                 let (account, set) = (self.named_account(account)?, self.named_set(set)?);
                 let principal = self.named_principal(principal)?;
-                Ok(self.commit(Effect::Granted { account, set, principal })?)
+                Ok(self.commit(Effect::Granted {
+                    account,
+                    set,
+                    principal,
+                })?)
             }
-            Tamper::Unassign { set, account, principal } => {
+            Tamper::Unassign {
+                set,
+                account,
+                principal,
+            } => {
                 let (account, set) = (self.named_account(account)?, self.named_set(set)?);
                 let who = self.named_principal(principal)?;
                 if !self.access().has(account, set, who) {
                     return Err(missing("assignment for", &principal.to_string()));
                 }
-                Ok(self.commit(Effect::Revoked { account, set, principal: who })?)
+                Ok(self.commit(Effect::Revoked {
+                    account,
+                    set,
+                    principal: who,
+                })?)
             }
             Tamper::CreateSet { set } => {
-                let input = CreatePermissionSet { name: set.clone(), ..Default::default() };
+                let input = CreatePermissionSet {
+                    name: set.clone(),
+                    ..Default::default()
+                };
                 self.make_permission_set(input)?;
                 Ok(())
             }
             Tamper::EditSet { set, field, value } => self.edit_set(set, *field, value.as_deref()),
             Tamper::AttachPolicy { set, policy } => {
                 validate::managed_policy_arn(policy)?;
-                self.redefine(set, |definition| definition.managed_policies.insert(policy.clone()))?;
+                self.redefine(set, |definition| {
+                    definition.managed_policies.insert(policy.clone())
+                })?;
                 Ok(())
             }
             Tamper::DetachPolicy { set, policy } => {
                 let had = self.redefine(set, |definition| definition.managed_policies.remove(policy))?;
-                if had { Ok(()) } else { Err(missing("attached policy", policy)) }
+                if had {
+                    Ok(())
+                } else {
+                    Err(missing("attached policy", policy))
+                }
             }
             Tamper::DeleteSet { set } => self.delete_set(set),
             Tamper::EditManagedPolicy { policy } => self.edit_managed_policy(policy),
@@ -492,11 +699,21 @@ impl World {
                 self.advance(*by);
                 Ok(())
             }
-            Tamper::Fail { operation, count, reason } => {
-                let effect = Effect::Fault { operation: *operation, left: *count, reason: reason.clone() };
+            Tamper::Fail {
+                operation,
+                count,
+                reason,
+            } => {
+                let effect = Effect::Fault {
+                    operation: *operation,
+                    left: *count,
+                    reason: reason.clone(),
+                };
                 Ok(self.commit(effect)?)
             }
-            other => self.tamper_with_people(other).unwrap_or_else(|| self.tamper_with_accounts(other)),
+            other => self
+                .tamper_with_people(other)
+                .unwrap_or_else(|| self.tamper_with_accounts(other)),
         }
     }
 
@@ -505,9 +722,9 @@ impl World {
             Tamper::CreateGroup { group } => self.make_group(group),
             Tamper::DeleteGroup { group } => self.delete_named(PrincipalKind::Group, group),
             Tamper::DeleteUser { user } => self.delete_named(PrincipalKind::User, user),
-            Tamper::RecreateGroup { group } => {
-                self.delete_named(PrincipalKind::Group, group).and_then(|()| self.make_group(group))
-            }
+            Tamper::RecreateGroup { group } => self
+                .delete_named(PrincipalKind::Group, group)
+                .and_then(|()| self.make_group(group)),
             Tamper::RenameGroup { group, name } => self.rename_group(group, name),
             Tamper::AddMember { group, user } => self.membership(group, user, true),
             Tamper::RemoveMember { group, user } => self.membership(group, user, false),
@@ -519,38 +736,60 @@ impl World {
     fn tamper_with_accounts(&mut self, change: &Tamper) -> Done {
         let effect = match change {
             Tamper::MoveAccount { account, unit } => {
-                let to = self.organization.unit_by_path(unit).ok_or_else(|| missing("organizational unit", unit))?;
-                Effect::AccountMoved { account: self.named_account(account)?, to }
+                let to = self
+                    .organization
+                    .unit_by_path(unit)
+                    .ok_or_else(|| missing("organizational unit", unit))?;
+                Effect::AccountMoved {
+                    account: self.named_account(account)?,
+                    to,
+                }
             }
             Tamper::TagAccount { account, key, value } => {
                 validate::tag(key, value.as_deref().unwrap_or_default())?;
                 let target = Tagged::Account(self.named_account(account)?);
                 return Ok(self.commit_tags(target, vec![(key.clone(), value.clone())])?);
             }
-            Tamper::SuspendAccount { account } => {
-                Effect::AccountState { account: self.named_account(account)?, state: AccountState::Suspended }
-            }
+            Tamper::SuspendAccount { account } => Effect::AccountState {
+                account: self.named_account(account)?,
+                state: AccountState::Suspended,
+            },
             Tamper::DeleteRole { set, account } => {
                 let (account, set) = self.named_role(set, account)?;
                 Effect::RoleDeleted { account, set }
             }
-            Tamper::EditRole { set, account, attach, detach, inline_policy } => {
+            Tamper::EditRole {
+                set,
+                account,
+                attach,
+                detach,
+                inline_policy,
+            } => {
                 let (account, set) = self.named_role(set, account)?;
                 let role = self.access.pair(account, set).and_then(|pair| pair.role());
-                let mut edit: RoleEdit = role.and_then(|role| role.edit.as_deref().cloned()).unwrap_or_default();
+                let mut edit: RoleEdit = role
+                    .and_then(|role| role.edit.as_deref().cloned())
+                    .unwrap_or_default();
                 edit.attached.extend(attach.clone());
                 edit.detached.extend(detach.clone());
                 edit.inline_policy = inline_policy.clone().or(edit.inline_policy);
                 Effect::RoleEdited { account, set, edit }
             }
-            Tamper::DeleteSamlProvider { account } => {
-                Effect::SamlProviderDeleted { account: self.named_account(account)? }
-            }
+            Tamper::DeleteSamlProvider { account } => Effect::SamlProviderDeleted {
+                account: self.named_account(account)?,
+            },
             Tamper::AddPolicy { account, name, path } | Tamper::RemovePolicy { account, name, path } => {
                 validate::customer_policy(name, path)?;
-                let policy = CustomerManagedPolicy { name: name.clone(), path: path.clone() };
+                let policy = CustomerManagedPolicy {
+                    name: name.clone(),
+                    path: path.clone(),
+                };
                 let exists = matches!(change, Tamper::AddPolicy { .. });
-                Effect::PolicyPresence { account: self.named_account(account)?, key: policy.key(), exists }
+                Effect::PolicyPresence {
+                    account: self.named_account(account)?,
+                    key: policy.key(),
+                    exists,
+                }
             }
             _ => return Ok(()),
         };
@@ -578,7 +817,10 @@ impl World {
         let set = self.named_set(set)?;
         let mut definition = Definition::clone(self.definition(set)?);
         let result = edit(&mut definition);
-        self.commit(Effect::SetRedefined { set, definition: Box::new(definition) })?;
+        self.commit(Effect::SetRedefined {
+            set,
+            definition: Box::new(definition),
+        })?;
         Ok(result)
     }
 
@@ -588,9 +830,16 @@ impl World {
             self.settle();
         }
         for account in self.access.accounts_with(set).to_vec() {
-            let principals = self.access.pair(account, set).map(|pair| pair.principals().to_vec());
+            let principals = self
+                .access
+                .pair(account, set)
+                .map(|pair| pair.principals().to_vec());
             for principal in principals.unwrap_or_default() {
-                self.commit(Effect::Revoked { account, set, principal })?;
+                self.commit(Effect::Revoked {
+                    account,
+                    set,
+                    principal,
+                })?;
             }
         }
         Ok(self.commit(Effect::SetDeleted { set })?)
@@ -604,7 +853,10 @@ impl World {
         }
         for set in sets {
             let definition = Definition::clone(self.definition(set)?);
-            self.commit(Effect::SetRedefined { set, definition: Box::new(definition) })?;
+            self.commit(Effect::SetRedefined {
+                set,
+                definition: Box::new(definition),
+            })?;
         }
         Ok(())
     }
@@ -612,7 +864,13 @@ impl World {
     fn make_group(&mut self, name: &str) -> Done {
         self.must_be_free(PrincipalKind::Group, name)?;
         validate::display_text("displayName", name)?;
-        self.add_principal(Detail::Group(Group { display_name: name.to_owned(), description: None }), None)?;
+        self.add_principal(
+            Detail::Group(Group {
+                display_name: name.to_owned(),
+                description: None,
+            }),
+            None,
+        )?;
         Ok(())
     }
 
@@ -644,10 +902,19 @@ impl World {
     }
 
     fn membership(&mut self, group: &str, user: &str, add: bool) -> Done {
-        let (at, member) = (self.named(PrincipalKind::Group, group)?, self.named(PrincipalKind::User, user)?);
+        let (at, member) = (
+            self.named(PrincipalKind::Group, group)?,
+            self.named(PrincipalKind::User, user)?,
+        );
         match (add, self.identity_store.is_member(at, member)) {
-            (true, false) => Ok(self.commit(Effect::MemberAdded { group: at, user: member })?),
-            (false, true) => Ok(self.commit(Effect::MemberRemoved { group: at, user: member })?),
+            (true, false) => Ok(self.commit(Effect::MemberAdded {
+                group: at,
+                user: member,
+            })?),
+            (false, true) => Ok(self.commit(Effect::MemberRemoved {
+                group: at,
+                user: member,
+            })?),
             (true, true) => Ok(()),
             (false, false) => Err(missing("membership of", user)),
         }
@@ -667,23 +934,36 @@ impl World {
 
     fn named_account(&self, name: &str) -> Result<AccountIx, TamperError> {
         let organization = &self.organization;
-        let found = organization.account_by_id(name).or_else(|| organization.account_by_email(name));
-        found.or_else(|| organization.account_by_name(name)).ok_or_else(|| missing("account", name))
+        let found = organization
+            .account_by_id(name)
+            .or_else(|| organization.account_by_email(name));
+        found
+            .or_else(|| organization.account_by_name(name))
+            .ok_or_else(|| missing("account", name))
     }
 
     fn named_set(&self, name: &str) -> Result<SetIx, TamperError> {
-        self.permission_sets.by_name(name).ok_or_else(|| missing("permission set", name))
+        self.permission_sets
+            .by_name(name)
+            .ok_or_else(|| missing("permission set", name))
     }
 
     fn named_role(&self, set: &str, account: &str) -> Result<(AccountIx, SetIx), TamperError> {
         let (at, found) = (self.named_account(account)?, self.named_set(set)?);
         let role = self.access.pair(at, found).and_then(|pair| pair.role());
-        role.map(|_| (at, found)).ok_or_else(|| missing("role of the permission set", set))
+        role.map(|_| (at, found))
+            .ok_or_else(|| missing("role of the permission set", set))
     }
 
     fn named(&self, kind: PrincipalKind, name: &str) -> Result<PrincipalIx, TamperError> {
-        let what = if kind == PrincipalKind::Group { "group" } else { "user" };
-        self.identity_store.by_name(kind, name).ok_or_else(|| missing(what, name))
+        let what = if kind == PrincipalKind::Group {
+            "group"
+        } else {
+            "user"
+        };
+        self.identity_store
+            .by_name(kind, name)
+            .ok_or_else(|| missing(what, name))
     }
 
     fn named_principal(&self, who: &Who) -> Result<PrincipalIx, TamperError> {
@@ -706,7 +986,10 @@ impl World {
 }
 
 fn missing(what: &'static str, name: &str) -> TamperError {
-    TamperError::Missing { what, name: name.to_owned() }
+    TamperError::Missing {
+        what,
+        name: name.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -762,9 +1045,15 @@ mod tests {
             let change: Tamper = line.parse().unwrap();
             assert_eq!(change.to_string(), line);
         }
-        let commands: Vec<&str> = COMMANDS.iter().map(|(usage, _)| usage.split(' ').next().unwrap()).collect();
+        let commands: Vec<&str> = COMMANDS
+            .iter()
+            .map(|(usage, _)| usage.split(' ').next().unwrap())
+            .collect();
         for command in &commands {
-            assert!(lines.iter().any(|line| line.split(' ').next() == Some(*command)), "{command} is not tried");
+            assert!(
+                lines.iter().any(|line| line.split(' ').next() == Some(*command)),
+                "{command} is not tried"
+            );
         }
     }
 
@@ -774,11 +1063,28 @@ mod tests {
         assert!(error.contains("`grant`") && error.contains("assign"));
         let error = "assign admin".parse::<Tamper>().unwrap_err().to_string();
         assert_eq!(error, "this command is written: assign SET ACCOUNT PRINCIPAL");
-        assert!("advance soon".parse::<Tamper>().unwrap_err().to_string().contains("90s"));
-        assert!("edit-set admin name x".parse::<Tamper>().unwrap_err().to_string().contains("inline-policy"));
+        assert!(
+            "advance soon"
+                .parse::<Tamper>()
+                .unwrap_err()
+                .to_string()
+                .contains("90s")
+        );
+        assert!(
+            "edit-set admin name x"
+                .parse::<Tamper>()
+                .unwrap_err()
+                .to_string()
+                .contains("inline-policy")
+        );
         assert!("fail Everything 1 x".parse::<Tamper>().is_err());
         assert!("".parse::<Tamper>().is_err());
-        assert_eq!("advance 2h".parse::<Tamper>().unwrap(), Tamper::Advance { by: Duration::from_secs(7_200) });
+        assert_eq!(
+            "advance 2h".parse::<Tamper>().unwrap(),
+            Tamper::Advance {
+                by: Duration::from_secs(7_200)
+            }
+        );
     }
 
     #[test]
@@ -794,7 +1100,12 @@ mod tests {
         assert!(world.access().pairs(at).is_empty());
         assert_eq!(world.calls().total(), calls);
         assert!(perform(&mut world, "unassign admin a0 ada").is_err());
-        assert!(perform(&mut world, "assign admin a0 nobody").unwrap_err().to_string().contains("`nobody`"));
+        assert!(
+            perform(&mut world, "assign admin a0 nobody")
+                .unwrap_err()
+                .to_string()
+                .contains("`nobody`")
+        );
         assert!(perform(&mut world, "assign admin nowhere ada").is_err());
     }
 
@@ -802,11 +1113,22 @@ mod tests {
     fn a_recreated_group_has_another_id_and_its_old_assignments_are_nobodys() {
         let mut stage = stage();
         stage.grant(A);
-        let Stage { mut world, set, group, .. } = stage;
+        let Stage {
+            mut world,
+            set,
+            group,
+            ..
+        } = stage;
         perform(&mut world, "recreate-group ops").unwrap();
-        let now = world.identity_store().by_name(PrincipalKind::Group, "ops").unwrap();
+        let now = world
+            .identity_store()
+            .by_name(PrincipalKind::Group, "ops")
+            .unwrap();
         assert_ne!(world.principal_id(now).unwrap(), group);
-        let listed = world.list_account_assignments(A, &set, &Page::default()).unwrap().items;
+        let listed = world
+            .list_account_assignments(A, &set, &Page::default())
+            .unwrap()
+            .items;
         assert_eq!(listed[0].principal_id, group);
     }
 
@@ -816,9 +1138,14 @@ mod tests {
         stage.grant(A);
         let Stage { mut world, set, .. } = stage;
         perform(&mut world, "edit-set admin session-duration PT8H").unwrap();
-        assert_eq!(world.describe_permission_set(&set).unwrap().session_duration, "PT8H");
+        assert_eq!(
+            world.describe_permission_set(&set).unwrap().session_duration,
+            "PT8H"
+        );
         let stale = Some(ProvisioningStatus::NotLatest);
-        let listed = world.list_accounts_for_provisioned_permission_set(&set, stale, &Page::default()).unwrap();
+        let listed = world
+            .list_accounts_for_provisioned_permission_set(&set, stale, &Page::default())
+            .unwrap();
         assert_eq!(listed.items, [A]);
         assert!(perform(&mut world, "edit-set admin session-duration PT30M").is_err());
         assert!(perform(&mut world, "edit-set admin session-duration").is_err());
@@ -833,7 +1160,9 @@ mod tests {
         let Stage { mut world, set, .. } = stage;
         perform(&mut world, &format!("edit-managed-policy {policy}")).unwrap();
         let stale = Some(ProvisioningStatus::NotLatest);
-        let listed = world.list_accounts_for_provisioned_permission_set(&set, stale, &Page::default()).unwrap();
+        let listed = world
+            .list_accounts_for_provisioned_permission_set(&set, stale, &Page::default())
+            .unwrap();
         assert_eq!(listed.items, [A]);
         assert!(perform(&mut world, "edit-managed-policy arn:aws:iam::aws:policy/Unused").is_err());
     }
@@ -844,18 +1173,34 @@ mod tests {
         stage.grant(A);
         let Stage { mut world, set, .. } = stage;
         perform(&mut world, "delete-set admin").unwrap();
-        assert_eq!(world.describe_permission_set(&set).unwrap_err().code, ErrorCode::ResourceNotFoundException);
+        assert_eq!(
+            world.describe_permission_set(&set).unwrap_err().code,
+            ErrorCode::ResourceNotFoundException
+        );
         assert!(world.list_roles(A, "/aws-reserved/").unwrap().is_empty());
     }
 
     #[test]
     fn people_and_accounts_change() {
         let Stage { mut world, .. } = stage();
-        for line in ["create-user grace", "add-member ops grace", "add-member ops ada", "remove-member ops grace", "rename-group ops 'the ops'"] {
+        for line in [
+            "create-user grace",
+            "add-member ops grace",
+            "add-member ops ada",
+            "remove-member ops grace",
+            "rename-group ops 'the ops'",
+        ] {
             perform(&mut world, line).unwrap();
         }
-        let group = world.identity_store().by_name(PrincipalKind::Group, "the ops").unwrap();
-        let names: Vec<_> = world.identity_store().members(group).map(|at| world.identity_store().principal(at).unwrap().name().to_owned()).collect();
+        let group = world
+            .identity_store()
+            .by_name(PrincipalKind::Group, "the ops")
+            .unwrap();
+        let names: Vec<_> = world
+            .identity_store()
+            .members(group)
+            .map(|at| world.identity_store().principal(at).unwrap().name().to_owned())
+            .collect();
         assert_eq!(names, ["ada"]);
         perform(&mut world, "delete-user ada").unwrap();
         assert_eq!(world.identity_store().members(group).count(), 0);
@@ -866,23 +1211,44 @@ mod tests {
         let at = world.organization().account_by_id(A).unwrap();
         let account = world.organization().account(at).unwrap();
         assert_eq!(world.organization().path(account.parent), "Suspended");
-        assert_eq!((account.tags["env"].as_str(), account.state), ("prod", AccountState::Suspended));
+        assert_eq!(
+            (account.tags["env"].as_str(), account.state),
+            ("prod", AccountState::Suspended)
+        );
     }
 
     #[test]
     fn requests_fail_as_often_as_told_at_once_or_in_the_end() {
-        let Stage { mut world, set, group, .. } = stage();
+        let Stage {
+            mut world,
+            set,
+            group,
+            ..
+        } = stage();
         let text = "An unexpected internal service exception was encountered";
         perform(&mut world, &format!("fail CreateAccountAssignment 1 {text}")).unwrap();
         let who = (PrincipalKind::Group, group.as_str());
         let one = world.create_account_assignment(A, &set, who).unwrap();
-        let two = world.create_account_assignment("222233334444", &set, who).unwrap();
+        let two = world
+            .create_account_assignment("222233334444", &set, who)
+            .unwrap();
         world.settle();
-        let one = world.describe_account_assignment_creation_status(&one.request_id).unwrap();
-        assert_eq!((one.status, one.failure_reason.as_deref()), (Status::Failed, Some(text)));
-        let two = world.describe_account_assignment_creation_status(&two.request_id).unwrap();
+        let one = world
+            .describe_account_assignment_creation_status(&one.request_id)
+            .unwrap();
+        assert_eq!(
+            (one.status, one.failure_reason.as_deref()),
+            (Status::Failed, Some(text))
+        );
+        let two = world
+            .describe_account_assignment_creation_status(&two.request_id)
+            .unwrap();
         assert_eq!(two.status, Status::Succeeded);
-        perform(&mut world, "fail CreateAccountAssignment 2 ConflictException: try again").unwrap();
+        perform(
+            &mut world,
+            "fail CreateAccountAssignment 2 ConflictException: try again",
+        )
+        .unwrap();
         for _ in 0..2 {
             let error = world.create_account_assignment(A, &set, who).unwrap_err();
             assert_eq!(error.to_string(), "ConflictException: try again");

@@ -18,16 +18,35 @@ fn violation(value: &str, field: &str, constraint: &str) -> ServiceError {
 }
 
 /// A text with between `least` and `most` characters, all of them `allowed`.
-fn text(field: &str, value: &str, least: usize, most: usize, pattern: &str, allowed: fn(char) -> bool) -> Checked {
+fn text(
+    field: &str,
+    value: &str,
+    least: usize,
+    most: usize,
+    pattern: &str,
+    allowed: fn(char) -> bool,
+) -> Checked {
     let length = value.chars().count();
     if length < least {
-        return Err(violation(value, field, &format!("have length greater than or equal to {least}")));
+        return Err(violation(
+            value,
+            field,
+            &format!("have length greater than or equal to {least}"),
+        ));
     }
     if length > most {
-        return Err(violation(value, field, &format!("have length less than or equal to {most}")));
+        return Err(violation(
+            value,
+            field,
+            &format!("have length less than or equal to {most}"),
+        ));
     }
     if !value.chars().all(allowed) {
-        return Err(violation(value, field, &format!("satisfy regular expression pattern: {pattern}")));
+        return Err(violation(
+            value,
+            field,
+            &format!("satisfy regular expression pattern: {pattern}"),
+        ));
     }
     Ok(())
 }
@@ -64,7 +83,11 @@ pub(super) fn relay_state(value: &str) -> Checked {
 pub(super) fn session_duration(value: &str) -> Checked {
     text("sessionDuration", value, 1, 100, "", anything)?;
     let seconds = duration_seconds(value).ok_or_else(|| {
-        violation(value, "sessionDuration", &format!("satisfy regular expression pattern: {DURATION}"))
+        violation(
+            value,
+            "sessionDuration",
+            &format!("satisfy regular expression pattern: {DURATION}"),
+        )
     })?;
     if (3_600.0..=43_200.0).contains(&seconds) {
         return Ok(());
@@ -84,9 +107,19 @@ fn duration_seconds(value: &str) -> Option<f64> {
         return None;
     }
     let part = |n: usize| -> f64 {
-        captures.get(n).map_or(0.0, |m| m.as_str().trim_end_matches(|c: char| c.is_ascii_alphabetic()).parse().unwrap_or(0.0))
+        captures.get(n).map_or(0.0, |m| {
+            m.as_str()
+                .trim_end_matches(|c: char| c.is_ascii_alphabetic())
+                .parse()
+                .unwrap_or(0.0)
+        })
     };
-    let days = part(4) * if captures.get(4).is_some_and(|m| m.as_str().ends_with('W')) { 7.0 } else { 1.0 };
+    let days = part(4)
+        * if captures.get(4).is_some_and(|m| m.as_str().ends_with('W')) {
+            7.0
+        } else {
+            1.0
+        };
     let days = days + part(2) * 365.0 + part(3) * 30.0;
     let seconds = days * 86_400.0 + part(6) * 3_600.0 + part(7) * 60.0 + part(8);
     Some(if value.starts_with('-') { -seconds } else { seconds })
@@ -94,9 +127,14 @@ fn duration_seconds(value: &str) -> Option<f64> {
 
 /// At most 32,768 characters and 10,240 bytes that are no white space (quotas page), and a JSON object.
 pub(super) fn inline_policy(value: &str) -> Checked {
-    text("inlinePolicy", value, 1, 32_768, r"[\u0009\u000A\u000D\u0020-\u00FF]+", |c| {
-        matches!(c, '\u{9}' | '\u{a}' | '\u{d}' | '\u{20}'..='\u{ff}')
-    })?;
+    text(
+        "inlinePolicy",
+        value,
+        1,
+        32_768,
+        r"[\u0009\u000A\u000D\u0020-\u00FF]+",
+        |c| matches!(c, '\u{9}' | '\u{a}' | '\u{d}' | '\u{20}'..='\u{ff}'),
+    )?;
     let dense = value.bytes().filter(|b| !b.is_ascii_whitespace()).count();
     if dense > 10_240 {
         return Err(ServiceError::quota(
@@ -105,7 +143,9 @@ pub(super) fn inline_policy(value: &str) -> Checked {
     }
     match serde_json::from_str::<serde_json::Value>(value) {
         Ok(serde_json::Value::Object(_)) => Ok(()),
-        _ => Err(ServiceError::invalid("Syntax errors in policy: the document is not a JSON object")),
+        _ => Err(ServiceError::invalid(
+            "Syntax errors in policy: the document is not a JSON object",
+        )),
     }
 }
 
@@ -113,47 +153,91 @@ pub(super) fn inline_policy(value: &str) -> Checked {
 pub(super) fn managed_policy_arn(arn: &str) -> Checked {
     let pattern = r"arn:(aws|aws-us-gov|aws-cn|aws-iso|aws-iso-b):iam::aws:policy((/[A-Za-z0-9\.,\+@=_-]+)*)/([A-Za-z0-9\.,\+=@_-]+)";
     text("managedPolicyArn", arn, 20, 2_048, pattern, anything)?;
-    let rest = arn.strip_prefix("arn:").and_then(|rest| rest.split_once(":iam::aws:policy/"));
+    let rest = arn
+        .strip_prefix("arn:")
+        .and_then(|rest| rest.split_once(":iam::aws:policy/"));
     let good = rest.is_some_and(|(partition, path)| {
         partition.starts_with("aws")
-            && path.split('/').all(|part| !part.is_empty() && part.chars().all(word))
+            && path
+                .split('/')
+                .all(|part| !part.is_empty() && part.chars().all(word))
     });
-    if good { Ok(()) } else { Err(violation(arn, "managedPolicyArn", &format!("satisfy regular expression pattern: {pattern}"))) }
+    if good {
+        Ok(())
+    } else {
+        Err(violation(
+            arn,
+            "managedPolicyArn",
+            &format!("satisfy regular expression pattern: {pattern}"),
+        ))
+    }
 }
 
 pub(super) fn customer_policy(name: &str, path: &str) -> Checked {
-    text("customerManagedPolicyReference.name", name, 1, 128, r"[\w+=,.@-]+", word)?;
+    text(
+        "customerManagedPolicyReference.name",
+        name,
+        1,
+        128,
+        r"[\w+=,.@-]+",
+        word,
+    )?;
     let pattern = r"((/[A-Za-z0-9\.,\+@=_-]+)*)/";
-    text("customerManagedPolicyReference.path", path, 1, 512, pattern, |c| c == '/' || word(c))?;
+    text(
+        "customerManagedPolicyReference.path",
+        path,
+        1,
+        512,
+        pattern,
+        |c| c == '/' || word(c),
+    )?;
     if path.starts_with('/') && path.ends_with('/') && !path.contains("//") {
         return Ok(());
     }
-    Err(violation(path, "customerManagedPolicyReference.path", &format!("satisfy regular expression pattern: {pattern}")))
+    Err(violation(
+        path,
+        "customerManagedPolicyReference.path",
+        &format!("satisfy regular expression pattern: {pattern}"),
+    ))
 }
 
 /// A tag; keys that begin with `aws:` are reserved.
 pub(super) fn tag(key: &str, value: &str) -> Checked {
     let pattern = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*";
-    let allowed = |c: char| c.is_alphanumeric() || c.is_whitespace() && !c.is_control() || "_.:/=+-@".contains(c);
+    let allowed =
+        |c: char| c.is_alphanumeric() || c.is_whitespace() && !c.is_control() || "_.:/=+-@".contains(c);
     text("tags.member.key", key, 1, 128, pattern, allowed)?;
     text("tags.member.value", value, 0, 256, pattern, allowed)?;
     if key.starts_with("aws:") {
-        return Err(ServiceError::invalid("Tag keys that begin with aws: are reserved for AWS use"));
+        return Err(ServiceError::invalid(
+            "Tag keys that begin with aws: are reserved for AWS use",
+        ));
     }
     Ok(())
 }
 
 pub(super) fn user_name(value: &str) -> Checked {
-    text("userName", value, 1, 128, r"[\p{L}\p{M}\p{S}\p{N}\p{P}]+", |c| !c.is_whitespace() && !c.is_control())
+    text("userName", value, 1, 128, r"[\p{L}\p{M}\p{S}\p{N}\p{P}]+", |c| {
+        !c.is_whitespace() && !c.is_control()
+    })
 }
 
 /// A text of the identity store that is neither a name of a user nor empty: 1 to 1024 characters.
 pub(super) fn display_text(field: &str, value: &str) -> Checked {
-    text(field, value, 1, 1_024, r"[\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r  ]+", |c| !c.is_control() || "\t\n\r".contains(c))
+    text(
+        field,
+        value,
+        1,
+        1_024,
+        r"[\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r  ]+",
+        |c| !c.is_control() || "\t\n\r".contains(c),
+    )
 }
 
 pub(super) fn account_name(value: &str) -> Checked {
-    text("accountName", value, 1, 50, r"[\u0020-\u007E]+", |c| matches!(c, ' '..='~'))
+    text("accountName", value, 1, 50, r"[\u0020-\u007E]+", |c| {
+        matches!(c, ' '..='~')
+    })
 }
 
 pub(super) fn unit_name(value: &str) -> Checked {
@@ -165,7 +249,11 @@ pub(super) fn email(value: &str) -> Checked {
     text("email", value, 6, 64, pattern, |c| !c.is_whitespace())?;
     match value.split_once('@') {
         Some((name, host)) if !name.is_empty() && host.contains('.') && !host.contains('@') => Ok(()),
-        _ => Err(violation(value, "email", &format!("satisfy regular expression pattern: {pattern}"))),
+        _ => Err(violation(
+            value,
+            "email",
+            &format!("satisfy regular expression pattern: {pattern}"),
+        )),
     }
 }
 
@@ -179,8 +267,17 @@ mod tests {
         assert!(permission_set_name(&"a".repeat(32)).is_ok());
         let error = permission_set_name(&"a".repeat(33)).unwrap_err();
         assert_eq!(error.code, ErrorCode::ValidationException);
-        assert!(error.message.ends_with("Member must have length less than or equal to 32"));
-        assert!(permission_set_name("a b").unwrap_err().message.contains(r"[\w+=,.@-]+"));
+        assert!(
+            error
+                .message
+                .ends_with("Member must have length less than or equal to 32")
+        );
+        assert!(
+            permission_set_name("a b")
+                .unwrap_err()
+                .message
+                .contains(r"[\w+=,.@-]+")
+        );
         assert!(permission_set_name("").is_err());
     }
 
@@ -190,7 +287,11 @@ mod tests {
             assert!(session_duration(good).is_ok(), "{good}");
         }
         for bad in ["1h", "PT30M", "PT13H", "P1D", "-PT2H", "PT", "P", "", "PT59M59S"] {
-            assert_eq!(session_duration(bad).unwrap_err().code, ErrorCode::ValidationException, "{bad}");
+            assert_eq!(
+                session_duration(bad).unwrap_err().code,
+                ErrorCode::ValidationException,
+                "{bad}"
+            );
         }
     }
 
@@ -205,7 +306,8 @@ mod tests {
 
     #[test]
     fn inline_policies_are_bounded_with_and_without_white_space() {
-        let policy = |body: usize, space: usize| format!("{{\"a\":\"{}\"}}{}", "x".repeat(body), " ".repeat(space));
+        let policy =
+            |body: usize, space: usize| format!("{{\"a\":\"{}\"}}{}", "x".repeat(body), " ".repeat(space));
         assert!(inline_policy(&policy(10_232, 0)).is_ok());
         assert!(inline_policy(&policy(10_232, 22_000)).is_ok());
         let error = inline_policy(&policy(10_233, 0)).unwrap_err();
