@@ -10,10 +10,13 @@
 //! for is stated by rule (per set, account, principal) and, sparsely, per tuple.
 
 pub mod change;
+pub mod check;
 pub mod cost;
+pub mod cost_estimate;
 pub mod finding;
 pub mod input;
 pub mod people;
+pub mod people_effects;
 pub mod roles;
 pub mod step;
 

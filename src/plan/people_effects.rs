@@ -1,0 +1,667 @@
+//! Works out who gains and loses what, by expanding groups into people.
+//!
+//! A person's access to a set in an account is the union over the person's
+//! principals (the user itself and every group it is in). People with the same
+//! relevant principals before and after fare alike, so the work is done once per
+//! such class, and sets that nothing touches are skipped; the totals are exact
+//! all the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::id::{GroupName, PrincipalKey, UserName};
+use crate::model::access::{Names, Tuple};
+use crate::model::action::Effect;
+
+use super::Plan;
+use super::input::PlanInput;
+use super::people::{PeopleChange, PeopleEffects, PeopleRow};
+
+/// What people gain and lose when `before` becomes `after` and the plan's membership changes are made.
+///
+/// Both relations are ascending, as ranks in the plan's names, and cover the whole instance: what is ignored or
+/// out of scope too, since it may be the path by which somebody keeps access.
+pub fn people_effects(plan: &Plan, input: &PlanInput, before: &[Tuple], after: &[Tuple]) -> PeopleEffects {
+    let people = People::new(plan, input);
+    let index = Index::new(before, after);
+    let touched = touched_sets(&people, &index);
+    let mut rows = Rows::default();
+    let mut unreadable = BTreeSet::new();
+    for set in touched {
+        let Some(members) = index.sets.get(&set) else {
+            continue;
+        };
+        classes_of_set(set, members, &people, &mut rows);
+        unknown_of_set(set, members, &people, &mut rows, &mut unreadable);
+    }
+    finish(rows, unreadable, &people, after)
+}
+
+/// Account ranks of one principal and one set, before and after; shared because classes refer to them.
+#[derive(Default, Clone)]
+struct Reach {
+    before: Vec<u32>,
+    after: Vec<u32>,
+}
+
+impl Reach {
+    fn changed(&self) -> bool {
+        self.before != self.after
+    }
+}
+
+/// The relation by set and principal.
+struct Index {
+    sets: BTreeMap<u32, BTreeMap<u32, Reach>>,
+}
+
+impl Index {
+    fn new(before: &[Tuple], after: &[Tuple]) -> Self {
+        let mut by_key: FxHashMap<u64, Reach> = FxHashMap::default();
+        let key = |tuple: &Tuple| u64::from(tuple.permission_set()) << 32 | u64::from(tuple.principal());
+        for tuple in before {
+            by_key.entry(key(tuple)).or_default().before.push(tuple.account());
+        }
+        for tuple in after {
+            by_key.entry(key(tuple)).or_default().after.push(tuple.account());
+        }
+        let mut sets: BTreeMap<u32, BTreeMap<u32, Reach>> = BTreeMap::new();
+        for (key, reach) in by_key {
+            let (set, principal) = ((key >> 32) as u32, key as u32);
+            sets.entry(set).or_default().insert(principal, reach);
+        }
+        Index { sets }
+    }
+}
+
+/// Who is behind each principal, before and after. People are ranks in `names`.
+struct People<'a> {
+    names: Vec<UserName>,
+    principals: &'a Names,
+    /// By principal rank: members before and after, ascending; `None` where they cannot be read.
+    members: BTreeMap<u32, Option<Membership>>,
+}
+
+#[derive(Default, Clone)]
+struct Membership {
+    before: Vec<u32>,
+    after: Vec<u32>,
+}
+
+impl<'a> People<'a> {
+    fn new(plan: &'a Plan, input: &PlanInput) -> Self {
+        let mut groups = GroupMembers::new(input);
+        groups.carry_out(plan);
+        let mut names: BTreeSet<UserName> = BTreeSet::new();
+        for (before, after) in groups.members.values().flatten() {
+            names.extend(before.iter().chain(after).cloned());
+        }
+        for principal in &plan.names.principals {
+            if let PrincipalKey::User(name) = principal {
+                names.insert(groups.current_name(name).clone());
+            }
+        }
+        let names: Vec<UserName> = names.into_iter().collect();
+        let rank = |name: &UserName| {
+            names
+                .binary_search(name)
+                .ok()
+                .and_then(|at| u32::try_from(at).ok())
+        };
+        let ranks = |set: &BTreeSet<UserName>| set.iter().filter_map(rank).collect::<Vec<u32>>();
+        let mut members = BTreeMap::new();
+        for (at, principal) in (0_u32..).zip(&plan.names.principals) {
+            let known = match principal {
+                PrincipalKey::Group(group) => match groups.members.get(group) {
+                    Some(Some((before, after))) => Some(Membership {
+                        before: ranks(before),
+                        after: ranks(after),
+                    }),
+                    Some(None) => None,
+                    // Neither there nor planned: nobody is in it.
+                    None => Some(Membership::default()),
+                },
+                PrincipalKey::User(user) => {
+                    let one: Vec<u32> = rank(groups.current_name(user)).into_iter().collect();
+                    Some(Membership {
+                        before: one.clone(),
+                        after: one,
+                    })
+                }
+                // A deleted principal lets nobody in.
+                PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => Some(Membership::default()),
+            };
+            members.insert(at, known);
+        }
+        People {
+            names,
+            principals: &plan.names,
+            members,
+        }
+    }
+
+    fn principal(&self, rank: u32) -> Option<PrincipalKey> {
+        self.principals.principal(rank).cloned()
+    }
+}
+
+/// Members before and after.
+type BeforeAfter = (BTreeSet<UserName>, BTreeSet<UserName>);
+
+/// Members before and after, by group; a renamed user counts under the new name in both.
+struct GroupMembers {
+    members: BTreeMap<GroupName, Option<BeforeAfter>>,
+    renamed: BTreeMap<UserName, UserName>,
+}
+
+impl GroupMembers {
+    fn new(input: &PlanInput) -> Self {
+        let observed = &input.observed.snapshot.groups;
+        let of = |members: &Option<BTreeSet<UserName>>| members.clone().map(|set| (set.clone(), set));
+        let members = observed
+            .iter()
+            .map(|(name, group)| (name.clone(), of(&group.value.members)))
+            .collect();
+        GroupMembers {
+            members,
+            renamed: BTreeMap::new(),
+        }
+    }
+
+    fn current_name<'b>(&'b self, name: &'b UserName) -> &'b UserName {
+        self.renamed.get(name).unwrap_or(name)
+    }
+
+    fn carry_out(&mut self, plan: &Plan) {
+        let effects = || plan.actions.iter().filter_map(|action| action.effect.as_ref());
+        for effect in effects() {
+            if let Effect::UpdateUser { from, to } = effect
+                && from.user_name != to.user_name
+            {
+                self.rename_user(&from.user_name, &to.user_name);
+            }
+        }
+        for effect in effects() {
+            self.carry_out_one(effect);
+        }
+    }
+
+    fn rename_user(&mut self, from: &UserName, to: &UserName) {
+        self.renamed.insert(from.clone(), to.clone());
+        for (before, after) in self.members.values_mut().flatten() {
+            for set in [before, after] {
+                if set.remove(from) {
+                    set.insert(to.clone());
+                }
+            }
+        }
+    }
+
+    fn carry_out_one(&mut self, effect: &Effect) {
+        match effect {
+            Effect::CreateGroup { group } => {
+                self.members
+                    .entry(group.display_name.clone())
+                    .or_insert_with(|| Some(Default::default()));
+            }
+            Effect::UpdateGroup { from, to } if from.display_name != to.display_name => {
+                let members = self.members.get(&from.display_name).cloned();
+                if let Some(members) = members {
+                    self.members.insert(to.display_name.clone(), members);
+                }
+            }
+            Effect::DeleteGroup { group } => {
+                if let Some(Some((_, after))) = self.members.get_mut(group) {
+                    after.clear();
+                }
+            }
+            Effect::AddMember { group, user } => {
+                let members = self
+                    .members
+                    .entry(group.clone())
+                    .or_insert_with(|| Some(Default::default()));
+                if let Some((_, after)) = members {
+                    after.insert(user.clone());
+                }
+            }
+            Effect::RemoveMember { group, user } => {
+                if let Some(Some((_, after))) = self.members.get_mut(group) {
+                    after.remove(user);
+                }
+            }
+            Effect::DeleteUser { user } => {
+                for (_, after) in self.members.values_mut().flatten() {
+                    after.remove(user);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The sets in which a grant changes, or to which a group with changing members gives access.
+fn touched_sets(people: &People, index: &Index) -> Vec<u32> {
+    let moves = |principal: &u32| match people.members.get(principal) {
+        Some(Some(members)) => members.before != members.after,
+        _ => false,
+    };
+    let touched = |members: &BTreeMap<u32, Reach>| {
+        members
+            .iter()
+            .any(|(principal, reach)| reach.changed() || moves(principal))
+    };
+    index
+        .sets
+        .iter()
+        .filter(|(_, members)| touched(members))
+        .map(|(set, _)| *set)
+        .collect()
+}
+
+/// One of a person's principals in a set: which, and whether the person is in it before and after.
+type Path = (u32, bool, bool);
+
+/// Sorts the people of a set into classes of equal paths, and works each class out once.
+fn classes_of_set(set: u32, reaches: &BTreeMap<u32, Reach>, people: &People, rows: &mut Rows) {
+    let mut paths: Vec<(u32, Path)> = Vec::new();
+    for principal in reaches.keys() {
+        let Some(Some(members)) = people.members.get(principal) else {
+            continue;
+        };
+        merge_members(members, |person, before, after| {
+            paths.push((person, (*principal, before, after)))
+        });
+    }
+    paths.sort_unstable();
+    let mut classes: FxHashMap<Vec<Path>, Vec<u32>> = FxHashMap::default();
+    for same in paths.chunk_by(|left, right| left.0 == right.0) {
+        if let Some((person, _)) = same.first() {
+            let signature = same.iter().map(|(_, path)| *path).collect();
+            classes.entry(signature).or_default().push(*person);
+        }
+    }
+    let mut classes: Vec<(Vec<Path>, Vec<u32>)> = classes.into_iter().collect();
+    classes.sort_unstable();
+    for (signature, members) in classes {
+        class_rows(set, &signature, &members, reaches, people, rows);
+    }
+}
+
+/// Calls `each` with every person in either list, and in which.
+fn merge_members(members: &Membership, mut each: impl FnMut(u32, bool, bool)) {
+    let (mut before, mut after) = (members.before.iter().peekable(), members.after.iter().peekable());
+    loop {
+        match (before.peek(), after.peek()) {
+            (None, None) => return,
+            (Some(left), Some(right)) if left == right => {
+                each(**left, true, true);
+                before.next();
+                after.next();
+            }
+            (Some(left), right) if right.is_none_or(|right| left < right) => {
+                each(**left, true, false);
+                before.next();
+            }
+            (_, Some(right)) => {
+                each(**right, false, true);
+                after.next();
+            }
+            (Some(_), None) => return,
+        }
+    }
+}
+
+fn class_rows(
+    set: u32,
+    signature: &[Path],
+    members: &[u32],
+    reaches: &BTreeMap<u32, Reach>,
+    people: &People,
+    rows: &mut Rows,
+) {
+    let had = paths_of(signature, reaches, |path| path.1, |reach| &reach.before);
+    let will = paths_of(signature, reaches, |path| path.2, |reach| &reach.after);
+    let (before, after) = (union(&had), union(&will));
+    let gained = minus(&after, &before);
+    let lost = minus(&before, &after);
+    let kept = kept_by_another_path(&had, &will, &after);
+    let via = |paths: &[(&Path, &[u32])], accounts: &[u32]| -> BTreeSet<PrincipalKey> {
+        let reaching = paths.iter().filter(|(_, reach)| intersects(reach, accounts));
+        reaching
+            .filter_map(|(path, _)| people.principal(path.0))
+            .collect()
+    };
+    if !gained.is_empty() {
+        rows.add(
+            PeopleChange::Gains,
+            set,
+            &gained,
+            via(&will, &gained),
+            BTreeSet::new(),
+            members,
+        );
+    }
+    if !lost.is_empty() {
+        rows.add(
+            PeopleChange::Loses,
+            set,
+            &lost,
+            via(&had, &lost),
+            BTreeSet::new(),
+            members,
+        );
+    }
+    for ((goes, stays), accounts) in kept {
+        let names = |ranks: &[u32]| ranks.iter().filter_map(|rank| people.principal(*rank)).collect();
+        rows.add(
+            PeopleChange::KeepsVia,
+            set,
+            &accounts,
+            names(&goes),
+            names(&stays),
+            members,
+        );
+    }
+}
+
+/// The paths of a signature that `in_force` picks, each with the accounts it reaches.
+fn paths_of<'s>(
+    signature: &'s [Path],
+    reaches: &'s BTreeMap<u32, Reach>,
+    in_force: impl Fn(&Path) -> bool,
+    accounts: impl Fn(&'s Reach) -> &'s [u32],
+) -> Vec<(&'s Path, &'s [u32])> {
+    let chosen = signature.iter().filter(|path| in_force(path));
+    chosen
+        .filter_map(|path| reaches.get(&path.0).map(|reach| (path, accounts(reach))))
+        .collect()
+}
+
+/// Accounts where a path goes and access stays, by the paths that go and the paths that stay.
+fn kept_by_another_path(
+    had: &[(&Path, &[u32])],
+    will: &[(&Path, &[u32])],
+    after: &[u32],
+) -> BTreeMap<(Vec<u32>, Vec<u32>), Vec<u32>> {
+    let mut kept: BTreeMap<(Vec<u32>, Vec<u32>), Vec<u32>> = BTreeMap::new();
+    let mut gone: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for (path, reach) in had {
+        let still = will
+            .iter()
+            .find(|(other, _)| other.0 == path.0)
+            .map_or(&[][..], |(_, reach)| *reach);
+        for account in minus(reach, still) {
+            gone.entry(account).or_default().push(path.0);
+        }
+    }
+    for (account, goes) in gone {
+        if after.binary_search(&account).is_err() {
+            continue;
+        }
+        let stays = will
+            .iter()
+            .filter(|(_, reach)| reach.binary_search(&account).is_ok());
+        let stays: Vec<u32> = stays.map(|(path, _)| path.0).collect();
+        kept.entry((goes, stays)).or_default().push(account);
+    }
+    kept
+}
+
+fn unknown_of_set(
+    set: u32,
+    reaches: &BTreeMap<u32, Reach>,
+    people: &People,
+    rows: &mut Rows,
+    unreadable: &mut BTreeSet<GroupName>,
+) {
+    for (principal, reach) in reaches {
+        let unknown = matches!(people.members.get(principal), Some(None));
+        if !unknown || !reach.changed() {
+            continue;
+        }
+        let Some(key) = people.principal(*principal) else {
+            continue;
+        };
+        let mut accounts = minus(&reach.after, &reach.before);
+        accounts.extend(minus(&reach.before, &reach.after));
+        accounts.sort_unstable();
+        if let PrincipalKey::Group(group) = &key {
+            unreadable.insert(group.clone());
+        }
+        rows.add(
+            PeopleChange::Unknown,
+            set,
+            &accounts,
+            BTreeSet::from([key]),
+            BTreeSet::new(),
+            &[],
+        );
+    }
+}
+
+fn union(lists: &[(&Path, &[u32])]) -> Vec<u32> {
+    let mut all: Vec<u32> = lists.iter().flat_map(|(_, list)| list.iter().copied()).collect();
+    if lists.len() > 1 {
+        all.sort_unstable();
+        all.dedup();
+    }
+    all
+}
+
+fn minus(left: &[u32], right: &[u32]) -> Vec<u32> {
+    let mut right = right.iter().copied().peekable();
+    let mut out = Vec::new();
+    for item in left {
+        while right.next_if(|other| other < item).is_some() {}
+        if right.peek() != Some(item) {
+            out.push(*item);
+        }
+    }
+    out
+}
+
+fn intersects(left: &[u32], right: &[u32]) -> bool {
+    let (small, large) = if left.len() < right.len() {
+        (left, right)
+    } else {
+        (right, left)
+    };
+    small.iter().any(|item| large.binary_search(item).is_ok())
+}
+
+type RowKey = (
+    PeopleChange,
+    u32,
+    Arc<[u32]>,
+    BTreeSet<PrincipalKey>,
+    BTreeSet<PrincipalKey>,
+);
+
+/// Rows under construction: classes that fare alike are put together.
+#[derive(Default)]
+struct Rows {
+    rows: BTreeMap<RowKey, Vec<u32>>,
+}
+
+impl Rows {
+    fn add(
+        &mut self,
+        change: PeopleChange,
+        set: u32,
+        accounts: &[u32],
+        via: BTreeSet<PrincipalKey>,
+        keeps: BTreeSet<PrincipalKey>,
+        people: &[u32],
+    ) {
+        self.rows
+            .entry((change, set, accounts.into(), via, keeps))
+            .or_default()
+            .extend(people);
+    }
+}
+
+fn finish(rows: Rows, unreadable: BTreeSet<GroupName>, people: &People, after: &[Tuple]) -> PeopleEffects {
+    let mut effects = PeopleEffects {
+        unreadable,
+        ..PeopleEffects::default()
+    };
+    let (mut gaining, mut losing) = (BTreeSet::new(), BTreeSet::new());
+    let mut hasher = blake3::Hasher::new();
+    let mut still = Still::new(people, after);
+    for ((change, set, accounts, via, keeps), mut members) in rows.rows {
+        members.sort_unstable();
+        members.dedup();
+        let facts = members.len() as u64 * accounts.len() as u64;
+        match change {
+            PeopleChange::Gains => {
+                effects.gained += facts;
+                gaining.extend(members.iter().copied());
+            }
+            PeopleChange::Loses => {
+                effects.lost += facts;
+                losing.extend(members.iter().copied());
+            }
+            PeopleChange::KeepsVia | PeopleChange::Unknown => {}
+        }
+        hash_row(&mut hasher, change, set, &accounts, &members, people);
+        let still = if change == PeopleChange::Loses {
+            still.of(set, &accounts, &members)
+        } else {
+            Vec::new()
+        };
+        let name = |rank: &u32| people.names.get(*rank as usize).cloned();
+        effects.rows.push(PeopleRow {
+            change,
+            people: members
+                .iter()
+                .take(PeopleRow::MOST_NAMED)
+                .filter_map(name)
+                .collect(),
+            count: members.len() as u64,
+            permission_set: set,
+            accounts: accounts.to_vec(),
+            via,
+            keeps,
+            still,
+        });
+    }
+    // The widest first within each kind of change; ties in the order of the keys, which is stable.
+    effects.rows.sort_by_key(|row| {
+        (
+            row.change,
+            std::cmp::Reverse(row.count * row.accounts.len() as u64),
+        )
+    });
+    effects.gaining = gaining.len() as u64;
+    effects.losing = losing.len() as u64;
+    effects.digest = hasher.finalize().to_hex().to_string();
+    effects
+}
+
+/// Covers what the row says by name, so that equal facts have equal digests whatever the ranks are.
+fn hash_row(
+    hasher: &mut blake3::Hasher,
+    change: PeopleChange,
+    set: u32,
+    accounts: &[u32],
+    members: &[u32],
+    people: &People,
+) {
+    let mut text = |part: &str| {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    };
+    text(&format!("{change:?}"));
+    text(
+        people
+            .principals
+            .permission_set(set)
+            .map_or("", |name| name.as_str()),
+    );
+    for account in accounts {
+        text(
+            &people
+                .principals
+                .account(*account)
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        );
+    }
+    text("");
+    for member in members {
+        text(
+            people
+                .names
+                .get(*member as usize)
+                .map_or("", |name| name.as_str()),
+        );
+    }
+    text("");
+}
+
+/// Answers which other sets people keep; built at the first question.
+struct Still<'a> {
+    people: &'a People<'a>,
+    after: &'a [Tuple],
+    principals_of: Option<FxHashMap<u32, Vec<u32>>>,
+}
+
+impl<'a> Still<'a> {
+    /// A row of more people × accounts than this is not asked about: the answer would be "none" nearly always,
+    /// and the question costs a search each.
+    const MOST_FACTS: usize = 2_000;
+
+    fn new(people: &'a People<'a>, after: &'a [Tuple]) -> Self {
+        Still {
+            people,
+            after,
+            principals_of: None,
+        }
+    }
+
+    /// Ranks of sets other than `set` that all of `members` have in all of `accounts` afterwards.
+    fn of(&mut self, set: u32, accounts: &[u32], members: &[u32]) -> Vec<u32> {
+        if accounts.len() * members.len() > Self::MOST_FACTS {
+            return Vec::new();
+        }
+        let people = self.people;
+        let principals_of = self.principals_of.get_or_insert_with(|| {
+            let mut of: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
+            for (principal, members) in &people.members {
+                for person in members.iter().flat_map(|members| &members.after) {
+                    of.entry(*person).or_default().push(*principal);
+                }
+            }
+            of
+        });
+        let Some(first) = accounts.first() else {
+            return Vec::new();
+        };
+        let row = account_row(self.after, *first);
+        let mut candidates: Vec<u32> = row.iter().map(|tuple| tuple.permission_set()).collect();
+        candidates.dedup();
+        candidates.retain(|candidate| *candidate != set);
+        let has = |person: &u32, account: u32, candidate: u32| {
+            let principals = principals_of.get(person).map_or(&[][..], Vec::as_slice);
+            let tuple = |principal: &u32| Tuple::new(account, candidate, *principal);
+            principals
+                .iter()
+                .any(|principal| self.after.binary_search(&tuple(principal)).is_ok())
+        };
+        let all = |candidate: &u32| {
+            accounts
+                .iter()
+                .all(|account| members.iter().all(|person| has(person, *account, *candidate)))
+        };
+        candidates.into_iter().filter(all).collect()
+    }
+}
+
+/// The tuples of one account.
+fn account_row(tuples: &[Tuple], account: u32) -> &[Tuple] {
+    let start = tuples.partition_point(|tuple| tuple.account() < account);
+    let end = tuples.partition_point(|tuple| tuple.account() <= account);
+    tuples.get(start..end).unwrap_or(&[])
+}
