@@ -9,6 +9,9 @@ pub mod checkpoint;
 pub mod entry;
 pub mod export;
 pub mod export_file;
+pub mod fold;
+mod fold_access;
+mod fold_entities;
 pub mod journal;
 pub mod journal_file;
 pub mod lock;
@@ -81,6 +84,11 @@ pub enum StateError {
     /// An entry does not fit the state (a run's outcome without the run, a name that is not there).
     #[error("{0}")]
     Inconsistent(Arc<str>),
+}
+
+/// An error about entries that do not fit together.
+fn inconsistent(problem: &str) -> StateError {
+    StateError::Inconsistent(problem.into())
 }
 
 /// How long to wait for the lock, and what to say meanwhile.

@@ -1,0 +1,301 @@
+//! The meaning of the journal: entries, folded in order, give what is recorded.
+//!
+//! Pure. Grants of a run are collected and merged into the relation when somebody looks, so that a million of
+//! them cost one merge and not a million insertions.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::entry::{Entry, RecordOnly, RunEnd, RunStarted, StepRef};
+use super::fold_access::{GrantChanges, forget_declaration, merge, rename_declaration};
+use super::fold_entities::{adopt, apply_effect, forget, move_address, rebind, relabel, remove_address};
+use super::{StateError, inconsistent};
+use crate::id::AccountKey;
+use crate::model::access::Tuple;
+use crate::model::action::{Effect, Learned};
+use crate::model::record::{InDoubt, Recorded, UnfinishedRun};
+
+/// A fold in progress.
+#[derive(Debug, Clone, Default)]
+pub struct Fold {
+    recorded: Recorded,
+    run: Option<Run>,
+}
+
+/// The run that the next entries belong to.
+#[derive(Debug, Clone)]
+struct Run {
+    started: Box<RunStarted>,
+    /// Effects on entities that were intended, by step.
+    actions: FxHashMap<u32, Effect>,
+    /// The notes of the grants that were intended.
+    notes: FxHashMap<Tuple, u32>,
+    /// Intended steps without an outcome, with the request's id if one came back.
+    in_doubt: BTreeMap<StepRef, Option<Arc<str>>>,
+    /// Grants made (with their note) and taken away since the relation was last merged.
+    changes: FxHashMap<Tuple, Option<u32>>,
+    /// Accounts that were created in this run, under the key they now have.
+    created: BTreeMap<AccountKey, AccountKey>,
+}
+
+impl Fold {
+    /// Goes on from what is recorded, between two runs.
+    pub fn new(recorded: Recorded) -> Self {
+        Fold { recorded, run: None }
+    }
+
+    /// Whether a run has begun and not ended.
+    pub fn is_in_run(&self) -> bool {
+        self.run.is_some()
+    }
+
+    /// Takes one entry in.
+    ///
+    /// # Errors
+    /// When it cannot follow what came before: an outcome without its intent, for example.
+    pub fn push(&mut self, entry: &Entry) -> Result<(), StateError> {
+        match entry {
+            Entry::RunStarted(started) => self.start(started),
+            Entry::Intents {
+                actions,
+                grants,
+                revokes,
+            } => self.run()?.intend(actions, grants, revokes),
+            Entry::Accepted { requests } => {
+                let run = self.run()?;
+                for (step, request) in requests {
+                    run.in_doubt.insert(*step, Some(Arc::clone(request)));
+                }
+            }
+            Entry::Outcomes { done, failed } => self.settle(done, failed)?,
+            Entry::Recorded(changes) => self.record(changes)?,
+            Entry::Observed(seen) => {
+                self.recorded.seen = Some((**seen).clone());
+                self.recorded.serial += u64::from(self.run.is_none());
+            }
+            Entry::RunFinished { end, outputs, .. } => {
+                self.settle_run()?;
+                self.run = None;
+                self.recorded.serial += 1;
+                if *end == RunEnd::Complete {
+                    self.recorded.outputs.clone_from(outputs);
+                    self.recorded.unfinished = None;
+                }
+            }
+            Entry::AddressMoved { from, to, .. } => {
+                self.settle_run()?;
+                move_address(&mut self.recorded.applied, from, to);
+                rename_declaration(&mut self.recorded.applied.access, from, to);
+                self.recorded.serial += 1;
+            }
+            Entry::AddressRemoved { address, .. } => {
+                self.settle_run()?;
+                remove_address(&mut self.recorded.applied, address);
+                forget_declaration(&mut self.recorded.applied.access, address);
+                self.recorded.serial += 1;
+            }
+            Entry::Imported { recorded, .. } => {
+                let serial = self.recorded.serial.max(recorded.serial) + 1;
+                self.recorded = Recorded {
+                    serial,
+                    ..(**recorded).clone()
+                };
+                self.run = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is recorded now. In the middle of a run it names the run as unfinished, and what is in doubt.
+    ///
+    /// # Errors
+    /// When the names of all grants together outgrow what a relation can hold.
+    pub fn recorded(&mut self) -> Result<&Recorded, StateError> {
+        self.settle_run()?;
+        Ok(&self.recorded)
+    }
+
+    /// What is recorded in the end; see [`Fold::recorded`].
+    ///
+    /// # Errors
+    /// As [`Fold::recorded`].
+    pub fn finish(mut self) -> Result<Recorded, StateError> {
+        self.settle_run()?;
+        Ok(self.recorded)
+    }
+
+    fn start(&mut self, started: &RunStarted) {
+        self.recorded
+            .lineage
+            .get_or_insert_with(|| Arc::clone(&started.lineage));
+        self.recorded.instance = Some(started.instance.clone());
+        self.run = Some(Run {
+            started: Box::new(started.clone()),
+            actions: FxHashMap::default(),
+            notes: FxHashMap::default(),
+            in_doubt: BTreeMap::new(),
+            changes: FxHashMap::default(),
+            created: BTreeMap::new(),
+        });
+    }
+
+    fn run(&mut self) -> Result<&mut Run, StateError> {
+        self.run
+            .as_mut()
+            .ok_or_else(|| inconsistent("the journal has an entry of a run before the run's start"))
+    }
+
+    fn settle(
+        &mut self,
+        done: &[(StepRef, Learned)],
+        failed: &[(StepRef, Arc<str>)],
+    ) -> Result<(), StateError> {
+        let Some(run) = self.run.as_mut() else {
+            return Err(inconsistent("the journal has an outcome before any run's start"));
+        };
+        for (step, learned) in done {
+            run.in_doubt.remove(step);
+            match step {
+                StepRef::Grant(tuple) => {
+                    let note = run.notes.get(tuple).copied();
+                    let note =
+                        note.ok_or_else(|| inconsistent("the journal has a grant that was never intended"))?;
+                    run.changes.insert(*tuple, Some(note));
+                }
+                StepRef::Revoke(tuple) => {
+                    run.changes.insert(*tuple, None);
+                }
+                StepRef::Action(index) => {
+                    let effect = run.actions.get(index);
+                    let effect = effect.ok_or_else(|| {
+                        inconsistent("the journal has the outcome of a step that was never intended")
+                    })?;
+                    let rekeyed =
+                        apply_effect(&mut self.recorded.applied, effect, &run.started.entities, learned);
+                    run.created.extend(rekeyed);
+                }
+            }
+        }
+        for (step, _) in failed {
+            run.in_doubt.remove(step);
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, changes: &RecordOnly) -> Result<(), StateError> {
+        let run = self.run.as_mut();
+        let run = run.ok_or_else(|| inconsistent("the journal changes the record outside of a run"))?;
+        let applied = &mut self.recorded.applied;
+        for (key, id) in &changes.adopted {
+            adopt(applied, key, id.as_ref(), &run.started.entities);
+        }
+        for key in &changes.forgotten {
+            forget(applied, key);
+        }
+        for (key, addresses, management) in &changes.relabelled {
+            relabel(applied, key, addresses, *management);
+        }
+        for (key, id) in &changes.rebound {
+            rebind(applied, key, id);
+        }
+        run.changes
+            .extend(changes.grants.iter().map(|(tuple, note)| (*tuple, Some(*note))));
+        run.changes
+            .extend(changes.forgotten_grants.iter().map(|tuple| (*tuple, None)));
+        Ok(())
+    }
+
+    /// Merges the run's grants into the relation, and says what of it is unfinished.
+    fn settle_run(&mut self) -> Result<(), StateError> {
+        let Some(run) = self.run.as_mut() else {
+            return Ok(());
+        };
+        let changes = GrantChanges {
+            names: &run.started.names,
+            declarations: &run.started.declarations,
+            notes: &run.started.notes,
+            grants: std::mem::take(&mut run.changes),
+            created: &run.created,
+        };
+        merge(&mut self.recorded.applied.access, changes)
+            .map_err(|error| inconsistent(&error.to_string()))?;
+        self.recorded.unfinished = Some(run.unfinished()?);
+        Ok(())
+    }
+}
+
+impl Run {
+    fn intend(&mut self, actions: &[(u32, Effect)], grants: &[(Tuple, u32)], revokes: &[Tuple]) {
+        for (index, effect) in actions {
+            self.in_doubt.insert(StepRef::Action(*index), None);
+            self.actions.insert(*index, effect.clone());
+        }
+        for (tuple, note) in grants {
+            self.in_doubt.insert(StepRef::Grant(*tuple), None);
+            self.notes.insert(*tuple, *note);
+        }
+        self.in_doubt
+            .extend(revokes.iter().map(|tuple| (StepRef::Revoke(*tuple), None)));
+    }
+
+    fn unfinished(&self) -> Result<UnfinishedRun, StateError> {
+        let in_doubt: Result<Vec<InDoubt>, StateError> = self
+            .in_doubt
+            .iter()
+            .map(|(step, request_id)| {
+                Ok(InDoubt {
+                    effect: self.effect(step)?,
+                    request_id: request_id.clone(),
+                })
+            })
+            .collect();
+        Ok(UnfinishedRun {
+            run: Arc::clone(&self.started.run),
+            started: self.started.by.at,
+            actor: Arc::clone(&self.started.by.actor),
+            digest: Arc::clone(&self.started.digest),
+            steps: self.started.steps.clone(),
+            in_doubt: in_doubt?,
+        })
+    }
+
+    fn effect(&self, step: &StepRef) -> Result<Effect, StateError> {
+        let unknown = || inconsistent("the journal names a step that its run does not have");
+        let names = &self.started.names;
+        let (tuple, is_grant) = match step {
+            StepRef::Action(index) => return self.actions.get(index).cloned().ok_or_else(unknown),
+            StepRef::Grant(tuple) => (tuple, true),
+            StepRef::Revoke(tuple) => (tuple, false),
+        };
+        let (account, set, principal) = names.resolve(*tuple).ok_or_else(unknown)?;
+        let (account, permission_set, principal) = (account.clone(), set.clone(), principal.clone());
+        Ok(if is_grant {
+            Effect::Grant {
+                account,
+                permission_set,
+                principal,
+            }
+        } else {
+            Effect::Revoke {
+                account,
+                permission_set,
+                principal,
+            }
+        })
+    }
+}
+
+/// Folds a whole journal.
+///
+/// # Errors
+/// As [`Fold::push`].
+pub fn fold<'a>(
+    base: Recorded,
+    entries: impl IntoIterator<Item = &'a Entry>,
+) -> Result<Recorded, StateError> {
+    let mut fold = Fold::new(base);
+    entries.into_iter().try_for_each(|entry| fold.push(entry))?;
+    fold.finish()
+}

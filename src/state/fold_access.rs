@@ -1,0 +1,378 @@
+//! The part of the fold that is about grants: merging a run's changes into the relation.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use crate::address::Address;
+use crate::id::AccountKey;
+use crate::model::access::{Access, CapacityError, Declaration, Names, Note, Tuple};
+
+/// Grants that a run made, relabelled or took away, in the run's own ranks.
+#[derive(Debug)]
+pub struct GrantChanges<'a> {
+    /// What tuples are ranks in.
+    pub names: &'a Names,
+    /// What notes refer to.
+    pub declarations: &'a [Declaration],
+    /// The notes.
+    pub notes: &'a [Note],
+    /// For each grant its note, or that it is gone.
+    pub grants: FxHashMap<Tuple, Option<u32>>,
+    /// Accounts that have another key now than in `names`.
+    pub created: &'a BTreeMap<AccountKey, AccountKey>,
+}
+
+/// Merges changes into a relation, which afterwards has exactly the names, notes and declarations it uses.
+///
+/// # Errors
+/// When there are more names than a relation can hold.
+pub fn merge(access: &mut Access, changes: GrantChanges<'_>) -> Result<(), CapacityError> {
+    if changes.grants.is_empty() {
+        return Ok(());
+    }
+    let from = renamed(changes.names, changes.created)?;
+    let names = Names::union([&access.names, &from])?;
+    let mut table = Declarations::new(access, changes.declarations);
+    let (old_places, new_places) = (std::mem::take(&mut table.old), std::mem::take(&mut table.new));
+    let old_notes: Vec<u32> = access
+        .notes
+        .iter()
+        .map(|note| table.note(note, &old_places))
+        .collect();
+    let new_notes: Vec<u32> = changes
+        .notes
+        .iter()
+        .map(|note| table.note(note, &new_places))
+        .collect();
+    let old_ranks = access.names.remap_to(&names);
+    let new_ranks = rank_run(changes.names, changes.created, &names);
+    let mut delta: Vec<(Tuple, Option<u32>)> = changes
+        .grants
+        .iter()
+        .map(|(tuple, note)| {
+            (
+                new_ranks(*tuple),
+                note.map(|note| new_notes.get(note as usize).copied().unwrap_or(table.empty)),
+            )
+        })
+        .collect();
+    delta.sort_unstable_by_key(|(tuple, _)| *tuple);
+    let old = access.tuples.iter().zip(&access.note_of).map(|(tuple, note)| {
+        (
+            old_ranks.tuple(*tuple),
+            old_notes.get(*note as usize).copied().unwrap_or(table.empty),
+        )
+    });
+    let (tuples, note_of) = merge_sorted(old, &delta);
+    *access = compact(&names, table.declarations, &table.notes, &tuples, &note_of);
+    Ok(())
+}
+
+/// The run's names, with created accounts under their new keys.
+fn renamed(names: &Names, created: &BTreeMap<AccountKey, AccountKey>) -> Result<Names, CapacityError> {
+    if created.is_empty() {
+        return Ok(names.clone());
+    }
+    let rename = |key: &AccountKey| created.get(key).unwrap_or(key).clone();
+    let accounts = names.accounts.iter().map(rename).collect();
+    Names::new(accounts, names.permission_sets.clone(), names.principals.clone())
+}
+
+/// How tuples of the run translate to ranks in `wider`.
+fn rank_run(
+    run: &Names,
+    created: &BTreeMap<AccountKey, AccountKey>,
+    wider: &Names,
+) -> impl Fn(Tuple) -> Tuple + use<> {
+    let accounts: Vec<u32> = run
+        .accounts
+        .iter()
+        .map(|key| wider.account_rank(created.get(key).unwrap_or(key)).unwrap_or(0))
+        .collect();
+    // Accounts are translated above; the other two tables are whole in both.
+    let others = Names {
+        accounts: Vec::new(),
+        ..run.clone()
+    }
+    .remap_to(wider);
+    move |tuple| {
+        let other = others.tuple(Tuple::new(0, tuple.permission_set(), tuple.principal()));
+        let account = accounts.get(tuple.account() as usize).copied().unwrap_or(0);
+        Tuple::new(account, other.permission_set(), other.principal())
+    }
+}
+
+fn merge_sorted(
+    old: impl Iterator<Item = (Tuple, u32)>,
+    delta: &[(Tuple, Option<u32>)],
+) -> (Vec<Tuple>, Vec<u32>) {
+    let mut tuples = Vec::with_capacity(old.size_hint().0 + delta.len());
+    let mut notes = Vec::with_capacity(tuples.capacity());
+    let mut push = |tuple: Tuple, note: u32| {
+        tuples.push(tuple);
+        notes.push(note);
+    };
+    let mut delta = delta.iter().peekable();
+    for (tuple, note) in old {
+        while let Some((new, note)) = delta.next_if(|(new, _)| *new < tuple) {
+            note.iter().for_each(|note| push(*new, *note));
+        }
+        match delta.next_if(|(new, _)| *new == tuple) {
+            None => push(tuple, note),
+            Some((_, note)) => note.iter().for_each(|note| push(tuple, *note)),
+        }
+    }
+    for (new, note) in delta {
+        note.iter().for_each(|note| push(*new, *note));
+    }
+    (tuples, notes)
+}
+
+/// The declarations and notes of two sources in one pair of tables.
+struct Declarations {
+    declarations: Vec<Declaration>,
+    /// Where the declarations of the relation, and those of the run, are in the common table.
+    old: Vec<u32>,
+    new: Vec<u32>,
+    notes: Vec<Note>,
+    index: FxHashMap<Note, u32>,
+    empty: u32,
+}
+
+impl Declarations {
+    /// What the run says about a block is newer.
+    fn new(access: &Access, run: &[Declaration]) -> Self {
+        let mut all: BTreeMap<&Address, &Declaration> = access
+            .declarations
+            .iter()
+            .map(|declaration| (&declaration.address, declaration))
+            .collect();
+        all.extend(run.iter().map(|declaration| (&declaration.address, declaration)));
+        let rank: BTreeMap<&Address, u32> = all.keys().copied().zip(0..).collect();
+        let places = |list: &[Declaration]| -> Vec<u32> {
+            list.iter()
+                .map(|declaration| rank.get(&declaration.address).copied().unwrap_or(0))
+                .collect()
+        };
+        let (old, new) = (places(&access.declarations), places(run));
+        let mut table = Declarations {
+            declarations: all.into_values().cloned().collect(),
+            old,
+            new,
+            notes: Vec::new(),
+            index: FxHashMap::default(),
+            empty: 0,
+        };
+        table.empty = table.note(&Note::default(), &[]);
+        table
+    }
+
+    fn note(&mut self, note: &Note, places: &[u32]) -> u32 {
+        let mut declared_by: Vec<u32> = note
+            .declared_by
+            .iter()
+            .filter_map(|block| places.get(*block as usize).copied())
+            .collect();
+        declared_by.sort_unstable();
+        declared_by.dedup();
+        let note = Note {
+            declared_by,
+            owned: note.owned,
+        };
+        let next = self.notes.len() as u32;
+        *self.index.entry(note).or_insert_with_key(|note| {
+            self.notes.push(note.clone());
+            next
+        })
+    }
+}
+
+/// The relation with only what it uses: names, notes (in order of first use) and declarations.
+fn compact(
+    names: &Names,
+    declarations: Vec<Declaration>,
+    notes: &[Note],
+    tuples: &[Tuple],
+    note_of: &[u32],
+) -> Access {
+    let mut accounts = Used::new(names.accounts.len());
+    let mut sets = Used::new(names.permission_sets.len());
+    let mut principals = Used::new(names.principals.len());
+    for tuple in tuples {
+        accounts.mark(tuple.account());
+        sets.mark(tuple.permission_set());
+        principals.mark(tuple.principal());
+    }
+    let mut blocks = Used::new(declarations.len());
+    let mut note_place = vec![u32::MAX; notes.len()];
+    let mut kept_notes: Vec<&Note> = Vec::new();
+    let note_of: Vec<u32> = note_of
+        .iter()
+        .map(|note| {
+            let (Some(place), Some(note)) = (note_place.get_mut(*note as usize), notes.get(*note as usize))
+            else {
+                return 0;
+            };
+            if *place == u32::MAX {
+                *place = kept_notes.len() as u32;
+                kept_notes.push(note);
+                note.declared_by.iter().for_each(|block| blocks.mark(*block));
+            }
+            *place
+        })
+        .collect();
+    let (accounts, sets, principals, blocks) = (
+        accounts.places(),
+        sets.places(),
+        principals.places(),
+        blocks.places(),
+    );
+    let at = |places: &[Option<u32>], rank: u32| places.get(rank as usize).copied().flatten().unwrap_or(0);
+    let tuples = tuples.iter().map(|tuple| {
+        Tuple::new(
+            at(&accounts, tuple.account()),
+            at(&sets, tuple.permission_set()),
+            at(&principals, tuple.principal()),
+        )
+    });
+    Access {
+        tuples: tuples.collect(),
+        note_of,
+        notes: kept_notes
+            .into_iter()
+            .map(|note| Note {
+                declared_by: note.declared_by.iter().map(|block| at(&blocks, *block)).collect(),
+                owned: note.owned,
+            })
+            .collect(),
+        names: Names {
+            accounts: kept(&names.accounts, &accounts),
+            permission_sets: kept(&names.permission_sets, &sets),
+            principals: kept(&names.principals, &principals),
+        },
+        declarations: kept(&declarations, &blocks),
+    }
+}
+
+struct Used(Vec<bool>);
+
+impl Used {
+    fn new(length: usize) -> Self {
+        Used(vec![false; length])
+    }
+
+    fn mark(&mut self, rank: u32) {
+        if let Some(used) = self.0.get_mut(rank as usize) {
+            *used = true;
+        }
+    }
+
+    /// The new rank of everything that is used.
+    fn places(&self) -> Vec<Option<u32>> {
+        let mut next = 0;
+        self.0
+            .iter()
+            .map(|used| {
+                used.then(|| {
+                    next += 1;
+                    next - 1
+                })
+            })
+            .collect()
+    }
+}
+
+fn kept<T: Clone>(items: &[T], places: &[Option<u32>]) -> Vec<T> {
+    items
+        .iter()
+        .zip(places)
+        .filter(|(_, place)| place.is_some())
+        .map(|(item, _)| item.clone())
+        .collect()
+}
+
+/// `state mv`, for the grants of an assignment block.
+pub fn rename_declaration(access: &mut Access, from: &Address, to: &Address) {
+    let rename = |declaration: &Declaration| {
+        let address = if declaration.address == *from {
+            to
+        } else {
+            &declaration.address
+        };
+        Declaration {
+            address: address.clone(),
+            ..declaration.clone()
+        }
+    };
+    redeclare(
+        access,
+        &access
+            .declarations
+            .iter()
+            .map(|declaration| Some(rename(declaration)))
+            .collect::<Vec<_>>(),
+    );
+}
+
+/// `state rm`, for the grants of an assignment block: a grant that no other block declares is forgotten.
+pub fn forget_declaration(access: &mut Access, address: &Address) {
+    let kept = access
+        .declarations
+        .iter()
+        .map(|d| (d.address != *address).then(|| d.clone()))
+        .collect::<Vec<_>>();
+    redeclare(access, &kept);
+}
+
+/// Replaces each declaration, or drops it. Grants that were declared and no longer are go away.
+fn redeclare(access: &mut Access, with: &[Option<Declaration>]) {
+    let changed = access
+        .declarations
+        .iter()
+        .zip(with)
+        .any(|(old, new)| Some(old) != new.as_ref());
+    if !changed {
+        return;
+    }
+    let list: Vec<Declaration> = with.iter().flatten().cloned().collect();
+    let mut table = Declarations::new(&Access::default(), &list);
+    let mut next = 0..;
+    let places: Vec<Option<u32>> = with
+        .iter()
+        .map(|new| {
+            new.as_ref()
+                .and_then(|_| next.next())
+                .and_then(|place: usize| table.new.get(place).copied())
+        })
+        .collect();
+    let notes: Vec<Option<u32>> = access
+        .notes
+        .iter()
+        .map(|note| {
+            let blocks = note
+                .declared_by
+                .iter()
+                .filter_map(|block| places.get(*block as usize).copied().flatten());
+            let blocks: Vec<u32> = blocks.collect();
+            if blocks.is_empty() && !note.declared_by.is_empty() {
+                return None;
+            }
+            let identity: Vec<u32> = (0..list.len() as u32).collect();
+            Some(table.note(
+                &Note {
+                    declared_by: blocks,
+                    owned: note.owned,
+                },
+                &identity,
+            ))
+        })
+        .collect();
+    let (tuples, note_of): (Vec<Tuple>, Vec<u32>) = access
+        .tuples
+        .iter()
+        .zip(&access.note_of)
+        .filter_map(|(tuple, note)| Some((*tuple, notes.get(*note as usize).copied().flatten()?)))
+        .unzip();
+    *access = compact(&access.names, table.declarations, &table.notes, &tuples, &note_of);
+}
