@@ -7,5 +7,6 @@ pub mod id;
 pub mod model;
 pub mod plan;
 pub mod provider;
+pub mod report;
 pub mod source;
 pub mod state;

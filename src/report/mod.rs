@@ -1,0 +1,11 @@
+//! What people and machines read: views built from plans, states, drift and
+//! events, and their rendering as text and JSON.
+//!
+//! A view model ([`plan_view::PlanView`] and its siblings) is built once and then
+//! written by a renderer; nothing is computed while writing. Writers take any
+//! `impl Write`, and never touch the terminal, the clock or the environment.
+
+pub mod diagnostics;
+pub mod escape;
+pub mod style;
+pub mod wording;
