@@ -94,6 +94,10 @@ pub struct Plan {
     pub outputs: BTreeMap<Arc<str>, Output>,
     /// How much of the instance is in view.
     pub totals: Totals,
+    /// How long sessions last that began before the plan ran, in seconds, by the rank of each permission set of
+    /// which something is revoked (as observed): lost access lives on in them. Not covered by the digest.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub session_seconds: BTreeMap<u32, u32>,
 }
 
 /// Counts over the whole instance.
