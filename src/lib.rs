@@ -3,6 +3,7 @@
 pub mod address;
 pub mod config;
 pub mod diagnostic;
+pub mod graph;
 pub mod id;
 pub mod model;
 pub mod plan;
