@@ -188,7 +188,7 @@ impl Declarations {
     }
 }
 
-/// The relation with only what it uses: names, notes (in order of first use) and declarations.
+/// The relation with only what it uses: names, notes and declarations, in the order they had.
 fn compact(
     names: &Names,
     declarations: Vec<Declaration>,
@@ -204,24 +204,15 @@ fn compact(
         sets.mark(tuple.permission_set());
         principals.mark(tuple.principal());
     }
+    let mut used_notes = Used::new(notes.len());
+    note_of.iter().for_each(|note| used_notes.mark(*note));
+    let note_places = used_notes.places();
     let mut blocks = Used::new(declarations.len());
-    let mut note_place = vec![u32::MAX; notes.len()];
-    let mut kept_notes: Vec<&Note> = Vec::new();
-    let note_of: Vec<u32> = note_of
+    let kept_notes = kept(notes, &note_places);
+    kept_notes
         .iter()
-        .map(|note| {
-            let (Some(place), Some(note)) = (note_place.get_mut(*note as usize), notes.get(*note as usize))
-            else {
-                return 0;
-            };
-            if *place == u32::MAX {
-                *place = kept_notes.len() as u32;
-                kept_notes.push(note);
-                note.declared_by.iter().for_each(|block| blocks.mark(*block));
-            }
-            *place
-        })
-        .collect();
+        .flat_map(|note| &note.declared_by)
+        .for_each(|block| blocks.mark(*block));
     let (accounts, sets, principals, blocks) = (
         accounts.places(),
         sets.places(),
@@ -238,7 +229,7 @@ fn compact(
     });
     Access {
         tuples: tuples.collect(),
-        note_of,
+        note_of: note_of.iter().map(|note| at(&note_places, *note)).collect(),
         notes: kept_notes
             .into_iter()
             .map(|note| Note {

@@ -235,6 +235,20 @@ impl Drop for HeldLock {
     }
 }
 
+/// The real clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemPatience;
+
+impl Patience for SystemPatience {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
+}
+
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);

@@ -7,6 +7,7 @@
 
 pub mod checkpoint;
 pub mod entry;
+pub mod entry_codec;
 pub mod export;
 pub mod export_file;
 pub mod fold;
@@ -14,9 +15,11 @@ mod fold_access;
 mod fold_entities;
 pub mod journal;
 pub mod journal_file;
+pub mod local;
 pub mod lock;
 pub mod lock_file;
 pub mod memory;
+mod recorded_rows;
 pub mod rows;
 pub mod sled;
 

@@ -1,0 +1,285 @@
+//! The state in a directory: journal, checkpoint, lock and exports together.
+//!
+//! ```text
+//! .rolecall/journal         the truth
+//! .rolecall/checkpoint/     a sled database, to open quickly; can always be made again from the journal
+//! .rolecall/lock…           who may write
+//! .rolecall/exports/        the last few states as compressed JSON
+//! ```
+//!
+//! The database is opened for the moment it takes to read or write it, because nobody else can read it meanwhile.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::checkpoint::{Checkpoint, Ledger, Rows};
+use super::entry_codec::{decode, decode_all, encode};
+use super::fold::Fold;
+use super::journal::{Position, Record};
+use super::journal_file::{self, JournalFile, io_error, sync_directory_of};
+use super::lock::{LockError, Patience};
+use super::lock_file::{HeldLock, LockFile, SystemPatience};
+use super::sled::SledCheckpoint;
+use super::{Entry, LockInfo, LockRequest, StateError, StateStore, export_file, inconsistent, recorded_rows};
+use crate::model::record::Recorded;
+
+/// A state in a directory.
+pub struct LocalStore {
+    directory: PathBuf,
+    patience: Box<dyn Patience + Send>,
+    journal: Option<JournalFile>,
+    /// How far the journal went when it was last read: what a caller knows about.
+    known: Option<Position>,
+    /// Whether entries of a run were appended and not its end.
+    in_run: bool,
+    lock: Option<HeldLock>,
+    remarks: Vec<String>,
+}
+
+impl std::fmt::Debug for LocalStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalStore")
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LocalStore {
+    /// The state in `directory`, which need not exist: nothing is made before something is written.
+    pub fn new(directory: &Path) -> Self {
+        Self::with_patience(directory, Box::new(SystemPatience))
+    }
+
+    /// As [`LocalStore::new`], with a clock of the caller's.
+    pub fn with_patience(directory: &Path, patience: Box<dyn Patience + Send>) -> Self {
+        LocalStore {
+            directory: directory.to_owned(),
+            patience,
+            journal: None,
+            known: None,
+            in_run: false,
+            lock: None,
+            remarks: Vec::new(),
+        }
+    }
+
+    /// What should be told to the user: a lock taken over, an unfinished write dropped. Each is given once.
+    pub fn take_remarks(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.remarks)
+    }
+
+    /// Who holds the lock.
+    ///
+    /// # Errors
+    /// When the lock file cannot be read.
+    pub fn holder(&self) -> Result<Option<LockInfo>, StateError> {
+        Ok(LockFile::new(&self.directory).holder()?.map(|holder| holder.info))
+    }
+
+    /// The exports that are kept, oldest first.
+    pub fn exports(&self) -> Vec<PathBuf> {
+        export_file::list(&self.directory.join("exports"))
+    }
+
+    /// Puts a damaged journal and checkpoint aside, under names that say so, to begin anew with an import. The lock
+    /// must be held. Returns where they are now.
+    ///
+    /// # Errors
+    /// When the lock is not held, or the files cannot be renamed.
+    pub fn set_aside(&mut self) -> Result<Vec<PathBuf>, StateError> {
+        self.check_lock()?;
+        self.journal = None;
+        self.known = None;
+        self.in_run = false;
+        let mut moved = Vec::new();
+        for path in [self.journal_path(), self.checkpoint_path()] {
+            if !path.exists() {
+                continue;
+            }
+            let mut names = (1_u32..).map(|n| path.with_extension(format!("damaged-{n}")));
+            let Some(to) = names.find(|name| !name.exists()) else {
+                continue;
+            };
+            fs::rename(&path, &to).map_err(|error| io_error(&path, "cannot rename", &error))?;
+            moved.push(to);
+        }
+        self.sync_directory()?;
+        Ok(moved)
+    }
+
+    fn journal_path(&self) -> PathBuf {
+        self.directory.join("journal")
+    }
+
+    fn checkpoint_path(&self) -> PathBuf {
+        self.directory.join("checkpoint")
+    }
+
+    fn sync_directory(&self) -> Result<(), StateError> {
+        let path = self.journal_path();
+        sync_directory_of(&path).map_err(|error| io_error(&self.directory, "cannot sync", &error))
+    }
+
+    /// What the checkpoint holds; nothing when there is none, or another process keeps it busy.
+    fn read_checkpoint(&self) -> Result<Option<(Position, Rows)>, StateError> {
+        let path = self.checkpoint_path();
+        if !SledCheckpoint::exists(&path) {
+            return Ok(None);
+        }
+        match SledCheckpoint::open(&path).and_then(|mut store| store.read_all()) {
+            Ok(held) => Ok(held.map(|(head, rows)| (head.journal, rows))),
+            // The journal has everything that the checkpoint has.
+            Err(StateError::Io { .. }) if self.journal_path().exists() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads the journal behind a position; with the lock, it is opened for writing.
+    fn read_journal(&mut self, from: Option<Position>) -> Result<Vec<Record>, StateError> {
+        let path = self.journal_path();
+        if self.lock.is_none() {
+            let contents = journal_file::read(&path, from)?;
+            self.known = Some(contents.end);
+            return Ok(contents.records);
+        }
+        self.journal = None;
+        let opened = JournalFile::open(&path, from)?;
+        if let Some(torn) = opened.torn {
+            self.remarks.push(format!(
+                "the last write before a crash was not finished; {} bytes at the end of {} were dropped",
+                torn.bytes,
+                path.display()
+            ));
+        }
+        self.known = Some(opened.journal.durable());
+        self.journal = Some(opened.journal);
+        Ok(opened.records)
+    }
+
+    /// The journal for writing. Whoever loaded the state before taking the lock must not have missed anything.
+    fn journal(&mut self) -> Result<&mut JournalFile, StateError> {
+        if self.journal.is_none() {
+            let known = self.known;
+            let missed = self.read_journal(known)?;
+            if known.is_some() && !missed.is_empty() {
+                return Err(inconsistent(
+                    "the state changed since it was read; run the command again",
+                ));
+            }
+        }
+        self.journal
+            .as_mut()
+            .ok_or_else(|| inconsistent("the state is written without its lock"))
+    }
+
+    fn check_lock(&mut self) -> Result<(), StateError> {
+        let now = self.patience.now();
+        match &mut self.lock {
+            Some(lock) => Ok(lock.check(now)?),
+            None => Err(inconsistent("the state is written without its lock")),
+        }
+    }
+
+    fn write_checkpoint(&self, recorded: &Recorded, journal: Position) -> Result<(), StateError> {
+        let mut store = SledCheckpoint::open(&self.checkpoint_path())?;
+        let held = store.read_all()?;
+        let none = Rows::new();
+        let before = held.as_ref().map_or(&none, |(_, rows)| rows);
+        let rows = recorded_rows::encode(recorded, before)?;
+        let ledger = held
+            .as_ref()
+            .map_or_else(Ledger::default, |(head, rows)| Ledger::of(head, rows));
+        let (changes, head) = ledger.difference(rows, journal);
+        store.commit(&changes, &head)
+    }
+}
+
+impl StateStore for LocalStore {
+    fn load(&mut self) -> Result<Recorded, StateError> {
+        let held = self.read_checkpoint()?;
+        let from = held.as_ref().map(|(position, _)| *position);
+        let base = held.map_or_else(
+            || Ok(Recorded::default()),
+            |(_, rows)| recorded_rows::decode(&rows),
+        )?;
+        let records = self.read_journal(from)?;
+        let mut fold = Fold::new(base);
+        for record in &records {
+            if let Some(entry) = decode(record)? {
+                fold.push(&entry)?;
+            }
+        }
+        self.in_run = fold.is_in_run();
+        fold.finish()
+    }
+
+    fn lock(&mut self, request: &LockRequest) -> Result<(), StateError> {
+        if self.lock.is_some() {
+            return self.check_lock();
+        }
+        make_private_directory(&self.directory)
+            .map_err(|error| io_error(&self.directory, "cannot create", &error))?;
+        let place = LockFile::new(&self.directory);
+        let lock = place.acquire(&request.info, request.timeout, &*self.patience)?;
+        self.remarks
+            .extend(lock.takeover.as_ref().map(ToString::to_string));
+        self.lock = Some(lock);
+        Ok(())
+    }
+
+    fn force_unlock(&mut self, id: &str) -> Result<LockInfo, StateError> {
+        if !self.directory.exists() {
+            return Err(LockError::NotLocked.into());
+        }
+        Ok(LockFile::new(&self.directory).force_unlock(id)?)
+    }
+
+    fn append(&mut self, entries: &[Entry]) -> Result<(), StateError> {
+        if self.lock.is_none() {
+            return Err(inconsistent("the state is written without its lock"));
+        }
+        let records: Vec<Record> = entries.iter().map(encode).collect::<Result<_, _>>()?;
+        self.journal()?.append(records);
+        for entry in entries {
+            match entry {
+                Entry::RunStarted(_) => self.in_run = true,
+                Entry::RunFinished { .. } | Entry::Imported { .. } => self.in_run = false,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), StateError> {
+        self.check_lock()?;
+        let end = self.journal()?.sync()?;
+        self.known = Some(end);
+        Ok(())
+    }
+
+    /// In the middle of a run this only syncs: what the run's entries mean depends on its first one, so a
+    /// checkpoint lies between runs.
+    fn checkpoint(&mut self, recorded: &Recorded) -> Result<(), StateError> {
+        self.sync()?;
+        if self.in_run {
+            return Ok(());
+        }
+        let position = self.journal()?.durable();
+        self.write_checkpoint(recorded, position)?;
+        export_file::save(&self.directory.join("exports"), recorded.serial, recorded)?;
+        Ok(())
+    }
+
+    fn history(&mut self) -> Result<Vec<Entry>, StateError> {
+        decode_all(&journal_file::read(&self.journal_path(), None)?.records)
+    }
+}
+
+fn make_private_directory(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
