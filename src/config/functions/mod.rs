@@ -11,6 +11,28 @@
 //! - marks are taken off and put on the result unless the parameter allows them.
 
 pub mod convert;
+mod args;
+mod cidr;
+mod collection;
+mod csv;
+mod datetime;
+mod decimal;
+mod encoding;
+mod filesystem;
+mod format;
+pub mod impure;
+pub mod json;
+mod mapping;
+mod network;
+mod numeric;
+mod re2;
+pub mod reference;
+mod regex;
+mod sensitive;
+mod string;
+mod timestamp;
+mod yaml;
+mod yaml_text;
 
 use std::sync::LazyLock;
 
@@ -91,11 +113,14 @@ impl std::fmt::Debug for Returns {
     }
 }
 
+/// A function of the arguments' values.
+pub type EagerBody = fn(&mut CallCx<'_>, &[Value]) -> Result<Value, FunctionError>;
+
 /// What a function runs.
 #[derive(Debug, Clone, Copy)]
 pub enum Body {
     /// A function of the arguments' values.
-    Eager(fn(&mut CallCx<'_>, &[Value]) -> Result<Value, FunctionError>),
+    Eager(EagerBody),
     /// `try`: the first argument that evaluates without an error.
     Try,
     /// `can`: whether the argument evaluates without an error.
@@ -118,6 +143,8 @@ pub struct FunctionError {
     pub argument: Option<usize>,
     /// Why, as a clause: "the given key does not identify an element".
     pub message: String,
+    /// What to do about it, as a clause: "use `floor` to round it".
+    pub help: Option<String>,
 }
 
 impl FunctionError {
@@ -126,6 +153,7 @@ impl FunctionError {
         FunctionError {
             argument: None,
             message: message.into(),
+            help: None,
         }
     }
 
@@ -134,7 +162,17 @@ impl FunctionError {
         FunctionError {
             argument: Some(index),
             message: message.into(),
+            help: None,
         }
+    }
+}
+
+impl FunctionError {
+    /// The same, with a remedy.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
     }
 }
 
@@ -188,6 +226,40 @@ impl ParamType {
 }
 
 impl Function {
+    /// A function of a fixed number of arguments.
+    pub const fn new(
+        name: &'static str,
+        summary: &'static str,
+        example: (&'static str, &'static str),
+        params: &'static [Param],
+        returns: ParamType,
+        body: EagerBody,
+    ) -> Self {
+        Function {
+            name,
+            summary,
+            example,
+            params,
+            variadic: None,
+            returns: Returns::Fixed(returns),
+            body: Body::Eager(body),
+        }
+    }
+
+    /// The same, taking more arguments.
+    #[must_use]
+    pub const fn with_more(mut self, param: Param) -> Self {
+        self.variadic = Some(param);
+        self
+    }
+
+    /// The same, with a result type that hangs on the arguments.
+    #[must_use]
+    pub const fn returning(mut self, returns: fn(&[Value]) -> Type) -> Self {
+        self.returns = Returns::From(returns);
+        self
+    }
+
     /// The parameter that takes argument `index`.
     pub fn param(&self, index: usize) -> Option<&Param> {
         self.params.get(index).or(self.variadic.as_ref())
@@ -202,7 +274,23 @@ impl Function {
 }
 
 /// Every table, one per file.
-const TABLES: &[&[Function]] = &[convert::TABLE];
+const TABLES: &[&[Function]] = &[
+    collection::TABLE,
+    csv::TABLE,
+    convert::TABLE,
+    datetime::TABLE,
+    encoding::TABLE,
+    filesystem::TABLE,
+    format::TABLE,
+    json::TABLE,
+    mapping::TABLE,
+    network::TABLE,
+    numeric::TABLE,
+    regex::TABLE,
+    sensitive::TABLE,
+    string::TABLE,
+    yaml::TABLE,
+];
 
 /// Every function, by name.
 pub static FUNCTIONS: LazyLock<Vec<&'static Function>> = LazyLock::new(|| {
