@@ -2,6 +2,7 @@
 
 pub mod console;
 pub mod convert;
+pub mod deviations;
 pub mod display;
 pub mod eval;
 pub mod files;

@@ -421,7 +421,7 @@ impl Number {
         if exponent < -EXPONENT_LIMIT {
             return Number::zero(negative);
         }
-        if exponent >= 0 && exponent < 64 {
+        if (0..64).contains(&exponent) {
             let whole = i128::try_from(shift(&significand, exponent)).ok();
             let signed = whole.map(|whole| if negative { -whole } else { whole });
             if let Some(small) = signed.and_then(|whole| i64::try_from(whole).ok()) {

@@ -160,7 +160,7 @@ fn expanded(call: &Call, mut values: Vec<Value>) -> EvalResult<Option<Vec<Value>
     }
 }
 
-fn place<'a>(call: &'a Call, index: usize) -> Option<&'a Expr> {
+fn place(call: &Call, index: usize) -> Option<&Expr> {
     call.arguments.get(index).or(call.arguments.last())
 }
 

@@ -199,7 +199,8 @@ fn for_and_objects() {
         ("[for x in null : x]", "error null-value"),
         ("[for x in 1 : x]", "error wrong-type"),
         ("[for x in [1] : [for y in [2] : x + y]]", "[[3]]"),
-        ("{a = 1, a = 2}", "{a = 2}"),
+        ("{a = 1, a = 2}", "error duplicate-attribute"),
+        ("{a = 1, (\"a\") = 2}", "{a = 2}"),
         ("{(null) = 1}", "error null-value"),
         (
             "{1 = 2, true = 3, \"b c\" = 4}",

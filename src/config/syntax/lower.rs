@@ -165,6 +165,12 @@ fn unexpected(error: &hcl_edit::parser::Error, file: FileId, text: &str, item: R
         Some(c) if c.is_control() => "a control character".to_owned(),
         Some(c) => format!("`{c}`"),
     };
+    if error.message().contains("redefined") {
+        return Diagnostic::error(DUPLICATE, format!("{shown} is given twice"))
+            .at(span, "the second time")
+            .because("a name has one value in a block, and a key one in `{ … }`")
+            .help("keep one of the two");
+    }
     let finding = Diagnostic::error(SYNTAX, format!("{shown} is not expected here")).at(span, "");
     let finding = match error.message() {
         "" => finding,
@@ -589,9 +595,19 @@ mod tests {
     }
 
     #[test]
-    fn attributes_given_twice_are_reported_with_both_places() {
-        let (_, found) = parse_body(FILE, "a {\n x = 1\n x = 2\n}\n");
-        assert_eq!(found.len(), 1, "{found:?}");
+    fn what_is_given_twice_is_reported_at_the_second_place() {
+        for text in [
+            "a {\n x = 1\n x = 2\n}\n",
+            "x = 1\nx = 2\n",
+            "y = { x = 1, x = 2 }\n",
+        ] {
+            let (_, found) = parse_body(FILE, text);
+            let [finding] = found.as_slice() else {
+                panic!("{found:?}");
+            };
+            assert_eq!(finding.message.as_ref(), "`x` is given twice");
+            assert!(finding.primary.as_ref().unwrap().span.start > 5, "{finding:?}");
+        }
     }
 
     #[test]

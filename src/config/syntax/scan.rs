@@ -376,11 +376,11 @@ mod tests {
         let text = "a {\n b = [1\n}\nc {\n}\n";
         let found = scan(text);
         assert_eq!(found.problems, [Problem::Mismatch(12..13, Some(9..10))]);
-        assert_eq!(found.items, [14..19]);
+        assert_eq!(found.items, vec![Range { start: 14, end: 19 }]);
         let text = "a {\n b = 1\n\nc {\n}\n";
         let found = scan(text);
         assert_eq!(found.problems, [Problem::Open(2..3)]);
-        assert_eq!(found.items, [12..17]);
+        assert_eq!(found.items, vec![Range { start: 12, end: 17 }]);
     }
 
     #[test]
@@ -392,6 +392,6 @@ mod tests {
     #[test]
     fn large_numbers_are_found_outside_text() {
         let text = "a = 1e400\nb = \"1e400\"\nc1e400 = 2\n";
-        assert_eq!(scan(text).numbers, [4..9]);
+        assert_eq!(scan(text).numbers, vec![Range { start: 4, end: 9 }]);
     }
 }
