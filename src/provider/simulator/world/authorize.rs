@@ -158,7 +158,8 @@ impl World {
         ))
     }
 
-    fn caller_arn(&self) -> String {
+    /// The caller's ARN.
+    pub fn caller_arn(&self) -> String {
         let management = || {
             self.organization
                 .account(self.organization.management())

@@ -25,6 +25,13 @@ pub enum Record {
     Effect(Effect),
     /// A call, after its changes.
     Call(CallEntry),
+    /// Calls that were counted and not logged one by one.
+    Charge {
+        /// Which operation.
+        operation: Operation,
+        /// How many.
+        calls: u64,
+    },
 }
 
 /// A change of the world.
@@ -170,6 +177,10 @@ impl World {
             Record::Effect(effect) => self.apply_effect(effect),
             Record::Call(entry) => {
                 self.calls.push(entry.clone());
+                Ok(())
+            }
+            Record::Charge { operation, calls } => {
+                self.calls.charge(*operation, *calls);
                 Ok(())
             }
         }

@@ -195,6 +195,9 @@ impl World {
     /// Counts calls that an adapter answered from what it may read at once.
     pub fn charge(&mut self, operation: Operation, calls: u64) {
         self.calls.charge(operation, calls);
+        if let Some(outbox) = &mut self.outbox {
+            outbox.push(Record::Charge { operation, calls });
+        }
     }
 
     /// A logged call on one line: `12 2026-01-01T00:00:03Z CreateAccountAssignment 111122223333 admin group:ops`.

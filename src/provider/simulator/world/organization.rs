@@ -867,17 +867,25 @@ impl World {
         Ok(Existence::Made)
     }
 
-    /// Takes an account that is in the root to have been in another unit from the start.
+    /// Takes an account to have been in a unit, and to have had these tags, from the start.
     ///
     /// # Errors
     /// Only when the world itself is broken.
-    pub fn ensure_placement(&mut self, id: &str, unit: UnitIx) -> Answer<()> {
-        match self.organization.account_by_id(id) {
-            Some(account) if self.organization.unit(unit).is_some() => {
-                self.commit(Effect::AccountMoved { account, to: unit })
-            }
-            _ => Ok(()),
+    pub fn ensure_placement(
+        &mut self,
+        id: &str,
+        unit: UnitIx,
+        tags: &BTreeMap<String, String>,
+    ) -> Answer<()> {
+        let account = self.org_account(id)?;
+        if self.organization.unit(unit).is_some() {
+            self.commit(Effect::AccountMoved { account, to: unit })?;
         }
+        let edits = tags
+            .iter()
+            .map(|(key, value)| (key.clone(), Some(value.clone())))
+            .collect();
+        self.commit_tags(Tagged::Account(account), edits)
     }
 
     pub(super) fn org_account(&self, id: &str) -> Answer<AccountIx> {
@@ -894,7 +902,7 @@ impl World {
             .flatten()
             .and_then(|at| self.organization.account(at));
         CreateAccountStatus {
-            id: format!("car-{}", self.request_uuid(request).replace('-', "")),
+            id: self.public_request_id(request),
             account_name: name,
             state: request.status,
             account_id: made.map(|account| account.id.clone()),

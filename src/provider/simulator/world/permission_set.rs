@@ -14,7 +14,7 @@ use super::clock::Time;
 use super::effect::Effect;
 use super::error::ServiceError;
 use super::place::SetIx;
-use super::{World, quota, validate};
+use super::{Existence, World, quota, validate};
 
 /// Lists return at most 100 to a page (service model).
 const PAGE: u32 = 100;
@@ -272,8 +272,9 @@ pub struct CreatePermissionSet {
     pub tags: BTreeMap<String, String>,
 }
 
-/// `UpdatePermissionSet`. An absent description or duration stays as it is; an absent relay state is cleared
-/// (observed: hashicorp/terraform-provider-aws#17411).
+/// `UpdatePermissionSet`. An absent relay state is cleared (observed: hashicorp/terraform-provider-aws#17411), and so is
+/// an absent description, which could not be removed otherwise, as an empty one is not valid (inferred). An absent
+/// duration stays as it is.
 #[derive(Debug, Clone, Default)]
 pub struct UpdatePermissionSet {
     /// `Description`.
@@ -343,7 +344,7 @@ impl World {
                 session_duration.as_deref(),
                 relay_state.as_deref(),
             )?;
-            definition.description = description.or(definition.description.take());
+            definition.description = description;
             if let Some(duration) = session_duration {
                 definition.session_duration = duration;
             }
@@ -646,6 +647,24 @@ impl World {
         })
     }
 
+    /// Takes a permission set to exist from the start, unless the world is strict. One that was deleted stays deleted.
+    ///
+    /// # Errors
+    /// When the name is not valid.
+    pub fn ensure_permission_set(&mut self, name: &str) -> Answer<Existence> {
+        if self.permission_sets.by_name(name).is_some() {
+            return Ok(Existence::Existed);
+        }
+        if self.settings.strict || self.permission_sets.gone.contains_key(name) {
+            return Ok(Existence::Absent);
+        }
+        let input = CreatePermissionSet {
+            name: name.to_owned(),
+            ..CreatePermissionSet::default()
+        };
+        self.make_permission_set(input).map(|_| Existence::Made)
+    }
+
     /// The ARN of the permission set at a place, also of a deleted one.
     pub fn permission_set_arn(&self, at: SetIx) -> Option<String> {
         self.permission_sets
@@ -836,7 +855,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_without_a_relay_state_clears_it_and_keeps_the_rest() {
+    fn an_update_clears_an_absent_relay_state_and_description_and_keeps_the_duration() {
         let mut world = world();
         let input = CreatePermissionSet {
             name: "admin".into(),
@@ -851,7 +870,7 @@ mod tests {
             .unwrap();
         let described = world.describe_permission_set(&arn).unwrap();
         assert_eq!(described.relay_state, None);
-        assert_eq!(described.description.as_deref(), Some("d"));
+        assert_eq!(described.description, None);
         assert_eq!(described.session_duration, "PT4H");
     }
 

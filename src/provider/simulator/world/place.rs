@@ -10,7 +10,8 @@ macro_rules! places {
             pub struct $name(u32);
 
             impl $name {
-                pub(super) fn new(at: usize) -> Self {
+                /// The place with this number.
+                pub fn new(at: usize) -> Self {
                     $name(u32::try_from(at).unwrap_or(u32::MAX))
                 }
 

@@ -312,8 +312,19 @@ impl World {
         uuid_text(self.ids.request(request.sequence))
     }
 
-    pub(super) fn find_request(&self, id: &str) -> Option<&Request> {
-        self.requests.get(self.ids.parse_request(id)?)
+    /// The id that the service answered the request with: `car-…` for the creation of an account, else a UUID.
+    pub fn public_request_id(&self, request: &Request) -> String {
+        let uuid = self.request_uuid(request);
+        match request.kind {
+            RequestKind::Account { .. } => format!("car-{}", uuid.replace('-', "")),
+            _ => uuid,
+        }
+    }
+
+    /// The request with this id, read without a call; for the creation of an account its id is `car-…`.
+    pub fn find_request(&self, id: &str) -> Option<&Request> {
+        self.requests
+            .get(self.ids.parse_request(id.strip_prefix("car-").unwrap_or(id))?)
     }
 
     /// Ends the request that is due: decides how, and lets the effect happen.

@@ -447,6 +447,16 @@ impl World {
         })
     }
 
+    /// The number whose sixteen hex digits end the name of a pair's role, if it has one.
+    pub fn role_suffix(&self, account: AccountIx, pair: &Pair) -> Option<u64> {
+        let generation = pair.role()?.generation;
+        let set = self.permission_sets.get(pair.set)?;
+        Some(
+            self.ids
+                .role_suffix(&self.organization.account(account)?.id, set.id, generation),
+        )
+    }
+
     /// The ARN of the role of a permission set in an account, if there is one.
     pub fn role_arn(&self, account: AccountIx, set: SetIx) -> Option<String> {
         let generation = self.access.pair(account, set)?.role()?.generation;

@@ -1,0 +1,742 @@
+//! Effects as calls of the world's operations, and the service's answers as what they mean.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::world::World;
+use super::world::assignment::PrincipalRef;
+use super::world::call::Operation;
+use super::world::error::{ErrorCode, Reason, ServiceError};
+use super::world::identity_store::{self, AttributeOperation, PrincipalKind};
+use super::world::permission_set::{self as set, CreatePermissionSet, UpdatePermissionSet};
+use super::world::provisioning::ProvisionTarget;
+use super::world::request::{RequestKind, Status};
+use crate::id::{AccountKey, EntityKey, OuPath, PermissionSetName, PrincipalKey, ServiceId};
+use crate::model::account::Account;
+use crate::model::action::{Effect, Learned};
+use crate::model::permission_set::{Boundary, CustomerManagedPolicy, PermissionSet};
+use crate::model::principal::{Group, User};
+use crate::model::roles::RoleSuffix;
+use crate::model::text::Text;
+use crate::provider::{CallError, Ids, Meaning, Outcome};
+
+/// How a call stands.
+#[derive(Debug)]
+pub(super) enum Progress {
+    Done(Outcome),
+    Waiting(Awaited),
+}
+
+/// The request that a call waits for, and what it does after that.
+#[derive(Debug, Clone)]
+pub(super) enum Awaited {
+    Grant {
+        request: String,
+    },
+    Revoke {
+        request: String,
+    },
+    Provision {
+        request: String,
+        set: String,
+        rest: Vec<String>,
+    },
+    Account {
+        request: String,
+        unit: Option<String>,
+    },
+}
+
+impl Awaited {
+    pub(super) fn request(&self) -> &str {
+        match self {
+            Awaited::Grant { request }
+            | Awaited::Revoke { request }
+            | Awaited::Provision { request, .. }
+            | Awaited::Account { request, .. } => request,
+        }
+    }
+
+    /// Whether its request has ended, or is not known any more.
+    pub(super) fn has_ended(&self, world: &World) -> bool {
+        world
+            .find_request(self.request())
+            .is_none_or(|request| request.status != Status::InProgress)
+    }
+}
+
+type Step<T> = Result<T, CallError>;
+
+/// Waits for the throttle, calls, and gives the answer its meaning.
+fn call<T>(
+    world: &mut World,
+    operation: Operation,
+    body: impl FnOnce(&mut World) -> Result<T, ServiceError>,
+) -> Step<T> {
+    let at = world.admits_at(operation);
+    world.advance_to(at);
+    body(world).map_err(|error| refused(operation, &error))
+}
+
+/// Starts an effect.
+pub(super) fn begin(world: &mut World, effect: &Effect, ids: &dyn Ids) -> Progress {
+    let caller = Calls { world, ids };
+    caller
+        .begin(effect)
+        .unwrap_or_else(|error| Progress::Done(Err(error)))
+}
+
+struct Calls<'a> {
+    world: &'a mut World,
+    ids: &'a dyn Ids,
+}
+
+fn done(id: Option<String>) -> Progress {
+    let id = id.and_then(|id| ServiceId::new(id).ok());
+    Progress::Done(Ok(Learned { id, role: None }))
+}
+
+impl Calls<'_> {
+    fn begin(mut self, effect: &Effect) -> Step<Progress> {
+        match effect {
+            Effect::CreateOrganizationalUnit { path } => self.create_unit(path),
+            Effect::RenameOrganizationalUnit { from, to } => {
+                let id = self.unit(from)?;
+                let operation = Operation::UpdateOrganizationalUnit;
+                call(self.world, operation, |world| {
+                    world.update_organizational_unit(&id, to.name())
+                })?;
+                Ok(done(None))
+            }
+            Effect::CreateAccount { account } => self.create_account(account),
+            Effect::MoveAccount { account, from, to } => {
+                let (id, from, to) = (self.account(account)?, self.unit(from)?, self.unit(to)?);
+                call(self.world, Operation::MoveAccount, |world| {
+                    world.move_account(&id, &from, &to)
+                })?;
+                Ok(done(None))
+            }
+            Effect::TagAccount { account, from, to } => self.tag_account(account, from, to),
+            Effect::CreateUser { user } => {
+                let input = user_input(user);
+                let id = call(self.world, Operation::CreateUser, |world| {
+                    world.create_user(input)
+                })?;
+                Ok(done(Some(id)))
+            }
+            Effect::UpdateUser { from, to } => self.update_user(from, to),
+            Effect::DeleteUser { user } => self.delete(PrincipalKind::User, &EntityKey::User(user.clone())),
+            Effect::CreateGroup { group } => {
+                let (name, description) = (group.display_name.as_str(), group.description.as_deref());
+                let id = call(self.world, Operation::CreateGroup, |world| {
+                    world.create_group(name, description)
+                })?;
+                Ok(done(Some(id)))
+            }
+            Effect::UpdateGroup { from, to } => self.update_group(from, to),
+            Effect::DeleteGroup { group } => {
+                self.delete(PrincipalKind::Group, &EntityKey::Group(group.clone()))
+            }
+            Effect::AddMember { group, user } => {
+                let (group, user) = (
+                    self.id(&EntityKey::Group(group.clone()))?,
+                    self.id(&EntityKey::User(user.clone()))?,
+                );
+                let operation = Operation::CreateGroupMembership;
+                let id = call(self.world, operation, |world| {
+                    world.create_group_membership(&group, &user)
+                })?;
+                Ok(done(Some(id)))
+            }
+            Effect::RemoveMember { group, user } => {
+                let (group, user) = (
+                    self.id(&EntityKey::Group(group.clone()))?,
+                    self.id(&EntityKey::User(user.clone()))?,
+                );
+                let operation = Operation::GetGroupMembershipId;
+                let id = call(self.world, operation, |world| {
+                    world.get_group_membership_id(&group, &user)
+                })?;
+                let operation = Operation::DeleteGroupMembership;
+                call(self.world, operation, |world| world.delete_group_membership(&id))?;
+                Ok(done(None))
+            }
+            Effect::CreatePermissionSet { permission_set } => self.create_set(permission_set),
+            Effect::UpdatePermissionSet { from, to } => self.update_set(from, to),
+            Effect::DeletePermissionSet { name } => {
+                let arn = self.set(name)?;
+                call(self.world, Operation::DeletePermissionSet, |world| {
+                    world.delete_permission_set(&arn)
+                })?;
+                Ok(done(None))
+            }
+            Effect::Provision { name, accounts } => {
+                let set = self.set(name)?;
+                let accounts = match accounts {
+                    None => return provision(self.world, set, None, Vec::new()).map(Progress::Waiting),
+                    Some(accounts) => accounts
+                        .iter()
+                        .map(|key| self.account(key))
+                        .collect::<Step<Vec<_>>>()?,
+                };
+                next_provision(self.world, set, accounts)
+            }
+            Effect::Grant {
+                account,
+                permission_set,
+                principal,
+            } => {
+                let (account, set) = (self.account(account)?, self.set(permission_set)?);
+                let (kind, id) = self.principal(principal)?;
+                let operation = Operation::CreateAccountAssignment;
+                let who: PrincipalRef<'_> = (kind, &id);
+                let status = call(self.world, operation, |w| {
+                    w.create_account_assignment(&account, &set, who)
+                })?;
+                Ok(Progress::Waiting(Awaited::Grant {
+                    request: status.request_id,
+                }))
+            }
+            Effect::Revoke {
+                account,
+                permission_set,
+                principal,
+            } => {
+                let (account, set) = (self.account(account)?, self.set(permission_set)?);
+                let (kind, id) = self.principal(principal)?;
+                let operation = Operation::DeleteAccountAssignment;
+                let who: PrincipalRef<'_> = (kind, &id);
+                let status = call(self.world, operation, |w| {
+                    w.delete_account_assignment(&account, &set, who)
+                })?;
+                Ok(Progress::Waiting(Awaited::Revoke {
+                    request: status.request_id,
+                }))
+            }
+        }
+    }
+
+    fn create_unit(&mut self, path: &OuPath) -> Step<Progress> {
+        let above = self.unit(&path.parent().unwrap_or_else(OuPath::root))?;
+        let operation = Operation::CreateOrganizationalUnit;
+        let unit = call(self.world, operation, |world| {
+            world.create_organizational_unit(&above, path.name())
+        })?;
+        Ok(done(Some(unit.id)))
+    }
+
+    fn create_account(&mut self, account: &Account) -> Step<Progress> {
+        let unit = match &account.ou {
+            Some(path) if !path.is_root() => Some(self.unit(path)?),
+            _ => None,
+        };
+        let email = match (&account.key, &account.email) {
+            (AccountKey::Email(email), _) | (AccountKey::Id(_), Some(email)) => email.to_string(),
+            (AccountKey::Id(id), None) => return Err(unknown("the e-mail address of account", id.as_str())),
+        };
+        let tags = account.tags.as_ref().map(owned_tags).unwrap_or_default();
+        let operation = Operation::CreateAccount;
+        let status = call(self.world, operation, |world| {
+            world.create_account(&account.name, &email, &tags)
+        })?;
+        Ok(Progress::Waiting(Awaited::Account {
+            request: status.id,
+            unit,
+        }))
+    }
+
+    fn tag_account(
+        &mut self,
+        account: &AccountKey,
+        from: &BTreeMap<Arc<str>, Arc<str>>,
+        to: &BTreeMap<Arc<str>, Arc<str>>,
+    ) -> Step<Progress> {
+        let id = self.account(account)?;
+        let gone: Vec<String> = from
+            .keys()
+            .filter(|key| !to.contains_key(*key))
+            .map(ToString::to_string)
+            .collect();
+        if !gone.is_empty() {
+            let operation = Operation::OrganizationsUntagResource;
+            call(self.world, operation, |world| {
+                world.untag_organization_resource(&id, &gone)
+            })?;
+        }
+        let mut tags = owned_tags(to);
+        tags.retain(|key, value| from.get(key.as_str()).is_none_or(|before| **before != **value));
+        if !tags.is_empty() {
+            let operation = Operation::OrganizationsTagResource;
+            call(self.world, operation, |world| {
+                world.tag_organization_resource(&id, &tags)
+            })?;
+        }
+        Ok(done(None))
+    }
+
+    fn update_user(&mut self, from: &User, to: &User) -> Step<Progress> {
+        let id = self.id(&EntityKey::User(from.user_name.clone()))?;
+        let (before, after) = (user_input(from), user_input(to));
+        let mut operations: Vec<AttributeOperation<'_>> = Vec::new();
+        for (path, old, new) in [
+            ("userName", &before.user_name, &after.user_name),
+            ("displayName", &before.display_name, &after.display_name),
+            ("name.givenName", &before.given_name, &after.given_name),
+            ("name.familyName", &before.family_name, &after.family_name),
+        ] {
+            if old != new {
+                operations.push((path, Some(new)));
+            }
+        }
+        if before.email != after.email {
+            operations.push(("emails", after.email.as_deref()));
+        }
+        call(self.world, Operation::UpdateUser, |world| {
+            world.update_user(&id, &operations, None)
+        })?;
+        Ok(done(None))
+    }
+
+    fn update_group(&mut self, from: &Group, to: &Group) -> Step<Progress> {
+        let id = self.id(&EntityKey::Group(from.display_name.clone()))?;
+        let operations: [AttributeOperation<'_>; 2] = [
+            ("displayName", Some(to.display_name.as_str())),
+            ("description", to.description.as_deref()),
+        ];
+        call(self.world, Operation::UpdateGroup, |world| {
+            world.update_group(&id, &operations, None)
+        })?;
+        Ok(done(None))
+    }
+
+    fn delete(&mut self, kind: PrincipalKind, key: &EntityKey) -> Step<Progress> {
+        let id = self.id(key)?;
+        let operation = match kind {
+            PrincipalKind::User => Operation::DeleteUser,
+            PrincipalKind::Group => Operation::DeleteGroup,
+        };
+        call(self.world, operation, |world| {
+            world.delete_principal(kind, &id, None)
+        })?;
+        Ok(done(None))
+    }
+
+    fn create_set(&mut self, wanted: &PermissionSet) -> Step<Progress> {
+        let input = CreatePermissionSet {
+            name: wanted.name.to_string(),
+            description: known(wanted.description.as_ref())?,
+            session_duration: Some(wanted.session_duration.to_string()),
+            relay_state: known(wanted.relay_state.as_ref())?,
+            tags: set_tags(wanted)?,
+        };
+        let made = call(self.world, Operation::CreatePermissionSet, |world| {
+            world.create_permission_set(input)
+        })?;
+        let mut bare = PermissionSet::new(wanted.name.clone());
+        bare.tags = wanted.tags.clone();
+        self.change_policies(&made.arn, &bare, wanted)?;
+        Ok(done(Some(made.arn)))
+    }
+
+    fn update_set(&mut self, from: &PermissionSet, to: &PermissionSet) -> Step<Progress> {
+        let arn = self.set(&from.name)?;
+        let fields = |set: &PermissionSet| {
+            (
+                set.description.clone(),
+                set.session_duration,
+                set.relay_state.clone(),
+            )
+        };
+        if fields(from) != fields(to) {
+            let input = UpdatePermissionSet {
+                description: known(to.description.as_ref())?,
+                session_duration: Some(to.session_duration.to_string()),
+                relay_state: known(to.relay_state.as_ref())?,
+            };
+            let operation = Operation::UpdatePermissionSet;
+            call(self.world, operation, |world| {
+                world.update_permission_set(&arn, input)
+            })?;
+        }
+        self.change_policies(&arn, from, to)?;
+        self.change_tags(&arn, from, to)?;
+        Ok(done(None))
+    }
+
+    /// Detaches before it attaches, so that a full set can be changed.
+    fn change_policies(&mut self, arn: &str, from: &PermissionSet, to: &PermissionSet) -> Step<()> {
+        for policy in from.managed_policies.difference(&to.managed_policies) {
+            let operation = Operation::DetachManagedPolicyFromPermissionSet;
+            call(self.world, operation, |world| {
+                world.detach_managed_policy(arn, policy)
+            })?;
+        }
+        for policy in from
+            .customer_managed_policies
+            .difference(&to.customer_managed_policies)
+        {
+            let operation = Operation::DetachCustomerManagedPolicyReferenceFromPermissionSet;
+            call(self.world, operation, |world| {
+                world.detach_customer_managed_policy(arn, &customer(policy))
+            })?;
+        }
+        for policy in to.managed_policies.difference(&from.managed_policies) {
+            let operation = Operation::AttachManagedPolicyToPermissionSet;
+            call(self.world, operation, |world| {
+                world.attach_managed_policy(arn, policy)
+            })?;
+        }
+        for policy in to
+            .customer_managed_policies
+            .difference(&from.customer_managed_policies)
+        {
+            let operation = Operation::AttachCustomerManagedPolicyReferenceToPermissionSet;
+            call(self.world, operation, |world| {
+                world.attach_customer_managed_policy(arn, &customer(policy))
+            })?;
+        }
+        if from.inline_policy != to.inline_policy {
+            match known(to.inline_policy.as_ref())? {
+                Some(policy) => {
+                    let operation = Operation::PutInlinePolicyToPermissionSet;
+                    call(self.world, operation, |world| {
+                        world.put_inline_policy(arn, &policy)
+                    })?;
+                }
+                None => {
+                    let operation = Operation::DeleteInlinePolicyFromPermissionSet;
+                    call(self.world, operation, |world| world.delete_inline_policy(arn))?;
+                }
+            }
+        }
+        if from.permissions_boundary != to.permissions_boundary {
+            match &to.permissions_boundary {
+                Some(boundary) => {
+                    let operation = Operation::PutPermissionsBoundaryToPermissionSet;
+                    let boundary = match boundary {
+                        Boundary::Managed(arn) => set::Boundary::Managed(arn.to_string()),
+                        Boundary::CustomerManaged(policy) => set::Boundary::Customer(customer(policy)),
+                    };
+                    call(self.world, operation, |world| {
+                        world.put_permissions_boundary(arn, &boundary)
+                    })?;
+                }
+                None => {
+                    let operation = Operation::DeletePermissionsBoundaryFromPermissionSet;
+                    call(self.world, operation, |world| {
+                        world.delete_permissions_boundary(arn)
+                    })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn change_tags(&mut self, arn: &str, from: &PermissionSet, to: &PermissionSet) -> Step<()> {
+        let gone = from.tags.keys().filter(|key| !to.tags.contains_key(*key));
+        let gone: Vec<String> = gone.map(ToString::to_string).collect();
+        if !gone.is_empty() {
+            call(self.world, Operation::UntagResource, |world| {
+                world.untag_resource(arn, &gone)
+            })?;
+        }
+        let mut tags = set_tags(to)?;
+        tags.retain(|key, value| {
+            let before = from.tags.get(key.as_str()).and_then(Text::as_known);
+            before != Some(value.as_str())
+        });
+        if !tags.is_empty() {
+            call(self.world, Operation::TagResource, |world| {
+                world.tag_resource(arn, &tags)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn id(&self, key: &EntityKey) -> Step<String> {
+        let id = self.ids.id(key);
+        id.map(|id| id.to_string())
+            .ok_or_else(|| unknown("the id of", &key.to_string()))
+    }
+
+    fn set(&self, name: &PermissionSetName) -> Step<String> {
+        self.id(&EntityKey::PermissionSet(name.clone()))
+    }
+
+    fn account(&self, key: &AccountKey) -> Step<String> {
+        let id = self.ids.account_id(key);
+        id.map(|id| id.to_string())
+            .ok_or_else(|| unknown("the id of account", &key.to_string()))
+    }
+
+    fn unit(&self, path: &OuPath) -> Step<String> {
+        let known = self.ids.id(&EntityKey::OrganizationalUnit(path.clone()));
+        match known {
+            None if path.is_root() => Ok(self.world.ids().root_id()),
+            None => Err(unknown("the id of organizational unit", path.as_str())),
+            Some(id) => Ok(id.to_string()),
+        }
+    }
+
+    fn principal(&self, key: &PrincipalKey) -> Step<(PrincipalKind, String)> {
+        Ok(match key {
+            PrincipalKey::Group(name) => (PrincipalKind::Group, self.id(&EntityKey::Group(name.clone()))?),
+            PrincipalKey::User(name) => (PrincipalKind::User, self.id(&EntityKey::User(name.clone()))?),
+            PrincipalKey::OrphanGroup(id) => (PrincipalKind::Group, id.to_string()),
+            PrincipalKey::OrphanUser(id) => (PrincipalKind::User, id.to_string()),
+        })
+    }
+}
+
+/// What comes after a request has ended: the next request, or the end.
+pub(super) fn proceed(world: &mut World, awaited: Awaited) -> Progress {
+    let next = match awaited {
+        Awaited::Grant { request } => {
+            let operation = Operation::DescribeAccountAssignmentCreationStatus;
+            let status = call(world, operation, |w| {
+                w.describe_account_assignment_creation_status(&request)
+            });
+            let ended = status.and_then(|status| {
+                ended(
+                    Operation::CreateAccountAssignment,
+                    status.failure_reason,
+                    &request,
+                )
+            });
+            ended.map(|()| {
+                Progress::Done(Ok(Learned {
+                    id: None,
+                    role: granted_role(world, &request),
+                }))
+            })
+        }
+        Awaited::Revoke { request } => {
+            let operation = Operation::DescribeAccountAssignmentDeletionStatus;
+            let status = call(world, operation, |w| {
+                w.describe_account_assignment_deletion_status(&request)
+            });
+            let ended = status.and_then(|status| {
+                ended(
+                    Operation::DeleteAccountAssignment,
+                    status.failure_reason,
+                    &request,
+                )
+            });
+            ended.map(|()| done(None))
+        }
+        Awaited::Provision { request, set, rest } => {
+            let operation = Operation::DescribePermissionSetProvisioningStatus;
+            let status = call(world, operation, |w| {
+                w.describe_permission_set_provisioning_status(&request)
+            });
+            status
+                .and_then(|status| ended(Operation::ProvisionPermissionSet, status.failure_reason, &request))
+                .and_then(|()| next_provision(world, set, rest))
+        }
+        Awaited::Account { request, unit } => account_created(world, &request, unit),
+    };
+    next.unwrap_or_else(|error| Progress::Done(Err(error)))
+}
+
+/// How a request of an earlier run ended; `None` while it is in progress or when it is not known.
+pub(super) fn outcome(world: &mut World, request_id: &str) -> Option<Outcome> {
+    let request = world.find_request(request_id)?;
+    if request.status == Status::InProgress {
+        return None;
+    }
+    let request_id = request_id.to_owned();
+    let awaited = match request.kind {
+        RequestKind::Assign { .. } => Awaited::Grant { request: request_id },
+        RequestKind::Unassign { .. } => Awaited::Revoke { request: request_id },
+        RequestKind::Provision { set, .. } => Awaited::Provision {
+            request: request_id,
+            set: world.permission_set_arn(set)?,
+            rest: Vec::new(),
+        },
+        RequestKind::Account { .. } => Awaited::Account {
+            request: request_id,
+            unit: None,
+        },
+    };
+    match proceed(world, awaited) {
+        Progress::Done(outcome) => Some(outcome),
+        Progress::Waiting(_) => None,
+    }
+}
+
+fn account_created(world: &mut World, request: &str, unit: Option<String>) -> Step<Progress> {
+    let operation = Operation::DescribeCreateAccountStatus;
+    let status = call(world, operation, |world| {
+        world.describe_create_account_status(request)
+    })?;
+    ended(Operation::CreateAccount, status.failure_reason, request)?;
+    let id = status.account_id.unwrap_or_default();
+    if let Some(unit) = unit {
+        let root = world.ids().root_id();
+        call(world, Operation::MoveAccount, |world| {
+            world.move_account(&id, &root, &unit)
+        })?;
+    }
+    Ok(done(Some(id)))
+}
+
+fn next_provision(world: &mut World, set: String, mut accounts: Vec<String>) -> Step<Progress> {
+    if accounts.is_empty() {
+        return Ok(done(None));
+    }
+    let account = accounts.remove(0);
+    provision(world, set, Some(account), accounts).map(Progress::Waiting)
+}
+
+fn provision(world: &mut World, set: String, account: Option<String>, rest: Vec<String>) -> Step<Awaited> {
+    let target = match &account {
+        Some(id) => ProvisionTarget::AwsAccount(id),
+        None => ProvisionTarget::AllProvisionedAccounts,
+    };
+    let operation = Operation::ProvisionPermissionSet;
+    let status = call(world, operation, |world| {
+        world.provision_permission_set(&set, target)
+    })?;
+    Ok(Awaited::Provision {
+        request: status.request_id,
+        set,
+        rest,
+    })
+}
+
+fn granted_role(world: &World, request: &str) -> Option<RoleSuffix> {
+    let RequestKind::Assign { account, set, .. } = world.find_request(request)?.kind else {
+        return None;
+    };
+    let pair = world.access().pair(account, set)?;
+    world.role_suffix(account, pair).map(RoleSuffix)
+}
+
+fn ended(operation: Operation, failure: Option<String>, request: &str) -> Step<()> {
+    let Some(reason) = failure else { return Ok(()) };
+    let meaning = if reason.contains("a 403 status error") {
+        Meaning::Denied
+    } else if reason == "Received a 404 status error: Assignment not found."
+        || reason.contains("Permission set provision not found")
+    {
+        Meaning::NotFound
+    } else if reason == "EMAIL_ALREADY_EXISTS" {
+        Meaning::AlreadyExists
+    } else {
+        Meaning::Failed
+    };
+    Err(CallError {
+        meaning,
+        operation: Arc::from(operation.name()),
+        code: Arc::from("FAILED"),
+        missing_action: (meaning == Meaning::Denied)
+            .then(|| missing_action(&reason))
+            .flatten(),
+        message: Arc::from(reason),
+        request_id: Some(Arc::from(request)),
+    })
+}
+
+/// What an error of the service means for a run.
+pub(super) fn refused(operation: Operation, error: &ServiceError) -> CallError {
+    let text = &error.message;
+    let meaning = match error.code {
+        ErrorCode::ThrottlingException | ErrorCode::TooManyRequestsException => Meaning::Retry,
+        ErrorCode::InternalServerException => Meaning::Retry,
+        ErrorCode::ConflictException if error.reason == Some(Reason::UniquenessConstraintViolation) => {
+            Meaning::AlreadyExists
+        }
+        ErrorCode::ConflictException if text.contains("already") => Meaning::AlreadyExists,
+        ErrorCode::ConflictException if text.starts_with("Could not delete because") => Meaning::InUse,
+        ErrorCode::ConflictException => Meaning::Retry,
+        ErrorCode::OrganizationalUnitNotEmptyException => Meaning::InUse,
+        ErrorCode::DuplicateAccountException
+        | ErrorCode::DuplicateOrganizationalUnitException
+        | ErrorCode::AccountAlreadyRegisteredException => Meaning::AlreadyExists,
+        ErrorCode::AccessDeniedException => Meaning::Denied,
+        ErrorCode::ValidationException | ErrorCode::InvalidInputException => Meaning::Invalid,
+        ErrorCode::ServiceQuotaExceededException | ErrorCode::ConstraintViolationException => Meaning::Quota,
+        ErrorCode::ResourceNotFoundException
+        | ErrorCode::AccountNotFoundException
+        | ErrorCode::AccountNotRegisteredException
+        | ErrorCode::ChildNotFoundException
+        | ErrorCode::CreateAccountStatusNotFoundException
+        | ErrorCode::DestinationParentNotFoundException
+        | ErrorCode::OrganizationalUnitNotFoundException
+        | ErrorCode::ParentNotFoundException
+        | ErrorCode::SourceParentNotFoundException
+        | ErrorCode::TargetNotFoundException
+        | ErrorCode::NoSuchEntity => Meaning::NotFound,
+    };
+    CallError {
+        meaning,
+        operation: Arc::from(operation.name()),
+        code: Arc::from(error.code.to_string()),
+        message: Arc::from(text.as_str()),
+        request_id: None,
+        missing_action: (meaning == Meaning::Denied)
+            .then(|| missing_action(text).unwrap_or_else(|| Arc::from(operation.to_string()))),
+    }
+}
+
+fn missing_action(text: &str) -> Option<Arc<str>> {
+    let (_, rest) = text.split_once("is not authorized to perform: ")?;
+    rest.split_whitespace().next().map(Arc::from)
+}
+
+fn unknown(what: &str, name: &str) -> CallError {
+    CallError {
+        meaning: Meaning::NotFound,
+        operation: Arc::from("rolecall"),
+        code: Arc::from("UnknownId"),
+        message: Arc::from(format!(
+            "{what} {name} is not known; it was not there when the service was read"
+        )),
+        request_id: None,
+        missing_action: None,
+    }
+}
+
+fn known(text: Option<&Text>) -> Step<Option<String>> {
+    let Some(text) = text else { return Ok(None) };
+    text.as_known()
+        .map(|text| Some(text.to_owned()))
+        .ok_or_else(|| unknown("a value in", &text.to_string()))
+}
+
+fn set_tags(set: &PermissionSet) -> Step<BTreeMap<String, String>> {
+    let tags = set
+        .tags
+        .iter()
+        .map(|(key, value)| Ok((key.to_string(), known(Some(value))?.unwrap_or_default())));
+    tags.collect()
+}
+
+fn owned_tags(tags: &BTreeMap<Arc<str>, Arc<str>>) -> BTreeMap<String, String> {
+    tags.iter()
+        .map(|(key, value)| (key.to_string(), value.to_string()))
+        .collect()
+}
+
+fn customer(policy: &CustomerManagedPolicy) -> set::CustomerManagedPolicy {
+    set::CustomerManagedPolicy {
+        name: policy.name.to_string(),
+        path: policy.path.to_string(),
+    }
+}
+
+fn user_input(user: &User) -> identity_store::User {
+    let shown = format!("{} {}", user.given_name, user.family_name);
+    identity_store::User {
+        user_name: user.user_name.to_string(),
+        display_name: if user.display_name.is_empty() {
+            shown
+        } else {
+            user.display_name.to_string()
+        },
+        given_name: user.given_name.to_string(),
+        family_name: user.family_name.to_string(),
+        email: user.email.as_ref().map(ToString::to_string),
+        attributes: BTreeMap::new(),
+    }
+}
