@@ -299,3 +299,224 @@ pub fn fold<'a>(
     entries.into_iter().try_for_each(|entry| fold.push(entry))?;
     fold.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::address::{Address, Kind};
+    use crate::id::{GroupName, ServiceId, UserName};
+    use crate::state::testing::{
+        Grants, account, assignment, author, finished, group, run_of_entities, run_of_grants, set,
+    };
+
+    /// What a relation says, spelled out.
+    type Model = BTreeMap<(u32, String, String), std::collections::BTreeSet<String>>;
+
+    fn spell(recorded: &Recorded) -> Model {
+        let access = &recorded.applied.access;
+        assert!(access.is_well_formed());
+        (0..access.len())
+            .map(|at| {
+                let (account, set, principal) = access.names.resolve(access.tuples[at]).unwrap();
+                let blocks = access.note_at(at).unwrap().declared_by.iter();
+                let labels =
+                    blocks.map(|block| access.declarations[*block as usize].address.label.to_string());
+                let account: u32 = account.to_string().parse().unwrap();
+                (
+                    (account, set.to_string(), principal.name().to_owned()),
+                    labels.collect(),
+                )
+            })
+            .collect()
+    }
+
+    fn key() -> impl Strategy<Value = (u32, String, String)> {
+        (0_u32..4, "[a-c]", "[a-d]")
+    }
+
+    prop_compose! {
+        fn grants()(
+            made in prop::collection::btree_map(key(), prop::collection::btree_set("[w-z]", 1..3), 0..12),
+            taken in prop::collection::btree_set(key(), 0..6),
+        ) -> Grants {
+            let taken = taken.into_iter().filter(|key| !made.contains_key(key)).collect();
+            Grants { made, taken }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn runs_add_up(runs in prop::collection::vec(grants(), 0..5), cut in any::<prop::sample::Index>()) {
+            let mut model = Model::new();
+            let mut entries = Vec::new();
+            for (n, run) in runs.iter().enumerate() {
+                run.taken.iter().for_each(|key| drop(model.remove(key)));
+                model.extend(run.made.clone());
+                entries.extend(run_of_grants(&format!("run-{n}"), run));
+            }
+            let whole = fold(Recorded::default(), &entries).unwrap();
+            prop_assert_eq!(&spell(&whole), &model);
+            prop_assert_eq!(whole.serial, runs.len() as u64);
+            prop_assert_eq!(whole.unfinished, None);
+            // Looking in the middle changes nothing.
+            let cut = cut.index(entries.len() + 1);
+            let mut looked = Fold::default();
+            entries[..cut].iter().for_each(|entry| looked.push(entry).unwrap());
+            looked.recorded().unwrap();
+            entries[cut..].iter().for_each(|entry| looked.push(entry).unwrap());
+            prop_assert_eq!(spell(&looked.finish().unwrap()), model);
+        }
+    }
+
+    fn two_blocks() -> Recorded {
+        let key = |n: u32| (n, "a".to_owned(), "g".to_owned());
+        let made = BTreeMap::from([
+            (key(1), ["x".to_owned()].into()),
+            (key(2), ["x".to_owned(), "y".to_owned()].into()),
+        ]);
+        fold(
+            Recorded::default(),
+            &run_of_grants(
+                "r",
+                &Grants {
+                    made,
+                    ..Grants::default()
+                },
+            ),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn moving_a_block_relabels_and_removing_it_forgets_what_nobody_else_declares() {
+        let mv = Entry::AddressMoved {
+            by: author(),
+            from: assignment("x"),
+            to: assignment("z"),
+        };
+        let moved = fold(two_blocks(), [&mv]).unwrap();
+        let labels: Vec<String> = spell(&moved)
+            .into_values()
+            .map(|set| set.into_iter().collect())
+            .collect();
+        assert_eq!(labels, ["z", "yz"]);
+        let rm = Entry::AddressRemoved {
+            by: author(),
+            address: assignment("z"),
+        };
+        let removed = fold(moved, [&rm]).unwrap();
+        let left: Vec<_> = spell(&removed).into_iter().collect();
+        assert_eq!(left.len(), 1);
+        assert_eq!(
+            (left[0].0.0, left[0].1.iter().collect::<Vec<_>>()),
+            (2, vec![&"y".to_owned()])
+        );
+        assert_eq!(removed.serial, 3);
+        assert_eq!(removed.applied.access.declarations.len(), 1);
+    }
+
+    #[test]
+    fn moving_a_block_onto_another_joins_them() {
+        let mv = Entry::AddressMoved {
+            by: author(),
+            from: assignment("x"),
+            to: assignment("y"),
+        };
+        let moved = fold(two_blocks(), [&mv]).unwrap();
+        assert_eq!(moved.applied.access.declarations.len(), 1);
+        assert!(
+            spell(&moved)
+                .into_values()
+                .all(|labels| labels.into_iter().eq(["y"]))
+        );
+    }
+
+    #[test]
+    fn entities_are_recorded_with_what_the_service_said() {
+        let recorded = fold(Recorded::default(), &run_of_entities("r")).unwrap();
+        let applied = &recorded.applied;
+        let ada = UserName::new("ada").unwrap();
+        let platform = applied.groups.get(&GroupName::new("Platform").unwrap()).unwrap();
+        assert_eq!(applied.users[&ada].value.id, Some(ServiceId::new("u-1").unwrap()));
+        assert_eq!(platform.value.members, Some([ada].into()));
+        assert_eq!(
+            platform.addresses,
+            [Address::root(Kind::Group, "platform")].into()
+        );
+        assert_eq!(
+            applied.permission_sets[&set("admin")].value.arn,
+            Some(ServiceId::new("arn:ps-1").unwrap())
+        );
+        assert_eq!(&*applied.accounts[&account(7)].value.name, "payments");
+        assert_eq!(recorded.lineage.as_deref(), Some("lineage"));
+    }
+
+    #[test]
+    fn a_crash_leaves_in_doubt_what_was_intended_and_not_answered() {
+        let entries = run_of_entities("r");
+        // Up to the first outcomes: the permission set's request came back, its outcome did not.
+        let recorded = fold(Recorded::default(), &entries[..5]).unwrap();
+        let unfinished = recorded.unfinished.unwrap();
+        assert_eq!(&*unfinished.digest, "digest of r");
+        let [doubt] = &unfinished.in_doubt[..] else {
+            panic!("{:?}", unfinished.in_doubt)
+        };
+        assert!(
+            matches!(&doubt.effect, Effect::CreatePermissionSet { permission_set } if permission_set.name == set("admin"))
+        );
+        assert_eq!(doubt.request_id.as_deref(), Some("request-3"));
+        assert!(recorded.applied.permission_sets.is_empty());
+        assert_eq!(recorded.serial, 0);
+    }
+
+    #[test]
+    fn an_interrupted_run_stays_unfinished_and_a_failed_step_is_not_in_doubt() {
+        let key = (1, "a".to_owned(), "g".to_owned());
+        let made = BTreeMap::from([(key, ["x".to_owned()].into())]);
+        let mut entries = run_of_grants(
+            "r",
+            &Grants {
+                made,
+                ..Grants::default()
+            },
+        );
+        entries.truncate(2);
+        let Entry::Intents { grants, .. } = entries[1].clone() else {
+            panic!("not the intents")
+        };
+        let doubtful = fold(Recorded::default(), &entries).unwrap().unfinished.unwrap();
+        let effect = Effect::Grant {
+            account: account(1),
+            permission_set: set("a"),
+            principal: group("g"),
+        };
+        assert_eq!(
+            doubtful.in_doubt,
+            [InDoubt {
+                effect,
+                request_id: None
+            }]
+        );
+        let failed = vec![(StepRef::Grant(grants[0].0), Arc::from("no"))];
+        entries.push(Entry::Outcomes { done: vec![], failed });
+        entries.push(finished(RunEnd::Partial));
+        let recorded = fold(Recorded::default(), &entries).unwrap();
+        assert_eq!(recorded.unfinished.unwrap().in_doubt, []);
+        assert!(recorded.applied.access.is_empty());
+        assert_eq!(recorded.serial, 1);
+    }
+
+    #[test]
+    fn outcomes_without_a_run_are_refused() {
+        let orphan = Entry::Outcomes {
+            done: vec![],
+            failed: vec![],
+        };
+        assert!(matches!(
+            fold(Recorded::default(), [&orphan]),
+            Err(StateError::Inconsistent(_))
+        ));
+    }
+}

@@ -283,3 +283,185 @@ fn make_private_directory(path: &Path) -> io::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::state::fold::fold;
+    use crate::state::memory::MemoryStore;
+    use crate::state::testing::{Grants, author, observed, request, run_of_entities, run_of_grants};
+
+    fn grants(n: u32) -> Grants {
+        let key = |at: u32| (at % 5, format!("set{}", at % 3), format!("group{}", at % 7));
+        let made: BTreeMap<_, _> = (n..n + 6)
+            .map(|at| (key(at), [format!("b{}", at % 2)].into()))
+            .collect();
+        let taken = [key(n + 50)]
+            .into_iter()
+            .filter(|key| !made.contains_key(key))
+            .collect();
+        Grants { made, taken }
+    }
+
+    fn write(store: &mut dyn StateStore, entries: &[Entry]) {
+        store.lock(&request()).unwrap();
+        store.load().unwrap();
+        for entry in entries {
+            store.append(std::slice::from_ref(entry)).unwrap();
+            store.sync().unwrap();
+        }
+    }
+
+    fn write_and_checkpoint(directory: &Path, entries: &[Entry]) {
+        let mut store = LocalStore::new(directory);
+        write(&mut store, entries);
+        let recorded = fold(Recorded::default(), &store.history().unwrap()).unwrap();
+        store.checkpoint(&recorded).unwrap();
+    }
+
+    fn load(directory: &Path) -> Recorded {
+        LocalStore::new(directory).load().unwrap()
+    }
+
+    #[test]
+    fn reading_a_state_that_is_not_there_makes_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join(".rolecall");
+        let mut store = LocalStore::new(&place);
+        assert_eq!(store.load().unwrap(), Recorded::default());
+        assert_eq!(store.history().unwrap(), []);
+        assert!(store.force_unlock("x").is_err());
+        assert!(!place.exists());
+    }
+
+    #[test]
+    fn a_state_outlives_the_process_and_is_exported() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join(".rolecall");
+        let mut entries = run_of_entities("one");
+        entries.push(observed(&grants(3)));
+        write_and_checkpoint(&place, &entries);
+        let expected = fold(Recorded::default(), &entries).unwrap();
+        assert_eq!(load(&place), expected);
+        let mut store = LocalStore::new(&place);
+        assert_eq!(store.history().unwrap(), entries);
+        let exports = store.exports();
+        assert_eq!(
+            export_file::load::<Recorded>(exports.last().unwrap()).unwrap(),
+            expected
+        );
+    }
+
+    #[test]
+    fn writing_needs_the_lock_and_a_state_nobody_changed_meanwhile() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut first = LocalStore::new(directory.path());
+        let entries = run_of_entities("one");
+        assert!(first.append(&entries).is_err());
+        first.load().unwrap();
+        write_and_checkpoint(directory.path(), &entries);
+        first.lock(&request()).unwrap();
+        first.append(&entries).unwrap_err();
+        // Having read the state again, it may.
+        first.load().unwrap();
+        first.append(&entries).unwrap();
+        let mut second = LocalStore::new(directory.path());
+        assert!(
+            matches!(second.lock(&request()), Err(StateError::Locked(info)) if &*info.owner == "ada@laptop")
+        );
+    }
+
+    #[test]
+    fn a_holder_whose_lock_was_broken_cannot_write() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut first = LocalStore::new(directory.path());
+        write(&mut first, &run_of_entities("one"));
+        let id = first.holder().unwrap().unwrap().id;
+        LocalStore::new(directory.path()).force_unlock(&id).unwrap();
+        first.append(&run_of_entities("two")).unwrap();
+        assert!(first.sync().unwrap_err().to_string().contains("lost its lock"));
+    }
+
+    #[test]
+    fn a_lost_checkpoint_is_made_anew_from_the_journal() {
+        let directory = tempfile::tempdir().unwrap();
+        let entries = run_of_entities("one");
+        write_and_checkpoint(directory.path(), &entries);
+        let expected = load(directory.path());
+        fs::remove_dir_all(directory.path().join("checkpoint")).unwrap();
+        assert_eq!(load(directory.path()), expected);
+        write_and_checkpoint(directory.path(), &run_of_grants("two", &grants(0)));
+        assert_eq!(load(directory.path()).serial, 2);
+    }
+
+    #[test]
+    fn a_damaged_journal_is_put_aside_and_the_export_taken_in() {
+        let directory = tempfile::tempdir().unwrap();
+        write_and_checkpoint(directory.path(), &run_of_entities("one"));
+        let expected = load(directory.path());
+        let journal = directory.path().join("journal");
+        let mut bytes = fs::read(&journal).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&journal, bytes).unwrap();
+        let mut store = LocalStore::new(directory.path());
+        assert!(matches!(store.history(), Err(StateError::Damaged { .. })));
+        let recorded: Recorded = export_file::load(store.exports().last().unwrap()).unwrap();
+        store.lock(&request()).unwrap();
+        assert_eq!(store.set_aside().unwrap().len(), 2);
+        store
+            .append(&[Entry::Imported {
+                by: author(),
+                recorded: Box::new(recorded),
+            }])
+            .unwrap();
+        store.sync().unwrap();
+        let now = store.load().unwrap();
+        store.checkpoint(&now).unwrap();
+        drop(store);
+        assert_eq!(
+            load(directory.path()),
+            Recorded {
+                serial: expected.serial + 1,
+                ..expected
+            }
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        /// Whatever is written, wherever a process stops and whenever checkpoints are made: the state is the fold of
+        /// what was synced, on disk and in memory.
+        #[test]
+        fn any_history_of_stops_and_checkpoints_folds_to_the_same(
+            steps in prop::collection::vec((0_u32..60, 0_usize..12, any::<bool>()), 1..6)
+        ) {
+            let directory = tempfile::tempdir().unwrap();
+            let memory = MemoryStore::new();
+            let mut all = Vec::new();
+            for (n, (seed, stop, checkpoint)) in steps.into_iter().enumerate() {
+                let mut entries = run_of_grants(&format!("run-{n}"), &grants(seed));
+                entries.push(observed(&grants(seed + 1)));
+                entries.truncate(stop.max(1));
+                let mut store = LocalStore::new(directory.path());
+                write(&mut store, &entries);
+                write(&mut memory.clone(), &entries);
+                all.extend(entries);
+                let expected = fold(Recorded::default(), &all).unwrap();
+                if checkpoint {
+                    store.checkpoint(&expected).unwrap();
+                }
+                // Appended and not synced: gone with the process.
+                store.append(&run_of_entities("never")).unwrap();
+                drop(store);
+                prop_assert_eq!(&load(directory.path()), &expected);
+                prop_assert_eq!(&memory.clone().load().unwrap(), &expected);
+            }
+        }
+    }
+}

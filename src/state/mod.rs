@@ -22,6 +22,8 @@ pub mod memory;
 mod recorded_rows;
 pub mod rows;
 pub mod sled;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -489,3 +489,93 @@ fn unpack<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, StateError>
 fn bad(key: &str, problem: &dyn std::fmt::Display) -> StateError {
     inconsistent(&format!("the checkpoint's row `{key}` cannot be read: {problem}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::checkpoint::Ledger;
+    use crate::state::fold::fold;
+    use crate::state::journal::Position;
+    use crate::state::testing::{Grants, observed, run_of_entities, run_of_grants};
+
+    fn grants(accounts: std::ops::Range<u32>, groups: &[&str]) -> Grants {
+        let key = |n: u32, group: &str| (n, ["admin", "view"][n as usize % 2].to_owned(), group.to_owned());
+        let made = accounts
+            .flat_map(|n| {
+                groups
+                    .iter()
+                    .map(move |group| (key(n, group), [format!("b{}", n % 3)].into()))
+            })
+            .collect();
+        Grants {
+            made,
+            ..Grants::default()
+        }
+    }
+
+    fn recorded(grants: &Grants) -> Recorded {
+        let mut entries = run_of_entities("first");
+        entries.extend(run_of_grants("second", grants));
+        entries.push(observed(grants));
+        fold(Recorded::default(), &entries).unwrap()
+    }
+
+    #[test]
+    fn everything_recorded_comes_back() {
+        for state in [Recorded::default(), recorded(&grants(1..9, &["ops", "dev"]))] {
+            let rows = encode(&state, &Rows::new()).unwrap();
+            assert_eq!(decode(&rows).unwrap(), state);
+        }
+    }
+
+    #[test]
+    fn a_new_name_in_front_leaves_the_rows_of_other_accounts_as_they_are() {
+        let before = recorded(&grants(5..50, &["ops", "dev"]));
+        let rows = encode(&before, &Rows::new()).unwrap();
+        // An account and a group that sort before all others.
+        let made = [(
+            (1, "admin".to_owned(), "aaa".to_owned()),
+            ["b1".to_owned()].into(),
+        )]
+        .into();
+        let more = run_of_grants(
+            "third",
+            &Grants {
+                made,
+                ..Grants::default()
+            },
+        );
+        let after = fold(before, &more).unwrap();
+        let next = encode(&after, &rows).unwrap();
+        assert_eq!(decode(&next).unwrap(), after);
+        let (_, head) = Ledger::default().difference(rows.clone(), Position::start());
+        let (changes, _) = Ledger::of(&head, &rows).difference(next, Position::start());
+        let access = |key: &&[u8]| key.starts_with(b"applied/a/");
+        let changed: Vec<&[u8]> = changes
+            .iter()
+            .map(|change| &change.key[..])
+            .filter(access)
+            .collect();
+        assert_eq!(changed.len(), 1, "only the new account's row");
+    }
+
+    #[test]
+    fn tables_that_are_mostly_unused_begin_anew() {
+        let many = recorded(&grants(0..1500, &["ops"]));
+        let rows = encode(&many, &Rows::new()).unwrap();
+        let few = recorded(&grants(0..3, &["ops"]));
+        let next = encode(&few, &rows).unwrap();
+        assert_eq!(decode(&next).unwrap(), few);
+        assert_eq!(with_prefix(&next, "names/a/").count(), 1);
+    }
+
+    #[test]
+    fn missing_rows_are_errors() {
+        let rows = encode(&recorded(&grants(1..9, &["ops"])), &Rows::new()).unwrap();
+        for key in ["meta", "applied/head", "names/a/00000000"] {
+            let mut rows = rows.clone();
+            rows.remove(key.as_bytes()).unwrap();
+            assert!(decode(&rows).is_err(), "{key}");
+        }
+    }
+}
