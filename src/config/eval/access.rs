@@ -24,8 +24,8 @@ pub(super) fn step(value: &Value, step: &PathStep, scope: &dyn Scope) -> EvalRes
 /// `value.name`
 pub(super) fn attribute(value: &Value, name: &Arc<str>, span: Span, scope: &dyn Scope) -> EvalResult {
     let found = match value.data() {
-        Data::Object(fields) => field(fields, name, span, "this object")?,
-        Data::Map(map) => field(&map.fields, name, span, "this map")?,
+        Data::Object(fields) => field(fields, name, span, "this object", value.is_sensitive())?,
+        Data::Map(map) => field(&map.fields, name, span, "this map", value.is_sensitive())?,
         Data::Entity(entity) => scope.attribute(entity, name, span)?,
         Data::Unknown(unknown) => match &unknown.ty {
             Type::Any | Type::Entity(_) => Value::unknown(Type::Any),
@@ -34,7 +34,7 @@ pub(super) fn attribute(value: &Value, name: &Arc<str>, span: Span, scope: &dyn 
                 Some(attribute) => Value::unknown(attribute.ty.clone()),
                 None => {
                     let names = object.attributes.keys().map(AsRef::as_ref).collect();
-                    return Err(missing(name, names, span, "this object"));
+                    return Err(missing(name, names, span, "this object", value.is_sensitive()));
                 }
             },
             ty => return Err(no_attributes(&ty.friendly(), name, span)),
@@ -81,8 +81,17 @@ pub(super) fn index(value: &Value, key: &Value, span: Span) -> EvalResult {
     }
     let found = match value.data() {
         Data::List(_) | Data::Tuple(_) => item(value, key, span)?,
-        Data::Map(map) => entry(&map.fields, key, span, Some(&map.element), "this map")?,
-        Data::Object(fields) => entry(fields, key, span, None, "this object")?,
+        Data::Map(map) => {
+            let unknown = Value::unknown(map.element.clone());
+            entry(&map.fields, key, span, unknown, ("this map", sensitive))?
+        }
+        Data::Object(fields) => entry(
+            fields,
+            key,
+            span,
+            Value::unknown(Type::Any),
+            ("this object", sensitive),
+        )?,
         Data::Unknown(unknown) => match &unknown.ty {
             Type::List(element) | Type::Map(element) => Value::unknown(element.as_ref().clone()),
             Type::Any | Type::Tuple(_) | Type::Object(_) | Type::Entity(_) => Value::unknown(Type::Any),
@@ -95,7 +104,7 @@ pub(super) fn index(value: &Value, key: &Value, span: Span) -> EvalResult {
     Ok(found.with_sensitive(sensitive))
 }
 
-fn field(fields: &Fields, name: &str, span: Span, what: &str) -> EvalResult {
+fn field(fields: &Fields, name: &str, span: Span, what: &str, hide: bool) -> EvalResult {
     match fields.get(name) {
         Some(value) => Ok(value.clone()),
         None => Err(missing(
@@ -103,11 +112,20 @@ fn field(fields: &Fields, name: &str, span: Span, what: &str) -> EvalResult {
             fields.keys().map(AsRef::as_ref).collect(),
             span,
             what,
+            hide,
         )),
     }
 }
 
-fn missing(name: &str, names: Vec<&str>, span: Span, what: &str) -> Box<Failure> {
+/// `hide`: neither the name nor those that exist may be shown, since they are sensitive.
+fn missing(name: &str, names: Vec<&str>, span: Span, what: &str, hide: bool) -> Box<Failure> {
+    if hide {
+        let message = format!("{what} has no such element");
+        return Failure::of(
+            error(code::UNKNOWN_ATTRIBUTE, message, span, "not found")
+                .because("names are not shown, since a sensitive value is involved"),
+        );
+    }
     let known = names.get(..names.len().min(12)).unwrap_or(&[]);
     let cause = match known {
         [] => format!("{what} is empty"),
@@ -199,12 +217,14 @@ fn item(value: &Value, key: &Value, span: Span) -> EvalResult {
     })
 }
 
-fn entry(fields: &Fields, key: &Value, span: Span, element: Option<&Type>, what: &str) -> EvalResult {
+/// `what`: how to call the value, and whether its keys or this one must be hidden.
+fn entry(fields: &Fields, key: &Value, span: Span, unknown: Value, what: (&str, bool)) -> EvalResult {
+    let (what, hide) = what;
     match key.data() {
-        Data::String(name) => field(fields, name, span, what),
-        Data::Number(number) => field(fields, &number.to_string(), span, what),
-        Data::Bool(flag) => field(fields, &flag.to_string(), span, what),
-        Data::Unknown(_) => Ok(Value::unknown(element.cloned().unwrap_or(Type::Any))),
+        Data::String(name) => field(fields, name, span, what, hide),
+        Data::Number(number) => field(fields, &number.to_string(), span, what, hide),
+        Data::Bool(flag) => field(fields, &flag.to_string(), span, what, hide),
+        Data::Unknown(_) => Ok(unknown),
         _ => Err(Failure::of(error(
             code::INVALID_INDEX,
             format!("a key of {what} is a string, not a {}", key.friendly_type()),

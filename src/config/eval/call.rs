@@ -116,7 +116,18 @@ impl Evaluator<'_> {
             files: self.scope.files(),
             render: &render,
         };
-        let result = body(&mut cx, &arguments).map_err(|reason| refused(function, call, &reason, span))?;
+        let result = body(&mut cx, &arguments).map_err(|reason| {
+            if sensitive || arguments.iter().any(Value::contains_sensitive) {
+                // The reason may quote what must not be shown.
+                let message = "it fails; why is not shown, since an argument is sensitive";
+                let reason = FunctionError {
+                    message: message.to_owned(),
+                    ..reason
+                };
+                return refused(function, call, &reason, span);
+            }
+            refused(function, call, &reason, span)
+        })?;
         Ok(result.with_sensitive(sensitive))
     }
 }

@@ -332,7 +332,7 @@ fn entities_keep_their_identity() {
             "{for g in [group.b, group.a] : g.label => g}",
             "{a = group.a, b = group.b}",
         ),
-        ("jsonencode(group.a) == 1", "error unknown-function"),
+        ("jsonencode(group.a) == 1", "error function-call"),
     ]);
     assert_eq!(
         value("tolist([group.a])").ty(),
@@ -408,5 +408,38 @@ mod laws {
             let _ = crate::config::syntax::parse_body(FILE, &text);
             let _ = crate::config::syntax::parse_template(FILE, &text);
         }
+    }
+}
+
+/// Threads of a pool have 2 MiB of stack, and so has a test's.
+#[test]
+fn the_deepest_text_that_parses_evaluates() {
+    let deep = [
+        format!("{}1{}", "[".repeat(58), "]".repeat(58)),
+        format!("{}1{}", "(1 + ".repeat(58), ")".repeat(58)),
+        format!("1{}", " + 1".repeat(127)),
+        format!("{}{}{}", "\"${".repeat(25), "1", "}\"".repeat(25)),
+        format!("{}1", "-".repeat(60)),
+        format!("{}[1]{}", "[for x in ".repeat(50), " : x]".repeat(50)),
+    ];
+    for text in deep {
+        let line = shown(&text);
+        assert!(!line.starts_with("error"), "{text}: {line}");
+    }
+}
+
+#[test]
+fn failures_show_no_secrets() {
+    for text in [
+        "{a = 1}[var.secret]",
+        "tonumber(var.secret)",
+        "parseint(var.secret, 10)",
+        "tomap({a = 1})[var.secret]",
+        "var.secret ? 1 : 2",
+        "{for x in [var.secret, var.secret] : x => 1}",
+        "jsondecode(var.secret)",
+    ] {
+        let failure = evaluate_line(FILE, text, &Scene::new()).unwrap_err();
+        assert!(!format!("{failure:?}").contains("hush"), "{text}: {failure:?}");
     }
 }

@@ -10,10 +10,10 @@
 //!   allows it;
 //! - marks are taken off and put on the result unless the parameter allows them.
 
-pub mod convert;
 mod args;
 mod cidr;
 mod collection;
+pub mod convert;
 mod csv;
 mod datetime;
 mod decimal;
