@@ -7,5 +7,7 @@
 
 pub mod diagnostics;
 pub mod escape;
+pub mod plan_view;
 pub mod style;
+pub mod terminal;
 pub mod wording;

@@ -1,0 +1,254 @@
+//! The section for assignments: `platform → admin   12 accounts in workloads/prod   access/prod.hcl:31`.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use crate::model::access::Declaration;
+use crate::plan::change::{GrantReason, RevokeReason};
+use crate::report::escape::{escape, name};
+use crate::report::plan_view::assignments::{AssignmentRow, RowChange};
+use crate::report::plan_view::{PlanView, principal_name};
+use crate::report::style::Meaning;
+use crate::report::wording::{self, counted, number, some_of};
+
+use super::Page;
+use super::page::column;
+
+/// More rows than this are folded to one line per block and reason.
+const MOST_ROWS: usize = 40;
+
+/// Writes the section, if assignments change.
+pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    let plan = view.plan;
+    if view.assignments.is_empty() {
+        return Ok(());
+    }
+    let parts: Vec<String> = [(plan.grants.len(), "added"), (plan.revokes.len(), "removed")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{} {word}", number(count as u64)))
+        .collect();
+    page.heading("Assignments", &parts.join(" · "))?;
+    let lines: Vec<Line> = if view.assignments.len() > MOST_ROWS {
+        folded(view)
+    } else {
+        view.assignments.iter().map(|row| line(view, row)).collect()
+    };
+    let shown = || lines.iter().take(MOST_ROWS);
+    let who = column(shown().map(|line| line.who.as_str()), 44);
+    let where_to = column(shown().map(|line| line.accounts.as_str()), 44);
+    for line in shown() {
+        let origin = page.paint(Meaning::Aside, &line.origin);
+        let cells = [
+            (line.who.clone(), who),
+            (line.accounts.clone(), where_to),
+            (origin, 0),
+        ];
+        page.row(line.mark, &cells)?;
+    }
+    let hidden = || lines.iter().skip(MOST_ROWS);
+    let rest: u64 = hidden().map(|line| line.count).sum();
+    if rest > 0 {
+        let blocks = counted(hidden().count() as u64, "more block");
+        page.line(&format!(
+            "    … {} of {blocks} (--json lists all)",
+            counted(rest, "assignment")
+        ))?;
+    }
+    Ok(())
+}
+
+struct Line {
+    mark: (Meaning, &'static str),
+    who: String,
+    accounts: String,
+    origin: String,
+    count: u64,
+}
+
+fn line(view: &PlanView<'_>, row: &AssignmentRow) -> Line {
+    let principals = row
+        .principals
+        .iter()
+        .filter_map(|rank| view.labels.principal(*rank));
+    let principals = some_of(principals.map(principal_name), row.principals.len() as u64, 3);
+    let sets = row
+        .permission_sets
+        .iter()
+        .map(|rank| view.labels.permission_set(*rank));
+    let sets = some_of(sets, row.permission_sets.len() as u64, 3);
+    Line {
+        mark: mark(row.change),
+        who: format!("{principals} → {sets}"),
+        accounts: accounts(view, row),
+        origin: origin(view, row.change, &row.notes, row.blocked),
+        count: row.count(),
+    }
+}
+
+fn mark(change: RowChange) -> (Meaning, &'static str) {
+    match change {
+        RowChange::Grant(GrantReason::Restore) => (Meaning::Warning, "!"),
+        RowChange::Grant(_) => (Meaning::Added, "+"),
+        RowChange::Revoke(_) => (Meaning::Removed, "-"),
+    }
+}
+
+/// `12 accounts in workloads/prod`, `2 of 14 accounts in workloads/prod: a, b`, `3 accounts: a, b, c`, `a`.
+fn accounts(view: &PlanView<'_>, row: &AssignmentRow) -> String {
+    let count = row.accounts.len() as u64;
+    let names = view.labels.accounts(&row.accounts);
+    let listed = wording::accounts(&names, count, 3);
+    let selection = row
+        .notes
+        .first()
+        .and_then(|note| view.declarations(*note).next())
+        .and_then(|block| view.plan.selections.get(&block.address))
+        .filter(|_| row.change.is_grant());
+    let selector = selection.and_then(|s| Some((s.accounts, s.accounts_from.as_deref()?)));
+    match selector {
+        _ if count == 1 => listed,
+        Some((all, from)) if all <= count => format!("{} in {}", counted(count, "account"), name(from)),
+        Some((all, from)) => format!(
+            "{} of {} accounts in {}: {listed}",
+            number(count),
+            number(all),
+            name(from)
+        ),
+        None => format!("{}: {listed}", counted(count, "account")),
+    }
+}
+
+/// Where it is declared and what for; for what goes, why it goes.
+fn origin(view: &PlanView<'_>, change: RowChange, notes: &[u32], blocked: bool) -> String {
+    let blocks: BTreeSet<&Declaration> = notes
+        .iter()
+        .take(64)
+        .flat_map(|note| view.declarations(*note))
+        .collect();
+    let places: BTreeSet<String> = blocks
+        .iter()
+        .filter_map(|b| b.location.as_ref())
+        .map(ToString::to_string)
+        .collect();
+    let place = match (places.first(), places.len()) {
+        (None, _) => None,
+        (Some(first), 1) => Some(first.clone()),
+        (Some(first), more) => Some(format!("{first} and {} more", more - 1)),
+    };
+    let reasons: BTreeSet<&str> = blocks
+        .iter()
+        .filter_map(|block| block.reason.as_deref())
+        .collect();
+    let reasons = reasons
+        .into_iter()
+        .map(|reason| escape(reason).into_owned())
+        .collect::<Vec<_>>()
+        .join(", ");
+    let expiry = blocks.iter().filter_map(|block| block.expires).max();
+    let mut parts: Vec<String> = Vec::new();
+    match change {
+        RowChange::Grant(reason) => {
+            parts.extend(place);
+            parts.push(reasons);
+            parts.extend(expiry.map(|time| format!("until {}", moment(time))));
+            match reason {
+                GrantReason::Declared => {}
+                GrantReason::Restore => parts.push("gone from the service, and brought back".to_owned()),
+                GrantReason::Renamed => parts.push("renamed permission set".to_owned()),
+            }
+        }
+        RowChange::Revoke(reason) => parts.extend(revoke_origin(reason, &blocks, place, expiry)),
+    }
+    if blocked {
+        parts.push("blocked for this caller".to_owned());
+    }
+    parts.retain(|part| !part.is_empty());
+    parts.join("  ")
+}
+
+fn revoke_origin(
+    reason: RevokeReason,
+    blocks: &BTreeSet<&Declaration>,
+    place: Option<String>,
+    expiry: Option<jiff::Timestamp>,
+) -> Vec<String> {
+    match reason {
+        RevokeReason::BlockRemoved => {
+            let block = blocks.first().map(|block| block.address.block().to_string());
+            let label = block.map_or("block removed".to_owned(), |block| {
+                format!("{} removed", escape(&block))
+            });
+            vec![label]
+        }
+        RevokeReason::NoLongerSelected => place
+            .into_iter()
+            .chain(["no longer selected".to_owned()])
+            .collect(),
+        RevokeReason::Expired => {
+            let when = expiry.map_or("expired".to_owned(), |time| format!("expired {}", moment(time)));
+            place.into_iter().chain([when]).collect()
+        }
+        RevokeReason::Unmanaged => vec!["nobody declares it".to_owned()],
+        RevokeReason::Renamed => vec!["renamed permission set".to_owned()],
+        RevokeReason::Destroy => Vec::new(),
+    }
+}
+
+/// A day when the time is the start of one (UTC), else the moment.
+fn moment(time: jiff::Timestamp) -> String {
+    let text = time.to_string();
+    match text.strip_suffix("T00:00:00Z") {
+        Some(day) => day.to_owned(),
+        None => text,
+    }
+}
+
+/// One line per block and reason: how many principals, sets and accounts it stands for.
+fn folded(view: &PlanView<'_>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut groups: indexmap::IndexMap<(RowChange, String), Vec<&AssignmentRow>> = indexmap::IndexMap::new();
+    for row in &view.assignments {
+        let origin = origin(view, row.change, &row.notes, row.blocked);
+        groups.entry((row.change, origin)).or_default().push(row);
+    }
+    for ((change, origin), rows) in groups {
+        if let [row] = rows.as_slice() {
+            lines.push(line(view, row));
+            continue;
+        }
+        let distinct = |of: fn(&AssignmentRow) -> &[u32]| {
+            let all: BTreeSet<u32> = rows.iter().flat_map(|row| of(row)).copied().collect();
+            all.into_iter().collect::<Vec<u32>>()
+        };
+        let principals = distinct(|row| &row.principals);
+        let sets = distinct(|row| &row.permission_sets);
+        let accounts = distinct(|row| &row.accounts);
+        let count = rows.iter().map(|row| row.count()).sum();
+        let shown = |ranks: &[u32], thing: &str, name_of: &dyn Fn(u32) -> String| match ranks {
+            [one] => name_of(*one),
+            many => counted(many.len() as u64, thing),
+        };
+        let who = shown(&principals, "principal", &|rank| {
+            view.labels
+                .principal(rank)
+                .map(principal_name)
+                .unwrap_or_default()
+        });
+        let what = shown(&sets, "permission set", &|rank| {
+            view.labels.permission_set(rank).to_owned()
+        });
+        lines.push(Line {
+            mark: mark(change),
+            who: format!("{} → {what}", name(&who)),
+            accounts: format!(
+                "{} in {}",
+                counted(count, "assignment"),
+                counted(accounts.len() as u64, "account")
+            ),
+            origin,
+            count,
+        });
+    }
+    lines
+}

@@ -1,0 +1,364 @@
+//! The sections for units, accounts, users, groups and permission sets.
+
+use std::io;
+
+use crate::address::Kind;
+use crate::id::EntityKey;
+use crate::plan::change::Reason;
+use crate::report::escape::{escape, name};
+use crate::report::plan_view::PlanView;
+use crate::report::plan_view::entities::{Detail, EntityChange, EntityRow};
+use crate::report::plan_view::policy_diff::DiffLine;
+use crate::report::style::Meaning;
+use crate::report::wording::{counted, number, some_of};
+
+use super::Page;
+use super::page::column;
+
+const MOST_ROWS: usize = 30;
+const MOST_POLICY_LINES: usize = 24;
+const MOST_ITEMS: usize = 12;
+/// From this many on, equal rows of one block are one line.
+const FOLD_FROM: usize = 3;
+
+/// A row, or several alike rows of one block.
+enum Line<'v, 'a> {
+    One(&'v EntityRow<'a>),
+    Many(Vec<&'v EntityRow<'a>>),
+}
+
+/// Writes a section per kind that has changes.
+pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    for kind in Kind::ALL {
+        let rows: Vec<&EntityRow<'_>> = view
+            .entities
+            .iter()
+            .filter(|row| row.entity.kind() == kind)
+            .collect();
+        if rows.is_empty() {
+            continue;
+        }
+        page.heading(title(kind), &summary(&rows))?;
+        let lines = fold(&rows);
+        let width = column(
+            lines
+                .iter()
+                .map(line_name)
+                .collect::<Vec<_>>()
+                .iter()
+                .map(String::as_str),
+            34,
+        );
+        for line in lines.iter().take(MOST_ROWS) {
+            match line {
+                Line::One(row) => one(row, width, page)?,
+                Line::Many(rows) => many(rows, width, page)?,
+            }
+        }
+        let rest: usize = lines.iter().skip(MOST_ROWS).map(Line::len).sum();
+        if rest > 0 {
+            page.line(&format!("    … {} more (--json lists all)", number(rest as u64)))?;
+        }
+    }
+    Ok(())
+}
+
+fn title(kind: Kind) -> &'static str {
+    match kind {
+        Kind::OrganizationalUnit => "Organizational units",
+        Kind::Account => "Accounts",
+        Kind::User => "Users",
+        Kind::Group => "Groups",
+        Kind::PermissionSet => "Permission sets",
+        Kind::Assignment => "Assignments",
+    }
+}
+
+fn noun(kind: Kind) -> &'static str {
+    match kind {
+        Kind::OrganizationalUnit => "unit",
+        Kind::Account => "account",
+        Kind::User => "user",
+        Kind::Group => "group",
+        Kind::PermissionSet => "permission set",
+        Kind::Assignment => "assignment",
+    }
+}
+
+fn summary(rows: &[&EntityRow<'_>]) -> String {
+    [
+        (EntityChange::Rebound, "rebound"),
+        (EntityChange::Created, "added"),
+        (EntityChange::Updated, "changed"),
+        (EntityChange::Provisioned, "provisioned again"),
+        (EntityChange::Deleted, "removed"),
+    ]
+    .into_iter()
+    .filter_map(|(change, word)| {
+        let count = rows.iter().filter(|row| row.change == change).count() as u64;
+        (count > 0).then(|| format!("{} {word}", number(count)))
+    })
+    .collect::<Vec<_>>()
+    .join(" · ")
+}
+
+impl Line<'_, '_> {
+    fn len(&self) -> usize {
+        match self {
+            Line::One(_) => 1,
+            Line::Many(rows) => rows.len(),
+        }
+    }
+}
+
+/// Rows that only say "made" or "gone", of one block, become one line.
+fn fold<'v, 'a>(rows: &[&'v EntityRow<'a>]) -> Vec<Line<'v, 'a>> {
+    let plain = |row: &EntityRow<'_>| {
+        let shown = matches!(row.change, EntityChange::Created | EntityChange::Deleted);
+        let short = row
+            .details
+            .iter()
+            .all(|detail| matches!(detail, Detail::Field { .. }));
+        let kind = row.entity.kind();
+        shown && short && kind != Kind::PermissionSet && !row.restore && row.blocked.is_none()
+    };
+    let alike = |left: &EntityRow<'_>, right: &EntityRow<'_>| {
+        plain(left)
+            && plain(right)
+            && left.change == right.change
+            && left.reason.code() == right.reason.code()
+            && left.location == right.location
+    };
+    let mut groups: Vec<Vec<&'v EntityRow<'a>>> = Vec::new();
+    for row in rows {
+        let known = groups
+            .iter_mut()
+            .find(|group| group.first().is_some_and(|first| alike(first, row)));
+        match known {
+            Some(group) => group.push(row),
+            None => groups.push(vec![row]),
+        }
+    }
+    let mut lines = Vec::new();
+    for group in groups {
+        if group.len() >= FOLD_FROM {
+            lines.push(Line::Many(group));
+        } else {
+            lines.extend(group.into_iter().map(Line::One));
+        }
+    }
+    lines
+}
+
+fn line_name(line: &Line<'_, '_>) -> String {
+    match line {
+        Line::One(row) => name(&row.name).into_owned(),
+        Line::Many(rows) => {
+            let kind = rows.first().map_or(Kind::User, |row| row.entity.kind());
+            counted(rows.len() as u64, noun(kind))
+        }
+    }
+}
+
+fn mark(row: &EntityRow<'_>) -> (Meaning, &'static str) {
+    match row.change {
+        _ if row.restore => (Meaning::Warning, "!"),
+        EntityChange::Rebound => (Meaning::Warning, "!"),
+        EntityChange::Created => (Meaning::Added, "+"),
+        EntityChange::Updated => (Meaning::Changed, "~"),
+        EntityChange::Provisioned => (Meaning::Changed, "↻"),
+        EntityChange::Deleted => (Meaning::Removed, "-"),
+    }
+}
+
+fn many(rows: &[&EntityRow<'_>], width: usize, page: &mut Page<'_>) -> io::Result<()> {
+    let Some(first) = rows.first() else {
+        return Ok(());
+    };
+    let title = line_name(&Line::Many(rows.to_vec()));
+    let names = some_of(rows.iter().map(|row| &row.name), rows.len() as u64, 4);
+    let cells = [(title, width), (names, 0), (origin(first, page), 0)];
+    page.row(mark(first), &cells)
+}
+
+fn one(row: &EntityRow<'_>, width: usize, page: &mut Page<'_>) -> io::Result<()> {
+    let title = name(&row.name).into_owned();
+    let created = row.change == EntityChange::Created;
+    let inline = match row.details.as_slice() {
+        [
+            Detail::Items {
+                name: "members",
+                removed,
+                added,
+            },
+        ] => Some(members(removed, added, created)),
+        details if created && row.entity.kind() == Kind::Account => Some(account(details)),
+        _ => None,
+    };
+    let mut cells = vec![(title, width)];
+    cells.extend(inline.clone().map(|text| (text, 0)));
+    cells.push((origin(row, page), 0));
+    page.row(mark(row), &cells)?;
+    if let Some(why) = row.blocked {
+        let blocked = page.paint(Meaning::Warning, "blocked");
+        page.line(&format!("      {blocked}: {}", escape(why)))?;
+    }
+    if inline.is_some() {
+        return Ok(());
+    }
+    for item in &row.details {
+        detail(item, created, page)?;
+    }
+    Ok(())
+}
+
+/// Where it is declared, and why unless that is plain to see.
+fn origin(row: &EntityRow<'_>, page: &Page<'_>) -> String {
+    let place = row.location.map(ToString::to_string);
+    let why = match row.reason {
+        Reason::Declared | Reason::ConfigurationChanged | Reason::ContentChanged => None,
+        Reason::BlockRemoved => Some("block removed".to_owned()),
+        Reason::Destroy => None,
+        reason => Some(escape(&reason.sentence()).into_owned()),
+    };
+    let user = match row.entity {
+        EntityKey::User(key) if key.as_str() != row.name => Some(escape(key.as_str()).into_owned()),
+        _ => None,
+    };
+    let parts: Vec<String> = [user, place, why].into_iter().flatten().collect();
+    page.paint(Meaning::Aside, parts.join("  "))
+}
+
+fn members(removed: &[String], added: &[String], created: bool) -> String {
+    let list = |names: &[String]| some_of(names, names.len() as u64, 4);
+    if created && removed.is_empty() {
+        return format!("{}: {}", counted(added.len() as u64, "member"), list(added));
+    }
+    let mut parts = Vec::new();
+    if !added.is_empty() {
+        parts.push(format!("members + {}", list(added)));
+    }
+    if !removed.is_empty() {
+        let word = if parts.is_empty() { "members " } else { "" };
+        parts.push(format!("{word}- {}", list(removed)));
+    }
+    parts.join("  ")
+}
+
+fn account(details: &[Detail]) -> String {
+    let values = details.iter().filter_map(|detail| match detail {
+        Detail::Field {
+            name,
+            after: Some(after),
+            ..
+        } if name == "ou" => Some(format!("in {}", escape(after))),
+        Detail::Field {
+            after: Some(after), ..
+        } => Some(escape(after).into_owned()),
+        _ => None,
+    });
+    values.collect::<Vec<_>>().join("  ")
+}
+
+fn detail(detail: &Detail, created: bool, page: &mut Page<'_>) -> io::Result<()> {
+    const NAME: usize = 26;
+    let pad = |name: &str| {
+        format!(
+            "      {}{}",
+            name,
+            " ".repeat(NAME.saturating_sub(name.chars().count()).max(1))
+        )
+    };
+    match detail {
+        Detail::Field { name, before, after } => {
+            let value = |value: &Option<String>| {
+                value
+                    .as_deref()
+                    .map_or("(none)".into(), |v| escape(v).into_owned())
+            };
+            let text = match (before, after) {
+                (None, Some(_)) if created => value(after),
+                _ => format!("{} → {}", value(before), value(after)),
+            };
+            page.line(&format!("{}{text}", pad(name)))
+        }
+        Detail::Items { name, removed, added } if created && removed.is_empty() => {
+            let short: Vec<&str> = added.iter().map(|item| short_arn(item)).collect();
+            page.line(&format!(
+                "{}{}",
+                pad(name),
+                some_of(&short, short.len() as u64, 4)
+            ))
+        }
+        Detail::Items { name, removed, added } => items(&pad(name), &pad(""), removed, added, page),
+        Detail::Policy { name, lines } => {
+            let changed = lines
+                .iter()
+                .filter(|line| !matches!(line, DiffLine::Same(_) | DiffLine::Gap));
+            page.line(&format!(
+                "{}{} differ",
+                pad(name),
+                counted(changed.count() as u64, "line")
+            ))?;
+            policy(lines, page)
+        }
+        Detail::NewPolicy { statements } => {
+            let text = statements.map_or("known after apply".to_owned(), |count| {
+                counted(count, "statement")
+            });
+            page.line(&format!("{}{text}", pad("inline_policy")))
+        }
+        Detail::Provision { accounts } => {
+            let text = format!("pushed to its roles in {}", counted(*accounts, "account"));
+            page.line(&format!("      {text}"))
+        }
+    }
+}
+
+fn items(
+    first: &str,
+    next: &str,
+    removed: &[String],
+    added: &[String],
+    page: &mut Page<'_>,
+) -> io::Result<()> {
+    let signed = removed
+        .iter()
+        .map(|item| (Meaning::Removed, "-", item))
+        .chain(added.iter().map(|item| (Meaning::Added, "+", item)));
+    for (index, (meaning, sign, item)) in signed.take(MOST_ITEMS).enumerate() {
+        let lead = if index == 0 { first } else { next };
+        let text = page.paint(meaning, format!("{sign} {}", escape(item)));
+        page.line(&format!("{lead}{text}"))?;
+    }
+    let rest = (removed.len() + added.len()).saturating_sub(MOST_ITEMS);
+    if rest > 0 {
+        page.line(&format!("{next}… {} more", number(rest as u64)))?;
+    }
+    Ok(())
+}
+
+fn policy(lines: &[DiffLine], page: &mut Page<'_>) -> io::Result<()> {
+    for line in lines.iter().take(MOST_POLICY_LINES) {
+        let text = match line {
+            DiffLine::Same(text) => page.paint(Meaning::Aside, format!("  {}", escape(text))),
+            DiffLine::Removed(text) => page.paint(Meaning::Removed, format!("- {}", escape(text))),
+            DiffLine::Added(text) => page.paint(Meaning::Added, format!("+ {}", escape(text))),
+            DiffLine::Gap => page.paint(Meaning::Aside, "  ⋮"),
+        };
+        page.line(&format!("        {text}"))?;
+    }
+    let rest = lines.len().saturating_sub(MOST_POLICY_LINES);
+    if rest > 0 {
+        page.line(&format!("          … {} more", counted(rest as u64, "line")))?;
+    }
+    Ok(())
+}
+
+/// `AdministratorAccess` of `arn:aws:iam::aws:policy/AdministratorAccess`.
+fn short_arn(arn: &str) -> &str {
+    match arn.strip_prefix("arn:aws:iam::aws:policy/") {
+        Some(path) => path.rsplit('/').next().unwrap_or(path),
+        None => arn,
+    }
+}

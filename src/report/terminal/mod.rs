@@ -1,0 +1,13 @@
+//! Views as text for a terminal: short whatever the size, aligned, coloured by meaning.
+//!
+//! Every section has a budget of lines. What does not fit is folded first (all
+//! rows of one block on one line) and counted at the end, so that a plan of a
+//! million grants still fits a few screens.
+
+mod assignments;
+mod entities;
+mod page;
+mod people;
+pub mod plan;
+
+pub use page::Page;

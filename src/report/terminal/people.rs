@@ -1,0 +1,168 @@
+//! The section for people: who gains and loses what, in sentences.
+
+use std::io;
+
+use crate::plan::people::PeopleChange;
+use crate::report::escape::name;
+use crate::report::plan_view::people::PeopleLine;
+use crate::report::plan_view::{PlanView, principal_name};
+use crate::report::style::Meaning;
+use crate::report::wording::{self, counted, number, some_of};
+
+use super::Page;
+use super::page::column;
+
+/// How many lines each kind of change gets.
+fn budget(change: PeopleChange) -> usize {
+    match change {
+        PeopleChange::Gains | PeopleChange::Loses => 20,
+        PeopleChange::KeepsVia | PeopleChange::Unknown => 8,
+    }
+}
+
+/// Writes the section, if anyone is concerned.
+pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    if view.people.is_empty() {
+        return Ok(());
+    }
+    let people = &view.plan.people;
+    let parts: Vec<String> = [(people.gaining, "gain"), (people.losing, "lose")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, verb)| {
+            let s = if count == 1 { "s" } else { "" };
+            format!("{} {verb}{s}", wording::people(count))
+        })
+        .collect();
+    page.heading("People", &parts.join(" · "))?;
+    let order = [
+        PeopleChange::Loses,
+        PeopleChange::Gains,
+        PeopleChange::KeepsVia,
+        PeopleChange::Unknown,
+    ];
+    let shown: Vec<Sentence> = order
+        .into_iter()
+        .flat_map(|change| sentences(view, change))
+        .collect();
+    let who = column(shown.iter().map(|sentence| sentence.who.as_str()), 14);
+    let what = column(shown.iter().map(|sentence| sentence.what.as_str()), 48);
+    for sentence in &shown {
+        let verb = page.paint(sentence.meaning, format!("{:<7}", sentence.verb));
+        let indent = " ".repeat(who.saturating_sub(sentence.who.chars().count()));
+        let padding = " ".repeat(what.saturating_sub(sentence.what.chars().count()));
+        let Sentence {
+            who, what, detail, ..
+        } = sentence;
+        page.line(&format!("  {verb} {indent}{who}   {what}{padding}   {detail}"))?;
+    }
+    for change in order {
+        rest(view, change, page)?;
+    }
+    Ok(())
+}
+
+struct Sentence {
+    meaning: Meaning,
+    verb: &'static str,
+    who: String,
+    what: String,
+    detail: String,
+}
+
+fn sentences<'v>(view: &'v PlanView<'_>, change: PeopleChange) -> impl Iterator<Item = Sentence> + 'v {
+    let (meaning, verb) = match change {
+        PeopleChange::Gains => (Meaning::Added, "gain"),
+        PeopleChange::Loses => (Meaning::Removed, "lose"),
+        PeopleChange::KeepsVia => (Meaning::Aside, "keep"),
+        PeopleChange::Unknown => (Meaning::Warning, "unknown"),
+    };
+    let of_kind = view.people.iter().filter(move |line| line.change == change);
+    of_kind.take(budget(change)).map(move |line| Sentence {
+        meaning,
+        verb: match (verb, line.count) {
+            ("unknown", _) => verb,
+            ("gain", 1) => "gains",
+            ("lose", 1) => "loses",
+            ("keep", 1) => "keeps",
+            (verb, _) => verb,
+        },
+        who: who(line),
+        what: what(view, line),
+        detail: detail(view, line),
+    })
+}
+
+fn rest(view: &PlanView<'_>, change: PeopleChange, page: &mut Page<'_>) -> io::Result<()> {
+    let of_kind = view.people.iter().filter(|line| line.change == change);
+    let hidden = of_kind.skip(budget(change));
+    let rest = hidden.clone().count() as u64;
+    if rest == 0 {
+        return Ok(());
+    }
+    let most = hidden.map(|line| line.count).max().unwrap_or(0);
+    page.line(&format!(
+        "    … {} more, for up to {} each (--json lists all)",
+        counted(rest, "line"),
+        wording::people(most)
+    ))
+}
+
+fn who(line: &PeopleLine) -> String {
+    match line.change {
+        PeopleChange::Unknown => String::new(),
+        _ => wording::people(line.count),
+    }
+}
+
+fn what(view: &PlanView<'_>, line: &PeopleLine) -> String {
+    let sets = line
+        .permission_sets
+        .iter()
+        .map(|rank| view.labels.permission_set(*rank));
+    let sets = some_of(sets, line.permission_sets.len() as u64, 3);
+    let names = view.labels.accounts(&line.accounts);
+    let accounts = match names.as_slice() {
+        [one] => name(one).into_owned(),
+        few if few.len() <= 4 => wording::accounts(few, few.len() as u64, 4),
+        many => counted(many.len() as u64, "account"),
+    };
+    format!("{sets} in {accounts}")
+}
+
+fn detail(view: &PlanView<'_>, line: &PeopleLine) -> String {
+    let named = some_of(
+        line.people.iter().map(|user| view.labels.user(user)),
+        line.count,
+        2,
+    );
+    let paths =
+        |keys: &[crate::id::PrincipalKey]| some_of(keys.iter().map(principal_name), keys.len() as u64, 3);
+    match line.change {
+        PeopleChange::Gains => named,
+        PeopleChange::Loses => {
+            let still = line.still.iter().map(|rank| view.labels.permission_set(*rank));
+            let still = match line.still.len() as u64 {
+                0 => String::new(),
+                count => format!(" (keeps {} there)", some_of(still, count, 3)),
+            };
+            let sessions = line
+                .sessions
+                .map(|seconds| format!("; effective within {}", wording::seconds(u64::from(seconds))));
+            format!("{named}{still}{}", sessions.unwrap_or_default())
+        }
+        PeopleChange::KeepsVia => format!(
+            "{named}: no longer via {}, still via {}",
+            paths(&line.via),
+            paths(&line.keeps)
+        ),
+        PeopleChange::Unknown => {
+            let groups = number(line.via.len() as u64);
+            let s = if line.via.len() == 1 { "" } else { "s" };
+            format!(
+                "members of {groups} group{s} cannot be read: {}",
+                paths(&line.via)
+            )
+        }
+    }
+}
