@@ -5,6 +5,7 @@
 //! an apply takes no longer than its work.
 
 mod calls;
+mod meaning;
 mod observe;
 pub mod store;
 pub mod world;
@@ -192,7 +193,7 @@ impl Provider for Simulator {
             let operation = world::call::Operation::ListPermissionSets;
             let at = world.admits_at(operation);
             world.advance_to(at);
-            let refused = |error| ProviderError::Call(calls::refused(operation, &error));
+            let refused = |error| ProviderError::Call(meaning::refused(operation, &error));
             world.list_permission_sets(&first).map_err(refused)?;
             observe::take_to_exist(world, &request.taken_to_exist).map_err(refused)?;
             observe::observe(world)

@@ -99,7 +99,7 @@ fn directory_user(name: &str) -> identity_store::User {
         .filter(|part| !part.is_empty())
         .map(capitalised);
     let given = parts.next().unwrap_or_else(|| name.to_owned());
-    let family = parts.last().unwrap_or_else(|| given.clone());
+    let family = parts.next_back().unwrap_or_else(|| given.clone());
     identity_store::User {
         user_name: name.to_owned(),
         display_name: if given == family {

@@ -1,0 +1,93 @@
+//! The service's refusals and failures as what they mean for a run.
+
+use std::sync::Arc;
+
+use super::world::call::Operation;
+use super::world::error::{ErrorCode, Reason, ServiceError};
+use crate::provider::{CallError, Meaning};
+
+/// How an asynchronous request ended: its failure reason as what it means.
+pub(super) fn ended(operation: Operation, failure: Option<String>, request: &str) -> Result<(), CallError> {
+    let Some(reason) = failure else { return Ok(()) };
+    let meaning = if reason.contains("a 403 status error") {
+        Meaning::Denied
+    } else if reason == "Received a 404 status error: Assignment not found."
+        || reason.contains("Permission set provision not found")
+    {
+        Meaning::NotFound
+    } else if reason == "EMAIL_ALREADY_EXISTS" {
+        Meaning::AlreadyExists
+    } else {
+        Meaning::Failed
+    };
+    Err(CallError {
+        meaning,
+        operation: Arc::from(operation.name()),
+        code: Arc::from("FAILED"),
+        missing_action: (meaning == Meaning::Denied)
+            .then(|| missing_action(&reason))
+            .flatten(),
+        message: Arc::from(reason),
+        request_id: Some(Arc::from(request)),
+    })
+}
+
+/// What an error of the service means for a run.
+pub(super) fn refused(operation: Operation, error: &ServiceError) -> CallError {
+    let text = &error.message;
+    let meaning = match error.code {
+        ErrorCode::ThrottlingException | ErrorCode::TooManyRequestsException => Meaning::Retry,
+        ErrorCode::InternalServerException => Meaning::Retry,
+        ErrorCode::ConflictException if error.reason == Some(Reason::UniquenessConstraintViolation) => {
+            Meaning::AlreadyExists
+        }
+        ErrorCode::ConflictException if text.contains("already") => Meaning::AlreadyExists,
+        ErrorCode::ConflictException if text.starts_with("Could not delete because") => Meaning::InUse,
+        ErrorCode::ConflictException => Meaning::Retry,
+        ErrorCode::OrganizationalUnitNotEmptyException => Meaning::InUse,
+        ErrorCode::DuplicateAccountException
+        | ErrorCode::DuplicateOrganizationalUnitException
+        | ErrorCode::AccountAlreadyRegisteredException => Meaning::AlreadyExists,
+        ErrorCode::AccessDeniedException => Meaning::Denied,
+        ErrorCode::ValidationException | ErrorCode::InvalidInputException => Meaning::Invalid,
+        ErrorCode::ServiceQuotaExceededException | ErrorCode::ConstraintViolationException => Meaning::Quota,
+        ErrorCode::ResourceNotFoundException
+        | ErrorCode::AccountNotFoundException
+        | ErrorCode::AccountNotRegisteredException
+        | ErrorCode::ChildNotFoundException
+        | ErrorCode::CreateAccountStatusNotFoundException
+        | ErrorCode::DestinationParentNotFoundException
+        | ErrorCode::OrganizationalUnitNotFoundException
+        | ErrorCode::ParentNotFoundException
+        | ErrorCode::SourceParentNotFoundException
+        | ErrorCode::TargetNotFoundException
+        | ErrorCode::NoSuchEntity => Meaning::NotFound,
+    };
+    CallError {
+        meaning,
+        operation: Arc::from(operation.name()),
+        code: Arc::from(error.code.to_string()),
+        message: Arc::from(text.as_str()),
+        request_id: None,
+        missing_action: (meaning == Meaning::Denied)
+            .then(|| missing_action(text).unwrap_or_else(|| Arc::from(operation.to_string()))),
+    }
+}
+
+fn missing_action(text: &str) -> Option<Arc<str>> {
+    let (_, rest) = text.split_once("is not authorized to perform: ")?;
+    rest.split_whitespace().next().map(Arc::from)
+}
+
+pub(super) fn unknown(what: &str, name: &str) -> CallError {
+    CallError {
+        meaning: Meaning::NotFound,
+        operation: Arc::from("rolecall"),
+        code: Arc::from("UnknownId"),
+        message: Arc::from(format!(
+            "{what} {name} is not known; it was not there when the service was read"
+        )),
+        request_id: None,
+        missing_action: None,
+    }
+}

@@ -1,0 +1,350 @@
+//! The root, units and accounts as the world keeps them, with their indexes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use super::super::clock::Time;
+use super::super::place::{AccountIx, UnitIx};
+
+/// An account's state in its life (`Account.State` of the service model).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AccountState {
+    /// `PENDING_ACTIVATION`
+    PendingActivation,
+    /// `ACTIVE`
+    Active,
+    /// `SUSPENDED`
+    Suspended,
+    /// `PENDING_CLOSURE`
+    PendingClosure,
+    /// `CLOSED`
+    Closed,
+}
+
+impl AccountState {
+    /// AWS's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AccountState::PendingActivation => "PENDING_ACTIVATION",
+            AccountState::Active => "ACTIVE",
+            AccountState::Suspended => "SUSPENDED",
+            AccountState::PendingClosure => "PENDING_CLOSURE",
+            AccountState::Closed => "CLOSED",
+        }
+    }
+}
+
+/// An account as the world keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Account {
+    /// Twelve digits.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its root user's e-mail address, unique.
+    pub email: String,
+    /// The unit, or the root, it is directly in.
+    pub parent: UnitIx,
+    /// Its state.
+    pub state: AccountState,
+    /// Whether it was created in the organisation (else invited into it).
+    pub created: bool,
+    /// When it joined.
+    pub joined: Time,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The root or an organizational unit as the world keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Unit {
+    /// `r-…` or `ou-…`.
+    pub id: String,
+    /// Its name; `Root` for the root.
+    pub name: String,
+    /// The unit above; `None` for the root.
+    pub parent: Option<UnitIx>,
+    /// Whether it still exists.
+    pub live: bool,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Stored {
+    pub(super) units: Vec<Unit>,
+    accounts: Vec<Account>,
+    delegated: Option<AccountIx>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Children {
+    pub(super) units: BTreeSet<UnitIx>,
+    pub(super) accounts: BTreeSet<AccountIx>,
+}
+
+/// The organisation: the root is unit 0 and the management account is account 0.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "Stored")]
+pub struct Organization {
+    pub(super) stored: Stored,
+    by_id: FxHashMap<String, AccountIx>,
+    by_email: FxHashMap<String, AccountIx>,
+    unit_by_id: FxHashMap<String, UnitIx>,
+    children: Vec<Children>,
+}
+
+impl Serialize for Organization {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.stored.serialize(serializer)
+    }
+}
+
+impl From<Stored> for Organization {
+    fn from(stored: Stored) -> Self {
+        let mut children = vec![Children::default(); stored.units.len()];
+        for (at, unit) in stored.units.iter().enumerate().filter(|(_, unit)| unit.live) {
+            if let Some(above) = unit.parent.and_then(|parent| children.get_mut(parent.at())) {
+                above.units.insert(UnitIx::new(at));
+            }
+        }
+        for (at, account) in stored.accounts.iter().enumerate() {
+            if let Some(above) = children.get_mut(account.parent.at()) {
+                above.accounts.insert(AccountIx::new(at));
+            }
+        }
+        let accounts = || stored.accounts.iter().enumerate();
+        Organization {
+            by_id: accounts()
+                .map(|(at, a)| (a.id.clone(), AccountIx::new(at)))
+                .collect(),
+            by_email: accounts()
+                .map(|(at, a)| (a.email.to_lowercase(), AccountIx::new(at)))
+                .collect(),
+            unit_by_id: stored
+                .units
+                .iter()
+                .enumerate()
+                .map(|(at, unit)| (unit.id.clone(), UnitIx::new(at)))
+                .collect(),
+            children,
+            stored,
+        }
+    }
+}
+
+impl Organization {
+    pub(in super::super) fn new(root_id: String, management: Account) -> Self {
+        let root = Unit {
+            id: root_id,
+            name: "Root".into(),
+            parent: None,
+            live: true,
+            tags: BTreeMap::new(),
+        };
+        Stored {
+            units: vec![root],
+            accounts: vec![management],
+            delegated: None,
+        }
+        .into()
+    }
+
+    /// The account at a place.
+    pub fn account(&self, at: AccountIx) -> Option<&Account> {
+        self.stored.accounts.get(at.at())
+    }
+
+    /// All accounts, in the order in which they joined.
+    pub fn accounts(&self) -> impl Iterator<Item = (AccountIx, &Account)> {
+        self.stored
+            .accounts
+            .iter()
+            .enumerate()
+            .map(|(at, account)| (AccountIx::new(at), account))
+    }
+
+    /// The place of the account with this id.
+    pub fn account_by_id(&self, id: &str) -> Option<AccountIx> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The place of the account with this e-mail address, whatever its case.
+    pub fn account_by_email(&self, email: &str) -> Option<AccountIx> {
+        self.by_email.get(&email.to_lowercase()).copied()
+    }
+
+    /// The place of the one account with this name; `None` also when several have it.
+    pub fn account_by_name(&self, name: &str) -> Option<AccountIx> {
+        let mut named = self.accounts().filter(|(_, account)| account.name == name);
+        let first = named.next().map(|(at, _)| at);
+        if named.next().is_some() { None } else { first }
+    }
+
+    /// The unit at a place, if it still exists.
+    pub fn unit(&self, at: UnitIx) -> Option<&Unit> {
+        self.stored.units.get(at.at()).filter(|unit| unit.live)
+    }
+
+    /// All units that exist, the root first.
+    pub fn units(&self) -> impl Iterator<Item = (UnitIx, &Unit)> {
+        let all = self.stored.units.iter().enumerate();
+        all.filter(|(_, unit)| unit.live)
+            .map(|(at, unit)| (UnitIx::new(at), unit))
+    }
+
+    /// The place of the unit or root with this id.
+    pub fn unit_by_id(&self, id: &str) -> Option<UnitIx> {
+        self.unit_by_id
+            .get(id)
+            .copied()
+            .filter(|at| self.unit(*at).is_some())
+    }
+
+    /// The unit at a path of names below the root; the empty path is the root.
+    pub fn unit_by_path(&self, path: &str) -> Option<UnitIx> {
+        let names = path.split('/').filter(|name| !name.is_empty());
+        names
+            .into_iter()
+            .try_fold(UnitIx::new(0), |at, name| self.child_named(at, name))
+    }
+
+    /// The names from below the root to this unit, joined by `/`; empty for the root.
+    pub fn path(&self, at: UnitIx) -> String {
+        let mut names = Vec::new();
+        let mut next = self.unit(at);
+        while let Some(Unit {
+            name,
+            parent: Some(parent),
+            ..
+        }) = next
+        {
+            names.push(name.as_str());
+            next = self.unit(*parent);
+        }
+        names.reverse();
+        names.join("/")
+    }
+
+    /// The delegated administrator of IAM Identity Center.
+    pub fn delegated(&self) -> Option<AccountIx> {
+        self.stored.delegated
+    }
+
+    /// The management account's place.
+    pub fn management(&self) -> AccountIx {
+        AccountIx::new(0)
+    }
+
+    pub(in super::super) fn accounts_made(&self) -> usize {
+        self.stored.accounts.len()
+    }
+
+    pub(in super::super) fn units_made(&self) -> usize {
+        self.stored.units.len()
+    }
+
+    pub(super) fn child_named(&self, above: UnitIx, name: &str) -> Option<UnitIx> {
+        let children = self.children.get(above.at())?;
+        children
+            .units
+            .iter()
+            .copied()
+            .find(|at| self.unit(*at).is_some_and(|unit| unit.name == name))
+    }
+
+    pub(super) fn children(&self, at: UnitIx) -> Option<&Children> {
+        self.children.get(at.at())
+    }
+
+    // What the effects do; each says whether what it names exists.
+
+    pub(in super::super) fn add_unit(&mut self, id: String, parent: UnitIx, name: String) -> bool {
+        let at = UnitIx::new(self.stored.units.len());
+        let Some(above) = self.children.get_mut(parent.at()) else {
+            return false;
+        };
+        above.units.insert(at);
+        self.children.push(Children::default());
+        self.unit_by_id.insert(id.clone(), at);
+        let tags = BTreeMap::new();
+        self.stored.units.push(Unit {
+            id,
+            name,
+            parent: Some(parent),
+            live: true,
+            tags,
+        });
+        true
+    }
+
+    pub(in super::super) fn rename_unit(&mut self, at: UnitIx, name: String) -> bool {
+        self.stored
+            .units
+            .get_mut(at.at())
+            .map(|unit| unit.name = name)
+            .is_some()
+    }
+
+    pub(in super::super) fn remove_unit(&mut self, at: UnitIx) -> bool {
+        let Some(unit) = self.stored.units.get_mut(at.at()) else {
+            return false;
+        };
+        unit.live = false;
+        if let Some(above) = unit.parent.and_then(|parent| self.children.get_mut(parent.at())) {
+            above.units.remove(&at);
+        }
+        true
+    }
+
+    pub(in super::super) fn add_account(&mut self, account: Account) -> bool {
+        let at = AccountIx::new(self.stored.accounts.len());
+        let Some(above) = self.children.get_mut(account.parent.at()) else {
+            return false;
+        };
+        above.accounts.insert(at);
+        self.by_id.insert(account.id.clone(), at);
+        self.by_email.insert(account.email.to_lowercase(), at);
+        self.stored.accounts.push(account);
+        true
+    }
+
+    pub(in super::super) fn move_account(&mut self, at: AccountIx, to: UnitIx) -> bool {
+        if self.children.get(to.at()).is_none() {
+            return false;
+        }
+        let Some(account) = self.stored.accounts.get_mut(at.at()) else {
+            return false;
+        };
+        let from = std::mem::replace(&mut account.parent, to);
+        if let Some(above) = self.children.get_mut(from.at()) {
+            above.accounts.remove(&at);
+        }
+        if let Some(above) = self.children.get_mut(to.at()) {
+            above.accounts.insert(at);
+        }
+        true
+    }
+
+    pub(in super::super) fn edit_account(&mut self, at: AccountIx, edit: impl FnOnce(&mut Account)) -> bool {
+        self.stored.accounts.get_mut(at.at()).map(edit).is_some()
+    }
+
+    pub(in super::super) fn edit_unit_tags(
+        &mut self,
+        at: UnitIx,
+        edit: impl FnOnce(&mut BTreeMap<String, String>),
+    ) -> bool {
+        self.stored
+            .units
+            .get_mut(at.at())
+            .map(|unit| edit(&mut unit.tags))
+            .is_some()
+    }
+
+    pub(in super::super) fn set_delegated(&mut self, to: Option<AccountIx>) {
+        self.stored.delegated = to;
+    }
+}
