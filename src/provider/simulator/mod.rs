@@ -7,6 +7,7 @@
 mod calls;
 mod meaning;
 mod observe;
+mod requests;
 pub mod store;
 pub mod world;
 
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use self::calls::{Awaited, Progress};
+use self::requests::{Awaited, Progress};
 use self::store::WorldStore;
 use self::world::call::{Caller, Page};
 use self::world::clock::Latency;
@@ -260,7 +261,7 @@ impl Provider for Simulator {
     fn request_outcome(&self, _effect: &Effect, request_id: &str) -> Option<Outcome> {
         self.lock()
             .home
-            .with(|world| calls::outcome(world, request_id))
+            .with(|world| requests::outcome(world, request_id))
             .ok()
             .flatten()
     }
@@ -286,7 +287,7 @@ fn proceed(
         else {
             continue;
         };
-        match calls::proceed(world, awaited) {
+        match requests::proceed(world, awaited) {
             Progress::Waiting(next) => {
                 in_flight.insert(*ticket, next);
             }

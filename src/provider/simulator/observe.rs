@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::world::World;
+use super::world::access::Pair as WorldPair;
 use super::world::authorize::Position;
 use super::world::call::Operation;
 use super::world::error::ServiceError;
@@ -15,7 +16,6 @@ use super::world::organization::AccountState;
 use super::world::permission_set::{self as set};
 use super::world::place::{AccountIx, PrincipalIx, SetIx};
 use super::world::request::{Request, RequestKind, Status};
-use super::world::role::Pair as WorldPair;
 use super::world::{Existence, identity_store};
 use crate::id::{
     AccountId, AccountKey, Email, GroupName, OuPath, PermissionSetName, PrincipalKey, ServiceId, UserName,

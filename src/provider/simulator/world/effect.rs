@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::access::RoleEdit;
 use super::call::{CallEntry, Operation};
 use super::clock::Time;
 use super::identity_store::{Detail, ExternalId};
@@ -15,7 +16,6 @@ use super::organization::{Account, AccountState};
 use super::permission_set::Definition;
 use super::place::{AccountIx, PrincipalIx, SetIx, UnitIx};
 use super::request::{Request, RequestKind};
-use super::role::RoleEdit;
 use super::{Settings, World};
 
 /// What an adapter stores before it replies.

@@ -8,6 +8,7 @@
 //!
 //! One file holds one area of the service's rules, and its tests.
 
+pub mod access;
 pub mod assignment;
 pub mod authorize;
 pub mod call;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use access::Access;
 use call::{CallEntry, CallLog, Caller, Operation, Subject};
 use clock::{Latency, Time};
 use effect::{Effect, Record};
@@ -43,7 +45,6 @@ use permission_set::PermissionSets;
 use place::{AccountIx, PrincipalIx, SetIx, UnitIx};
 use quota::{Quotas, Throttle};
 use request::Requests;
-use role::Access;
 
 /// The seed of a world that was given none: all such worlds have the same ids.
 pub const DEFAULT_SEED: u64 = 1;

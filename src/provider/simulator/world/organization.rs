@@ -4,81 +4,26 @@
 
 use std::collections::BTreeMap;
 
+use super::World;
 use super::call::{Listed, Operation, Page, Subject};
-use super::clock::Time;
 use super::effect::Effect;
 use super::error::{ErrorCode, ServiceError};
 use super::place::{AccountIx, UnitIx};
 use super::request::{Request, RequestKind, Status};
 use super::validate;
-use super::{Existence, World};
 
 mod records;
+mod taken;
 
-pub use records::{Account, AccountState, Organization, Unit};
+pub use records::{
+    Account, AccountDescription, AccountState, CreateAccountStatus, Organization, OrganizationDescription,
+    Unit, UnitDescription,
+};
 
 /// Organizations returns at most 20 accounts or units to a page (service model).
 const PAGE: u32 = 20;
 /// The only service principal whose delegation matters here.
 pub const SERVICE_PRINCIPAL: &str = "sso.amazonaws.com";
-
-/// `DescribeOrganization`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrganizationDescription {
-    /// `o-…`.
-    pub id: String,
-    /// The management account's id (`MasterAccountId`).
-    pub management_account_id: String,
-    /// Its e-mail address (`MasterAccountEmail`).
-    pub management_account_email: String,
-}
-
-/// The root or a unit, as the service describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnitDescription {
-    /// `r-…` or `ou-…`.
-    pub id: String,
-    /// Its ARN.
-    pub arn: String,
-    /// Its name.
-    pub name: String,
-}
-
-/// An account, as the service describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccountDescription {
-    /// Twelve digits.
-    pub id: String,
-    /// Its ARN.
-    pub arn: String,
-    /// Its name.
-    pub name: String,
-    /// Its e-mail address.
-    pub email: String,
-    /// Its state.
-    pub state: AccountState,
-    /// `CREATED` or `INVITED`.
-    pub joined_method: &'static str,
-    /// When it joined.
-    pub joined: Time,
-}
-
-/// `CreateAccountStatus`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CreateAccountStatus {
-    /// `car-…`.
-    pub id: String,
-    /// The name asked for.
-    pub account_name: String,
-    /// Where it is.
-    pub state: Status,
-    /// The id, once it has succeeded.
-    pub account_id: Option<String>,
-    /// Why it failed, for example `EMAIL_ALREADY_EXISTS`.
-    pub failure_reason: Option<String>,
-    /// When it was asked for.
-    pub requested: Time,
-}
 
 type Answer<T> = Result<T, ServiceError>;
 
@@ -473,81 +418,6 @@ impl World {
         })
     }
 
-    /// Takes an account to exist from the start, in the root; unless it exists already or the world is strict.
-    ///
-    /// # Errors
-    /// Only when the world itself is broken.
-    pub fn ensure_account(&mut self, id: &str, name: &str, email: &str) -> Answer<Existence> {
-        if self.organization.account_by_id(id).is_some() {
-            return Ok(Existence::Existed);
-        }
-        if self.settings.strict || self.organization.account_by_email(email).is_some() {
-            return Ok(Existence::Absent);
-        }
-        self.commit(Effect::AccountJoined {
-            id: id.to_owned(),
-            name: name.to_owned(),
-            email: email.to_owned(),
-            created: false,
-            tags: BTreeMap::new(),
-        })?;
-        Ok(Existence::Made)
-    }
-
-    /// Takes an organizational unit, and those above it, to exist from the start; unless the world is strict.
-    /// One that was deleted stays deleted.
-    ///
-    /// # Errors
-    /// Only when the world itself is broken.
-    pub fn ensure_unit(&mut self, path: &str) -> Answer<Existence> {
-        if self.organization.unit_by_path(path).is_some() {
-            return Ok(Existence::Existed);
-        }
-        let mut above = UnitIx::new(0);
-        for name in path.split('/').filter(|name| !name.is_empty()) {
-            let gone = self
-                .organization
-                .stored
-                .units
-                .iter()
-                .any(|unit| !unit.live && unit.parent == Some(above) && unit.name == name);
-            let there = self.organization.child_named(above, name);
-            if there.is_none() && (gone || self.settings.strict) {
-                return Ok(Existence::Absent);
-            }
-            let next = there.unwrap_or_else(|| UnitIx::new(self.organization.units_made()));
-            if there.is_none() {
-                self.commit(Effect::UnitCreated {
-                    parent: above,
-                    name: name.to_owned(),
-                })?;
-            }
-            above = next;
-        }
-        Ok(Existence::Made)
-    }
-
-    /// Takes an account to have been in a unit, and to have had these tags, from the start.
-    ///
-    /// # Errors
-    /// Only when the world itself is broken.
-    pub fn ensure_placement(
-        &mut self,
-        id: &str,
-        unit: UnitIx,
-        tags: &BTreeMap<String, String>,
-    ) -> Answer<()> {
-        let account = self.org_account(id)?;
-        if self.organization.unit(unit).is_some() {
-            self.commit(Effect::AccountMoved { account, to: unit })?;
-        }
-        let edits = tags
-            .iter()
-            .map(|(key, value)| (key.clone(), Some(value.clone())))
-            .collect();
-        self.commit_tags(Tagged::Account(account), edits)
-    }
-
     pub(super) fn org_account(&self, id: &str) -> Answer<AccountIx> {
         self.organization.account_by_id(id).ok_or_else(account_missing)
     }
@@ -717,6 +587,7 @@ fn as_invalid_input(error: ServiceError) -> ServiceError {
 mod tests {
     use std::time::Duration;
 
+    use super::super::Existence;
     use super::super::call::Caller;
     use super::super::tests::world;
     use super::*;

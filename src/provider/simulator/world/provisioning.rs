@@ -4,6 +4,7 @@
 //! ones that users of the service have reported (hashicorp/terraform-provider-aws#35158, cloudposse/terraform-aws-sso#66).
 
 use super::World;
+use super::access::Pair;
 use super::assignment::no_request;
 use super::call::{Listed, Operation, Page, Subject};
 use super::clock::Time;
@@ -11,7 +12,6 @@ use super::error::ServiceError;
 use super::organization::AccountState;
 use super::place::{AccountIx, SetIx};
 use super::request::{Request, RequestKind, Status};
-use super::role::Pair;
 
 /// Lists return at most 100 to a page (service model).
 const PAGE: u32 = 100;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::clock::Time;
 use super::super::place::{AccountIx, UnitIx};
+use super::super::request::Status;
 
 /// An account's state in its life (`Account.State` of the service model).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -259,6 +260,12 @@ impl Organization {
         self.children.get(at.at())
     }
 
+    /// Whether a unit of this name was deleted from below another.
+    pub(super) fn had_unit(&self, above: UnitIx, name: &str) -> bool {
+        let gone = |unit: &Unit| !unit.live && unit.parent == Some(above) && unit.name == name;
+        self.stored.units.iter().any(gone)
+    }
+
     // What the effects do; each says whether what it names exists.
 
     pub(in super::super) fn add_unit(&mut self, id: String, parent: UnitIx, name: String) -> bool {
@@ -347,4 +354,62 @@ impl Organization {
     pub(in super::super) fn set_delegated(&mut self, to: Option<AccountIx>) {
         self.stored.delegated = to;
     }
+}
+
+/// `DescribeOrganization`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrganizationDescription {
+    /// `o-…`.
+    pub id: String,
+    /// The management account's id (`MasterAccountId`).
+    pub management_account_id: String,
+    /// Its e-mail address (`MasterAccountEmail`).
+    pub management_account_email: String,
+}
+
+/// The root or a unit, as the service describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitDescription {
+    /// `r-…` or `ou-…`.
+    pub id: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// An account, as the service describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountDescription {
+    /// Twelve digits.
+    pub id: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// Its e-mail address.
+    pub email: String,
+    /// Its state.
+    pub state: AccountState,
+    /// `CREATED` or `INVITED`.
+    pub joined_method: &'static str,
+    /// When it joined.
+    pub joined: Time,
+}
+
+/// `CreateAccountStatus`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateAccountStatus {
+    /// `car-…`.
+    pub id: String,
+    /// The name asked for.
+    pub account_name: String,
+    /// Where it is.
+    pub state: Status,
+    /// The id, once it has succeeded.
+    pub account_id: Option<String>,
+    /// Why it failed, for example `EMAIL_ALREADY_EXISTS`.
+    pub failure_reason: Option<String>,
+    /// When it was asked for.
+    pub requested: Time,
 }

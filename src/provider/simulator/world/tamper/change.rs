@@ -1,13 +1,13 @@
 //! Making the changes: each becomes the effects that an operation would have committed.
 
 use super::super::World;
+use super::super::access::RoleEdit;
 use super::super::effect::Effect;
 use super::super::error::ServiceError;
 use super::super::identity_store::{Detail, Group, PrincipalKind, User};
 use super::super::organization::{AccountState, Tagged};
 use super::super::permission_set::{CreatePermissionSet, CustomerManagedPolicy, Definition};
 use super::super::place::{AccountIx, PrincipalIx, SetIx};
-use super::super::role::RoleEdit;
 use super::super::validate;
 use super::{SetField, Tamper, TamperError, Who};
 
