@@ -1,7 +1,7 @@
 //! Exports on disk: written whole or not at all, and the last few kept.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::StateError;
 use super::export::{self, ExportError, Limits};
-use super::journal_file::{io_error, sync_directory_of};
+use super::files::{io_error, make_private_directory, sync_directory_of};
 
 /// How many exports are kept.
 pub const KEEP: usize = 10;
@@ -92,14 +92,6 @@ fn prune(directory: &Path) {
         // One more export than wanted harms nobody; the next run tries again.
         let _ = fs::remove_file(path);
     }
-}
-
-fn make_private_directory(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 fn failed(path: &Path, action: &str, error: &ExportError) -> StateError {

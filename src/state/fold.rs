@@ -57,7 +57,7 @@ impl Fold {
     /// When it cannot follow what came before: an outcome without its intent, for example.
     pub fn push(&mut self, entry: &Entry) -> Result<(), StateError> {
         match entry {
-            Entry::RunStarted(started) => self.start(started),
+            Entry::RunStarted(started) => self.start(started)?,
             Entry::Intents {
                 actions,
                 grants,
@@ -126,7 +126,9 @@ impl Fold {
         Ok(self.recorded)
     }
 
-    fn start(&mut self, started: &RunStarted) {
+    /// A run may begin while another never ended: that one crashed, and what it achieved stays.
+    fn start(&mut self, started: &RunStarted) -> Result<(), StateError> {
+        self.settle_run()?;
         self.recorded
             .lineage
             .get_or_insert_with(|| Arc::clone(&started.lineage));
@@ -139,6 +141,7 @@ impl Fold {
             changes: FxHashMap::default(),
             created: BTreeMap::new(),
         });
+        Ok(())
     }
 
     fn run(&mut self) -> Result<&mut Run, StateError> {
@@ -306,9 +309,12 @@ mod tests {
 
     use super::*;
     use crate::address::{Address, Kind};
-    use crate::id::{GroupName, ServiceId, UserName};
+    use crate::id::{Email, GroupName, ServiceId, UserName};
+    use crate::model::access::{Names, Note};
+    use crate::model::account::{Account, AccountStatus};
+    use crate::model::snapshot::Snapshot;
     use crate::state::testing::{
-        Grants, account, assignment, author, finished, group, run_of_entities, run_of_grants, set,
+        Grants, account, assignment, author, finished, group, run_of_entities, run_of_grants, set, started,
     };
 
     /// What a relation says, spelled out.
@@ -506,6 +512,100 @@ mod tests {
         assert_eq!(recorded.unfinished.unwrap().in_doubt, []);
         assert!(recorded.applied.access.is_empty());
         assert_eq!(recorded.serial, 1);
+    }
+
+    #[test]
+    fn what_a_crashed_run_achieved_outlives_the_next_run() {
+        let one = |account| {
+            let made = BTreeMap::from([((account, "a".to_owned(), "g".to_owned()), ["x".to_owned()].into())]);
+            run_of_grants(
+                &format!("run-{account}"),
+                &Grants {
+                    made,
+                    ..Grants::default()
+                },
+            )
+        };
+        let mut entries = one(1);
+        entries.truncate(3);
+        entries.extend(one(2));
+        let recorded = fold(Recorded::default(), &entries).unwrap();
+        let accounts: Vec<u32> = spell(&recorded)
+            .into_keys()
+            .map(|(account, _, _)| account)
+            .collect();
+        assert_eq!(accounts, [1, 2]);
+        assert_eq!(recorded.unfinished, None);
+    }
+
+    #[test]
+    fn an_account_that_gets_its_id_takes_its_grants_along() {
+        let key = AccountKey::Email(Email::new("new@example.com").unwrap());
+        let names = Names::new(vec![account(9), key.clone()], vec![set("a")], vec![]).unwrap();
+        let names = Names {
+            principals: vec![group("g")],
+            ..names
+        };
+        let tuple = |key: &AccountKey| names.tuple(key, &set("a"), &group("g")).unwrap();
+        let (new, old) = (tuple(&key), tuple(&account(9)));
+        let value = Account {
+            key: key.clone(),
+            name: "new".into(),
+            email: None,
+            ou: None,
+            tags: None,
+            status: AccountStatus::Active,
+            management: false,
+        };
+        let learned = |id: &str| Learned {
+            id: Some(ServiceId::new(id).unwrap()),
+            role: None,
+        };
+        let note = Note {
+            declared_by: vec![0],
+            owned: true,
+        };
+        let entries = [
+            Entry::RunStarted(Box::new(started(
+                "r",
+                names.clone(),
+                &["x".to_owned()],
+                vec![note],
+                Snapshot::default(),
+            ))),
+            Entry::Intents {
+                actions: vec![(0, Effect::CreateAccount { account: value })],
+                grants: vec![],
+                revokes: vec![],
+            },
+            Entry::Outcomes {
+                done: vec![(StepRef::Action(0), learned("000000000003"))],
+                failed: vec![],
+            },
+            Entry::Intents {
+                actions: vec![],
+                grants: vec![(new, 0), (old, 0)],
+                revokes: vec![],
+            },
+            Entry::Outcomes {
+                done: vec![
+                    (StepRef::Grant(new), Learned::default()),
+                    (StepRef::Grant(old), Learned::default()),
+                ],
+                failed: vec![],
+            },
+            finished(RunEnd::Complete),
+        ];
+        let recorded = fold(Recorded::default(), &entries).unwrap();
+        let accounts: Vec<u32> = spell(&recorded)
+            .into_keys()
+            .map(|(account, _, _)| account)
+            .collect();
+        assert_eq!(accounts, [3, 9]);
+        assert_eq!(
+            recorded.applied.accounts[&account(3)].value.email,
+            Some(Email::new("new@example.com").unwrap())
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::StateError;
+use super::files::{io_error, sync_directory_of};
 use super::journal::{
     Damage, FILE_HEADER, FORMAT, Position, Record, Step, Torn, decode_frame, decode_header, encode_frames,
     encode_header,
@@ -282,31 +283,6 @@ fn start_file(path: &Path, mut file: &File) -> io::Result<()> {
     file.write_all(&encode_header())?;
     file.sync_all()?;
     sync_directory_of(path)
-}
-
-/// Makes a file's name durable, which syncing the file does not.
-///
-/// # Errors
-/// When the directory cannot be opened or synced.
-pub fn sync_directory_of(path: &Path) -> io::Result<()> {
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    if cfg!(unix) {
-        File::open(directory)?.sync_all()
-    } else {
-        Ok(())
-    }
-}
-
-/// The error for a failed call of the operating system.
-pub fn io_error(path: &Path, action: &str, error: &io::Error) -> StateError {
-    StateError::Io {
-        action: action.into(),
-        file: path.display().to_string().into(),
-        message: error.to_string().into(),
-    }
 }
 
 fn io_at<T>(path: &Path, action: &str, result: io::Result<T>) -> Result<T, StateError> {

@@ -10,14 +10,14 @@
 //! The database is opened for the moment it takes to read or write it, because nobody else can read it meanwhile.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::checkpoint::{Checkpoint, Ledger, Rows};
 use super::entry_codec::{decode, decode_all, encode};
+use super::files::{io_error, make_private_directory, sync_directory_of};
 use super::fold::Fold;
 use super::journal::{Position, Record};
-use super::journal_file::{self, JournalFile, io_error, sync_directory_of};
+use super::journal_file::{self, JournalFile};
 use super::lock::{LockError, Patience};
 use super::lock_file::{HeldLock, LockFile, SystemPatience};
 use super::sled::SledCheckpoint;
@@ -276,14 +276,6 @@ impl StateStore for LocalStore {
     }
 }
 
-fn make_private_directory(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -434,6 +426,37 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
+
+        /// Damage to the database is an error that says what to do, or the journal makes up for it.
+        #[test]
+        fn a_damaged_checkpoint_never_gives_a_wrong_state(
+            at in any::<prop::sample::Index>(), length in prop_oneof![Just(1_usize), Just(4096)], truncate in any::<bool>()
+        ) {
+            let directory = tempfile::tempdir().unwrap();
+            write_and_checkpoint(directory.path(), &run_of_entities("one"));
+            write_and_checkpoint(directory.path(), &run_of_grants("two", &grants(1)));
+            write(&mut LocalStore::new(directory.path()), &run_of_grants("three", &grants(9)));
+            let mut store = LocalStore::new(directory.path());
+            let expected = fold(Recorded::default(), &store.history().unwrap()).unwrap();
+            let db = directory.path().join("checkpoint/db");
+            let mut bytes = fs::read(&db).unwrap();
+            let at = at.index(bytes.len());
+            if truncate {
+                bytes.truncate(at);
+            } else {
+                bytes.iter_mut().skip(at).take(length).for_each(|byte| *byte = !*byte);
+            }
+            fs::write(&db, bytes).unwrap();
+            match store.load() {
+                Ok(loaded) => prop_assert_eq!(loaded, expected),
+                Err(StateError::Damaged { remedy, .. }) => {
+                    prop_assert!(remedy.contains("mv "), "{}", remedy);
+                    fs::rename(directory.path().join("checkpoint"), directory.path().join("checkpoint.damaged")).unwrap();
+                    prop_assert_eq!(load(directory.path()), expected);
+                }
+                Err(other) => prop_assert!(false, "{}", other),
+            }
+        }
 
         /// Whatever is written, wherever a process stops and whenever checkpoints are made: the state is the fold of
         /// what was synced, on disk and in memory.

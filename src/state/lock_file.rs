@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::LockInfo;
-use super::journal_file::sync_directory_of;
+use super::files::sync_directory_of;
 use super::lock::{
     Decision, Holder, Liveness, LockError, LockRecord, Patience, Takeover, decide, forced, parse, released,
     renewed, taken, wait,

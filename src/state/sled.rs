@@ -22,7 +22,7 @@ use super::StateError;
 use super::checkpoint::{
     Change, Checkpoint, FORMAT, Head, HeadError, MAX_PIECE, Rows, decode_head, encode_head, mismatch, pieces,
 };
-use super::journal_file::{io_error, sync_directory_of};
+use super::files::{io_error, make_private_directory, sync_directory_of};
 
 const HEAD_KEY: &[u8] = b"head";
 const ROW: u8 = b'r';
@@ -253,15 +253,6 @@ fn split_key(key: &[u8]) -> Option<(&[u8], u16)> {
     let (length, rest) = key.strip_prefix(&[ROW])?.split_first_chunk::<2>()?;
     let (row, number) = rest.split_last_chunk::<2>()?;
     (row.len() == usize::from(u16::from_be_bytes(*length))).then(|| (row, u16::from_be_bytes(*number)))
-}
-
-fn make_private_directory(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)?;
-    sync_directory_of(path)
 }
 
 fn damaged(path: &Path, problem: &str) -> StateError {
