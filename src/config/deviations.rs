@@ -69,6 +69,66 @@ pub const DEVIATIONS: &[Deviation] = &[
         here: "do not",
         reason: "a plan is a function of its inputs",
     },
+    Deviation {
+        subject: "Numbers from `pow` and `log`",
+        terraform: "have 64 bits and print rounded: `pow(2, 64)` is 18446744073709550000",
+        here: "whole powers of whole numbers are exact",
+        reason: "an integer should print as itself",
+    },
+    Deviation {
+        subject: "Null in `format`",
+        terraform: "a bare null makes the result unknown",
+        here: "`%v` writes null, the other verbs refuse it",
+        reason: "an unknown value that never becomes known would block a plan",
+    },
+    Deviation {
+        subject: "Compressed text",
+        terraform: "`base64gzip` gives the bytes of Go's compressor",
+        here: "the bytes differ and unpack to the same text",
+        reason: "compressors differ",
+    },
+    Deviation {
+        subject: "Hosts and subnets outside of a prefix",
+        terraform: "negative or too large numbers may leave the prefix, and IPv4 in IPv6 is miscounted",
+        here: "errors; IPv4 in IPv6 is IPv4",
+        reason: "an address outside of the prefix is never meant",
+    },
+    Deviation {
+        subject: "YAML",
+        terraform: "refuses `%YAML 1.2`, tabs before a first key, and aliases of keys",
+        here: "reads them",
+        reason: "the parser follows YAML 1.2",
+    },
+    Deviation {
+        subject: "`templatestring`",
+        terraform: "takes only a reference to text",
+        here: "takes any text",
+        reason: "there is no harm in it",
+    },
+    Deviation {
+        subject: "Infinities as text",
+        terraform: "`tonumber(\"Inf\")` is infinite",
+        here: "an error",
+        reason: "it is always a slip",
+    },
+    Deviation {
+        subject: "Chained legacy indexes",
+        terraform: "`a.0.1` is an error",
+        here: "is `a[0][1]`",
+        reason: "its meaning is plain",
+    },
+    Deviation {
+        subject: "Unknown values in `try`",
+        terraform: "make the result's type unknown as well",
+        here: "keep their type",
+        reason: "fewer values are unknown",
+    },
+    Deviation {
+        subject: "Unknown values in `matchkeys`",
+        terraform: "an unknown search set matches nothing",
+        here: "makes the result unknown",
+        reason: "a plan must not change its mind",
+    },
 ];
 
 #[cfg(test)]

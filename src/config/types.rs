@@ -221,6 +221,11 @@ pub fn unify(types: &[Type]) -> Option<Type> {
     {
         return Some(Type::map(element));
     }
+    if all(|ty| matches!(ty, Type::List(_) | Type::Tuple(_)))
+        && let Some(element) = unify_elements(&known)
+    {
+        return Some(Type::list(element));
+    }
     preferred(&known)
 }
 

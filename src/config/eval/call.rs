@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::convert::convert;
 use crate::config::eval::{EvalResult, Evaluator, Failure, PathStep, Scope, all, code, error, eval_with};
 use crate::config::files::Files;
-use crate::config::functions::{Body, CallCx, FUNCTIONS, Function, FunctionError, Returns};
+use crate::config::functions::{Body, CallCx, FUNCTIONS, Function, FunctionError, Returns, impure};
 use crate::config::syntax::{Call, Expr, parse_template};
 use crate::config::types::Type;
 use crate::config::value::{Data, Entity, Fields, Value};
@@ -19,6 +19,15 @@ const NO_FILE: FileId = FileId(u32::MAX);
 impl Evaluator<'_> {
     pub(super) fn call(&mut self, call: &Call, span: Span) -> EvalResult {
         let Some(function) = self.scope.function(&call.name) else {
+            if let Some(left_out) = impure::find(&call.name) {
+                let finding = error(
+                    code::UNKNOWN_FUNCTION,
+                    format!("there is no function `{}` here: {}", call.name, left_out.reason),
+                    call.name_span,
+                    "",
+                );
+                return Err(Failure::always(finding.help(left_out.instead)));
+            }
             let names = FUNCTIONS.iter().map(|function| function.name);
             let finding = error(
                 code::UNKNOWN_FUNCTION,
@@ -232,10 +241,11 @@ fn refused(function: &Function, call: &Call, reason: &FunctionError, span: Span)
         Some(param) => format!("`{}` of `{}`: {}", param.name, function.name, reason.message),
         None => format!("`{}`: {}", function.name, reason.message),
     };
-    Failure::of(
-        error(code::FUNCTION_CALL, message, span, "")
-            .because(format!("it is called as `{}`", function.signature())),
-    )
+    let finding = error(code::FUNCTION_CALL, message, span, "");
+    Failure::of(match &reason.help {
+        Some(help) => finding.help(help.clone()),
+        None => finding.because(format!("it is called as `{}`", function.signature())),
+    })
 }
 
 thread_local! {

@@ -132,7 +132,8 @@ impl Evaluator<'_> {
         };
         let ty = common(&chosen, &other).ok_or_else(mismatch)?;
         let value = convert(&chosen, &ty).map_err(|_| mismatch())?;
-        Ok(value.with_sensitive(sensitive))
+        // As in Terraform, an arm's mark is the result's whichever arm is chosen.
+        Ok(value.with_sensitive(sensitive || other.is_sensitive()))
     }
 }
 

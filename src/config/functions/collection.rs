@@ -211,6 +211,10 @@ fn decide(arguments: &[Value], decisive: bool) -> Outcome {
     let mut unknown = false;
     for item in items(arguments, 0)? {
         if !item.is_known() {
+            // `alltrue` stops at the first element that is not known, `anytrue` looks further.
+            if !decisive {
+                return Ok(Value::unknown(Type::Bool));
+            }
             unknown = true;
         } else if item.as_bool().unwrap_or(false) == decisive {
             return Ok(Value::bool(decisive));
@@ -252,13 +256,13 @@ fn coalesce(arguments: &[Value]) -> Outcome {
         return Err(FunctionError::new("the arguments have no type in common")
             .with_help("convert them, for example with `tostring`"));
     };
-    // Marks of all that is looked at tell on the result.
-    let mut sensitive = false;
+    // Which argument is taken tells something about every one.
+    let sensitive = values.iter().any(Value::is_sensitive);
     for value in values {
-        sensitive |= value.is_sensitive();
-        if !value.is_known() {
+        if !value.is_known() && value.parts().is_none() {
             return Ok(Value::unknown(unified).with_sensitive(sensitive));
         }
+        // What apply will learn of an entity is neither null nor empty.
         if !value.is_null() && value.as_str() != Some("") {
             return Ok(value.with_sensitive(sensitive));
         }

@@ -139,7 +139,7 @@ fn length(_: &mut CallCx<'_>, arguments: &[Value]) -> Result<Value, FunctionErro
             _ => return Ok(Value::unknown(Type::Number).with_sensitive(value.is_sensitive())),
         },
         // Unknown elements may turn out equal.
-        Data::Set(_) if !value.is_wholly_known() => {
+        Data::Set(set) if set.items.len() > 1 && !value.is_wholly_known() => {
             return Ok(Value::unknown(Type::Number).with_sensitive(value.is_sensitive()));
         }
         Data::String(text) => text.graphemes(true).count(),

@@ -111,7 +111,7 @@ pub const TABLE: &[Function] = &[
             r#""Hi Ada""#,
         ),
         &[Param::new("template", ParamType::String), VARIABLES],
-        ParamType::Any,
+        ParamType::String,
         templatestring,
     ),
 ];

@@ -65,6 +65,9 @@ const fn one(
 /// `range` makes at most this many numbers.
 const RANGE_LIMIT: usize = 1_024;
 
+/// Whole powers up to this one are multiplied out.
+const EXACT_POWER: usize = 1_024;
+
 fn abs(arguments: &[Value]) -> Outcome {
     let number = number(arguments, 0)?;
     Ok(Value::number(if number.is_negative() {
@@ -116,6 +119,18 @@ fn log(arguments: &[Value]) -> Outcome {
 }
 
 fn pow(arguments: &[Value]) -> Outcome {
+    let (exact, times) = (number(arguments, 0)?, number(arguments, 1)?.to_usize());
+    if let Some(times) = times.filter(|times| exact.is_integer() && *times <= EXACT_POWER) {
+        // Whole powers of whole numbers are exact as far as numbers go.
+        let mut product = Number::from_i64(1);
+        for _ in 0..times {
+            product = match product.mul(exact) {
+                Ok(product) => product,
+                Err(error) => return refuse(1, error.to_string(), "use finite numbers"),
+            };
+        }
+        return Ok(Value::number(product));
+    }
     let (base, power) = (number(arguments, 0)?.to_f64(), number(arguments, 1)?.to_f64());
     from_float(
         base.powf(power),

@@ -467,7 +467,11 @@ impl Translate<'_> {
     }
 
     fn push_literal(&mut self, c: char) {
-        if c.is_ascii_punctuation() {
+        // Only what has a meaning is escaped: `\<` would have one that `<` has not.
+        if matches!(
+            c,
+            '!'..='/' | '[' | ']' | '^' | '{' | '}' | '|' | '\\' | '?' | '~'
+        ) {
             self.out.push('\\');
         }
         self.out.push(c);

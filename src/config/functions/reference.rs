@@ -1,62 +1,8 @@
 //! The language reference: every function in a table, and where the language differs from Terraform's.
 
+use crate::config::deviations::DEVIATIONS;
 use crate::config::functions::FUNCTIONS;
 use crate::config::functions::impure::IMPURE;
-
-/// A difference from Terraform 1.11.4 that is there on purpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deviation {
-    /// A short name, which test cases cite.
-    pub name: &'static str,
-    /// What Terraform does.
-    pub terraform: &'static str,
-    /// What rolecall does.
-    pub here: &'static str,
-}
-
-/// Every difference from Terraform's expressions that is there on purpose.
-pub const DEVIATIONS: &[Deviation] = &[
-    Deviation {
-        name: "lazy-logic",
-        terraform: "`&&` and `||` evaluate both sides",
-        here: "the right side is evaluated only if the left does not decide",
-    },
-    Deviation {
-        name: "impure-functions",
-        terraform: "functions may ask the clock, chance or the machine",
-        here: "they are errors; see the table of functions left out",
-    },
-    Deviation {
-        name: "integer-powers",
-        terraform: "`pow` and `log` give numbers of 64 bits that print rounded: `pow(2, 64)` prints as 18446744073709550000",
-        here: "whole results print in full",
-    },
-    Deviation {
-        name: "null-format",
-        terraform: "`format` with a bare null gives an unknown value",
-        here: "`%v` writes null; other verbs refuse it",
-    },
-    Deviation {
-        name: "gzip-bytes",
-        terraform: "`base64gzip` gives the bytes of Go's compressor",
-        here: "the bytes are another compressor's; they unpack to the same text",
-    },
-    Deviation {
-        name: "subnet-bounds",
-        terraform: "`cidrsubnet` and `cidrhost` let negative or too large numbers leave the prefix",
-        here: "they are errors",
-    },
-    Deviation {
-        name: "yaml-version",
-        terraform: "`yamldecode` refuses documents that say `%YAML 1.2`",
-        here: "it reads them",
-    },
-    Deviation {
-        name: "template-argument",
-        terraform: "`templatestring` takes only a reference to text",
-        here: "it takes any text",
-    },
-];
 
 /// Every function as a Markdown table, then the functions left out and the deviations.
 pub fn reference() -> String {
@@ -78,9 +24,14 @@ pub fn reference() -> String {
             function.instead,
         ]));
     }
-    out.push_str("\n| Terraform 1.11.4 | here |\n|---|---|\n");
+    out.push_str("\n| where | Terraform 1.11.4 | here | because |\n|---|---|---|---|\n");
     for deviation in DEVIATIONS {
-        out.push_str(&row(&[deviation.terraform, deviation.here]));
+        out.push_str(&row(&[
+            deviation.subject,
+            deviation.terraform,
+            deviation.here,
+            deviation.reason,
+        ]));
     }
     out
 }
