@@ -18,6 +18,8 @@ pub mod input;
 pub mod people;
 pub mod people_effects;
 pub mod roles;
+#[cfg(test)]
+pub(crate) mod scene;
 pub mod step;
 
 use std::collections::BTreeMap;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::id::{AccountKey, EntityKey, PermissionSetName, PrincipalKey};
 use crate::model::access::{Access, Tuple};
 use crate::model::account::AccountStatus;
+use crate::model::action::Effect;
 use crate::model::instance::HeldSubject;
 use crate::model::stack::Unmanaged;
 use crate::plan::Plan;
@@ -51,12 +52,48 @@ impl Relations {
         let owned = in_ranks_of(applied, plan, input).filter(|(_, note)| is_owned(*note));
         let owned = owned.map(|(tuple, _)| tuple).collect();
         let observed = in_ranks_of(&input.observed.snapshot.access, plan, input).map(|(tuple, _)| tuple);
-        Relations {
+        let mut relations = Relations {
             desired,
             expired,
             owned,
             observed: observed.collect(),
+        };
+        relations.follow_renames(plan);
+        relations
+    }
+
+    /// A user or group that gets another name keeps its grants: where they are declared under the new name, they
+    /// are there already.
+    fn follow_renames(&mut self, plan: &Plan) {
+        let pairs = plan.actions.iter().filter_map(|action| {
+            let (from, to) = match action.effect.as_ref()? {
+                Effect::UpdateUser { from, to } => (
+                    PrincipalKey::User(from.user_name.clone()),
+                    PrincipalKey::User(to.user_name.clone()),
+                ),
+                Effect::UpdateGroup { from, to } => (
+                    PrincipalKey::Group(from.display_name.clone()),
+                    PrincipalKey::Group(to.display_name.clone()),
+                ),
+                _ => return None,
+            };
+            let (from, to) = (plan.names.principal_rank(&from)?, plan.names.principal_rank(&to)?);
+            (from != to).then_some((from, to))
+        });
+        let renamed: FxHashMap<u32, u32> = pairs.collect();
+        if renamed.is_empty() {
+            return;
         }
+        let desired = &self.desired;
+        let follow = |tuple: Tuple| match renamed.get(&tuple.principal()) {
+            Some(to) => {
+                let now = Tuple::new(tuple.account(), tuple.permission_set(), *to);
+                if desired.contains(&now) { now } else { tuple }
+            }
+            None => tuple,
+        };
+        self.observed = self.observed.iter().map(|tuple| follow(*tuple)).collect();
+        self.owned = self.owned.iter().map(|tuple| follow(*tuple)).collect();
     }
 }
 
