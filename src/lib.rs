@@ -33,8 +33,10 @@
 //! seams; report → model, plan, apply's events; cli → everything. A test holds the imports against this list.
 
 pub mod address;
+pub mod cli;
 pub mod config;
 pub mod diagnostic;
+pub mod drift;
 pub mod graph;
 pub mod id;
 pub mod model;

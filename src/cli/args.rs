@@ -1,0 +1,500 @@
+//! The command line: every command, argument and help text.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Access as code for AWS IAM Identity Center.
+///
+/// HCL files in a directory (a stack) declare accounts, groups, permission sets and who may use which set where.
+/// `plan` shows who gains and loses what, `apply` makes it so, `drift` says what changed behind your back.
+#[derive(Debug, Parser)]
+#[command(name = "rolecall", version, after_help = super::exit::HELP, disable_help_subcommand = true)]
+pub struct Cli {
+    /// The options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The stack's directory
+    #[arg(short = 'C', long, global = true, value_name = "DIR", default_value = ".")]
+    pub chdir: PathBuf,
+    /// No colour (also with a non-empty NO_COLOR in the environment)
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Say more on standard error; twice for even more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a commented starter stack and begin its state; existing files are never overwritten
+    Init(InitArgs),
+    /// Report everything that is wrong with the configuration, without asking the service
+    Validate(ValidateArgs),
+    /// Show what would change: access, roles and people
+    Plan(PlanArgs),
+    /// Plan, ask, and do it; or do exactly the plan that was reviewed
+    Apply(ApplyArgs),
+    /// Remove everything the state records as this stack's own
+    Destroy(DestroyArgs),
+    /// Compare the service with what was applied and declared; changes nothing
+    Drift(DriftArgs),
+    /// Show a saved plan, or the state
+    Show(ShowArgs),
+    /// Write what depends on what, for Graphviz or Mermaid
+    Graph(GraphArgs),
+    /// Evaluate expressions, one per line of standard input
+    Console(ConsoleArgs),
+    /// Who can enter what, and through which group; from the state, offline
+    Access(AccessArgs),
+    /// Look into the state, change it, and read its history
+    #[command(subcommand)]
+    State(StateCommand),
+    /// Print the outputs, as last applied
+    Output(OutputArgs),
+    /// Take the lock away from a run that is gone
+    ForceUnlock(ForceUnlockArgs),
+    /// Act on the simulated service
+    #[command(subcommand)]
+    Sim(SimCommand),
+    /// Write a completion script for a shell to standard output
+    Completions(CompletionsArgs),
+    /// Print the version
+    Version(VersionArgs),
+    /// Write the JSON Schemas of the machine-readable formats
+    #[command(hide = true)]
+    Schemas(SchemasArgs),
+}
+
+/// Text or JSON.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For machines
+    Json,
+}
+
+/// `--format`, and `--json` for short.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct FormatArgs {
+    /// How to write the result
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub format: Format,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+}
+
+impl FormatArgs {
+    /// Whether JSON was asked for.
+    pub fn is_json(self) -> bool {
+        self.json || self.format == Format::Json
+    }
+}
+
+/// Values for the stack's variables.
+#[derive(Debug, Clone, Default, Args)]
+pub struct VariableArgs {
+    /// Set a variable; may be repeated
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub vars: Vec<String>,
+    /// Read variables from a file; may be repeated, later ones win
+    #[arg(long = "var-file", value_name = "FILE")]
+    pub var_files: Vec<PathBuf>,
+}
+
+/// How long to wait for the lock.
+#[derive(Debug, Clone, Args)]
+pub struct LockArgs {
+    /// Wait this long for the state's lock, like 30s or 5m
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_time)]
+    pub lock_timeout: std::time::Duration,
+}
+
+/// `init`
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Where to; made if it does not exist. The stack's directory unless given
+    pub dir: Option<PathBuf>,
+}
+
+/// `validate`
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// Variables
+    #[command(flatten)]
+    pub variables: VariableArgs,
+    /// Output
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// `plan`
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Save the plan; `apply FILE` does exactly this plan or nothing. It is confidential
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Exit with 2 when there are changes
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// Read the service again (`false`: plan with what was last seen)
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub refresh: bool,
+    /// Print the plan's digest and nothing else
+    #[arg(long, conflicts_with_all = ["format", "json"])]
+    pub digest_only: bool,
+    /// Refuse the plan if it removes more grants than this
+    #[arg(long, value_name = "N")]
+    pub max_removals: Option<u64>,
+    /// Plan these changes alone
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub only: Option<Only>,
+    /// Plan the removal of everything the state records
+    #[arg(long, conflicts_with = "only")]
+    pub destroy: bool,
+    /// Write everything the plan depends on to a file
+    #[arg(long, value_name = "FILE")]
+    pub dump_input: Option<PathBuf>,
+    /// Plan from such a file alone: no configuration, state or service
+    #[arg(long, value_name = "FILE", hide = true, conflicts_with = "dump_input")]
+    pub replay: Option<PathBuf>,
+    /// Variables
+    #[command(flatten)]
+    pub variables: VariableArgs,
+    /// Output
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// `--only`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Only {
+    /// Assignments and memberships that go
+    Revokes,
+    /// Assignments whose time has come
+    Expired,
+}
+
+/// `apply`
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// A plan saved by `plan --out`: it is planned again, and applied only if the result is the same
+    #[arg(value_name = "FILE", conflicts_with = "only")]
+    pub plan: Option<PathBuf>,
+    /// Apply only if the plan has this digest
+    #[arg(long, value_name = "DIGEST", conflicts_with = "plan")]
+    pub digest: Option<String>,
+    /// Apply these changes alone
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub only: Option<Only>,
+    /// With --auto-approve: also bring back access that someone removed from the service
+    #[arg(long)]
+    pub restore: bool,
+    /// Refuse the plan if it removes more grants than this
+    #[arg(long, value_name = "N")]
+    pub max_removals: Option<u64>,
+    /// Do not ask
+    #[arg(long)]
+    pub auto_approve: bool,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// The lock
+    #[command(flatten)]
+    pub lock: LockArgs,
+    /// Variables
+    #[command(flatten)]
+    pub variables: VariableArgs,
+    /// Output
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// `destroy`
+#[derive(Debug, Args)]
+pub struct DestroyArgs {
+    /// Do not ask
+    #[arg(long)]
+    pub auto_approve: bool,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// The lock
+    #[command(flatten)]
+    pub lock: LockArgs,
+    /// Variables
+    #[command(flatten)]
+    pub variables: VariableArgs,
+    /// Output
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// `drift`
+#[derive(Debug, Args)]
+pub struct DriftArgs {
+    /// Variables
+    #[command(flatten)]
+    pub variables: VariableArgs,
+    /// Output
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// `show`
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// A plan saved by `plan --out`; the state unless given
+    #[arg(value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Output
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// A language for graphs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// Graphviz
+    #[default]
+    Dot,
+    /// Mermaid, which Markdown viewers draw
+    Mermaid,
+}
+
+/// `graph`
+#[derive(Debug, Args)]
+pub struct GraphArgs {
+    /// The language
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub format: GraphFormat,
+    /// Show the planned actions and what they wait for, instead of the declarations
+    #[arg(long)]
+    pub actions: bool,
+    /// Variables
+    #[command(flatten)]
+    pub variables: VariableArgs,
+}
+
+/// `console`
+#[derive(Debug, Args)]
+pub struct ConsoleArgs {
+    /// Variables
+    #[command(flatten)]
+    pub variables: VariableArgs,
+}
+
+/// Text, JSON or CSV.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum AccessFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For machines
+    Json,
+    /// For spreadsheets
+    Csv,
+}
+
+/// `access`
+#[derive(Debug, Args)]
+pub struct AccessArgs {
+    /// A user or a group; names, with * and ?
+    #[arg(long, value_name = "NAME")]
+    pub principal: Option<String>,
+    /// An account: id or name, with * and ?
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Option<String>,
+    /// A permission set, with * and ?
+    #[arg(long, value_name = "NAME")]
+    pub permission_set: Option<String>,
+    /// As it was at this time or day (00:00 UTC), as far as it was observed then
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// How to write the result
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub format: AccessFormat,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+}
+
+/// `state …`
+#[derive(Debug, Subcommand)]
+pub enum StateCommand {
+    /// The addresses in the state
+    List {
+        /// Only addresses that begin so
+        prefix: Option<String>,
+        /// Output
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// What the state holds for an address
+    Show {
+        /// Which
+        address: String,
+        /// Output
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// Give what is recorded at one address another address; the service is not touched
+    Mv {
+        /// From
+        from: String,
+        /// To
+        to: String,
+        /// The lock
+        #[command(flatten)]
+        lock: LockArgs,
+    },
+    /// Forget what is recorded at an address; the service is not touched
+    Rm {
+        /// Which
+        address: String,
+        /// The lock
+        #[command(flatten)]
+        lock: LockArgs,
+    },
+    /// Write the whole state as JSON. It is confidential
+    Export {
+        /// Where to; standard output unless given
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Replace the state by an exported one
+    Import {
+        /// The export
+        file: PathBuf,
+        /// Put a damaged state aside first
+        #[arg(long)]
+        replace_damaged: bool,
+        /// The lock
+        #[command(flatten)]
+        lock: LockArgs,
+    },
+    /// The history: every run, move and import
+    Log {
+        /// Output
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+}
+
+/// `output`
+#[derive(Debug, Args)]
+pub struct OutputArgs {
+    /// One output alone, as a bare value if it is a text
+    pub name: Option<String>,
+    /// Output
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// `force-unlock`
+#[derive(Debug, Args)]
+pub struct ForceUnlockArgs {
+    /// The lock's id, from the message that named it
+    pub id: String,
+}
+
+/// `sim …`
+#[derive(Debug, Subcommand)]
+pub enum SimCommand {
+    /// Change the simulated service behind rolecall's back, as a person in the console would
+    #[command(after_help = sim_help())]
+    Do {
+        /// The change and what it is about
+        #[arg(
+            required = true,
+            value_name = "WORD",
+            allow_hyphen_values = true,
+            trailing_var_arg = true
+        )]
+        words: Vec<String>,
+    },
+    /// The calls the simulated service was asked for
+    Calls,
+}
+
+/// `completions`
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// For which shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `version`
+#[derive(Debug, Args)]
+pub struct VersionArgs {
+    /// Write it as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `schemas`
+#[derive(Debug, Args)]
+pub struct SchemasArgs {
+    /// The directory to write them to
+    pub dir: PathBuf,
+}
+
+fn sim_help() -> String {
+    let mut text = String::from("Changes:\n");
+    for (usage, what) in crate::provider::simulator::world::tamper::COMMANDS {
+        text.push_str(&format!("  {usage}\n          {what}\n"));
+    }
+    text
+}
+
+/// `30s`, `5m`, `1h`, or seconds.
+fn parse_time(text: &str) -> Result<std::time::Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let factor = match unit {
+        "" | "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3600),
+        _ => None,
+    };
+    let seconds = digits
+        .parse::<u64>()
+        .ok()
+        .zip(factor)
+        .and_then(|(n, f)| n.checked_mul(f));
+    seconds
+        .map(std::time::Duration::from_secs)
+        .ok_or_else(|| "a time is written like 30s, 5m or 1h".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(parse_time("5m").unwrap().as_secs(), 300);
+        assert_eq!(parse_time("7").unwrap().as_secs(), 7);
+        assert!(parse_time("1d").is_err());
+        assert!(parse_time("s").is_err());
+    }
+}

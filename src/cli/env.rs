@@ -1,0 +1,431 @@
+//! The only door outside: files, environment, streams, clock, signals, and the concrete store and provider.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::config::files::Files;
+use crate::model::stack::FileRead;
+use crate::provider::Provider;
+use crate::provider::simulator::{Options, Simulator};
+use crate::report::style::{Meaning, Styles};
+use crate::state::local::LocalStore;
+use crate::state::{LockInfo, LockRequest};
+
+use super::args::Global;
+use super::error::Failure;
+
+/// What a stack's own directory is called: state, journal, simulated world.
+pub const OWN_DIRECTORY: &str = ".rolecall";
+/// Variables of the environment that begin so are the stack's variables.
+const VARIABLE_PREFIX: &str = "ROLECALL_VAR_";
+
+/// The process's surroundings, as far as commands may see them.
+pub struct Env {
+    /// The stack's directory.
+    pub dir: PathBuf,
+    /// The look of standard output.
+    pub out: Styles,
+    /// The look of standard error.
+    pub err: Styles,
+    /// How much to say.
+    pub verbose: u8,
+    /// Whether a person can answer a question.
+    pub can_ask: bool,
+    /// Whether progress may be drawn on standard error.
+    pub can_draw: bool,
+}
+
+impl Env {
+    /// The real surroundings. Decides once whether there is colour.
+    pub fn new(global: &Global) -> Self {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let wanted = !global.no_color
+            && !set("NO_COLOR")
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+        colored::control::set_override(wanted && (out || err));
+        Env {
+            dir: global.chdir.clone(),
+            out: Styles::new(wanted && out),
+            err: Styles::new(wanted && err),
+            verbose: global.verbose,
+            can_ask: io::stdin().is_terminal(),
+            can_draw: err && !set("CI"),
+        }
+    }
+
+    /// Standard output, buffered; flush it by dropping after the last write has been checked.
+    pub fn stdout(&self) -> BufWriter<io::StdoutLock<'static>> {
+        BufWriter::with_capacity(64 * 1024, io::stdout().lock())
+    }
+
+    /// Standard error.
+    pub fn stderr(&self) -> io::StderrLock<'static> {
+        io::stderr().lock()
+    }
+
+    /// Writes to standard output and flushes it.
+    ///
+    /// # Errors
+    /// When it is closed or full.
+    pub fn print(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+        let mut out = self.stdout();
+        write(&mut out)?;
+        out.flush()?;
+        Ok(())
+    }
+
+    /// Says something on standard error. That nobody reads it is no reason to fail.
+    pub fn say(&self, text: &str) {
+        let _ = writeln!(self.stderr(), "{text}");
+    }
+
+    /// Says something that only `-v` asks for.
+    pub fn detail(&self, text: &str) {
+        if self.verbose > 0 {
+            self.say(text);
+        }
+    }
+
+    /// Says what is wrong and what helps.
+    pub fn complain(&self, failure: &Failure) {
+        let error = self.err.paint(Meaning::Error, "error");
+        self.say(&format!("{error}: {failure}"));
+        if let Failure::Unsound(violations) = failure {
+            violations
+                .iter()
+                .take(20)
+                .for_each(|violation| self.say(&format!("  {violation}")));
+        }
+        if let Some(advice) = failure.advice() {
+            self.say(&format!("help: {advice}"));
+        }
+    }
+
+    /// Asks on standard error and reads one line; `None` at the end of input.
+    pub fn ask(&self, question: &str) -> Option<String> {
+        let mut err = self.stderr();
+        let _ = write!(err, "{question}");
+        let _ = err.flush();
+        let mut line = String::new();
+        match io::stdin().lock().read_line(&mut line) {
+            Ok(count) if count > 0 => Some(line.trim().to_owned()),
+            _ => None,
+        }
+    }
+
+    /// The lines of standard input.
+    pub fn input(&self) -> impl Iterator<Item = io::Result<String>> {
+        io::stdin().lock().lines()
+    }
+
+    /// The stack's name unless the configuration gives one: its directory's last component.
+    pub fn stack_name(&self) -> Arc<str> {
+        let full = fs::canonicalize(&self.dir).unwrap_or_else(|_| self.dir.clone());
+        let name = full.file_name().map(|name| name.to_string_lossy().into_owned());
+        name.unwrap_or_else(|| "stack".to_owned()).into()
+    }
+
+    /// A path given on the command line: relative to where rolecall was started.
+    pub fn read(&self, path: &Path) -> Result<Vec<u8>, Failure> {
+        fs::read(path).map_err(|error| Failure::read(path, error))
+    }
+
+    /// As [`Env::read`], for text.
+    ///
+    /// # Errors
+    /// Also when the file is not valid UTF-8.
+    pub fn read_text(&self, path: &Path) -> Result<String, Failure> {
+        fs::read_to_string(path).map_err(|error| Failure::read(path, error))
+    }
+
+    /// Writes a file that only its owner may read, replacing it whole or not at all.
+    ///
+    /// # Errors
+    /// When the directory cannot be written to.
+    pub fn write_private(
+        &self,
+        path: &Path,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let finish = || -> io::Result<()> {
+            // The temporary file has mode 0600 from the start, and renaming keeps it.
+            let file = tempfile::NamedTempFile::new_in(parent.unwrap_or(Path::new(".")))?;
+            let mut out = BufWriter::new(file);
+            write(&mut out)?;
+            let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+            file.as_file().sync_all()?;
+            file.persist(path).map_err(|error| error.error)?;
+            Ok(())
+        };
+        finish().map_err(|error| Failure::write(path, error))
+    }
+
+    /// Creates a file that is not there yet, and the directories above it.
+    ///
+    /// # Errors
+    /// When it exists, or cannot be written.
+    pub fn create_new(&self, path: &Path, text: &str) -> Result<(), Failure> {
+        let create = || -> io::Result<()> {
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
+            file.write_all(text.as_bytes())
+        };
+        create().map_err(|error| Failure::write(path, error))
+    }
+
+    /// Creates a directory with those above it, and one for rolecall's own files in it that only the owner may
+    /// enter.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn create_own_directory(&self) -> Result<(), Failure> {
+        let path = self.own_directory();
+        let create = || -> io::Result<()> {
+            fs::create_dir_all(&path)?;
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt;
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o700))?;
+            }
+            Ok(())
+        };
+        create().map_err(|error| Failure::write(&path, error))
+    }
+
+    /// Whether a path exists.
+    pub fn exists(&self, path: &Path) -> bool {
+        path.exists()
+    }
+
+    /// The files of the stack, for compiling and for file functions.
+    pub fn files(&self) -> DiskFiles {
+        DiskFiles {
+            root: self.dir.clone(),
+            reads: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    /// `*.auto.hclvars` of the stack, in the order of their names.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn automatic_variable_files(&self) -> Result<Vec<PathBuf>, Failure> {
+        let entries = fs::read_dir(&self.dir).map_err(|error| Failure::read(&self.dir, error))?;
+        let mut found: Vec<PathBuf> = entries
+            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+            .filter(|path| path.to_string_lossy().ends_with(".auto.hclvars"))
+            .collect();
+        found.sort();
+        Ok(found)
+    }
+
+    /// The stack's variables from the environment, by name.
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        std::env::vars_os()
+            .filter_map(|(name, value)| {
+                let name = name.into_string().ok()?;
+                let name = name.strip_prefix(VARIABLE_PREFIX)?.to_owned();
+                Some((name, value.into_string().ok()?))
+            })
+            .collect()
+    }
+
+    /// Where rolecall keeps its own files.
+    pub fn own_directory(&self) -> PathBuf {
+        self.dir.join(OWN_DIRECTORY)
+    }
+
+    /// The stack's state.
+    pub fn store(&self) -> LocalStore {
+        LocalStore::new(&self.own_directory())
+    }
+
+    /// The simulated service in the stack's directory.
+    ///
+    /// # Errors
+    /// When the world's files are damaged or cannot be written.
+    pub fn simulator(&self, settings: &SimulatorSettings) -> Result<Simulator, Failure> {
+        let mut options = Options::at(&self.own_directory().join("world"));
+        options.strict = settings.strict;
+        if let Some(seed) = settings.seed {
+            options.seed = seed;
+        }
+        if let Some(region) = &settings.region {
+            options.region.clone_from(region);
+        }
+        Ok(Simulator::open(&options)?)
+    }
+
+    /// The provider that the configuration names.
+    ///
+    /// # Errors
+    /// As [`Env::simulator`].
+    pub fn provider(&self, settings: &SimulatorSettings) -> Result<Box<dyn Provider>, Failure> {
+        Ok(Box::new(self.simulator(settings)?))
+    }
+
+    /// Who asks for the lock, to do what.
+    pub fn lock_request(&self, command: &str, timeout: Duration) -> LockRequest {
+        let host = host_name();
+        let now = Timestamp::now();
+        let pid = std::process::id();
+        let id = uuid::Uuid::new_v5(
+            &uuid::Uuid::NAMESPACE_OID,
+            format!("{host}/{pid}/{now}").as_bytes(),
+        );
+        LockRequest {
+            info: LockInfo {
+                id: id.to_string().into(),
+                owner: self.actor().into(),
+                host: host.into(),
+                pid,
+                command: command.into(),
+                since: now,
+            },
+            timeout,
+        }
+    }
+
+    /// `user@host`, for the history.
+    pub fn actor(&self) -> String {
+        let user = ["USER", "LOGNAME", "USERNAME"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok());
+        format!("{}@{}", user.unwrap_or_else(|| "unknown".to_owned()), host_name())
+    }
+
+    /// The machine's time, for the history. Expiry goes by the provider's clock.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    /// Becomes true at the first Ctrl-C or termination; the second one ends the process at once, which the journal
+    /// is made for.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        let flag = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&flag);
+        let handler = move || {
+            if seen.swap(true, Ordering::SeqCst) {
+                std::process::exit(130);
+            }
+            let _ = writeln!(
+                io::stderr(),
+                "\nstopping: calls in flight are finished first; once more to stop at once"
+            );
+        };
+        if ctrlc::set_handler(handler).is_err() {
+            self.detail("signals cannot be handled here");
+        }
+        flag
+    }
+}
+
+/// What a `provider "simulator"` block sets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SimulatorSettings {
+    /// Nothing is taken to exist that was not created.
+    pub strict: bool,
+    /// The seed of a fresh world.
+    pub seed: Option<u64>,
+    /// The Region of a fresh world.
+    pub region: Option<String>,
+}
+
+/// The host's name.
+fn host_name() -> String {
+    let file =
+        fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| fs::read_to_string("/etc/hostname"));
+    let known = file.ok().or_else(|| std::env::var("HOSTNAME").ok());
+    known
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "localhost".to_owned())
+}
+
+/// The stack's files on disk. What functions read is noted, since a plan depends on it.
+pub struct DiskFiles {
+    root: PathBuf,
+    reads: Mutex<BTreeMap<Arc<str>, Arc<str>>>,
+}
+
+impl DiskFiles {
+    /// What was read through functions, with hashes.
+    pub fn reads(&self) -> Vec<FileRead> {
+        let reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        reads
+            .iter()
+            .map(|(path, hash)| FileRead {
+                path: path.clone(),
+                hash: hash.clone(),
+            })
+            .collect()
+    }
+}
+
+/// The system's message as the end of a sentence.
+fn sentence(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+impl Files for DiskFiles {
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, String> {
+        let bytes = fs::read(self.root.join(path)).map_err(|error| sentence(&error))?;
+        let hash = blake3::hash(&bytes).to_hex().as_str().into();
+        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        reads.insert(path.into(), hash);
+        Ok(bytes.into())
+    }
+
+    fn exists(&self, path: &str) -> Result<bool, String> {
+        match fs::metadata(self.root.join(path)) {
+            Ok(found) if found.is_file() => Ok(true),
+            Ok(_) => Err("it is not a file".to_owned()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(sentence(&error)),
+        }
+    }
+
+    fn list(&self, directory: &str) -> Result<Vec<String>, String> {
+        let root = self.root.join(directory);
+        let mut found = Vec::new();
+        let mut open = vec![root.clone()];
+        while let Some(next) = open.pop() {
+            for entry in fs::read_dir(&next).map_err(|error| sentence(&error))? {
+                let path = entry.map_err(|error| sentence(&error))?.path();
+                // Links to directories are not followed, so that a loop ends.
+                let kind = fs::symlink_metadata(&path).map_err(|error| sentence(&error))?;
+                if kind.is_dir() {
+                    open.push(path);
+                } else if let Ok(relative) = path.strip_prefix(&root) {
+                    found.push(slashes(relative));
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+}
+
+/// A path with forward slashes.
+fn slashes(path: &Path) -> String {
+    let parts = path
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy().into_owned());
+    parts.collect::<Vec<_>>().join("/")
+}

@@ -1,0 +1,134 @@
+//! How a command fails: what to say, what to suggest, and with which exit code.
+
+use std::io;
+
+use crate::diagnostic::Diagnostics;
+use crate::model::access::CapacityError;
+use crate::provider::ProviderError;
+use crate::source::SourceMap;
+use crate::state::StateError;
+
+use super::exit::Exit;
+
+/// Why a command ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The configuration is wrong.
+    #[error("the configuration has errors")]
+    Diagnostics(Box<(Diagnostics, SourceMap)>),
+    /// The state cannot be used.
+    #[error("{0}")]
+    State(#[from] StateError),
+    /// The service cannot be used.
+    #[error("{0}")]
+    Provider(#[from] ProviderError),
+    /// More names than a plan can hold.
+    #[error("{0}")]
+    Capacity(#[from] CapacityError),
+    /// Standard output or error is closed or full.
+    #[error("cannot write: {0}")]
+    Output(#[from] io::Error),
+    /// A file cannot be read or written.
+    #[error("{action} {path}: {error}")]
+    File {
+        /// "cannot read", "cannot write".
+        action: &'static str,
+        /// Which file.
+        path: String,
+        /// The system's message.
+        error: io::Error,
+    },
+    /// A finished plan broke an invariant: a fault of rolecall, never of the stack.
+    #[error(
+        "the plan did not pass its check, which is a fault of rolecall and not of the stack; nothing was done"
+    )]
+    Unsound(Vec<String>),
+    /// Anything else, with an exit code of its own.
+    #[error("{message}")]
+    Said {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        help: Option<String>,
+        /// How the process ends.
+        exit: Exit,
+    },
+}
+
+impl Failure {
+    /// An error with exit code 1.
+    pub fn new(message: impl Into<String>) -> Self {
+        Failure::Said {
+            message: message.into(),
+            help: None,
+            exit: Exit::Error,
+        }
+    }
+
+    /// A refusal, exit code 3.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Failure::Said {
+            message: message.into(),
+            help: None,
+            exit: Exit::Refused,
+        }
+    }
+
+    /// The same with advice; only for [`Failure::Said`].
+    #[must_use]
+    pub fn help(self, advice: impl Into<String>) -> Self {
+        match self {
+            Failure::Said { message, exit, .. } => Failure::Said {
+                message,
+                help: Some(advice.into()),
+                exit,
+            },
+            other => other,
+        }
+    }
+
+    /// A file that cannot be read.
+    pub fn read(path: &std::path::Path, error: io::Error) -> Self {
+        Failure::File {
+            action: "cannot read",
+            path: path.display().to_string(),
+            error,
+        }
+    }
+
+    /// A file that cannot be written.
+    pub fn write(path: &std::path::Path, error: io::Error) -> Self {
+        Failure::File {
+            action: "cannot write",
+            path: path.display().to_string(),
+            error,
+        }
+    }
+
+    /// How the process ends.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Failure::State(StateError::Locked(_)) => Exit::Locked,
+            Failure::Said { exit, .. } => *exit,
+            _ => Exit::Error,
+        }
+    }
+
+    /// Whether the reader of standard output went away: no reason to say anything.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// What to do about it.
+    pub fn advice(&self) -> Option<String> {
+        match self {
+            Failure::Said { help, .. } => help.clone(),
+            Failure::State(StateError::Locked(info)) => Some(format!(
+                "wait for it with --lock-timeout 5m, or, if that process is gone, run rolecall force-unlock {}",
+                info.id
+            )),
+            Failure::Unsound(_) => Some("please report it with the output of plan --dump-input".to_owned()),
+            _ => None,
+        }
+    }
+}
