@@ -37,12 +37,17 @@ enum Repr {
 }
 
 /// `± significand × 2^exponent`; the significand is odd and has at most 512 bits.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 struct Big {
     negative: bool,
     significand: UBig,
     exponent: i64,
+    /// How many bits its digits are worth: fewer for what a double holds, which prints shorter then.
+    precision: usize,
 }
+
+/// Bits of a double's significand.
+const DOUBLE: usize = 53;
 
 /// Why an operation has no number as its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -81,6 +86,8 @@ impl Number {
     }
 
     /// The exact value of a double; `None` for NaN.
+    ///
+    /// It prints with the digits that a double is worth, as Terraform's `pow(2, 64)` does.
     pub fn from_f64(value: f64) -> Option<Self> {
         if value.is_nan() {
             return None;
@@ -99,7 +106,17 @@ impl Number {
             0 => (fraction, -1074),
             _ => (fraction | (1 << 52), biased - 1075),
         };
-        Some(Number::from_parts(negative, UBig::from(significand), exponent))
+        let exact = Number::from_parts(negative, UBig::from(significand), exponent);
+        if matches!(exact.0, Repr::Int(small) if small.unsigned_abs() < 1 << DOUBLE) {
+            return Some(exact);
+        }
+        let (significand, exponent) = exact.parts();
+        Some(Number(Repr::Big(Arc::new(Big {
+            negative,
+            significand,
+            exponent,
+            precision: DOUBLE,
+        }))))
     }
 
     /// The nearest double.
@@ -116,7 +133,7 @@ impl Number {
         }
     }
 
-    /// Reads decimal text: an optional sign, digits with an optional point, an optional exponent.
+    /// Reads decimal text: an optional sign, digits with an optional point, an optional exponent; or `Inf`, `inf`.
     ///
     /// `None` for anything else, and for exponents beyond 300,000.
     pub fn parse(text: &str) -> Option<Self> {
@@ -132,6 +149,9 @@ impl Number {
             b'+' => (false, text.get(1..)?),
             _ => (false, text),
         };
+        if matches!(rest, "Inf" | "inf") {
+            return Some(Number(Repr::Infinite(negative)));
+        }
         let (digits, exponent) = match rest.split_once(['e', 'E']) {
             Some((digits, exponent)) => (digits, parse_exponent(exponent)?),
             None => (rest, 0),
@@ -157,7 +177,8 @@ impl Number {
         match &self.0 {
             Repr::Int(value) => Some(*value),
             Repr::NegativeZero => Some(0),
-            Repr::Big(_) | Repr::Infinite(_) => None,
+            Repr::Big(big) => big.to_i64(),
+            Repr::Infinite(_) => None,
         }
     }
 
@@ -321,7 +342,10 @@ impl Number {
                 Some(negated) => Number::from_i64(negated),
                 None => Number::from_parts(false, UBig::from(value.unsigned_abs()), 0),
             },
-            Repr::Big(big) => Number::from_parts(!big.negative, big.significand.clone(), big.exponent),
+            Repr::Big(big) => Number(Repr::Big(Arc::new(Big {
+                negative: !big.negative,
+                ..big.as_ref().clone()
+            }))),
         }
     }
 
@@ -370,16 +394,11 @@ impl Number {
 
     fn add_finite(&self, other: &Number) -> Number {
         let ((a, a_exponent), (b, b_exponent)) = (self.parts(), other.parts());
-        if other.is_zero() && !(self.is_zero()) {
-            return self.clone();
-        }
-        if self.is_zero() {
-            let both = self.is_negative() && other.is_negative();
-            return if other.is_zero() {
-                Number::zero(both)
-            } else {
-                other.clone()
-            };
+        match (self.is_zero(), other.is_zero()) {
+            (true, true) => return Number::zero(self.is_negative() && other.is_negative()),
+            (true, false) => return Number::from_parts(other.is_negative(), b, b_exponent),
+            (false, true) => return Number::from_parts(self.is_negative(), a, a_exponent),
+            (false, false) => {}
         }
         let exponent = a_exponent.min(b_exponent);
         let a = shift(&a, a_exponent - exponent);
@@ -432,6 +451,7 @@ impl Number {
             negative,
             significand,
             exponent,
+            precision: PRECISION,
         })))
     }
 
@@ -442,7 +462,11 @@ impl Number {
         if significand.is_zero() {
             return ("0".to_owned(), 1);
         }
-        shortest(&significand, exponent)
+        let precision = match &self.0 {
+            Repr::Big(big) => big.precision,
+            _ => PRECISION,
+        };
+        shortest(&significand, exponent, precision)
     }
 }
 
@@ -483,9 +507,9 @@ fn divide(negative: bool, a: (&UBig, i64), b: (&UBig, i64)) -> Number {
 }
 
 /// The shortest decimal between the neighbours' midpoints, nearest to the value.
-fn shortest(significand: &UBig, exponent: i64) -> (String, i64) {
-    // Scale so that the lowest bit of `value` is half a unit in the 512th place.
-    let up = (PRECISION + 1).saturating_sub(significand.bit_len());
+fn shortest(significand: &UBig, exponent: i64, precision: usize) -> (String, i64) {
+    // Scale so that the lowest bit of `value` is half a unit in the last place.
+    let up = (precision + 1).saturating_sub(significand.bit_len());
     let value = significand << up;
     let exponent = exponent - i64::try_from(up).unwrap_or(0);
     let inclusive = !value.bit(1);
@@ -581,6 +605,15 @@ fn plain(digits: &str, point: i64) -> String {
 }
 
 impl Big {
+    /// The whole number, if it is one and fits.
+    fn to_i64(&self) -> Option<i64> {
+        if !(0..64).contains(&self.exponent) {
+            return None;
+        }
+        let whole = i128::try_from(shift(&self.significand, self.exponent)).ok()?;
+        i64::try_from(if self.negative { -whole } else { whole }).ok()
+    }
+
     fn to_f64(&self) -> f64 {
         let bits = self.significand.bit_len();
         let excess = bits.saturating_sub(64);
@@ -629,8 +662,13 @@ impl PartialEq for Number {
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (Repr::Int(a), Repr::Int(b)) => a == b,
-            (Repr::Big(a), Repr::Big(b)) => a == b,
+            (Repr::Big(a), Repr::Big(b)) => {
+                a.negative == b.negative && a.exponent == b.exponent && a.significand == b.significand
+            }
             (Repr::Infinite(a), Repr::Infinite(b)) => a == b,
+            (Repr::Big(big), Repr::Int(small)) | (Repr::Int(small), Repr::Big(big)) => {
+                big.to_i64() == Some(*small)
+            }
             _ => self.is_zero() && other.is_zero(),
         }
     }
@@ -644,7 +682,10 @@ impl Hash for Number {
             Repr::Int(value) => value.hash(state),
             Repr::NegativeZero => 0i64.hash(state),
             Repr::Infinite(negative) => negative.hash(state),
-            Repr::Big(big) => big.hash(state),
+            Repr::Big(big) => match big.to_i64() {
+                Some(small) => small.hash(state),
+                None => (big.negative, big.exponent, &big.significand).hash(state),
+            },
         }
     }
 }
@@ -742,6 +783,13 @@ mod tests {
         assert_eq!(n("0.1").to_f64(), 0.1);
         assert_eq!(n("1e300").to_f64(), 1e300);
         assert_eq!(Number::from_f64(0.5).unwrap().to_string(), "0.5");
+        assert_eq!(
+            Number::from_f64(2f64.powi(64)).unwrap().to_string(),
+            "18446744073709550000"
+        );
+        assert_eq!(Number::from_f64(2f64.powi(62)).unwrap(), n("4611686018427387904"));
+        assert_eq!(Number::from_f64(0.1).unwrap().to_string(), "0.1");
+        assert_eq!(n("-inf").to_string(), "-Inf");
         assert_eq!(n("123456789012345").short(), "1.23456789e+14");
     }
 
@@ -759,7 +807,7 @@ mod tests {
             " 1",
             "1e999999999",
             "NaN",
-            "Inf",
+            "Infinity",
         ] {
             assert!(Number::parse(text).is_none(), "{text}");
         }

@@ -216,6 +216,11 @@ pub fn unify(types: &[Type]) -> Option<Type> {
     if all(|ty| matches!(ty, Type::Set(_))) {
         return unify_elements(&known).map(Type::set);
     }
+    if all(|ty| matches!(ty, Type::List(_) | Type::Tuple(_)))
+        && let Some(element) = unify_elements(&known)
+    {
+        return Some(Type::list(element));
+    }
     if all(|ty| matches!(ty, Type::Object(_) | Type::Map(_)))
         && let Some(element) = unify_elements(&known)
     {
