@@ -70,12 +70,6 @@ pub const DEVIATIONS: &[Deviation] = &[
         reason: "a plan is a function of its inputs",
     },
     Deviation {
-        subject: "Numbers from `pow` and `log`",
-        terraform: "have 64 bits and print rounded: `pow(2, 64)` is 18446744073709550000",
-        here: "whole powers of whole numbers are exact",
-        reason: "an integer should print as itself",
-    },
-    Deviation {
         subject: "Null in `format`",
         terraform: "a bare null makes the result unknown",
         here: "`%v` writes null, the other verbs refuse it",
@@ -104,12 +98,6 @@ pub const DEVIATIONS: &[Deviation] = &[
         terraform: "takes only a reference to text",
         here: "takes any text",
         reason: "there is no harm in it",
-    },
-    Deviation {
-        subject: "Infinities as text",
-        terraform: "`tonumber(\"Inf\")` is infinite",
-        here: "an error",
-        reason: "it is always a slip",
     },
     Deviation {
         subject: "Chained legacy indexes",

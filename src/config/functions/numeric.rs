@@ -121,7 +121,7 @@ fn log(arguments: &[Value]) -> Outcome {
 fn pow(arguments: &[Value]) -> Outcome {
     let (exact, times) = (number(arguments, 0)?, number(arguments, 1)?.to_usize());
     if let Some(times) = times.filter(|times| exact.is_integer() && *times <= EXACT_POWER) {
-        // Whole powers of whole numbers are exact as far as numbers go.
+        // The double nearest to the exact power; a chain of multiplied doubles would drift off it.
         let mut product = Number::from_i64(1);
         for _ in 0..times {
             product = match product.mul(exact) {
@@ -129,7 +129,8 @@ fn pow(arguments: &[Value]) -> Outcome {
                 Err(error) => return refuse(1, error.to_string(), "use finite numbers"),
             };
         }
-        return Ok(Value::number(product));
+        let nearest = Number::from_f64(product.to_f64());
+        return Ok(Value::number(nearest.unwrap_or(product)));
     }
     let (base, power) = (number(arguments, 0)?.to_f64(), number(arguments, 1)?.to_f64());
     from_float(
@@ -142,7 +143,7 @@ fn pow(arguments: &[Value]) -> Outcome {
 
 fn from_float(result: f64, index: usize, problem: &str, help: &str) -> Outcome {
     match Number::from_f64(result) {
-        // Doubles are shown in the digits that tell them apart, and those are what goes on from here.
+        // Of a fraction, the digits that tell its double apart are what goes on from here.
         Some(exact) if exact.is_integer() || result.is_infinite() => Ok(Value::number(exact)),
         Some(exact) => Ok(Value::number(Number::parse(&result.to_string()).unwrap_or(exact))),
         None => refuse(index, problem, help),
