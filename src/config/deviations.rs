@@ -89,8 +89,8 @@ pub const DEVIATIONS: &[Deviation] = &[
     },
     Deviation {
         subject: "YAML",
-        terraform: "refuses `%YAML 1.2`, tabs before a first key, and aliases of keys",
-        here: "reads them",
+        terraform: "YAML 1.1: refuses `%YAML 1.2`, the escape `\\/`, aliases of keys and a tab before a first key; takes a tab after a colon",
+        here: "YAML 1.2: the other way round",
         reason: "the parser follows YAML 1.2",
     },
     Deviation {
@@ -116,6 +116,18 @@ pub const DEVIATIONS: &[Deviation] = &[
         terraform: "an unknown search set matches nothing",
         here: "makes the result unknown",
         reason: "a plan must not change its mind",
+    },
+    Deviation {
+        subject: "Graphemes",
+        terraform: "letters and signs that make one Indic syllable count one by one",
+        here: "they count as one, by a later edition of Unicode",
+        reason: "a reader takes them for one",
+    },
+    Deviation {
+        subject: "Patterns of `fileset`",
+        terraform: "may climb out of the directory with `..`",
+        here: "match what is below the directory",
+        reason: "what a plan reads should be in view",
     },
 ];
 

@@ -277,16 +277,16 @@ fn coalescelist(arguments: &[Value]) -> Outcome {
             .with_help("write coalescelist(list, [\"fallback\"])"));
     }
     for (index, value) in arguments.iter().enumerate() {
-        match value.data() {
-            Data::Unknown(_) => return Ok(Value::unknown(Type::Any).with_sensitive(value.is_sensitive())),
-            Data::List(_) | Data::Tuple(_) => {}
-            _ => {
-                return refuse(
-                    index,
-                    format!("it is {}, and a list or tuple is required", kind(value)),
-                    "use `tolist`",
-                );
-            }
+        let ty = value.ty();
+        let undecided = ty == Type::Any && !value.is_null();
+        if !undecided && !matches!(ty, Type::List(_) | Type::Tuple(_)) {
+            let message = format!("it is {}, and a list or tuple is required", kind(value));
+            return refuse(index, message, "use `tolist`");
+        }
+    }
+    for value in arguments {
+        if !value.is_known() {
+            return Ok(Value::unknown(Type::Any).with_sensitive(value.is_sensitive()));
         }
         if value.children().next().is_some() {
             return Ok(value.clone());

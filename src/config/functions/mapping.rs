@@ -418,7 +418,7 @@ fn holds(set: &Value, wanted: &Value) -> bool {
 }
 
 /// Combinations of more elements than this are refused rather than computed.
-const PRODUCT_LIMIT: usize = 10_000_000;
+const PRODUCT_LIMIT: usize = 2_000_000;
 
 fn setproduct(arguments: &[Value]) -> Outcome {
     if arguments.len() < 2 {

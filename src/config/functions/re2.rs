@@ -228,7 +228,10 @@ impl Translate<'_> {
                         return fail(format!("\"(?{flags}\" is not a group of flags"));
                     }
                     if flags.is_empty() && end == ')' {
-                        return fail("\"(?)\" is not a group");
+                        // No flags at all change nothing, and the crate has no way to write that.
+                        self.out.pop();
+                        self.depth -= 1;
+                        return Ok(());
                     }
                     self.out.push('?');
                     self.out.push_str(&flags);

@@ -204,7 +204,12 @@ fn title(arguments: &[Value]) -> Outcome {
     let mut out = String::new();
     for c in text(arguments, 0)?.chars() {
         out.push(if inside { c } else { title_char(c) });
-        inside = c.is_alphanumeric() || c == '_';
+        // Beyond ASCII only white space ends a word.
+        inside = if c.is_ascii() {
+            c.is_ascii_alphanumeric() || c == '_'
+        } else {
+            !c.is_whitespace()
+        };
     }
     Ok(Value::string(out))
 }
@@ -417,9 +422,14 @@ fn expand(template: &str, found: &::regex::Captures<'_>, pattern: &re2::Pattern,
             continue;
         }
         rest = after;
-        let group = match name.parse::<usize>() {
-            Ok(index) => found.get(index),
-            Err(_) => {
+        // A number with a leading zero is a name.
+        let number = name
+            .parse::<usize>()
+            .ok()
+            .filter(|_| name == "0" || !name.starts_with('0'));
+        let group = match number {
+            Some(index) => found.get(index),
+            None => {
                 let named = pattern
                     .groups
                     .iter()

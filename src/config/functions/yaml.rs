@@ -43,6 +43,7 @@ fn yamldecode(arguments: &[Value]) -> Outcome {
     let mut reader = Reader {
         events: Parser::new_from_str(text).peekable(),
         anchors: BTreeMap::new(),
+        size: 0,
         depth: 0,
         line: 1,
     };
@@ -65,14 +66,18 @@ struct Problem {
     message: String,
 }
 
+/// More values than this are refused: a few lines of aliases to aliases can stand for billions.
+const SIZE: usize = 10_000_000;
 /// Deeper YAML than this is refused, so that reading it cannot exhaust the stack.
 const DEPTH: usize = 256;
 const CORE: &str = "tag:yaml.org,2002:";
 
 struct Reader<'a> {
     events: Peekable<Parser<'a, StrInput<'a>>>,
-    /// What an anchor names; nothing while that is being read.
-    anchors: BTreeMap<usize, Option<Value>>,
+    /// What an anchor names and how many values that holds; nothing while it is being read.
+    anchors: BTreeMap<usize, Option<(Value, usize)>>,
+    /// Values so far, those of aliases counted each time.
+    size: usize,
     depth: usize,
     /// The line of the last event.
     line: usize,
@@ -122,9 +127,14 @@ impl<'a> Reader<'a> {
             return self.fail("it is nested too deeply");
         }
         self.depth += 1;
+        let before = self.size;
+        self.size += 1;
         let (anchor, value) = match event {
             Event::Alias(anchor) => match self.anchors.get(&anchor) {
-                Some(Some(value)) => (0, value.clone()),
+                Some(Some((value, size))) => {
+                    self.size += size;
+                    (0, value.clone())
+                }
                 _ => return self.fail("an alias stands inside what its anchor names"),
             },
             Event::Scalar(text, style, anchor, tag) => (anchor, self.scalar(&text, style, tag.as_deref())?),
@@ -141,8 +151,12 @@ impl<'a> Reader<'a> {
             _ => return self.fail("a value is missing"),
         };
         self.depth -= 1;
+        if self.size > SIZE {
+            return self.fail(format!("it holds more than {SIZE} values"));
+        }
         if anchor > 0 {
-            self.anchors.insert(anchor, Some(value.clone()));
+            self.anchors
+                .insert(anchor, Some((value.clone(), self.size - before)));
         }
         Ok(value)
     }
@@ -333,5 +347,32 @@ pub(super) fn entity_in(value: &Value) -> Option<String> {
     match value.data() {
         Data::Entity(entity) => Some(entity.address.to_string()),
         _ => value.children().find_map(entity_in),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aliases_of_aliases_cannot_stand_for_billions_of_values() {
+        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..12 {
+            let before = format!("*a{}", level - 1);
+            let items = vec![before.as_str(); 10].join(", ");
+            text.push_str(&format!("a{level}: &a{level} [{items}]\n"));
+        }
+        let error = yamldecode(&[Value::string(text)]).unwrap_err();
+        assert!(
+            error.message.contains("more than 10000000 values"),
+            "{}",
+            error.message
+        );
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let text = "[".repeat(100_000);
+        assert!(yamldecode(&[Value::string(text)]).is_err());
     }
 }
