@@ -46,3 +46,17 @@ pub struct Finding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
 }
+
+impl Finding {
+    /// A finding that is a sentence and nothing more.
+    pub fn new(level: Level, code: &str, message: impl Into<Arc<str>>) -> Self {
+        Finding {
+            level,
+            code: code.into(),
+            message: message.into(),
+            subjects: BTreeSet::new(),
+            remedy: None,
+            location: None,
+        }
+    }
+}

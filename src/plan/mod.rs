@@ -9,18 +9,36 @@
 //! actions: they are sorted tuples over shared name tables, and what they wait
 //! for is stated by rule (per set, account, principal) and, sparsely, per tuple.
 
+mod access_diff;
+mod caller;
 pub mod change;
 pub mod check;
 pub mod cost;
 pub mod cost_estimate;
+pub mod digest;
+mod entities;
 pub mod finding;
+mod guards;
+mod held;
 pub mod input;
+mod keeping;
+mod matching;
+mod order;
 pub mod people;
 pub mod people_effects;
+pub mod planner;
+mod provisioning;
+mod renames;
+pub mod resume;
 pub mod roles;
+mod roles_effects;
 #[cfg(test)]
 pub(crate) mod scene;
+mod sources;
 pub mod step;
+#[cfg(test)]
+pub(crate) mod testing;
+mod universe;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +54,8 @@ use crate::model::stack::{Output, Selection};
 
 pub use change::{Action, ActionKind, GrantStep, Reason, RecordStep, RevokeStep};
 pub use finding::Finding;
+pub use planner::plan;
+pub use resume::{resume_of, step_fingerprints};
 pub use step::{StepId, Wait, Waits};
 
 /// The version of the plan's JSON form; a reader refuses a newer one.

@@ -13,7 +13,7 @@ pub mod export_file;
 mod files;
 pub mod fold;
 mod fold_access;
-mod fold_entities;
+pub(crate) mod fold_entities;
 pub mod journal;
 pub mod journal_file;
 pub mod local;

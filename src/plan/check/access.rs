@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::address::Kind;
 use crate::id::{AccountKey, EntityKey, PermissionSetName, PrincipalKey};
 use crate::model::access::{Access, Tuple};
-use crate::model::account::AccountStatus;
 use crate::model::action::Effect;
 use crate::model::instance::HeldSubject;
+use crate::model::snapshot::Management;
 use crate::model::stack::Unmanaged;
 use crate::plan::Plan;
 use crate::plan::change::{RecordChange, RevokeReason};
@@ -93,7 +94,9 @@ impl Relations {
             None => tuple,
         };
         self.observed = self.observed.iter().map(|tuple| follow(*tuple)).collect();
-        self.owned = self.owned.iter().map(|tuple| follow(*tuple)).collect();
+        // The record still has the old names until the plan forgets them.
+        let followed: Vec<Tuple> = self.owned.iter().map(|tuple| follow(*tuple)).collect();
+        self.owned.extend(followed);
     }
 }
 
@@ -235,6 +238,7 @@ struct HeldNames {
     sets: BTreeSet<PermissionSetName>,
     accounts: BTreeSet<AccountKey>,
     pairs: BTreeSet<(AccountKey, PermissionSetName)>,
+    kinds: BTreeSet<Kind>,
 }
 
 impl HeldNames {
@@ -244,6 +248,7 @@ impl HeldNames {
             sets: BTreeSet::new(),
             accounts: BTreeSet::new(),
             pairs: BTreeSet::new(),
+            kinds: BTreeSet::new(),
         };
         for item in input.desired.held.iter().chain(&input.observed.held) {
             match &item.subject {
@@ -257,23 +262,60 @@ impl HeldNames {
                 HeldSubject::Entity(EntityKey::User(name)) => {
                     held.principals.insert(PrincipalKey::User(name.clone()));
                 }
+                HeldSubject::All(kind) => drop(held.kinds.insert(*kind)),
                 _ => {}
             }
         }
+        held.missing(input);
         for (key, account) in &input.observed.snapshot.accounts {
-            let status = account.value.status;
-            if !matches!(status, AccountStatus::Active | AccountStatus::PendingActivation) {
+            if !account.value.status.is_assignable() {
                 held.accounts.insert(key.clone());
             }
         }
         held
     }
 
+    /// What is referred to, or managed without being created, and is not there.
+    fn missing(&mut self, input: &PlanInput) {
+        let (desired, observed) = (&input.desired.snapshot, &input.observed.snapshot);
+        let elsewhere =
+            |management: Management| matches!(management, Management::Referred | Management::Managed);
+        for (key, entity) in &desired.accounts {
+            if elsewhere(entity.management) && !observed.accounts.contains_key(key) {
+                self.accounts.insert(key.clone());
+            }
+        }
+        for (name, entity) in &desired.groups {
+            if elsewhere(entity.management) && !observed.groups.contains_key(name) {
+                self.principals.insert(PrincipalKey::Group(name.clone()));
+            }
+        }
+        for (name, entity) in &desired.users {
+            if elsewhere(entity.management) && !observed.users.contains_key(name) {
+                self.principals.insert(PrincipalKey::User(name.clone()));
+            }
+        }
+        for (name, entity) in &desired.permission_sets {
+            if elsewhere(entity.management) && !observed.permission_sets.contains_key(name) {
+                self.sets.insert(name.clone());
+            }
+        }
+    }
+
     fn holds(&self, plan: &Plan, tuple: Tuple) -> bool {
         let Some((account, set, principal)) = plan.names.resolve(tuple) else {
             return false;
         };
-        self.principals.contains(principal)
+        let kind = |kind: Kind| self.kinds.contains(&kind);
+        let of_principal = if principal.is_group() {
+            Kind::Group
+        } else {
+            Kind::User
+        };
+        [Kind::Account, Kind::PermissionSet, Kind::Assignment, of_principal]
+            .into_iter()
+            .any(kind)
+            || self.principals.contains(principal)
             || self.sets.contains(set)
             || self.accounts.contains(account)
             || (!self.pairs.is_empty() && self.pairs.contains(&(account.clone(), set.clone())))

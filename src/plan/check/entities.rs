@@ -1,6 +1,6 @@
 //! Actions on entities: what is made is new, what is deleted is ours, what is referred to is left alone.
 
-use crate::id::EntityKey;
+use crate::id::{AccountKey, EntityKey};
 use crate::model::action::Effect;
 use crate::model::snapshot::{Management, Snapshot};
 use crate::plan::Plan;
@@ -17,16 +17,16 @@ pub(super) fn check(plan: &Plan, input: &PlanInput, found: &mut Found) {
         match (&action.kind, &action.effect) {
             (ActionKind::Create, Some(effect)) if creates(effect) => {
                 found.require(!observed, "create-of-existing", name);
-                let managed = management(&input.desired.snapshot, &action.entity);
+                let managed = management(&input.desired.snapshot, &action.entity, &input.observed.snapshot);
                 found.require(managed == Some(Management::Created), "create-not-declared", name);
             }
             (ActionKind::Delete, Some(effect)) if deletes(effect) => {
                 found.require(observed, "delete-of-missing", name);
-                let recorded = management(&input.recorded.applied, &action.entity);
+                let recorded = management(&input.recorded.applied, &action.entity, &input.observed.snapshot);
                 found.require(recorded == Some(Management::Created), "delete-not-ours", name);
             }
             (ActionKind::Update, Some(effect)) if !membership(effect) => {
-                let managed = management(&input.desired.snapshot, &action.entity);
+                let managed = management(&input.desired.snapshot, &action.entity, &input.observed.snapshot);
                 let writes = matches!(managed, Some(Management::Created | Management::Managed));
                 found.require(writes, "update-not-managed", name);
             }
@@ -128,16 +128,23 @@ fn exists(snapshot: &Snapshot, key: &EntityKey) -> bool {
     }
 }
 
-fn management(snapshot: &Snapshot, key: &EntityKey) -> Option<Management> {
+fn management(snapshot: &Snapshot, key: &EntityKey, observed: &Snapshot) -> Option<Management> {
+    let known_email = |key: &AccountKey| {
+        observed
+            .accounts
+            .get(key)
+            .and_then(|account| account.value.email.as_ref())
+    };
     match key {
         EntityKey::OrganizationalUnit(path) => snapshot.organizational_units.get(path).map(|e| e.management),
         EntityKey::Account(key) => {
+            // Declared by e-mail, and known by its id since: the e-mail tells.
             let by_email = || {
                 let mut accounts = snapshot.accounts.values();
-                accounts.find(|account| {
-                    account.value.email.as_ref().is_some_and(
-                        |email| matches!(key, crate::id::AccountKey::Email(wanted) if wanted == email),
-                    )
+                accounts.find(|account| match (key, &account.value.key) {
+                    (AccountKey::Email(wanted), _) => account.value.email.as_ref() == Some(wanted),
+                    (AccountKey::Id(_), AccountKey::Email(email)) => known_email(key) == Some(email),
+                    (AccountKey::Id(_), AccountKey::Id(_)) => false,
                 })
             };
             snapshot.accounts.get(key).or_else(by_email).map(|e| e.management)

@@ -1,0 +1,317 @@
+//! Grants to make, to take away and to record: one pass over the three sorted relations.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::model::access::Tuple;
+use crate::model::stack::Unmanaged;
+
+use super::Totals;
+use super::change::{GrantReason, GrantStep, RecordChange, RecordStep, RevokeReason, RevokeStep};
+use super::held::HeldSets;
+use super::input::{Mode, PlanInput};
+use super::matching::Rules;
+use super::renames::Renames;
+use super::universe::{DesiredNote, RecordedNote, Relation, Universe};
+
+/// What the comparison found. Lists are ascending by tuple.
+#[derive(Default)]
+pub(super) struct AccessDiff {
+    pub grants: Vec<GrantStep>,
+    pub revokes: Vec<RevokeStep>,
+    pub records: Vec<RecordStep>,
+    pub totals: Totals,
+    /// Declared outside the scope: by block, how many.
+    pub outside: BTreeMap<u32, u64>,
+    /// Declared, expired, and neither there nor recorded: by block, how many.
+    pub expired_new: BTreeMap<u32, u64>,
+    /// Kept because other blocks declare them: by the block that no longer does, how many.
+    pub still_declared: BTreeMap<u32, u64>,
+    /// Revokes that wait for a renamed set's `keep_old_until`.
+    pub kept_for_rename: u64,
+}
+
+/// One tuple with its place in each relation.
+struct Row {
+    tuple: Tuple,
+    desired: Option<DesiredNote>,
+    recorded: Option<RecordedNote>,
+    observed: bool,
+}
+
+struct Judge<'a> {
+    universe: &'a Universe<'a>,
+    rules: &'a Rules,
+    held: &'a HeldSets,
+    destroy: bool,
+    remove_unmanaged: bool,
+    out: AccessDiff,
+}
+
+/// Compares the relations.
+pub(super) fn access_diff(
+    universe: &Universe<'_>,
+    rules: &Rules,
+    held: &HeldSets,
+    renames: &Renames,
+    input: &PlanInput,
+) -> AccessDiff {
+    let settings = &input.desired.settings;
+    let mut judge = Judge {
+        universe,
+        rules,
+        held,
+        destroy: input.options.mode == Mode::Destroy,
+        remove_unmanaged: settings.unmanaged == Unmanaged::Remove && rules.has_scope,
+        out: AccessDiff::default(),
+    };
+    let mut desired = Cursor::new(&universe.desired);
+    let mut recorded = Cursor::new(&universe.recorded);
+    let mut observed = Cursor::new(&universe.observed);
+    loop {
+        let tuple = desired.head.min(recorded.head).min(observed.head);
+        if tuple == END {
+            break;
+        }
+        let find = |note: Option<u32>| note.map(|note| note as usize);
+        let row = Row {
+            tuple,
+            desired: find(desired.take(tuple)).and_then(|note| universe.desired_notes.get(note).copied()),
+            recorded: find(recorded.take(tuple)).and_then(|note| universe.recorded_notes.get(note).copied()),
+            observed: observed.take(tuple).is_some(),
+        };
+        judge.row(&row);
+    }
+    let mut out = judge.out;
+    if !renames.permission_sets.is_empty() {
+        rename_sets(&mut out, universe, renames, input);
+    }
+    out
+}
+
+/// Beyond every tuple that the name tables can hold.
+const END: Tuple = Tuple(u64::MAX);
+
+struct Cursor<'a> {
+    tuples: &'a [Tuple],
+    notes: &'a [u32],
+    head: Tuple,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(relation: &'a Relation<'_>) -> Self {
+        Cursor {
+            tuples: &relation.tuples,
+            notes: &relation.notes,
+            head: relation.tuples.first().copied().unwrap_or(END),
+            at: 0,
+        }
+    }
+
+    /// The note of `tuple` if it comes next, moving on.
+    fn take(&mut self, tuple: Tuple) -> Option<u32> {
+        if self.head != tuple {
+            return None;
+        }
+        let note = self.notes.get(self.at).copied().unwrap_or(0);
+        self.at += 1;
+        self.head = self.tuples.get(self.at).copied().unwrap_or(END);
+        Some(note)
+    }
+}
+
+impl Judge<'_> {
+    fn row(&mut self, row: &Row) {
+        let declared = row.desired.filter(|note| note.alive);
+        if let Some(note) = declared {
+            self.out.totals.declared += 1;
+            if !self.rules.in_scope(row.tuple) {
+                self.count_blocks(note.note, |out| &mut out.outside);
+            }
+        }
+        if self.held.holds(row.tuple) {
+            self.out.totals.held += 1;
+            return;
+        }
+        let owned = row.recorded.filter(|note| note.owned);
+        match (declared, owned) {
+            (Some(note), owned) => self.declared(row, note, owned),
+            (None, Some(owned)) => self.no_longer_declared(row, owned),
+            (None, None) => self.foreign(row),
+        }
+    }
+
+    fn declared(&mut self, row: &Row, note: DesiredNote, owned: Option<RecordedNote>) {
+        let tuple = row.tuple;
+        if row.observed {
+            self.out.totals.unchanged += 1;
+            match owned {
+                Some(before) if before.note == note.note && !before.outdated => {}
+                Some(before) => {
+                    self.record(tuple, note.note, RecordChange::Relabel);
+                    self.count_left_blocks(before.note, note.note);
+                }
+                None => self.record(tuple, note.note, RecordChange::Adopt),
+            }
+            return;
+        }
+        let reason = match owned {
+            Some(_) => GrantReason::Restore,
+            None => GrantReason::Declared,
+        };
+        self.out.grants.push(GrantStep {
+            tuple,
+            note: note.note,
+            reason,
+            blocked: false,
+        });
+    }
+
+    fn no_longer_declared(&mut self, row: &Row, owned: RecordedNote) {
+        if !row.observed {
+            self.record(row.tuple, owned.note, RecordChange::Forget);
+            return;
+        }
+        let reason = match row.desired {
+            _ if self.destroy => RevokeReason::Destroy,
+            Some(_) => RevokeReason::Expired,
+            None if owned.block_present => RevokeReason::NoLongerSelected,
+            None => RevokeReason::BlockRemoved,
+        };
+        self.revoke(row.tuple, owned.note, reason);
+    }
+
+    /// Neither declared nor ours: expired before it was ever made, or made by others.
+    fn foreign(&mut self, row: &Row) {
+        let tuple = row.tuple;
+        if !row.observed {
+            if let (Some(note), None) = (row.desired, row.recorded) {
+                self.count_blocks(note.note, |out| &mut out.expired_new);
+            }
+            return;
+        }
+        if self.rules.ignores(tuple) {
+            self.out.totals.ignored += 1;
+        } else if !self.rules.in_scope(tuple) {
+            self.out.totals.out_of_scope += 1;
+        } else {
+            self.out.totals.unmanaged += 1;
+            if self.remove_unmanaged && !self.destroy {
+                let note = row.desired.map(|note| note.note);
+                let note = note.or(row.recorded.map(|note| note.note));
+                self.revoke(tuple, note.unwrap_or(UNDECLARED), RevokeReason::Unmanaged);
+            }
+        }
+    }
+
+    fn record(&mut self, tuple: Tuple, note: u32, change: RecordChange) {
+        self.out.records.push(RecordStep { tuple, note, change });
+    }
+
+    fn revoke(&mut self, tuple: Tuple, note: u32, reason: RevokeReason) {
+        self.out.revokes.push(RevokeStep {
+            tuple,
+            note,
+            reason,
+            blocked: false,
+        });
+    }
+
+    fn count_blocks(&mut self, note: u32, list: fn(&mut AccessDiff) -> &mut BTreeMap<u32, u64>) {
+        let blocks = self.universe.notes.get(note as usize);
+        for block in blocks.iter().flat_map(|note| &note.declared_by) {
+            *list(&mut self.out).entry(*block).or_default() += 1;
+        }
+    }
+
+    /// Counts the blocks that declared the grant and no longer do, though others go on to.
+    fn count_left_blocks(&mut self, before: u32, after: u32) {
+        let notes = &self.universe.notes;
+        let (Some(before), Some(after)) = (notes.get(before as usize), notes.get(after as usize)) else {
+            return;
+        };
+        let is_less = after
+            .declared_by
+            .iter()
+            .all(|block| before.declared_by.contains(block));
+        for block in before.declared_by.iter().filter(|_| is_less) {
+            if !after.declared_by.contains(block) {
+                *self.out.still_declared.entry(*block).or_default() += 1;
+            }
+        }
+    }
+}
+
+/// Marks revokes whose grant nobody ever declared; the planner gives them the plan's empty note.
+pub(super) const UNDECLARED: u32 = u32::MAX;
+
+/// Pairs what a renamed permission set takes away with what it gives, and keeps the old grants for as long as
+/// the new set says.
+fn rename_sets(out: &mut AccessDiff, universe: &Universe<'_>, renames: &Renames, input: &PlanInput) {
+    let names = &universe.names;
+    for (old, new) in &renames.permission_sets {
+        let (Some(old_rank), Some(new_rank)) =
+            (names.permission_set_rank(old), names.permission_set_rank(new))
+        else {
+            continue;
+        };
+        let under = |tuple: Tuple, set: u32| Tuple::new(tuple.account(), set, tuple.principal());
+        let declared = |tuple: Tuple| {
+            let at = universe.desired.tuples.binary_search(&tuple).ok();
+            let note = at.and_then(|at| universe.desired.notes.get(at));
+            let note = note.and_then(|note| universe.desired_notes.get(*note as usize));
+            note.is_some_and(|note| note.alive)
+        };
+        for grant in &mut out.grants {
+            let was = under(grant.tuple, old_rank);
+            let replaces = grant.tuple.permission_set() == new_rank && grant.reason == GrantReason::Declared;
+            if replaces && universe.recorded.tuples.binary_search(&was).is_ok() {
+                grant.reason = GrantReason::Renamed;
+            }
+        }
+        let keep_until = input
+            .desired
+            .snapshot
+            .permission_sets
+            .get(new)
+            .and_then(|set| set.keep_old_until);
+        let keeps = keep_until.is_some_and(|time| time > input.now);
+        let mut kept = 0;
+        out.revokes.retain_mut(|revoke| {
+            let ours = revoke.tuple.permission_set() == old_rank && revoke.reason != RevokeReason::Unmanaged;
+            if !ours || !declared(under(revoke.tuple, new_rank)) {
+                return true;
+            }
+            revoke.reason = RevokeReason::Renamed;
+            kept += u64::from(keeps);
+            !keeps
+        });
+        out.kept_for_rename += kept;
+    }
+}
+
+/// The observed relation after the grants and revokes are done.
+pub(super) fn after<'t>(
+    before: &'t [Tuple],
+    grants: &[GrantStep],
+    revokes: &[RevokeStep],
+) -> Cow<'t, [Tuple]> {
+    if grants.is_empty() && revokes.is_empty() {
+        return Cow::Borrowed(before);
+    }
+    let mut out = Vec::with_capacity(before.len() + grants.len());
+    let mut grants = grants.iter().map(|step| step.tuple).peekable();
+    let mut revokes = revokes.iter().map(|step| step.tuple).peekable();
+    for tuple in before {
+        while let Some(new) = grants.next_if(|new| new < tuple) {
+            out.push(new);
+        }
+        while revokes.next_if(|gone| gone < tuple).is_some() {}
+        if revokes.next_if(|gone| gone == tuple).is_none() {
+            out.push(*tuple);
+        }
+    }
+    out.extend(grants);
+    Cow::Owned(out)
+}

@@ -1,0 +1,207 @@
+//! What the caller may not do, by the service's rules, and what the caller must not lose.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::id::{AccountKey, EntityKey, GroupName, PrincipalKey, UserName};
+use crate::model::access::{Pair, Tuple};
+use crate::model::action::Effect;
+use crate::model::instance::{CallerRole, CallerSession};
+
+use super::change::{Action, GrantStep, RevokeStep};
+use super::finding::{Finding, Level};
+use super::provisioning::{has_pair, of_pair};
+use super::renames::Renames;
+use super::sources::Sources;
+use super::universe::Universe;
+
+/// Steps of a plan that may be blocked.
+pub(super) struct Steps<'a> {
+    pub actions: &'a mut [Action],
+    pub grants: &'a mut [GrantStep],
+    pub revokes: &'a mut [RevokeStep],
+}
+
+/// Blocks the steps that this caller may not run (user guide, "Delegated administration"); the rest can run.
+///
+/// A delegated administrator may not touch permission sets that are provisioned in the management account, not even
+/// for other accounts, nor assignments there. Other member accounts may read at best.
+pub(super) fn block(
+    sources: &Sources<'_>,
+    universe: &Universe<'_>,
+    after: &[Tuple],
+    steps: Steps<'_>,
+    findings: &mut Vec<Finding>,
+) {
+    let Some(caller) = &sources.input.observed.caller else {
+        return;
+    };
+    let why: Arc<str> = match caller.role {
+        CallerRole::Management => return,
+        CallerRole::DelegatedAdministrator => {
+            "a delegated administrator may not change permission sets that are \
+                                               provisioned in the management account, nor assignments there"
+                .into()
+        }
+        CallerRole::Member => {
+            "this account is neither the management account nor the delegated administrator".into()
+        }
+    };
+    let everything = caller.role == CallerRole::Member;
+    let management = management_account(sources).and_then(|key| universe.names.account_rank(&key));
+    let in_management = |set: u32| {
+        management.is_some_and(|account| {
+            let pair = Pair::new(account, set);
+            has_pair(&universe.observed.tuples, pair) || has_pair(after, pair)
+        })
+    };
+    let sets: Vec<bool> = (0_u32..)
+        .zip(&universe.names.permission_sets)
+        .map(|(rank, _)| everything || in_management(rank))
+        .collect();
+    let forbidden = |tuple: Tuple| {
+        sets.get(tuple.permission_set() as usize) == Some(&true) || management == Some(tuple.account())
+    };
+    let mut count = 0_u64;
+    for step in steps.grants.iter_mut().filter(|step| forbidden(step.tuple)) {
+        step.blocked = true;
+        count += 1;
+    }
+    for step in steps.revokes.iter_mut().filter(|step| forbidden(step.tuple)) {
+        step.blocked = true;
+        count += 1;
+    }
+    for action in steps.actions.iter_mut().filter(|action| action.effect.is_some()) {
+        let set = match &action.entity {
+            EntityKey::PermissionSet(name) => universe.names.permission_set_rank(name),
+            _ => None,
+        };
+        if everything || set.is_some_and(|rank| sets.get(rank as usize) == Some(&true)) {
+            action.blocked = Some(why.clone());
+            count += 1;
+        }
+    }
+    if count > 0 {
+        findings.push(Finding {
+            remedy: Some(
+                "run the same plan as the management account; what is done by then is not done again".into(),
+            ),
+            ..Finding::new(
+                Level::Warning,
+                "blocked-steps",
+                format!("{count} steps cannot be run by {}: {why}", caller.arn),
+            )
+        });
+    }
+}
+
+/// The organisation's management account, as far as it is known.
+pub(super) fn management_account(sources: &Sources<'_>) -> Option<AccountKey> {
+    let bound = &sources.input.observed.instance.management_account;
+    bound.clone().map(AccountKey::Id).or_else(|| {
+        let mut accounts = sources.observed.accounts.values();
+        accounts
+            .find(|account| account.value.management)
+            .map(|account| account.value.key.clone())
+    })
+}
+
+/// Refuses a plan that cuts the caller's own last path.
+pub(super) fn own_path(
+    sources: &Sources<'_>,
+    universe: &Universe<'_>,
+    renames: &Renames,
+    actions: &[Action],
+    after: &[Tuple],
+    findings: &mut Vec<Finding>,
+) {
+    let Some(caller) = &sources.input.observed.caller else {
+        return;
+    };
+    let Some(session) = &caller.session else { return };
+    let names = &universe.names;
+    let account = names.account_rank(&AccountKey::Id(caller.account.clone()));
+    let (Some(account), Some(set)) = (account, names.permission_set_rank(&session.permission_set)) else {
+        return;
+    };
+    let before = &universe.observed.tuples;
+    let enters = |tuples: &[Tuple], set: u32, later: bool| {
+        of_pair(tuples, Pair::new(account, set)).iter().any(|tuple| {
+            let principal = names.principal(tuple.principal());
+            principal.is_some_and(|principal| is_behind(sources, renames, actions, session, principal, later))
+        })
+    };
+    let renamed = renames
+        .permission_sets
+        .get(&session.permission_set)
+        .and_then(|new| names.permission_set_rank(new));
+    let stays = enters(after, set, true) || renamed.is_some_and(|new| enters(after, new, true));
+    if enters(before, set, false) && !stays {
+        findings.push(Finding {
+            remedy: Some("keep that path, or run this as someone who keeps access".into()),
+            ..Finding::new(
+                Level::Refusal,
+                "own-access",
+                format!(
+                    "this would take {} in account {} from {}, who is running it",
+                    session.permission_set, caller.account, session.user
+                ),
+            )
+        });
+    }
+}
+
+/// Whether the caller's user is the principal or a member of it, before or after the plan.
+fn is_behind(
+    sources: &Sources<'_>,
+    renames: &Renames,
+    actions: &[Action],
+    session: &CallerSession,
+    principal: &PrincipalKey,
+    later: bool,
+) -> bool {
+    let user = renames.user_now(&session.user);
+    let deleted =
+        |action: &Action| matches!(&action.effect, Some(Effect::DeleteUser { user: gone }) if gone == user);
+    if later && actions.iter().any(deleted) {
+        return false;
+    }
+    match principal {
+        PrincipalKey::User(name) => renames.user_now(name) == user,
+        PrincipalKey::Group(group) => {
+            let was = members(sources, renames, group).contains(user);
+            if !later {
+                return was;
+            }
+            let changes = actions.iter().filter_map(|action| match &action.effect {
+                Some(Effect::AddMember {
+                    group: into,
+                    user: who,
+                }) if into == group && who == user => Some(true),
+                Some(Effect::RemoveMember {
+                    group: from,
+                    user: who,
+                }) if from == group && who == user => Some(false),
+                Some(Effect::DeleteGroup { group: gone }) if gone == group => Some(false),
+                _ => None,
+            });
+            changes.last().unwrap_or(was)
+        }
+        PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => false,
+    }
+}
+
+fn members(sources: &Sources<'_>, renames: &Renames, group: &GroupName) -> BTreeSet<UserName> {
+    let old = renames
+        .groups
+        .iter()
+        .find(|(_, new)| *new == group)
+        .map(|(old, _)| old);
+    let observed = sources.observed.groups.get(old.unwrap_or(group));
+    let members = observed.and_then(|group| group.value.members.as_ref());
+    members
+        .into_iter()
+        .flatten()
+        .map(|user| renames.user_now(user).clone())
+        .collect()
+}

@@ -1,0 +1,364 @@
+//! The digest of a plan: what a reviewer approves, and what apply must find again.
+//!
+//! It covers format, stack, instance, lineage, mode, the ordered actions with
+//! before and after, the grants, revokes and records by name, the blocks that
+//! declare them, what waits for what, role effects, and gains and losses. It does
+//! not cover the state's serial, the clock, where things are written, the cost, or
+//! anything observed that no step depends on. Names that no step uses take no
+//! part either: every table is reduced to what is used before it is hashed.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::model::access::{Pair, Tuple};
+
+use super::Plan;
+use super::change::Action;
+use super::step::Wait;
+
+/// The digest as people read it: eight groups of four hexadecimal digits, `9f3c-2ab7-…`.
+pub fn digest(plan: &Plan) -> Arc<str> {
+    let mut canon = Canon::new(plan);
+    canon.head(plan);
+    canon.actions(&plan.actions);
+    canon.tuples(plan);
+    canon.waits(plan);
+    canon.roles(plan);
+    canon.people(plan);
+    shown(&canon.hasher.finalize())
+}
+
+fn shown(hash: &blake3::Hash) -> Arc<str> {
+    let groups: Vec<String> = hash
+        .as_bytes()
+        .chunks(2)
+        .take(8)
+        .map(|bytes| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        .collect();
+    groups.join("-").into()
+}
+
+/// Feeds the hasher with a form that has one spelling for one plan: every list after its length, every table
+/// reduced to what is used.
+struct Canon {
+    hasher: blake3::Hasher,
+    accounts: Table,
+    permission_sets: Table,
+    principals: Table,
+}
+
+/// For each rank that is used, its place among those that are.
+struct Table(Vec<u32>);
+
+const UNUSED: u32 = u32::MAX;
+
+impl Table {
+    fn new(length: usize) -> Self {
+        Table(vec![UNUSED; length])
+    }
+
+    fn mark(&mut self, rank: u32) {
+        if let Some(slot) = self.0.get_mut(rank as usize) {
+            *slot = 0;
+        }
+    }
+
+    fn number(&mut self) {
+        let used = self.0.iter_mut().filter(|slot| **slot != UNUSED);
+        for (place, slot) in (0..).zip(used) {
+            *slot = place;
+        }
+    }
+
+    fn at(&self, rank: u32) -> u32 {
+        self.0.get(rank as usize).copied().unwrap_or(UNUSED)
+    }
+
+    fn used<'t, T>(&'t self, names: &'t [T]) -> Vec<&'t T> {
+        let pairs = names.iter().zip(&self.0);
+        pairs
+            .filter(|(_, place)| **place != UNUSED)
+            .map(|(name, _)| name)
+            .collect()
+    }
+}
+
+/// Shortened view of an action: all but its location.
+#[derive(Serialize)]
+struct ActionView<'a> {
+    kind: &'a super::change::ActionKind,
+    entity: &'a crate::id::EntityKey,
+    addresses: &'a std::collections::BTreeSet<crate::address::Address>,
+    effect: &'a Option<crate::model::action::Effect>,
+    reason: &'a super::change::Reason,
+    expected_id: &'a Option<crate::id::ServiceId>,
+    restore: bool,
+    blocked: &'a Option<Arc<str>>,
+}
+
+impl Canon {
+    fn new(plan: &Plan) -> Self {
+        let names = &plan.names;
+        let mut canon = Canon {
+            hasher: blake3::Hasher::new(),
+            accounts: Table::new(names.accounts.len()),
+            permission_sets: Table::new(names.permission_sets.len()),
+            principals: Table::new(names.principals.len()),
+        };
+        canon.mark(plan);
+        canon.accounts.number();
+        canon.permission_sets.number();
+        canon.principals.number();
+        canon
+    }
+
+    fn mark(&mut self, plan: &Plan) {
+        let grants = plan.grants.iter().map(|step| step.tuple);
+        let revokes = plan.revokes.iter().map(|step| step.tuple);
+        let records = plan.records.iter().map(|step| step.tuple);
+        for tuple in grants.chain(revokes).chain(records) {
+            self.accounts.mark(tuple.account());
+            self.permission_sets.mark(tuple.permission_set());
+            self.principals.mark(tuple.principal());
+        }
+        let roles = &plan.roles;
+        let deleted = roles.deleted.iter().map(|role| role.pair);
+        for pair in roles.created.iter().chain(&roles.updated).copied().chain(deleted) {
+            self.accounts.mark(pair.account());
+            self.permission_sets.mark(pair.permission_set());
+        }
+        for row in &plan.people.rows {
+            self.permission_sets.mark(row.permission_set);
+            row.still.iter().for_each(|set| self.permission_sets.mark(*set));
+            row.accounts
+                .iter()
+                .for_each(|account| self.accounts.mark(*account));
+        }
+        let actions = plan.waits.actions.iter().flatten();
+        for wait in actions.chain(plan.waits.revokes.values().flatten()) {
+            match wait {
+                Wait::GrantsOfSet(set) | Wait::RevokesOfSet(set) => self.permission_sets.mark(*set),
+                Wait::RevokesOfPrincipal(principal) => self.principals.mark(*principal),
+                Wait::Action(_) | Wait::Grant(_) | Wait::Revoke(_) => {}
+            }
+        }
+    }
+
+    fn number(&mut self, number: u64) {
+        self.hasher.update(&number.to_le_bytes());
+    }
+
+    fn numbers(&mut self, numbers: impl ExactSizeIterator<Item = u32>) {
+        self.number(numbers.len() as u64);
+        for number in numbers {
+            self.hasher.update(&number.to_le_bytes());
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.hasher.update(text.as_bytes());
+    }
+
+    /// A value by its JSON, whose maps are all sorted.
+    fn value(&mut self, value: &impl Serialize) {
+        // Writing to a hasher cannot fail, and nothing hashed here has maps with other than text keys.
+        let _ = serde_json::to_writer(&mut self.hasher, value);
+        let _ = self.hasher.write_all(&[0]);
+    }
+
+    fn head(&mut self, plan: &Plan) {
+        self.text("rolecall plan");
+        self.number(u64::from(plan.format_version));
+        self.text(&plan.stack);
+        self.value(&plan.instance);
+        self.value(&plan.lineage);
+        self.value(&plan.mode);
+        let names = &plan.names;
+        let (accounts, sets, principals) = (
+            self.accounts.used(&names.accounts).len(),
+            self.permission_sets.used(&names.permission_sets).len(),
+            self.principals.used(&names.principals).len(),
+        );
+        for count in [accounts, sets, principals] {
+            self.number(count as u64);
+        }
+        for key in self.accounts.used(&names.accounts) {
+            self.hasher.update(key.to_string().as_bytes()).update(&[0]);
+        }
+        for name in self.permission_sets.used(&names.permission_sets) {
+            self.hasher.update(name.as_str().as_bytes()).update(&[0]);
+        }
+        for key in self.principals.used(&names.principals) {
+            self.hasher.update(key.to_string().as_bytes()).update(&[0]);
+        }
+    }
+
+    fn actions(&mut self, actions: &[Action]) {
+        self.number(actions.len() as u64);
+        for action in actions {
+            self.value(&ActionView {
+                kind: &action.kind,
+                entity: &action.entity,
+                addresses: &action.addresses,
+                effect: &action.effect,
+                reason: &action.reason,
+                expected_id: &action.expected_id,
+                restore: action.restore,
+                blocked: &action.blocked,
+            });
+        }
+    }
+
+    fn tuple(&self, tuple: Tuple) -> [u32; 3] {
+        [
+            self.accounts.at(tuple.account()),
+            self.permission_sets.at(tuple.permission_set()),
+            self.principals.at(tuple.principal()),
+        ]
+    }
+
+    /// Grants, revokes and records; a note is spelled out where it is first met and then referred to.
+    fn tuples(&mut self, plan: &Plan) {
+        let mut notes = vec![UNUSED; plan.notes.len()];
+        let mut next = 0;
+        let grants = plan
+            .grants
+            .iter()
+            .map(|s| (s.tuple, s.note, s.reason as u32, s.blocked));
+        let revokes = plan
+            .revokes
+            .iter()
+            .map(|s| (s.tuple, s.note, s.reason as u32, s.blocked));
+        let records = plan
+            .records
+            .iter()
+            .map(|s| (s.tuple, s.note, s.change as u32, false));
+        self.number(plan.grants.len() as u64);
+        self.number(plan.revokes.len() as u64);
+        self.number(plan.records.len() as u64);
+        for (tuple, note, why, blocked) in grants.chain(revokes).chain(records) {
+            let place = notes.get(note as usize).copied().unwrap_or(UNUSED);
+            let place = if place == UNUSED {
+                self.note(plan, note);
+                if let Some(slot) = notes.get_mut(note as usize) {
+                    *slot = next;
+                }
+                next += 1;
+                next - 1
+            } else {
+                place
+            };
+            let [account, set, principal] = self.tuple(tuple);
+            let mut bytes = [0_u8; 24];
+            let numbers = [account, set, principal, place, why, u32::from(blocked)];
+            for (slot, number) in bytes.chunks_mut(4).zip(numbers) {
+                slot.copy_from_slice(&number.to_le_bytes());
+            }
+            self.hasher.update(&bytes);
+        }
+    }
+
+    /// The blocks of a note with reason and expiry, not with where they are written.
+    fn note(&mut self, plan: &Plan, note: u32) {
+        let blocks = plan
+            .notes
+            .get(note as usize)
+            .map_or(&[][..], |note| &note.declared_by);
+        self.number(blocks.len() as u64);
+        for block in blocks
+            .iter()
+            .filter_map(|block| plan.declarations.get(*block as usize))
+        {
+            self.value(&(&block.address, &block.reason, &block.expires));
+        }
+    }
+
+    fn waits(&mut self, plan: &Plan) {
+        let waits = &plan.waits;
+        self.number(waits.actions.len() as u64);
+        for list in &waits.actions {
+            self.wait_list(list);
+        }
+        self.number(waits.revokes.len() as u64);
+        for (index, list) in &waits.revokes {
+            self.number(u64::from(*index));
+            self.wait_list(list);
+        }
+        for (map, table) in [
+            (&waits.grants_of_set, 1),
+            (&waits.grants_in_account, 0),
+            (&waits.grants_to_principal, 2),
+        ] {
+            self.number(map.len() as u64);
+            for (rank, list) in map {
+                let place = match table {
+                    0 => self.accounts.at(*rank),
+                    1 => self.permission_sets.at(*rank),
+                    _ => self.principals.at(*rank),
+                };
+                self.number(u64::from(place));
+                self.numbers(list.iter().copied());
+            }
+        }
+    }
+
+    fn wait_list(&mut self, list: &[Wait]) {
+        self.number(list.len() as u64);
+        for wait in list {
+            let (tag, index) = match wait {
+                Wait::Action(index) => (0, *index),
+                Wait::Grant(index) => (1, *index),
+                Wait::Revoke(index) => (2, *index),
+                Wait::GrantsOfSet(set) => (3, self.permission_sets.at(*set)),
+                Wait::RevokesOfSet(set) => (4, self.permission_sets.at(*set)),
+                Wait::RevokesOfPrincipal(principal) => (5, self.principals.at(*principal)),
+            };
+            self.number(tag << 32 | u64::from(index));
+        }
+    }
+
+    fn pair(&mut self, pair: Pair) {
+        let (account, set) = (
+            self.accounts.at(pair.account()),
+            self.permission_sets.at(pair.permission_set()),
+        );
+        self.number(u64::from(account) << 32 | u64::from(set));
+    }
+
+    fn roles(&mut self, plan: &Plan) {
+        let roles = &plan.roles;
+        for list in [&roles.created, &roles.updated] {
+            self.number(list.len() as u64);
+            list.iter().for_each(|pair| self.pair(*pair));
+        }
+        self.number(roles.deleted.len() as u64);
+        for role in &roles.deleted {
+            self.pair(role.pair);
+            self.value(&role.suffix);
+        }
+    }
+
+    fn people(&mut self, plan: &Plan) {
+        let people = &plan.people;
+        self.number(people.rows.len() as u64);
+        for row in &people.rows {
+            self.value(&(&row.change, &row.people, row.count, &row.via, &row.keeps));
+            self.number(u64::from(self.permission_sets.at(row.permission_set)));
+            let accounts: Vec<u32> = row.accounts.iter().map(|rank| self.accounts.at(*rank)).collect();
+            let still: Vec<u32> = row
+                .still
+                .iter()
+                .map(|rank| self.permission_sets.at(*rank))
+                .collect();
+            self.numbers(accounts.into_iter());
+            self.numbers(still.into_iter());
+        }
+        for number in [people.gaining, people.losing, people.gained, people.lost] {
+            self.number(number);
+        }
+        self.value(&people.unreadable);
+    }
+}

@@ -1,0 +1,204 @@
+//! Groups and who is in them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::id::{EntityKey, GroupName, UserName};
+use crate::model::action::Effect;
+use crate::model::principal::Group;
+use crate::model::snapshot::{Entity, Management};
+use crate::plan::change::{Action, ActionKind, Reason};
+use crate::plan::finding::{Finding, Level};
+
+use super::{Differ, Facts, update_reason};
+
+impl Differ<'_, '_> {
+    pub(super) fn groups(&mut self) {
+        let sources = self.sources;
+        for (name, entity) in &sources.desired.groups {
+            let key = EntityKey::Group(name.clone());
+            if !self.held.holds_entity(&key) {
+                self.group(name, entity, key);
+            }
+        }
+        for (name, entity) in &sources.recorded.groups {
+            let key = EntityKey::Group(name.clone());
+            let declared =
+                sources.desired.groups.contains_key(name) || self.renames.groups.contains_key(name);
+            if !declared && !self.held.holds_entity(&key) {
+                let synced = |group: &Entity<Group>| group.value.external_id.is_some();
+                let there = sources.observed.groups.get(name);
+                self.drop_principal(key, entity, there.is_some(), there.is_some_and(synced), || {
+                    Effect::DeleteGroup { group: name.clone() }
+                });
+            }
+        }
+    }
+
+    fn group(&mut self, name: &GroupName, entity: &Entity<Group>, key: EntityKey) {
+        let sources = self.sources;
+        let old = self
+            .renames
+            .groups
+            .iter()
+            .find(|(_, new)| *new == name)
+            .map(|(old, _)| old);
+        let seen_as = old.unwrap_or(name);
+        let recorded = sources.recorded.groups.get(seen_as);
+        let recorded_id = recorded.and_then(|group| group.value.id.clone());
+        let mut facts = Facts::new(key, entity).recorded(recorded, recorded_id);
+        let Some(observed) = sources.observed.groups.get(seen_as).map(|group| &group.value) else {
+            if entity.management == Management::Created {
+                let group = without_members(&entity.value);
+                self.create(&facts, Effect::CreateGroup { group });
+                self.members(&facts, name, &entity.value, recorded, &BTreeSet::new());
+            }
+            return;
+        };
+        facts.observed_id = observed.id.clone();
+        if facts.is_managed()
+            && let Some(external_id) = &observed.external_id
+        {
+            self.refuse_synced(&facts, external_id);
+            return;
+        }
+        let as_declared = recorded.is_some_and(|group| group.value.description == entity.value.description);
+        let differs = observed.display_name != *name || observed.description != entity.value.description;
+        let differs = facts.is_managed() && differs;
+        facts.record_differs = facts.is_managed()
+            && (!differs && !as_declared || self.has_unrecorded_members(&entity.value, recorded, observed));
+        if old.is_none() {
+            self.record_steps(&facts);
+        }
+        if differs {
+            let effect = Effect::UpdateGroup {
+                from: without_members(observed),
+                to: Group {
+                    id: observed.id.clone(),
+                    ..without_members(&entity.value)
+                },
+            };
+            let renamed = old.is_some();
+            let action = facts.action(
+                ActionKind::Update,
+                update_reason(as_declared && !renamed),
+                Some(effect),
+            );
+            self.actions.push(action);
+        }
+        match &observed.members {
+            _ if !facts.is_managed() => {}
+            Some(members) if !self.held.holds_members(name) => {
+                let members: BTreeSet<UserName> = members
+                    .iter()
+                    .map(|user| self.renames.user_now(user).clone())
+                    .collect();
+                self.members(&facts, name, &entity.value, recorded, &members);
+            }
+            _ => self.members_unreadable(&facts, name),
+        }
+    }
+
+    /// Declared members that are in the group already, though the state does not say so.
+    fn has_unrecorded_members(
+        &self,
+        desired: &Group,
+        recorded: Option<&Entity<Group>>,
+        observed: &Group,
+    ) -> bool {
+        let (Some(desired), Some(observed)) = (&desired.members, &observed.members) else {
+            return false;
+        };
+        let recorded = recorded.and_then(|group| group.value.members.as_ref());
+        observed.iter().any(|user| {
+            desired.contains(self.renames.user_now(user))
+                && recorded.is_some_and(|recorded| {
+                    !recorded.contains(user) && !recorded.contains(self.renames.user_now(user))
+                })
+        })
+    }
+
+    /// Memberships to make and to end. Only those end that this stack recorded as its own.
+    fn members(
+        &mut self,
+        facts: &Facts<'_>,
+        group: &GroupName,
+        desired: &Group,
+        recorded: Option<&Entity<Group>>,
+        observed: &BTreeSet<UserName>,
+    ) {
+        let Some(wanted) = &desired.members else { return };
+        let recorded: BTreeSet<UserName> = recorded
+            .and_then(|group| group.value.members.as_ref())
+            .into_iter()
+            .flatten()
+            .map(|user| self.renames.user_now(user).clone())
+            .collect();
+        for user in wanted.difference(observed) {
+            let effect = Effect::AddMember {
+                group: group.clone(),
+                user: user.clone(),
+            };
+            let was_there = recorded.contains(user) && facts.observed_id.is_some();
+            let restore = was_there && !self.was_planned(&effect);
+            let reason = if restore {
+                Reason::MissingOutside
+            } else {
+                Reason::Declared
+            };
+            self.actions.push(Action {
+                restore,
+                ..facts.action(ActionKind::Update, reason, Some(effect))
+            });
+        }
+        for user in observed
+            .difference(wanted)
+            .filter(|user| recorded.contains(*user))
+        {
+            let effect = Effect::RemoveMember {
+                group: group.clone(),
+                user: user.clone(),
+            };
+            let action = facts.action(ActionKind::Update, Reason::NoLongerSelected, Some(effect));
+            self.actions.push(action);
+        }
+        let others: BTreeSet<Arc<str>> = observed
+            .difference(wanted)
+            .filter(|user| !recorded.contains(*user))
+            .map(|user| Arc::from(user.as_str()))
+            .collect();
+        if !others.is_empty() {
+            let message = format!(
+                "{} members of group {group} are not declared; they stay",
+                others.len()
+            );
+            self.findings.push(Finding {
+                subjects: others,
+                remedy: Some("declare them, or take them out by hand".into()),
+                location: facts.location.cloned(),
+                ..Finding::new(Level::Warning, "undeclared-members", message)
+            });
+        }
+    }
+
+    fn members_unreadable(&mut self, facts: &Facts<'_>, group: &GroupName) {
+        if self.held.holds_members(group) {
+            return;
+        }
+        self.findings.push(Finding {
+            location: facts.location.cloned(),
+            ..Finding::new(
+                Level::Held,
+                "held-members",
+                format!("the members of group {group} could not be read, and are left as they are"),
+            )
+        });
+    }
+}
+
+fn without_members(group: &Group) -> Group {
+    Group {
+        members: None,
+        ..group.clone()
+    }
+}

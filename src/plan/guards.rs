@@ -1,0 +1,630 @@
+//! Preflight: what is known to go wrong, or must not happen, is refused before anything is done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::address::Address;
+use crate::id::{EntityKey, PrincipalKey};
+use crate::model::access::{Pair, Tuple};
+use crate::model::action::Effect;
+use crate::model::permission_set::{Boundary, CustomerManagedPolicy};
+use crate::model::roles::role_name;
+use crate::model::stack::Unmanaged;
+
+use super::access_diff::AccessDiff;
+use super::change::{Action, GrantReason};
+use super::finding::{Finding, Level};
+use super::input::Mode;
+use super::matching::Rules;
+use super::provisioning::pairs_of;
+use super::roles::RoleEffects;
+use super::sources::Sources;
+use super::universe::Universe;
+
+/// What the guards look at: the plan as it is going to be.
+pub(super) struct Guarded<'a> {
+    pub sources: &'a Sources<'a>,
+    pub universe: &'a Universe<'a>,
+    pub rules: &'a Rules,
+    pub diff: &'a AccessDiff,
+    pub actions: &'a [Action],
+    pub roles: &'a RoleEffects,
+    pub after: &'a [Tuple],
+}
+
+impl Guarded<'_> {
+    /// Runs all guards.
+    pub fn run(&self, findings: &mut Vec<Finding>) {
+        self.instance(findings);
+        self.rules(findings);
+        self.blocks(findings);
+        self.selectors(findings);
+        self.pins(findings);
+        self.removals(findings);
+        self.protected(findings);
+        self.quotas(findings);
+        self.restores(findings);
+        self.orphans(findings);
+        self.role_arns(findings);
+        self.policies(findings);
+    }
+
+    fn instance(&self, findings: &mut Vec<Finding>) {
+        let input = self.sources.input;
+        let now = &input.observed.instance;
+        if let Some(bound) = &input.recorded.instance
+            && bound.arn != now.arn
+        {
+            findings.push(Finding {
+                remedy: Some(
+                    "use the credentials and the Region of the instance that the state belongs to".into(),
+                ),
+                ..Finding::new(
+                    Level::Refusal,
+                    "wrong-instance",
+                    format!("the state belongs to {}, and this is {}", bound.arn, now.arn),
+                )
+            });
+        }
+    }
+
+    fn rules(&self, findings: &mut Vec<Finding>) {
+        let settings = &self.sources.input.desired.settings;
+        if settings.unmanaged == Unmanaged::Remove && !self.rules.has_scope {
+            findings.push(Finding {
+                remedy: Some("add a `scope` block, or `scope = \"instance\"` to mean all of it".into()),
+                ..Finding::new(
+                    Level::Refusal,
+                    "scope-required",
+                    "`unmanaged = \"remove\"` needs a `scope` that says where",
+                )
+            });
+        }
+        for problem in &self.rules.broken {
+            findings.push(Finding::new(
+                Level::Refusal,
+                "bad-pattern",
+                format!("a pattern of scope, ignore or protect cannot be read: {problem}"),
+            ));
+        }
+    }
+
+    /// Blocks that declare outside the scope, or what has expired already; blocks that others make superfluous.
+    fn blocks(&self, findings: &mut Vec<Finding>) {
+        for (block, count) in &self.diff.outside {
+            findings.extend(self.on_block(*block, |address| Finding {
+                remedy: Some("widen the scope, or declare it in the stack that is responsible".into()),
+                ..Finding::new(
+                    Level::Refusal,
+                    "outside-scope",
+                    format!("{address} declares {} outside the stack's scope", grants(*count)),
+                )
+            }));
+        }
+        let known: BTreeSet<&Address> = self
+            .sources
+            .recorded
+            .access
+            .declarations
+            .iter()
+            .map(|block| &block.address)
+            .collect();
+        for (block, count) in &self.diff.expired_new {
+            findings.extend(self.on_block(*block, |address| {
+                let expires = self
+                    .universe
+                    .declarations
+                    .get(*block as usize)
+                    .and_then(|block| block.expires);
+                let when = expires.map(|time| time.to_string()).unwrap_or_default();
+                if known.contains(address) {
+                    return Finding {
+                        remedy: Some("remove the block".into()),
+                        ..Finding::new(
+                            Level::Note,
+                            "expired-block",
+                            format!(
+                                "{address} expired at {when}; {} no longer made",
+                                grants_are(*count)
+                            ),
+                        )
+                    };
+                }
+                Finding {
+                    remedy: Some("give it a later time, or remove the block".into()),
+                    ..Finding::new(
+                        Level::Refusal,
+                        "expired-grant",
+                        format!("{address} is new and expired already, at {when}"),
+                    )
+                }
+            }));
+        }
+        for (block, count) in &self.diff.still_declared {
+            findings.extend(self.on_block(*block, |address| {
+                Finding::new(
+                    Level::Note,
+                    "still-declared",
+                    format!(
+                        "{} of {address} stay, because other blocks declare them",
+                        grants(*count)
+                    ),
+                )
+            }));
+        }
+    }
+
+    fn on_block(&self, block: u32, finding: impl FnOnce(&Address) -> Finding) -> Option<Finding> {
+        let block = self.universe.declarations.get(block as usize)?;
+        Some(Finding {
+            location: block.location.clone(),
+            ..finding(&block.address)
+        })
+    }
+
+    /// A selector that selected something and now selects nothing is more likely a mistake than a wish.
+    fn selectors(&self, findings: &mut Vec<Finding>) {
+        let (sources, universe) = (self.sources, self.universe);
+        if sources.input.options.mode == Mode::Destroy {
+            return;
+        }
+        let selections = &sources.input.desired.selections;
+        let emptied = selections.iter().filter(|(_, selection)| {
+            let least = selection
+                .principals
+                .min(selection.permission_sets)
+                .min(selection.accounts);
+            least == 0 && !selection.allow_empty
+        });
+        let mut recorded: Option<BTreeSet<Address>> = None;
+        for (address, selection) in emptied {
+            if !recorded
+                .get_or_insert_with(|| self.granting_blocks())
+                .contains(address)
+            {
+                continue;
+            }
+            let empty: Vec<&str> = [
+                ("principals", selection.principals),
+                ("permission sets", selection.permission_sets),
+                ("accounts", selection.accounts),
+            ]
+            .into_iter()
+            .filter(|(_, count)| *count == 0)
+            .map(|(what, _)| what)
+            .collect();
+            let mut blocks = universe.declarations.iter();
+            let location = blocks
+                .find(|block| block.address == *address)
+                .and_then(|block| block.location.clone());
+            findings.push(Finding {
+                remedy: Some("correct the selection, or say `allow_empty = true` if it is meant".into()),
+                location,
+                ..Finding::new(
+                    Level::Refusal,
+                    "empty-selector",
+                    format!(
+                        "{address} granted something before and now selects no {}",
+                        empty.join(" and no ")
+                    ),
+                )
+            });
+        }
+    }
+
+    /// The blocks that the state has grants of, under the addresses they have now.
+    fn granting_blocks(&self) -> BTreeSet<Address> {
+        let applied = &self.sources.recorded.access;
+        let owned = applied.notes.iter().filter(|note| note.owned);
+        owned
+            .flat_map(|note| &note.declared_by)
+            .filter_map(|block| applied.declarations.get(*block as usize))
+            .map(|block| self.sources.address_now(&block.address))
+            .collect()
+    }
+
+    /// Look-ups that are pinned to a directory's id and find something else.
+    fn pins(&self, findings: &mut Vec<Finding>) {
+        let observed = self.sources.observed;
+        for (key, wanted) in &self.sources.input.desired.pinned {
+            let found = match key {
+                PrincipalKey::Group(name) => observed.groups.get(name).map(|group| &group.value.external_id),
+                PrincipalKey::User(name) => observed.users.get(name).map(|user| &user.value.external_id),
+                PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => None,
+            };
+            let Some(found) = found.filter(|found| found.as_ref() != Some(wanted)) else {
+                continue;
+            };
+            let found = found.as_deref().unwrap_or("none");
+            findings.push(Finding {
+                remedy: Some("find out which one is meant before granting it anything".into()),
+                ..Finding::new(
+                    Level::Refusal,
+                    "external-id-differs",
+                    format!("{key} is pinned to external id {wanted}, and the one found has {found}"),
+                )
+            });
+        }
+    }
+
+    fn removals(&self, findings: &mut Vec<Finding>) {
+        let input = self.sources.input;
+        let count = self.diff.revokes.len() as u64;
+        let limit = input
+            .options
+            .max_removals
+            .unwrap_or(input.desired.settings.max_removals);
+        if input.options.mode != Mode::Destroy && count > limit {
+            findings.push(Finding {
+                remedy: Some(format!("if it is meant, run it with --max-removals {count}").into()),
+                ..Finding::new(
+                    Level::Refusal,
+                    "max-removals",
+                    format!("{} would be removed, and the limit is {limit}", grants(count)),
+                )
+            });
+        }
+    }
+
+    fn protected(&self, findings: &mut Vec<Finding>) {
+        for rule in &self.rules.protect {
+            let hit = self
+                .diff
+                .revokes
+                .iter()
+                .filter(|step| rule.rule.matches(step.tuple));
+            let subjects: BTreeSet<Arc<str>> = hit.filter_map(|step| self.spell(step.tuple)).collect();
+            if !subjects.is_empty() {
+                let message = format!(
+                    "{} are protected by \"{}\"",
+                    grants(subjects.len() as u64),
+                    rule.label
+                );
+                findings.push(Finding {
+                    subjects,
+                    remedy: Some("keep them declared, or take them out of the `protect` block first".into()),
+                    ..Finding::new(Level::Refusal, "protected", message)
+                });
+            }
+        }
+    }
+
+    fn spell(&self, tuple: Tuple) -> Option<Arc<str>> {
+        let (account, set, principal) = self.universe.names.resolve(tuple)?;
+        let account = self.sources.observed.account_name(account);
+        Some(format!("{principal} → {set} in {account}").into())
+    }
+
+    /// Quotas at their peak: what is new comes before what is old goes.
+    fn quotas(&self, findings: &mut Vec<Finding>) {
+        let (observed, quotas) = (self.sources.observed, &self.sources.input.observed.quotas);
+        let created = |wanted: fn(&Effect) -> bool| {
+            self.actions
+                .iter()
+                .filter(|action| action.effect.as_ref().is_some_and(wanted))
+                .count()
+        };
+        let new_sets = created(|effect| matches!(effect, Effect::CreatePermissionSet { .. }));
+        let new_users = created(|effect| matches!(effect, Effect::CreateUser { .. }));
+        let new_groups = created(|effect| matches!(effect, Effect::CreateGroup { .. }));
+        for (what, code, new, there, limit) in [
+            (
+                "permission sets",
+                "quota-permission-sets",
+                new_sets,
+                observed.permission_sets.len(),
+                quotas.permission_sets,
+            ),
+            (
+                "users",
+                "quota-users",
+                new_users,
+                observed.users.len(),
+                quotas.users,
+            ),
+            (
+                "groups",
+                "quota-groups",
+                new_groups,
+                observed.groups.len(),
+                quotas.groups,
+            ),
+        ] {
+            if new > 0 && there + new > limit as usize {
+                findings.push(Finding::new(
+                    Level::Refusal,
+                    code,
+                    format!(
+                        "there would be {} {what} at the peak, and the quota is {limit}",
+                        there + new
+                    ),
+                ));
+            }
+        }
+        self.sets_per_account(quotas.permission_sets_per_account, findings);
+        for action in self.actions {
+            let set = match &action.effect {
+                Some(
+                    Effect::CreatePermissionSet { permission_set: set }
+                    | Effect::UpdatePermissionSet { to: set, .. },
+                ) => set,
+                _ => continue,
+            };
+            let count = set.managed_policies.len() + set.customer_managed_policies.len();
+            if count > quotas.managed_policies_per_set as usize {
+                findings.push(Finding {
+                    location: action.location.clone(),
+                    ..Finding::new(
+                        Level::Refusal,
+                        "quota-managed-policies",
+                        format!(
+                            "permission set {} would have {count} managed policies, and the quota is {}",
+                            set.name, quotas.managed_policies_per_set
+                        ),
+                    )
+                });
+            }
+        }
+    }
+
+    fn sets_per_account(&self, limit: u32, findings: &mut Vec<Finding>) {
+        let mut new: BTreeMap<u32, u64> = BTreeMap::new();
+        for pair in &self.roles.created {
+            *new.entry(pair.account()).or_default() += 1;
+        }
+        if new.is_empty() {
+            return;
+        }
+        let mut peak = new.clone();
+        for pair in pairs_of(&self.universe.observed.tuples) {
+            if let Some(count) = peak.get_mut(&pair.account()) {
+                *count += 1;
+            }
+        }
+        let subjects: BTreeSet<Arc<str>> = peak
+            .iter()
+            .filter(|(_, count)| **count > u64::from(limit))
+            .filter_map(|(account, count)| {
+                let name = self
+                    .sources
+                    .observed
+                    .account_name(self.universe.names.account(*account)?);
+                Some(format!("{name}: {count}").into())
+            })
+            .collect();
+        if !subjects.is_empty() {
+            let message = format!(
+                "{} accounts would have more than {limit} permission sets at the peak, which is the quota",
+                subjects.len()
+            );
+            findings.push(Finding {
+                subjects,
+                ..Finding::new(Level::Refusal, "quota-permission-sets-per-account", message)
+            });
+        }
+    }
+
+    /// Grants that are recorded and gone: someone may have had a reason.
+    fn restores(&self, findings: &mut Vec<Finding>) {
+        let restored = self
+            .diff
+            .grants
+            .iter()
+            .filter(|step| step.reason == GrantReason::Restore);
+        let subjects: BTreeSet<Arc<str>> = restored.filter_map(|step| self.spell(step.tuple)).collect();
+        let actions = self.actions.iter().filter(|action| action.restore);
+        let entities: BTreeSet<Arc<str>> = actions
+            .map(|action| match &action.effect {
+                Some(Effect::AddMember { group, user }) => Arc::from(format!("{user} in group {group}")),
+                _ => Arc::from(action.entity.to_string()),
+            })
+            .collect();
+        if subjects.is_empty() && entities.is_empty() {
+            return;
+        }
+        let message = match (subjects.len() as u64, entities.len()) {
+            (count, 0) => format!(
+                "{} made before are gone from the service and would be restored",
+                grants(count)
+            ),
+            (0, others) => {
+                format!("{others} things made before are gone from the service and would be restored")
+            }
+            (count, others) => format!(
+                "{} and {others} other things made before are gone from the service and would be restored",
+                grants(count)
+            ),
+        };
+        findings.push(Finding {
+            subjects: subjects.into_iter().chain(entities).collect(),
+            remedy: Some("someone may have revoked them on purpose: find out first".into()),
+            ..Finding::new(Level::Warning, "restore", message)
+        });
+    }
+
+    /// Deleted groups and users to whom others have granted something: those grants are left pointing at nobody.
+    fn orphans(&self, findings: &mut Vec<Finding>) {
+        for action in self.actions {
+            let key = match &action.effect {
+                Some(Effect::DeleteGroup { group }) => PrincipalKey::Group(group.clone()),
+                Some(Effect::DeleteUser { user }) => PrincipalKey::User(user.clone()),
+                _ => continue,
+            };
+            let Some(rank) = self.universe.names.principal_rank(&key) else {
+                continue;
+            };
+            let count = self
+                .after
+                .iter()
+                .filter(|tuple| tuple.principal() == rank)
+                .count();
+            if count > 0 {
+                findings.push(Finding::new(
+                    Level::Warning,
+                    "leaves-orphans",
+                    format!(
+                        "{key} is deleted while {} to it, made by others, stay behind",
+                        grants(count as u64)
+                    ),
+                ));
+            }
+        }
+    }
+
+    /// The last assignment of a set in an account takes the role with it; a later one brings another ARN.
+    fn role_arns(&self, findings: &mut Vec<Finding>) {
+        let mut by_set: BTreeMap<u32, BTreeSet<Arc<str>>> = BTreeMap::new();
+        for role in &self.roles.deleted {
+            let names = &self.universe.names;
+            let (Some(account), Some(set)) = (
+                names.account(role.pair.account()),
+                names.permission_set(role.pair.permission_set()),
+            ) else {
+                continue;
+            };
+            let account = self.sources.observed.account_name(account);
+            let subject = match role.suffix {
+                Some(_) => format!("{account}: {}", role_name(set, role.suffix)),
+                None => format!("{account}: {} (not read)", role_name(set, None)),
+            };
+            by_set
+                .entry(role.pair.permission_set())
+                .or_default()
+                .insert(subject.into());
+        }
+        for (set, subjects) in by_set {
+            let Some(name) = self.universe.names.permission_set(set) else {
+                continue;
+            };
+            let message = format!(
+                "the role of {name} disappears from {} accounts; a later grant there gets a new ARN, which policies \
+                 that name the old one do not match",
+                subjects.len()
+            );
+            findings.push(Finding {
+                subjects,
+                remedy: Some(format!("let policies match AWSReservedSSO_{name}_* instead of one ARN").into()),
+                ..Finding::new(Level::Warning, "role-arn-changes", message)
+            });
+        }
+    }
+
+    /// Policies that must exist in the accounts that a set reaches, which cannot be read from here.
+    fn policies(&self, findings: &mut Vec<Finding>) {
+        let mut sets: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+        let reached: Vec<Pair> = self
+            .roles
+            .created
+            .iter()
+            .chain(&self.roles.updated)
+            .copied()
+            .collect();
+        for pair in reached {
+            sets.entry(pair.permission_set())
+                .or_default()
+                .insert(pair.account());
+        }
+        let mut needed: BTreeMap<(&CustomerManagedPolicy, bool), BTreeSet<u32>> = BTreeMap::new();
+        for (set, accounts) in &sets {
+            let Some(name) = self.universe.names.permission_set(*set) else {
+                continue;
+            };
+            let desired = self
+                .sources
+                .desired
+                .permission_sets
+                .get(name)
+                .filter(|set| set.is_managed());
+            let Some(set) = desired.or_else(|| self.sources.observed.permission_sets.get(name)) else {
+                continue;
+            };
+            for policy in &set.value.customer_managed_policies {
+                needed.entry((policy, false)).or_default().extend(accounts);
+            }
+            if let Some(Boundary::CustomerManaged(policy)) = &set.value.permissions_boundary {
+                needed.entry((policy, true)).or_default().extend(accounts);
+            }
+        }
+        for ((policy, boundary), accounts) in needed {
+            let what = if boundary {
+                "permissions boundary"
+            } else {
+                "customer managed policy"
+            };
+            let names = accounts
+                .iter()
+                .filter_map(|rank| self.universe.names.account(*rank));
+            findings.push(Finding {
+                subjects: names
+                    .map(|key| self.sources.observed.account_name(key).into())
+                    .collect(),
+                remedy: Some(
+                    "make sure that it exists there, with this path and exactly this spelling".into(),
+                ),
+                ..Finding::new(
+                    Level::Unverified,
+                    if boundary {
+                        "permissions-boundary"
+                    } else {
+                        "customer-managed-policy"
+                    },
+                    format!("{what} {policy} must exist in {} accounts", accounts.len()),
+                )
+            });
+        }
+    }
+}
+
+/// Leaves out deletions of sets that somebody still has: the service would refuse them.
+pub(super) fn keep_sets_in_use(
+    sources: &Sources<'_>,
+    universe: &Universe<'_>,
+    actions: &mut Vec<Action>,
+    after: &[Tuple],
+    findings: &mut Vec<Finding>,
+) {
+    actions.retain(|action| {
+        let Some(Effect::DeletePermissionSet { name }) = &action.effect else {
+            return true;
+        };
+        let Some(rank) = universe.names.permission_set_rank(name) else {
+            return true;
+        };
+        let left = after.iter().filter(|tuple| tuple.permission_set() == rank);
+        let subjects: BTreeSet<Arc<str>> = left
+            .filter_map(|tuple| universe.names.resolve(*tuple))
+            .map(|(account, _, principal)| {
+                let account = sources.observed.account_name(account);
+                Arc::from(format!("{principal} in {account}"))
+            })
+            .collect();
+        if subjects.is_empty() {
+            return true;
+        }
+        let message = format!(
+            "{} stays for now: {} that this stack may not remove still use it",
+            EntityKey::PermissionSet(name.clone()),
+            grants(subjects.len() as u64)
+        );
+        findings.push(Finding {
+            subjects,
+            remedy: Some("once they are gone, the next plan deletes it".into()),
+            ..Finding::new(Level::Held, "set-in-use", message)
+        });
+        false
+    });
+}
+
+fn grants(count: u64) -> String {
+    match count {
+        1 => "1 grant".to_owned(),
+        count => format!("{count} grants"),
+    }
+}
+
+fn grants_are(count: u64) -> String {
+    match count {
+        1 => "1 grant is".to_owned(),
+        count => format!("{count} grants are"),
+    }
+}

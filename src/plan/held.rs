@@ -1,0 +1,290 @@
+//! What is held: nothing about it was read, so nothing about it is concluded.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+
+use crate::address::Kind;
+use crate::id::{AccountKey, EntityKey, GroupName, PrincipalKey, ServiceId};
+use crate::model::access::{Names, Pair, Tuple};
+use crate::model::instance::{Held, HeldSubject};
+use crate::model::snapshot::{Entity, Management};
+
+use super::finding::{Finding, Level};
+use super::sources::Sources;
+
+/// Held names as flags over ranks, and held entities by key.
+#[derive(Debug, Default)]
+pub(super) struct HeldSets {
+    accounts: Vec<bool>,
+    permission_sets: Vec<bool>,
+    principals: Vec<bool>,
+    pairs: FxHashSet<Pair>,
+    everything: bool,
+    any: bool,
+    entities: BTreeSet<EntityKey>,
+    kinds: BTreeSet<Kind>,
+    members: BTreeSet<GroupName>,
+}
+
+impl HeldSets {
+    /// Whether a grant is held.
+    pub fn holds(&self, tuple: Tuple) -> bool {
+        let flag = |flags: &[bool], rank: u32| flags.get(rank as usize) == Some(&true);
+        self.any
+            && (self.everything
+                || flag(&self.accounts, tuple.account())
+                || flag(&self.permission_sets, tuple.permission_set())
+                || flag(&self.principals, tuple.principal())
+                || self.pairs.contains(&tuple.pair()))
+    }
+
+    /// Whether the role of a grant's pair is held, whoever the grant is for.
+    pub fn holds_role(&self, tuple: Tuple) -> bool {
+        let flag = |flags: &[bool], rank: u32| flags.get(rank as usize) == Some(&true);
+        self.any
+            && (self.everything
+                || flag(&self.accounts, tuple.account())
+                || flag(&self.permission_sets, tuple.permission_set())
+                || self.pairs.contains(&tuple.pair()))
+    }
+
+    /// Whether an entity is held.
+    pub fn holds_entity(&self, key: &EntityKey) -> bool {
+        self.kinds.contains(&key.kind()) || self.entities.contains(key)
+    }
+
+    /// Whether the members of a group could not be read.
+    pub fn holds_members(&self, group: &GroupName) -> bool {
+        self.members.contains(group) || self.holds_entity(&EntityKey::Group(group.clone()))
+    }
+
+    /// Collects what is held, with a finding for each.
+    pub fn new(sources: &Sources<'_>, names: &Names, findings: &mut Vec<Finding>) -> Self {
+        let mut held = HeldSets {
+            accounts: vec![false; names.accounts.len()],
+            permission_sets: vec![false; names.permission_sets.len()],
+            principals: vec![false; names.principals.len()],
+            ..HeldSets::default()
+        };
+        let input = sources.input;
+        let all: BTreeSet<&Held> = input.desired.held.iter().chain(&input.observed.held).collect();
+        for item in all {
+            held.take(&item.subject, names);
+            findings.push(finding_of(item));
+        }
+        held.unassignable(sources, names, findings);
+        held.missing(sources, names, findings);
+        held.same_under_another_name(sources, names);
+        held.any = held.everything
+            || !held.pairs.is_empty()
+            || [&held.accounts, &held.permission_sets, &held.principals]
+                .iter()
+                .any(|flags| flags.contains(&true));
+        held
+    }
+
+    fn take(&mut self, subject: &HeldSubject, names: &Names) {
+        match subject {
+            HeldSubject::Entity(key) => self.entity(key, names),
+            HeldSubject::Principal(key) => self.principal(key, names),
+            HeldSubject::Pair(account, set) => {
+                if let (Some(account), Some(set)) =
+                    (names.account_rank(account), names.permission_set_rank(set))
+                {
+                    self.pairs.insert(Pair::new(account, set));
+                }
+            }
+            HeldSubject::Members(group) => drop(self.members.insert(group.clone())),
+            HeldSubject::All(kind) => self.all(*kind, names),
+        }
+    }
+
+    fn entity(&mut self, key: &EntityKey, names: &Names) {
+        self.entities.insert(key.clone());
+        match key {
+            EntityKey::Account(key) => raise(&mut self.accounts, names.account_rank(key)),
+            EntityKey::PermissionSet(name) => {
+                raise(&mut self.permission_sets, names.permission_set_rank(name));
+            }
+            EntityKey::User(name) => self.principal(&PrincipalKey::User(name.clone()), names),
+            EntityKey::Group(name) => self.principal(&PrincipalKey::Group(name.clone()), names),
+            EntityKey::OrganizationalUnit(_) => {}
+        }
+    }
+
+    fn principal(&mut self, key: &PrincipalKey, names: &Names) {
+        raise(&mut self.principals, names.principal_rank(key));
+        match key {
+            PrincipalKey::Group(name) => drop(self.entities.insert(EntityKey::Group(name.clone()))),
+            PrincipalKey::User(name) => drop(self.entities.insert(EntityKey::User(name.clone()))),
+            PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => {}
+        }
+    }
+
+    fn all(&mut self, kind: Kind, names: &Names) {
+        self.kinds.insert(kind);
+        match kind {
+            Kind::OrganizationalUnit => {}
+            Kind::Account => self.accounts.fill(true),
+            Kind::PermissionSet => self.permission_sets.fill(true),
+            Kind::Assignment => self.everything = true,
+            Kind::User | Kind::Group => {
+                for (flag, key) in self.principals.iter_mut().zip(&names.principals) {
+                    *flag |= key.is_group() == (kind == Kind::Group);
+                }
+            }
+        }
+    }
+
+    /// Suspended and closing accounts: assignments there cannot be changed.
+    fn unassignable(&mut self, sources: &Sources<'_>, names: &Names, findings: &mut Vec<Finding>) {
+        let mut subjects: BTreeSet<Arc<str>> = BTreeSet::new();
+        for (key, account) in &sources.observed.accounts {
+            if account.value.status.is_assignable() {
+                continue;
+            }
+            self.entities.insert(EntityKey::Account(key.clone()));
+            if let Some(rank) = names.account_rank(key) {
+                raise(&mut self.accounts, Some(rank));
+                subjects.insert(sources.observed.account_name(key).into());
+            }
+        }
+        if !subjects.is_empty() {
+            let count = subjects.len();
+            findings.push(Finding {
+                subjects,
+                remedy: Some("reopen the accounts, or take them out of the selection".into()),
+                ..Finding::new(
+                    Level::Held,
+                    "held-account",
+                    format!("{count} accounts are suspended, closing or not active yet; nothing is granted or revoked there"),
+                )
+            });
+        }
+    }
+
+    /// Things that are referred to, or managed without being created here, and are not there.
+    fn missing(&mut self, sources: &Sources<'_>, names: &Names, findings: &mut Vec<Finding>) {
+        let (desired, observed) = (&sources.desired, sources.observed);
+        let mut missing: Vec<(EntityKey, Option<crate::source::Location>)> = Vec::new();
+        absent(
+            &desired.accounts,
+            &observed.accounts,
+            EntityKey::Account,
+            &mut missing,
+        );
+        absent(&desired.users, &observed.users, EntityKey::User, &mut missing);
+        absent(&desired.groups, &observed.groups, EntityKey::Group, &mut missing);
+        absent(
+            &desired.permission_sets,
+            &observed.permission_sets,
+            EntityKey::PermissionSet,
+            &mut missing,
+        );
+        for (key, location) in missing {
+            if !self.holds_entity(&key) {
+                let message = match &key {
+                    EntityKey::Account(key) => {
+                        let name = desired.account_name(key);
+                        format!(
+                            "account {name} ({key}) is not in the organisation; its grants are left as they are"
+                        )
+                    }
+                    other => {
+                        format!("{other} is referred to and does not exist; its grants are left as they are")
+                    }
+                };
+                findings.push(Finding {
+                    remedy: Some("correct the key, or create it first".into()),
+                    location,
+                    ..Finding::new(Level::Held, "held-missing", message)
+                });
+            }
+            self.entity(&key, names);
+        }
+    }
+
+    /// A held name whose recorded id is seen under another name (renamed, or deleted with grants left behind): the
+    /// grants are the same, so they are held under that name too.
+    fn same_under_another_name(&mut self, sources: &Sources<'_>, names: &Names) {
+        let held_id = |key: EntityKey| {
+            let holds = self.entities.contains(&key);
+            holds.then(|| sources.recorded_id(&key)).flatten()
+        };
+        let groups: BTreeSet<ServiceId> = sources
+            .recorded
+            .groups
+            .keys()
+            .filter_map(|name| held_id(EntityKey::Group(name.clone())))
+            .collect();
+        let users: BTreeSet<ServiceId> = sources
+            .recorded
+            .users
+            .keys()
+            .filter_map(|name| held_id(EntityKey::User(name.clone())))
+            .collect();
+        if groups.is_empty() && users.is_empty() {
+            return;
+        }
+        for (flag, key) in self.principals.iter_mut().zip(&names.principals) {
+            let observed = sources.observed;
+            *flag |= match key {
+                PrincipalKey::Group(name) => {
+                    let id = observed
+                        .groups
+                        .get(name)
+                        .and_then(|group| group.value.id.as_ref());
+                    id.is_some_and(|id| groups.contains(id))
+                }
+                PrincipalKey::User(name) => {
+                    let id = observed.users.get(name).and_then(|user| user.value.id.as_ref());
+                    id.is_some_and(|id| users.contains(id))
+                }
+                PrincipalKey::OrphanGroup(id) => groups.contains(id),
+                PrincipalKey::OrphanUser(id) => users.contains(id),
+            };
+        }
+    }
+}
+
+fn absent<K: Ord + Clone, T>(
+    desired: &BTreeMap<K, Entity<T>>,
+    observed: &BTreeMap<K, Entity<T>>,
+    key: impl Fn(K) -> EntityKey,
+    missing: &mut Vec<(EntityKey, Option<crate::source::Location>)>,
+) {
+    for (name, entity) in desired {
+        let made_elsewhere = matches!(entity.management, Management::Referred | Management::Managed);
+        if made_elsewhere && !observed.contains_key(name) {
+            missing.push((key(name.clone()), entity.location.clone()));
+        }
+    }
+}
+
+fn raise(flags: &mut [bool], rank: Option<u32>) {
+    if let Some(flag) = rank.and_then(|rank| flags.get_mut(rank as usize)) {
+        *flag = true;
+    }
+}
+
+fn finding_of(held: &Held) -> Finding {
+    let (code, what) = match &held.subject {
+        HeldSubject::Entity(EntityKey::Account(key)) => ("held-account", account_text(key)),
+        HeldSubject::Entity(key) => ("held-entity", key.to_string()),
+        HeldSubject::Principal(key) => ("held-principal", key.to_string()),
+        HeldSubject::Pair(account, set) => ("held-pair", format!("{set} in {}", account_text(account))),
+        HeldSubject::Members(group) => ("held-members", format!("the members of group {group}")),
+        HeldSubject::All(kind) => ("held-kind", format!("every {}", kind.name().replace('_', " "))),
+    };
+    Finding::new(
+        Level::Held,
+        code,
+        format!("{what} could not be read, and is left as it is: {}", held.why),
+    )
+}
+
+fn account_text(key: &AccountKey) -> String {
+    format!("account {key}")
+}

@@ -1,0 +1,260 @@
+//! Nobody who keeps access loses it on the way.
+//!
+//! A revoke (or the end of a membership) that takes a path from people waits for
+//! the steps by which the same people have the same access again, and for
+//! nothing else. People with a path that was there before and stays need no
+//! waiting.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustc_hash::FxHashMap;
+
+use crate::id::{GroupName, PrincipalKey, UserName};
+use crate::model::access::{Names, Tuple};
+use crate::model::action::Effect;
+
+use super::change::{Action, GrantReason, GrantStep, RevokeReason, RevokeStep};
+use super::provisioning::of_pair;
+use super::renames::Renames;
+use super::sources::Sources;
+use super::step::{Wait, Waits};
+
+/// The parts of a plan that decide who keeps access and how.
+pub(super) struct Keeping<'a> {
+    pub sources: &'a Sources<'a>,
+    pub renames: &'a Renames,
+    pub names: &'a Names,
+    pub before: &'a [Tuple],
+    pub after: &'a [Tuple],
+    pub actions: &'a [Action],
+    pub grants: &'a [GrantStep],
+    pub revokes: &'a [RevokeStep],
+}
+
+/// Who is in a group (or is the user): before and after, ascending.
+#[derive(Default)]
+struct Members<'a> {
+    before: Vec<&'a UserName>,
+    after: Vec<&'a UserName>,
+    /// Planned joins, by user.
+    joins: BTreeMap<&'a UserName, u32>,
+}
+
+/// A path at the end: a principal, and whether its grant is yet to be made.
+type Path = (u32, bool);
+
+/// A step that brings a path: the grant to this principal, or an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Need {
+    GrantTo(u32),
+    Action(u32),
+}
+
+impl Keeping<'_> {
+    /// Adds what revokes and ending memberships wait for.
+    pub fn fill(&self, waits: &mut Waits) {
+        let ends = self
+            .actions
+            .iter()
+            .any(|action| matches!(action.effect, Some(Effect::RemoveMember { .. })));
+        if self.revokes.is_empty() && !ends {
+            return;
+        }
+        let mut people = People::new(self);
+        for (index, step) in (0_u32..).zip(self.revokes) {
+            let mut needed = people.needs(self, step.tuple, None);
+            needed.extend(self.replacement(step));
+            if !needed.is_empty() {
+                waits.revokes.insert(index, needed.into_iter().collect());
+            }
+        }
+        for (index, action) in self.actions.iter().enumerate() {
+            let Some(Effect::RemoveMember { group, user }) = &action.effect else {
+                continue;
+            };
+            let Some(rank) = self.names.principal_rank(&PrincipalKey::Group(group.clone())) else {
+                continue;
+            };
+            let mut needed: BTreeSet<Wait> = BTreeSet::new();
+            for tuple in self.before.iter().filter(|tuple| tuple.principal() == rank) {
+                needed.extend(people.needs(self, *tuple, Some(user)));
+            }
+            if let Some(list) = waits.actions.get_mut(index) {
+                needed.extend(list.iter().copied());
+                *list = needed.into_iter().collect();
+            }
+        }
+    }
+
+    /// The grant that takes the place of one that a renamed set loses.
+    fn replacement(&self, step: &RevokeStep) -> Option<Wait> {
+        if step.reason != RevokeReason::Renamed {
+            return None;
+        }
+        let old = self.names.permission_set(step.tuple.permission_set())?;
+        let new = self
+            .names
+            .permission_set_rank(self.renames.permission_sets.get(old)?)?;
+        let tuple = Tuple::new(step.tuple.account(), new, step.tuple.principal());
+        let index = self.grant_of(tuple)?;
+        let grant = self.grants.get(index as usize)?;
+        (grant.reason == GrantReason::Renamed || grant.tuple == tuple).then_some(Wait::Grant(index))
+    }
+
+    fn grant_of(&self, tuple: Tuple) -> Option<u32> {
+        let at = self.grants.binary_search_by_key(&tuple, |step| step.tuple).ok()?;
+        u32::try_from(at).ok()
+    }
+}
+
+struct People<'a> {
+    members: FxHashMap<u32, Members<'a>>,
+    /// Answers for equal questions: the same principal goes, the same paths are there at the end.
+    known: FxHashMap<(u32, Option<UserName>, Vec<Path>), Vec<Need>>,
+}
+
+impl<'a> People<'a> {
+    fn new(keeping: &'a Keeping<'_>) -> Self {
+        let mut changes: BTreeMap<&GroupName, Vec<(&UserName, Option<u32>)>> = BTreeMap::new();
+        let mut deleted_groups: BTreeSet<&GroupName> = BTreeSet::new();
+        let mut deleted_users: BTreeSet<&UserName> = BTreeSet::new();
+        for (index, action) in (0_u32..).zip(keeping.actions) {
+            match &action.effect {
+                Some(Effect::AddMember { group, user }) => {
+                    changes.entry(group).or_default().push((user, Some(index)));
+                }
+                Some(Effect::RemoveMember { group, user }) => {
+                    changes.entry(group).or_default().push((user, None))
+                }
+                Some(Effect::DeleteGroup { group }) => drop(deleted_groups.insert(group)),
+                Some(Effect::DeleteUser { user }) => drop(deleted_users.insert(user)),
+                _ => {}
+            }
+        }
+        let was_called: BTreeMap<&GroupName, &GroupName> = keeping
+            .renames
+            .groups
+            .iter()
+            .map(|(old, new)| (new, old))
+            .collect();
+        let mut members = FxHashMap::default();
+        for (rank, key) in (0_u32..).zip(&keeping.names.principals) {
+            let mut own = Members::default();
+            match key {
+                PrincipalKey::User(user) => {
+                    own.before.push(keeping.renames.user_now(user));
+                    own.after.clone_from(&own.before);
+                }
+                PrincipalKey::Group(group) => {
+                    let seen_as = was_called.get(group).copied().unwrap_or(group);
+                    let observed = keeping.sources.observed.groups.get(seen_as);
+                    let observed = observed.and_then(|group| group.value.members.as_ref());
+                    own.before.extend(
+                        observed
+                            .into_iter()
+                            .flatten()
+                            .map(|user| keeping.renames.user_now(user)),
+                    );
+                    own.before.sort_unstable();
+                    own.after.clone_from(&own.before);
+                    for (user, join) in changes.get(group).into_iter().flatten() {
+                        match join {
+                            Some(index) => {
+                                own.joins.insert(user, *index);
+                                own.after.push(user);
+                            }
+                            None => own.after.retain(|member| member != user),
+                        }
+                    }
+                    own.after.sort_unstable();
+                    if deleted_groups.contains(group) {
+                        own.after.clear();
+                    }
+                }
+                PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => {}
+            }
+            if !deleted_users.is_empty() {
+                own.after.retain(|user| !deleted_users.contains(user));
+            }
+            members.insert(rank, own);
+        }
+        People {
+            members,
+            known: FxHashMap::default(),
+        }
+    }
+
+    /// What must be done before the path `tuple` is taken from its people, or from `only` one of them.
+    fn needs(&mut self, keeping: &Keeping<'_>, tuple: Tuple, only: Option<&UserName>) -> BTreeSet<Wait> {
+        let mut paths: Vec<Path> = Vec::new();
+        let mut something_comes = false;
+        for other in of_pair(keeping.after, tuple.pair()) {
+            let is_new = keeping.grant_of(*other).is_some();
+            let joins = self
+                .members
+                .get(&other.principal())
+                .is_some_and(|members| !members.joins.is_empty());
+            something_comes |= is_new || joins;
+            paths.push((other.principal(), is_new));
+        }
+        if !something_comes {
+            return BTreeSet::new();
+        }
+        let question = (tuple.principal(), only.cloned(), paths);
+        let needs = match self.known.get(&question) {
+            Some(needs) => needs.clone(),
+            None => {
+                let needs = self.answer(question.0, only, &question.2);
+                self.known.insert(question, needs.clone());
+                needs
+            }
+        };
+        needs
+            .into_iter()
+            .filter_map(|need| match need {
+                Need::Action(index) => Some(Wait::Action(index)),
+                Need::GrantTo(principal) => {
+                    let path = Tuple::new(tuple.account(), tuple.permission_set(), principal);
+                    keeping.grant_of(path).map(Wait::Grant)
+                }
+            })
+            .collect()
+    }
+
+    fn answer(&self, principal: u32, only: Option<&UserName>, paths: &[Path]) -> Vec<Need> {
+        let Some(losing) = self.members.get(&principal) else {
+            return Vec::new();
+        };
+        let mut needs = BTreeSet::new();
+        for person in losing
+            .before
+            .iter()
+            .filter(|person| only.is_none_or(|only| only == **person))
+        {
+            let mut first: Option<(Path, &Members<'_>)> = None;
+            let mut steady = false;
+            for path in paths {
+                let Some(members) = self.members.get(&path.0) else {
+                    continue;
+                };
+                if members.after.binary_search(person).is_err() {
+                    continue;
+                }
+                if !path.1 && members.before.binary_search(person).is_ok() {
+                    steady = true;
+                    break;
+                }
+                first = first.or(Some((*path, members)));
+            }
+            if let (false, Some(((principal, is_new), members))) = (steady, first) {
+                if is_new {
+                    needs.insert(Need::GrantTo(principal));
+                }
+                if members.before.binary_search(person).is_err() {
+                    needs.extend(members.joins.get(*person).map(|index| Need::Action(*index)));
+                }
+            }
+        }
+        needs.into_iter().collect()
+    }
+}

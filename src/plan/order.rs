@@ -1,0 +1,293 @@
+//! Puts actions in order and says what waits for what.
+//!
+//! What is made comes before what uses it, what is taken away goes last. Grants
+//! and revokes are not nodes here: they wait by rule, per set, account and
+//! principal.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::graph::Graph;
+use crate::id::{EntityKey, PrincipalKey, UserName};
+use crate::model::access::Names;
+use crate::model::action::Effect;
+
+use super::change::{Action, ActionKind, GrantStep, RevokeStep};
+use super::finding::{Finding, Level};
+use super::step::{Wait, Waits};
+
+/// Where an action stands among those that could go at the same time. The last part tells equal ones apart.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Place(u8, EntityKey, ActionKind, Option<UserName>, usize);
+
+/// The actions in order, and the waits of actions and grants. What revokes wait for is added by
+/// [`super::keeping`].
+pub(super) fn order(
+    actions: Vec<Action>,
+    names: &Names,
+    grants: &[GrantStep],
+    revokes: &[RevokeStep],
+    findings: &mut Vec<Finding>,
+) -> (Vec<Action>, Waits) {
+    let makers = Makers::new(&actions);
+    let places: Vec<Place> = actions
+        .iter()
+        .enumerate()
+        .map(|(index, action)| place(index, action))
+        .collect();
+    let needs: Vec<BTreeSet<usize>> = (0..actions.len())
+        .map(|index| makers.needs(&actions, index))
+        .collect();
+    let mut graph = Graph::new();
+    for (own, needs) in places.iter().zip(&needs) {
+        graph.add(own.clone());
+        for other in needs.iter().filter_map(|need| places.get(*need)) {
+            graph.depends(own.clone(), other.clone());
+        }
+    }
+    let order: Vec<usize> = match graph.order() {
+        Ok(order) => order.into_iter().map(|place| place.4).collect(),
+        Err(cycle) => {
+            let path: Vec<String> = cycle.path.iter().map(|place| place.1.to_string()).collect();
+            findings.push(Finding::new(
+                Level::Refusal,
+                "order-cycle",
+                format!("these wait for each other: {}", path.join(" → ")),
+            ));
+            let mut order: Vec<usize> = (0..actions.len()).collect();
+            order.sort_by_key(|index| places.get(*index));
+            order
+        }
+    };
+    let mut new_index = vec![0_u32; actions.len()];
+    for (new, old) in (0_u32..).zip(&order) {
+        if let Some(slot) = new_index.get_mut(*old) {
+            *slot = new;
+        }
+    }
+    let renumber = |set: &BTreeSet<usize>| -> BTreeSet<Wait> {
+        set.iter()
+            .filter_map(|old| new_index.get(*old).map(|new| Wait::Action(*new)))
+            .collect()
+    };
+    let mut slots: Vec<Option<Action>> = actions.into_iter().map(Some).collect();
+    let sorted: Vec<Action> = order
+        .iter()
+        .filter_map(|old| slots.get_mut(*old).and_then(Option::take))
+        .collect();
+    let mut waits = Waits::default();
+    let revoked = Revoked::new(revokes);
+    for (action, old) in sorted.iter().zip(&order) {
+        let mut list = needs.get(*old).map(renumber).unwrap_or_default();
+        list.extend(revoked.waits_of(action, names));
+        waits.actions.push(list.into_iter().collect());
+    }
+    grant_waits(&sorted, names, grants, &mut waits);
+    (sorted, waits)
+}
+
+fn place(index: usize, action: &Action) -> Place {
+    let user = match &action.effect {
+        Some(Effect::AddMember { user, .. } | Effect::RemoveMember { user, .. }) => Some(user.clone()),
+        _ => None,
+    };
+    Place(phase(action), action.entity.clone(), action.kind, user, index)
+}
+
+fn phase(action: &Action) -> u8 {
+    match (&action.effect, action.kind) {
+        (None, ActionKind::Forget) => 13,
+        (Some(Effect::DeleteUser { .. }), _) => 12,
+        (Some(Effect::DeleteGroup { .. }), _) => 11,
+        (Some(Effect::DeletePermissionSet { .. }), _) => 10,
+        (Some(Effect::RemoveMember { .. }), _) => 9,
+        (Some(Effect::Provision { .. }), _) => 8,
+        (Some(Effect::AddMember { .. }), _) => 5,
+        _ => match action.entity {
+            EntityKey::OrganizationalUnit(_) => 0,
+            EntityKey::Account(_) => 1,
+            EntityKey::User(_) => 2,
+            EntityKey::Group(_) => 3,
+            EntityKey::PermissionSet(_) => 6,
+        },
+    }
+}
+
+/// Which action brings about that an entity exists under its name, and which change or end it.
+struct Makers {
+    makes: BTreeMap<EntityKey, usize>,
+    updates: BTreeMap<EntityKey, usize>,
+    leaves: BTreeMap<UserName, BTreeSet<usize>>,
+}
+
+impl Makers {
+    fn new(actions: &[Action]) -> Self {
+        let mut makers = Makers {
+            makes: BTreeMap::new(),
+            updates: BTreeMap::new(),
+            leaves: BTreeMap::new(),
+        };
+        for (index, action) in actions.iter().enumerate() {
+            let Some(effect) = &action.effect else { continue };
+            match effect {
+                Effect::CreateOrganizationalUnit { .. }
+                | Effect::RenameOrganizationalUnit { .. }
+                | Effect::CreateAccount { .. }
+                | Effect::CreateUser { .. }
+                | Effect::CreateGroup { .. }
+                | Effect::CreatePermissionSet { .. } => {
+                    makers.makes.insert(action.entity.clone(), index);
+                }
+                Effect::UpdateUser { from, to } if from.user_name != to.user_name => {
+                    makers.makes.insert(action.entity.clone(), index);
+                }
+                Effect::UpdateGroup { from, to } if from.display_name != to.display_name => {
+                    makers.makes.insert(action.entity.clone(), index);
+                }
+                Effect::UpdatePermissionSet { .. } => {
+                    makers.updates.insert(action.entity.clone(), index);
+                }
+                Effect::RemoveMember { user, .. } => {
+                    makers.leaves.entry(user.clone()).or_default().insert(index);
+                }
+                _ => {}
+            }
+        }
+        makers
+    }
+
+    /// The actions that must be done before `index`.
+    fn needs(&self, actions: &[Action], index: usize) -> BTreeSet<usize> {
+        let Some(effect) = actions.get(index).and_then(|action| action.effect.as_ref()) else {
+            return BTreeSet::new();
+        };
+        let unit = |path: &crate::id::OuPath| EntityKey::OrganizationalUnit(path.clone());
+        let mut needs = BTreeSet::new();
+        let mut need = |key: EntityKey| needs.extend(self.nearest(key));
+        match effect {
+            Effect::CreateOrganizationalUnit { path } | Effect::RenameOrganizationalUnit { to: path, .. } => {
+                path.parent().iter().for_each(|parent| need(unit(parent)));
+            }
+            Effect::CreateAccount { account } => account.ou.iter().for_each(|ou| need(unit(ou))),
+            Effect::MoveAccount { to, .. } => need(unit(to)),
+            Effect::AddMember { group, user } | Effect::RemoveMember { group, user } => {
+                need(EntityKey::Group(group.clone()));
+                need(EntityKey::User(user.clone()));
+            }
+            Effect::CreatePermissionSet { .. } | Effect::UpdatePermissionSet { .. } => {
+                for text in effect.texts() {
+                    text.references()
+                        .for_each(|reference| need(reference.entity.clone()));
+                }
+            }
+            Effect::Provision { name, .. } => {
+                let key = EntityKey::PermissionSet(name.clone());
+                needs.extend(self.updates.get(&key));
+            }
+            Effect::DeleteUser { user } => needs.extend(self.leaves.get(user).into_iter().flatten()),
+            _ => {}
+        }
+        needs.remove(&index);
+        needs
+    }
+
+    /// What makes an entity; for a unit that is there already, what renames one above it.
+    fn nearest(&self, key: EntityKey) -> Option<usize> {
+        let EntityKey::OrganizationalUnit(path) = &key else {
+            return self.makes.get(&key).copied();
+        };
+        let mut above = Some(path.clone());
+        while let Some(path) = above {
+            above = path.parent();
+            if let Some(index) = self.makes.get(&EntityKey::OrganizationalUnit(path)) {
+                return Some(*index);
+            }
+        }
+        None
+    }
+}
+
+/// Which sets and principals lose grants.
+struct Revoked {
+    sets: BTreeSet<u32>,
+    principals: BTreeSet<u32>,
+}
+
+impl Revoked {
+    fn new(revokes: &[RevokeStep]) -> Self {
+        Revoked {
+            sets: revokes.iter().map(|step| step.tuple.permission_set()).collect(),
+            principals: revokes.iter().map(|step| step.tuple.principal()).collect(),
+        }
+    }
+
+    /// A provision follows its set's revokes; what is deleted goes after the grants that name it.
+    fn waits_of(&self, action: &Action, names: &Names) -> Option<Wait> {
+        let set = |name| {
+            let rank = names.permission_set_rank(name)?;
+            self.sets.contains(&rank).then_some(Wait::RevokesOfSet(rank))
+        };
+        let principal = |key: PrincipalKey| {
+            let rank = names.principal_rank(&key)?;
+            self.principals
+                .contains(&rank)
+                .then_some(Wait::RevokesOfPrincipal(rank))
+        };
+        match action.effect.as_ref()? {
+            Effect::Provision { name, .. } | Effect::DeletePermissionSet { name } => set(name),
+            Effect::DeleteGroup { group } => principal(PrincipalKey::Group(group.clone())),
+            Effect::DeleteUser { user } => principal(PrincipalKey::User(user.clone())),
+            _ => None,
+        }
+    }
+}
+
+/// Grants wait for what they name to be there, and for their set to be as it shall be.
+fn grant_waits(actions: &[Action], names: &Names, grants: &[GrantStep], waits: &mut Waits) {
+    let sets: BTreeSet<u32> = grants.iter().map(|step| step.tuple.permission_set()).collect();
+    let accounts: BTreeSet<u32> = grants.iter().map(|step| step.tuple.account()).collect();
+    let principals: BTreeSet<u32> = grants.iter().map(|step| step.tuple.principal()).collect();
+    let to_principal = |index: u32, key: PrincipalKey, waits: &mut Waits| {
+        let rank = names
+            .principal_rank(&key)
+            .filter(|rank| principals.contains(rank));
+        if let Some(rank) = rank {
+            waits.grants_to_principal.entry(rank).or_default().push(index);
+        }
+    };
+    for (index, action) in (0_u32..).zip(actions) {
+        match &action.effect {
+            Some(
+                Effect::CreatePermissionSet { permission_set: set }
+                | Effect::UpdatePermissionSet { to: set, .. },
+            ) => {
+                let rank = names
+                    .permission_set_rank(&set.name)
+                    .filter(|rank| sets.contains(rank));
+                if let Some(rank) = rank {
+                    waits.grants_of_set.entry(rank).or_default().push(index);
+                }
+            }
+            Some(Effect::CreateAccount { account }) => {
+                let rank = names
+                    .account_rank(&account.key)
+                    .filter(|rank| accounts.contains(rank));
+                if let Some(rank) = rank {
+                    waits.grants_in_account.entry(rank).or_default().push(index);
+                }
+            }
+            Some(Effect::CreateUser { user }) => {
+                to_principal(index, PrincipalKey::User(user.user_name.clone()), waits);
+            }
+            Some(Effect::UpdateUser { from, to }) if from.user_name != to.user_name => {
+                to_principal(index, PrincipalKey::User(to.user_name.clone()), waits);
+            }
+            Some(Effect::CreateGroup { group }) => {
+                to_principal(index, PrincipalKey::Group(group.display_name.clone()), waits);
+            }
+            Some(Effect::UpdateGroup { from, to }) if from.display_name != to.display_name => {
+                to_principal(index, PrincipalKey::Group(to.display_name.clone()), waits);
+            }
+            _ => {}
+        }
+    }
+}

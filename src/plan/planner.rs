@@ -1,0 +1,543 @@
+//! The planner: one pure function from a [`PlanInput`] to a [`Plan`].
+//!
+//! The stages, each in a file of its own: make the sources comparable
+//! (`sources`), find renames (`renames`), bring the relations under one set of
+//! names (`universe`), find what is held (`held`) and what the rules match
+//! (`matching`), compare grants (`access_diff`) and entities (`entities`), add
+//! provisionings, put everything in order, guard, and digest.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::id::{AccountKey, PrincipalKey, UserName};
+use crate::model::access::{CapacityError, Note, Tuple};
+use crate::model::action::Effect;
+
+use super::access_diff::{AccessDiff, UNDECLARED, access_diff, after};
+use super::caller::{Steps, block, own_path};
+use super::change::{Action, RevokeReason};
+use super::entities::entity_actions;
+use super::finding::{Finding, Level};
+use super::guards::{Guarded, keep_sets_in_use};
+use super::held::HeldSets;
+use super::input::{Mode, PlanInput};
+use super::keeping::Keeping;
+use super::matching::Rules;
+use super::order::order;
+use super::people::PeopleChange;
+use super::provisioning::provisions;
+use super::renames::Renames;
+use super::roles::RoleEffects;
+use super::roles_effects::role_effects;
+use super::sources::Sources;
+use super::step::{Wait, Waits};
+use super::universe::Universe;
+use super::{FORMAT_VERSION, Plan, Totals};
+
+/// Plans. The same input gives the same plan, to the byte.
+///
+/// There is always a plan; one that must not run carries a finding of [`Level::Refusal`].
+pub fn plan(input: &PlanInput) -> Plan {
+    let sources = Sources::new(input);
+    let renames = Renames::find(&sources);
+    match Universe::new(&sources, &renames) {
+        Ok(universe) => Stage::new(&sources, &renames, universe).finish(),
+        Err(error) => too_large(input, &error),
+    }
+}
+
+/// What is known once the sources are compared.
+struct Stage<'a> {
+    sources: &'a Sources<'a>,
+    renames: &'a Renames,
+    universe: Universe<'a>,
+    rules: Rules,
+    held: HeldSets,
+    diff: AccessDiff,
+    actions: Vec<Action>,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Stage<'a> {
+    fn new(sources: &'a Sources<'a>, renames: &'a Renames, mut universe: Universe<'a>) -> Self {
+        let input = sources.input;
+        let mut findings = Vec::new();
+        let snapshots = [sources.observed, &*sources.desired, &*sources.recorded];
+        let rules = Rules::new(&input.desired.settings, &universe.names, &snapshots);
+        let held = HeldSets::new(sources, &universe.names, &mut findings);
+        let mut diff = access_diff(&universe, &rules, &held, renames, input);
+        give_undeclared_a_note(&mut diff, &mut universe.notes);
+        let actions = entity_actions(sources, renames, &held, &mut findings);
+        Stage {
+            sources,
+            renames,
+            universe,
+            rules,
+            held,
+            diff,
+            actions,
+            findings,
+        }
+    }
+
+    fn finish(mut self) -> Plan {
+        self.narrow();
+        let mode = self.sources.input.options.mode;
+        let universe = &self.universe;
+        let after = after(&universe.observed.tuples, &self.diff.grants, &self.diff.revokes);
+        keep_sets_in_use(
+            self.sources,
+            universe,
+            &mut self.actions,
+            &after,
+            &mut self.findings,
+        );
+        if mode == Mode::All {
+            let more = provisions(self.sources, universe, &self.held, &self.actions, &after);
+            self.actions.extend(more);
+        }
+        let steps = Steps {
+            actions: &mut self.actions,
+            grants: &mut self.diff.grants,
+            revokes: &mut self.diff.revokes,
+        };
+        block(self.sources, universe, &after, steps, &mut self.findings);
+        let (actions, mut waits) = order(
+            std::mem::take(&mut self.actions),
+            &universe.names,
+            &self.diff.grants,
+            &self.diff.revokes,
+            &mut self.findings,
+        );
+        self.keeping(&actions, &after).fill(&mut waits);
+        let roles = role_effects(
+            self.sources,
+            universe,
+            &actions,
+            &universe.observed.tuples,
+            &after,
+        );
+        own_path(
+            self.sources,
+            universe,
+            self.renames,
+            &actions,
+            &after,
+            &mut self.findings,
+        );
+        let guarded = Guarded {
+            sources: self.sources,
+            universe,
+            rules: &self.rules,
+            diff: &self.diff,
+            actions: &actions,
+            roles: &roles,
+            after: &after,
+        };
+        guarded.run(&mut self.findings);
+        let after = match after {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(after) => Some(after),
+        };
+        self.assemble(actions, waits, roles, after.as_deref())
+    }
+
+    fn keeping<'k>(&'k self, actions: &'k [Action], after: &'k [Tuple]) -> Keeping<'k> {
+        Keeping {
+            sources: self.sources,
+            renames: self.renames,
+            names: &self.universe.names,
+            before: &self.universe.observed.tuples,
+            after,
+            actions,
+            grants: &self.diff.grants,
+            revokes: &self.diff.revokes,
+        }
+    }
+
+    /// Leaves out what the mode does not ask for.
+    fn narrow(&mut self) {
+        match self.sources.input.options.mode {
+            Mode::All | Mode::Destroy => return,
+            Mode::Revokes => self.only_revokes(),
+            Mode::Expired => {
+                self.diff
+                    .revokes
+                    .retain(|step| step.reason == RevokeReason::Expired);
+                self.actions.clear();
+            }
+        }
+        self.diff.grants.clear();
+        self.diff.records.clear();
+        self.diff.expired_new.clear();
+        self.diff.outside.clear();
+        self.diff.still_declared.clear();
+    }
+
+    /// Revokes and ending memberships, except those that must wait for something that is not run now: people would
+    /// be without access that they are to keep.
+    fn only_revokes(&mut self) {
+        self.actions.retain(|action| {
+            matches!(
+                action.effect,
+                Some(Effect::RemoveMember { .. } | Effect::AddMember { .. })
+            )
+        });
+        let (actions, mut waits) = order(
+            std::mem::take(&mut self.actions),
+            &self.universe.names,
+            &self.diff.grants,
+            &self.diff.revokes,
+            &mut self.findings,
+        );
+        let after = after(
+            &self.universe.observed.tuples,
+            &self.diff.grants,
+            &self.diff.revokes,
+        );
+        self.keeping(&actions, &after).fill(&mut waits);
+        drop(after);
+        let left_out = waits.revokes.len() as u64;
+        let mut index = 0_u32;
+        self.diff.revokes.retain(|_| {
+            index += 1;
+            !waits.revokes.contains_key(&(index - 1))
+        });
+        let waits_for_steps = |list: &Vec<Wait>| {
+            list.iter()
+                .any(|wait| matches!(wait, Wait::Grant(_) | Wait::Action(_)))
+        };
+        self.actions = actions
+            .into_iter()
+            .zip(&waits.actions)
+            .filter(|(action, list)| {
+                matches!(action.effect, Some(Effect::RemoveMember { .. })) && !waits_for_steps(list)
+            })
+            .map(|(action, _)| action)
+            .collect();
+        if left_out > 0 {
+            self.findings.push(Finding::new(
+                Level::Note,
+                "left-out",
+                format!(
+                    "{left_out} removals are left out, because people keep that access by grants that are not made \
+                     with --only revokes"
+                ),
+            ));
+        }
+    }
+
+    fn assemble(
+        self,
+        actions: Vec<Action>,
+        waits: Waits,
+        roles: RoleEffects,
+        after: Option<&[Tuple]>,
+    ) -> Plan {
+        let Stage {
+            sources,
+            universe,
+            diff,
+            findings,
+            ..
+        } = self;
+        let input = sources.input;
+        let account_names = account_names(sources, &universe);
+        let before = universe.observed.tuples;
+        let findings: BTreeSet<Finding> = findings.into_iter().collect();
+        let mut plan = Plan {
+            account_names,
+            names: universe.names,
+            declarations: universe.declarations,
+            notes: universe.notes,
+            actions,
+            grants: diff.grants,
+            revokes: diff.revokes,
+            records: diff.records,
+            waits,
+            roles,
+            findings: findings.into_iter().collect(),
+            totals: diff.totals,
+            ..empty(input)
+        };
+        plan.people = super::people_effects::people_effects(&plan, input, &before, after.unwrap_or(&before));
+        plan.session_seconds = session_seconds(&plan, sources);
+        plan.user_names = user_names(&plan, sources);
+        plan.cost = super::cost_estimate::estimate(&plan, &input.observed.quotas);
+        plan.digest = super::digest::digest(&plan);
+        plan
+    }
+}
+
+/// A plan of nothing for this input.
+fn empty(input: &PlanInput) -> Plan {
+    Plan {
+        format_version: FORMAT_VERSION,
+        digest: "".into(),
+        stack: input.stack.clone(),
+        instance: input.observed.instance.clone(),
+        lineage: input.recorded.lineage.clone(),
+        serial: input.recorded.serial,
+        now: input.now,
+        mode: input.options.mode,
+        names: Default::default(),
+        account_names: BTreeMap::new(),
+        user_names: BTreeMap::new(),
+        declarations: Vec::new(),
+        notes: Vec::new(),
+        actions: Vec::new(),
+        grants: Vec::new(),
+        revokes: Vec::new(),
+        records: Vec::new(),
+        waits: Waits::default(),
+        roles: RoleEffects::default(),
+        people: Default::default(),
+        findings: Vec::new(),
+        cost: Default::default(),
+        selections: input.desired.selections.clone(),
+        outputs: input.desired.outputs.clone(),
+        totals: Totals::default(),
+        session_seconds: BTreeMap::new(),
+    }
+}
+
+fn too_large(input: &PlanInput, error: &CapacityError) -> Plan {
+    let mut plan = Plan {
+        findings: vec![Finding::new(Level::Refusal, "too-large", error.to_string())],
+        ..empty(input)
+    };
+    plan.digest = super::digest::digest(&plan);
+    plan
+}
+
+/// Unmanaged grants were never declared, so they share the note that names no block.
+fn give_undeclared_a_note(diff: &mut AccessDiff, notes: &mut Vec<Note>) {
+    let mut place = None;
+    for step in diff.revokes.iter_mut().filter(|step| step.note == UNDECLARED) {
+        step.note = *place.get_or_insert_with(|| {
+            notes.push(Note::default());
+            u32::try_from(notes.len() - 1).unwrap_or(0)
+        });
+    }
+}
+
+fn account_names(sources: &Sources<'_>, universe: &Universe<'_>) -> BTreeMap<Arc<str>, Arc<str>> {
+    let name = |key: &AccountKey| -> Option<(Arc<str>, Arc<str>)> {
+        let snapshots = [sources.observed, &*sources.desired, &*sources.recorded];
+        let mut accounts = snapshots
+            .into_iter()
+            .filter_map(|snapshot| snapshot.accounts.get(key));
+        let name = accounts
+            .find(|account| !account.value.name.is_empty())?
+            .value
+            .name
+            .clone();
+        let key: Arc<str> = key.to_string().into();
+        (name != key).then_some((key, name))
+    };
+    universe.names.accounts.iter().filter_map(name).collect()
+}
+
+/// How long sessions last of the sets that somebody loses, as they are now.
+fn session_seconds(plan: &Plan, sources: &Sources<'_>) -> BTreeMap<u32, u32> {
+    let lost = plan
+        .people
+        .rows
+        .iter()
+        .filter(|row| row.change == PeopleChange::Loses);
+    let lost = lost.map(|row| row.permission_set);
+    let sets: BTreeSet<u32> = lost
+        .chain(plan.revokes.iter().map(|step| step.tuple.permission_set()))
+        .collect();
+    let seconds = |rank: u32| {
+        let set = sources
+            .observed
+            .permission_sets
+            .get(plan.names.permission_set(rank)?)?;
+        Some((rank, set.value.session_duration.seconds()))
+    };
+    sets.into_iter().filter_map(seconds).collect()
+}
+
+/// The names of the users that the plan mentions.
+fn user_names(plan: &Plan, sources: &Sources<'_>) -> BTreeMap<UserName, Arc<str>> {
+    let mut mentioned: BTreeSet<&UserName> = plan.people.rows.iter().flat_map(|row| &row.people).collect();
+    let grants = plan.grants.iter().map(|step| step.tuple.principal());
+    let principals: BTreeSet<u32> = grants
+        .chain(plan.revokes.iter().map(|step| step.tuple.principal()))
+        .collect();
+    for principal in principals {
+        if let Some(PrincipalKey::User(user)) = plan.names.principal(principal) {
+            mentioned.insert(user);
+        }
+    }
+    for action in &plan.actions {
+        if let Some(
+            Effect::AddMember { user, .. } | Effect::RemoveMember { user, .. } | Effect::DeleteUser { user },
+        ) = &action.effect
+        {
+            mentioned.insert(user);
+        }
+    }
+    let shown = |user: &UserName| -> Option<(UserName, Arc<str>)> {
+        let found = sources.desired.users.get(user).filter(|found| found.is_managed());
+        let found = found.or_else(|| sources.observed.users.get(user))?;
+        let name = found.value.shown();
+        (name != user.as_str()).then(|| (user.clone(), name.into()))
+    };
+    mentioned.into_iter().filter_map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::change::{ActionKind, GrantReason, Reason, RecordChange};
+    use super::super::testing::{Stack, World, group, set};
+    use super::*;
+
+    fn codes(plan: &Plan, level: Level) -> Vec<&str> {
+        let of_level = plan.findings.iter().filter(|finding| finding.level == level);
+        of_level.map(|finding| &*finding.code).collect()
+    }
+
+    fn small() -> Stack {
+        Stack::new()
+            .accounts(&[1, 2])
+            .set("admin", "admin")
+            .group("ops", "Ops", &[])
+            .assign("a", &[group("Ops")], &["admin"], &[1, 2])
+    }
+
+    #[test]
+    fn a_first_plan_makes_things_before_it_grants_them() {
+        let plan = World::new().plan(small());
+        let kinds: Vec<ActionKind> = plan.actions.iter().map(|action| action.kind).collect();
+        assert_eq!(kinds, [ActionKind::Create, ActionKind::Create]);
+        assert_eq!(plan.grants.len(), 2);
+        assert!(
+            plan.grants
+                .iter()
+                .all(|step| step.reason == GrantReason::Declared)
+        );
+        let set = plan.names.permission_set_rank(&set("admin")).unwrap();
+        assert_eq!(plan.waits.grants_of_set[&set], [1]);
+        assert_eq!(plan.waits.grants_to_principal.len(), 1);
+        assert_eq!(plan.roles.created.len(), 2);
+        assert_eq!(plan.totals.declared, 2);
+    }
+
+    #[test]
+    fn what_was_applied_needs_nothing_more() {
+        let world = World::new().apply(small());
+        let plan = world.plan(small());
+        assert!(plan.is_empty(), "{plan:#?}");
+        assert_eq!(plan.totals.unchanged, 2);
+    }
+
+    #[test]
+    fn a_removed_block_takes_its_grants_and_entities_with_it() {
+        let world = World::new().apply(small());
+        let plan = world.plan(Stack::new().accounts(&[1, 2]));
+        let reasons: BTreeSet<&str> = plan
+            .revokes
+            .iter()
+            .map(|step| match step.reason {
+                RevokeReason::BlockRemoved => "block",
+                _ => "other",
+            })
+            .collect();
+        assert_eq!((plan.revokes.len(), reasons), (2, ["block"].into()));
+        let deletes = plan
+            .actions
+            .iter()
+            .filter(|action| action.kind == ActionKind::Delete)
+            .count();
+        assert_eq!(deletes, 2);
+        assert!(plan.waits.actions.iter().all(|waits| waits.len() == 1));
+        assert_eq!(codes(&plan, Level::Warning), ["role-arn-changes"]);
+    }
+
+    #[test]
+    fn what_exists_already_is_adopted_and_what_others_made_is_left() {
+        let world = World::new()
+            .has_set("admin")
+            .has_group("Ops", &[])
+            .has_grant(1, "admin", group("Ops"))
+            .has_grant(3, "admin", group("Ops"));
+        let plan = world.plan(small());
+        let kinds: Vec<ActionKind> = plan.actions.iter().map(|action| action.kind).collect();
+        assert_eq!(kinds, [ActionKind::Adopt, ActionKind::Adopt]);
+        assert_eq!(plan.records.len(), 1);
+        assert_eq!(plan.records[0].change, RecordChange::Adopt);
+        assert_eq!(
+            (plan.grants.len(), plan.revokes.len(), plan.totals.unmanaged),
+            (1, 0, 1)
+        );
+    }
+
+    #[test]
+    fn a_grant_revoked_outside_is_restored_with_a_warning() {
+        let world = World::new().apply(small()).loses_grant(2, "admin", group("Ops"));
+        let plan = world.plan(small());
+        assert_eq!(plan.grants.len(), 1);
+        assert_eq!(plan.grants[0].reason, GrantReason::Restore);
+        assert_eq!(codes(&plan, Level::Warning), ["restore"]);
+    }
+
+    #[test]
+    fn a_changed_set_is_provisioned_once_where_it_is_assigned() {
+        let world = World::new().apply(small());
+        let longer = small().set_with("admin", "admin", |entity| {
+            entity.value.session_duration = "PT4H".parse().unwrap();
+        });
+        let plan = world.plan(longer.clone());
+        let kinds: Vec<ActionKind> = plan.actions.iter().map(|action| action.kind).collect();
+        assert_eq!(kinds, [ActionKind::Update, ActionKind::Provision]);
+        assert_eq!(plan.actions[0].reason, Reason::ConfigurationChanged);
+        assert_eq!(
+            plan.actions[1].effect,
+            Some(Effect::Provision {
+                name: set("admin"),
+                accounts: None
+            })
+        );
+        assert_eq!(plan.roles.updated.len(), 2);
+        assert!(world.clone().apply(longer.clone()).plan(longer).is_empty());
+    }
+
+    #[test]
+    fn a_renamed_set_is_replaced_without_a_gap() {
+        let world = World::new().apply(small());
+        let renamed = Stack::new()
+            .accounts(&[1, 2])
+            .set("admin", "power")
+            .group("ops", "Ops", &[])
+            .assign("a", &[group("Ops")], &["power"], &[1, 2]);
+        let plan = world.plan(renamed.clone());
+        assert!(plan.grants.iter().all(|step| step.reason == GrantReason::Renamed));
+        assert!(
+            plan.revokes
+                .iter()
+                .all(|step| step.reason == RevokeReason::Renamed)
+        );
+        assert_eq!(plan.waits.revokes[&0], [Wait::Grant(0)]);
+        assert_eq!(plan.waits.revokes[&1], [Wait::Grant(1)]);
+        assert!(matches!(plan.actions[1].reason, Reason::Renamed { .. }));
+        assert!(world.apply(renamed.clone()).plan(renamed).is_empty());
+    }
+
+    #[test]
+    fn a_renamed_group_keeps_its_grants() {
+        let world = World::new().apply(small());
+        let renamed = Stack::new()
+            .accounts(&[1, 2])
+            .set("admin", "admin")
+            .group("ops", "Operations", &[])
+            .assign("a", &[group("Operations")], &["admin"], &[1, 2]);
+        let plan = world.plan(renamed.clone());
+        assert!(plan.changes_nothing_in_the_service() || plan.grants.is_empty() && plan.revokes.is_empty());
+        assert_eq!(plan.actions.len(), 1);
+        assert!(matches!(plan.actions[0].effect, Some(Effect::UpdateGroup { .. })));
+        assert!(world.apply(renamed.clone()).plan(renamed).is_empty());
+    }
+}

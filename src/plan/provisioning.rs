@@ -1,0 +1,144 @@
+//! Provisionings: one per changed permission set, and only where it still has assignments.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::id::{AccountKey, EntityKey};
+use crate::model::access::{Pair, Tuple};
+use crate::model::action::Effect;
+use crate::model::roles::Provisioning;
+use crate::model::snapshot::Entity;
+
+use super::change::{Action, ActionKind, Reason};
+use super::held::HeldSets;
+use super::sources::Sources;
+use super::universe::Universe;
+
+/// The provisionings that `actions` and what was read call for.
+///
+/// Grants provision their own role (service model, `CreateAccountAssignment`), so only pairs that have assignments
+/// before and after count. A set without assignments is left alone: provisioning it would fail.
+pub(super) fn provisions(
+    sources: &Sources<'_>,
+    universe: &Universe<'_>,
+    held: &HeldSets,
+    actions: &[Action],
+    after: &[Tuple],
+) -> Vec<Action> {
+    let changed: BTreeSet<u32> = actions
+        .iter()
+        .filter_map(|action| match &action.effect {
+            Some(Effect::UpdatePermissionSet { from, to }) if from.role_differs(to) => {
+                universe.names.permission_set_rank(&to.name)
+            }
+            _ => None,
+        })
+        .collect();
+    let stale = stale_pairs(sources, universe);
+    let concerned: BTreeSet<u32> = changed
+        .iter()
+        .copied()
+        .chain(stale.iter().map(|pair| pair.permission_set()))
+        .collect();
+    if concerned.is_empty() {
+        return Vec::new();
+    }
+    let mut remaining: BTreeMap<u32, Vec<Pair>> = BTreeMap::new();
+    for pair in pairs_of(&universe.observed.tuples) {
+        let set = pair.permission_set();
+        if concerned.contains(&set) && has_pair(after, pair) {
+            remaining.entry(set).or_default().push(pair);
+        }
+    }
+    let mut out = Vec::new();
+    for (set, pairs) in &remaining {
+        let Some(name) = universe.names.permission_set(*set) else {
+            continue;
+        };
+        let Some(entity) = sources
+            .desired
+            .permission_sets
+            .get(name)
+            .filter(|entity| entity.is_managed())
+        else {
+            continue;
+        };
+        let is_changed = changed.contains(set);
+        let wanted = |pair: &Pair| {
+            let first = Tuple::new(pair.account(), pair.permission_set(), 0);
+            !held.holds_role(first) && (is_changed || stale.contains(pair))
+        };
+        let accounts: BTreeSet<AccountKey> = pairs
+            .iter()
+            .filter(|pair| wanted(pair))
+            .filter_map(|pair| universe.names.account(pair.account()).cloned())
+            .collect();
+        if accounts.is_empty() {
+            continue;
+        }
+        let everywhere = accounts.len() == pairs.len()
+            && accounts.len() <= sources.input.observed.quotas.provision_all_reach as usize;
+        let effect = Effect::Provision {
+            name: name.clone(),
+            accounts: (!everywhere).then_some(accounts),
+        };
+        let reason = if is_changed {
+            Reason::ContentChanged
+        } else {
+            Reason::Stale
+        };
+        out.push(provision(sources, entity, effect, reason));
+    }
+    out
+}
+
+fn provision<T>(sources: &Sources<'_>, entity: &Entity<T>, effect: Effect, reason: Reason) -> Action {
+    let key = effect
+        .entity()
+        .unwrap_or_else(|| EntityKey::OrganizationalUnit(crate::id::OuPath::root()));
+    Action {
+        kind: ActionKind::Provision,
+        expected_id: sources.observed_id(&key),
+        entity: key,
+        addresses: entity.addresses.clone(),
+        effect: Some(effect),
+        reason,
+        restore: false,
+        blocked: None,
+        location: entity.location.clone(),
+    }
+}
+
+/// Roles that do not hold what their set says, as pairs in the plan's ranks.
+fn stale_pairs(sources: &Sources<'_>, universe: &Universe<'_>) -> BTreeSet<Pair> {
+    let roles = &sources.input.observed.roles;
+    let stale: Vec<Pair> = roles
+        .iter()
+        .filter(|row| row.provisioning != Provisioning::Latest)
+        .map(|row| row.pair)
+        .collect();
+    if stale.is_empty() {
+        return BTreeSet::new();
+    }
+    let remap = sources.observed.access.names.remap_to(&universe.names);
+    stale.into_iter().map(|pair| remap.pair(pair)).collect()
+}
+
+/// The pairs of a sorted relation, ascending.
+pub(super) fn pairs_of(tuples: &[Tuple]) -> impl Iterator<Item = Pair> + '_ {
+    tuples
+        .chunk_by(|left, right| left.pair() == right.pair())
+        .filter_map(|same| same.first().map(|tuple| tuple.pair()))
+}
+
+/// The tuples of a pair in a sorted relation.
+pub(super) fn of_pair(tuples: &[Tuple], pair: Pair) -> &[Tuple] {
+    let begin = tuples.partition_point(|tuple| tuple.pair() < pair);
+    let rest = tuples.get(begin..).unwrap_or_default();
+    let end = rest.partition_point(|tuple| tuple.pair() == pair);
+    rest.get(..end).unwrap_or_default()
+}
+
+/// Whether a pair has a grant in a sorted relation.
+pub(super) fn has_pair(tuples: &[Tuple], pair: Pair) -> bool {
+    !of_pair(tuples, pair).is_empty()
+}
