@@ -33,6 +33,7 @@
 //! seams; report → model, plan, apply's events; cli → everything. A test holds the imports against this list.
 
 pub mod address;
+pub mod apply;
 pub mod cli;
 pub mod config;
 pub mod diagnostic;

@@ -1,0 +1,107 @@
+//! What a run says while it goes: for progress, JSON lines and logs.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::source::Location;
+use crate::state::entry::RunEnd;
+
+/// The version of an event's JSON form.
+pub const EVENT_FORMAT_VERSION: u32 = 1;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum Event {
+    /// The run begins.
+    RunStarted {
+        /// [`EVENT_FORMAT_VERSION`].
+        format_version: u32,
+        /// The run's name.
+        run: Arc<str>,
+        /// When, by the provider's clock.
+        at: Timestamp,
+        /// The plan's digest.
+        digest: Arc<str>,
+        /// How many steps there are to do.
+        steps: u64,
+    },
+    /// A step's call leaves.
+    StepStarted {
+        /// What it does, for people.
+        step: Arc<str>,
+    },
+    /// The service works on it.
+    StepAccepted {
+        /// What it does.
+        step: Arc<str>,
+        /// The service's request id.
+        request_id: Arc<str>,
+    },
+    /// It is done.
+    StepSucceeded {
+        /// What it did.
+        step: Arc<str>,
+        /// The id or ARN that the service assigned, for what was created.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<Arc<str>>,
+    },
+    /// It will be tried again.
+    StepRetrying {
+        /// What it does.
+        step: Arc<str>,
+        /// Why it did not work this time, in the service's words.
+        error: Arc<str>,
+        /// In how many seconds.
+        seconds: f64,
+    },
+    /// It failed for good.
+    StepFailed {
+        /// What it was to do.
+        step: Arc<str>,
+        /// Why, in the service's words, with the request id.
+        error: Arc<str>,
+        /// What to do about it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        remedy: Option<Arc<str>>,
+        /// Where the block is written that asked for it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        location: Option<Location>,
+    },
+    /// It was not run, because what it waits for did not succeed.
+    StepBlocked {
+        /// What it was to do.
+        step: Arc<str>,
+    },
+    /// The run was asked to stop: what is in flight ends, nothing new begins.
+    Stopping,
+    /// The run ends.
+    RunFinished {
+        /// When, by the provider's clock.
+        at: Timestamp,
+        /// How.
+        end: RunEnd,
+        /// Steps done.
+        done: u64,
+        /// Steps failed.
+        failed: u64,
+        /// Steps not run.
+        not_run: u64,
+    },
+}
+
+/// Where events go. Called from the thread that applies; must not block for long.
+pub trait EventSink {
+    /// Takes one event.
+    fn event(&mut self, event: &Event);
+}
+
+/// Events nobody wants.
+#[derive(Debug, Default)]
+pub struct Silent;
+
+impl EventSink for Silent {
+    fn event(&mut self, _: &Event) {}
+}

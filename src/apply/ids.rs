@@ -1,0 +1,152 @@
+//! What things are called by the service: ids that were observed, plus ids that a run learns.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::id::{AccountId, AccountKey, EntityKey, ServiceId};
+use crate::model::action::{Effect, Learned};
+use crate::model::snapshot::Snapshot;
+use crate::model::stack::OutputValue;
+use crate::model::text::{Reference, ServiceAttribute, Text};
+use crate::provider::Ids;
+
+/// Ids by key.
+#[derive(Debug, Clone, Default)]
+pub struct IdTable {
+    ids: FxHashMap<EntityKey, ServiceId>,
+    created_accounts: FxHashMap<AccountKey, AccountId>,
+}
+
+impl IdTable {
+    /// The ids in a snapshot.
+    pub fn new(observed: &Snapshot) -> Self {
+        let mut table = IdTable::default();
+        table.observe(observed);
+        table
+    }
+
+    /// Takes the ids of another snapshot in, over what was known.
+    pub fn observe(&mut self, observed: &Snapshot) {
+        let mut put = |key: EntityKey, id: &Option<ServiceId>| {
+            if let Some(id) = id {
+                self.ids.insert(key, id.clone());
+            }
+        };
+        for (path, unit) in &observed.organizational_units {
+            put(EntityKey::OrganizationalUnit(path.clone()), &unit.value.id);
+        }
+        for (name, user) in &observed.users {
+            put(EntityKey::User(name.clone()), &user.value.id);
+        }
+        for (name, group) in &observed.groups {
+            put(EntityKey::Group(name.clone()), &group.value.id);
+        }
+        for (name, set) in &observed.permission_sets {
+            put(EntityKey::PermissionSet(name.clone()), &set.value.arn);
+        }
+        for account in observed.accounts.values() {
+            if let (AccountKey::Id(id), Some(email)) = (&account.value.key, &account.value.email) {
+                self.created_accounts
+                    .insert(AccountKey::Email(email.clone()), id.clone());
+            }
+        }
+    }
+
+    /// Takes in what an effect taught.
+    pub fn learn(&mut self, effect: &Effect, learned: &Learned) {
+        let Some(key) = effect.entity() else { return };
+        match (effect, &learned.id) {
+            (Effect::UpdateUser { from, .. }, _) => self.rename(EntityKey::User(from.user_name.clone()), key),
+            (Effect::UpdateGroup { from, .. }, _) => {
+                self.rename(EntityKey::Group(from.display_name.clone()), key);
+            }
+            (Effect::RenameOrganizationalUnit { from, .. }, _) => {
+                self.rename(EntityKey::OrganizationalUnit(from.clone()), key);
+            }
+            (Effect::CreateAccount { account }, Some(id)) => {
+                if let Ok(id) = AccountId::new(id.as_str()) {
+                    self.created_accounts.insert(account.key.clone(), id);
+                }
+            }
+            (_, Some(id)) => {
+                self.ids.insert(key, id.clone());
+            }
+            (_, None) => {}
+        }
+    }
+
+    fn rename(&mut self, from: EntityKey, to: EntityKey) {
+        if from != to
+            && let Some(id) = self.ids.get(&from).cloned()
+        {
+            self.ids.insert(to, id);
+        }
+    }
+
+    /// What a reference stands for, once it is known.
+    pub fn value(&self, reference: &Reference) -> Option<Arc<str>> {
+        match (&reference.entity, reference.attribute) {
+            (EntityKey::Account(key), ServiceAttribute::Id) => {
+                self.account_id(key).map(|id| Arc::from(id.as_str()))
+            }
+            (key, _) => self.id(key).map(|id| Arc::from(id.as_str())),
+        }
+    }
+
+    /// The effect with its texts filled in; the first reference that is not known yet otherwise.
+    ///
+    /// # Errors
+    /// The reference nobody knows the value of.
+    pub fn fill(&self, effect: &Effect) -> Result<Effect, Reference> {
+        let fill = |text: &mut Text| -> Result<(), Reference> {
+            *text = text.resolve(&|reference| self.value(reference));
+            text.references()
+                .next()
+                .map_or(Ok(()), |unknown| Err(unknown.clone()))
+        };
+        let mut effect = effect.clone();
+        if let Effect::CreatePermissionSet { permission_set: set }
+        | Effect::UpdatePermissionSet { to: set, .. } = &mut effect
+        {
+            let optional = [&mut set.description, &mut set.relay_state, &mut set.inline_policy];
+            optional
+                .into_iter()
+                .flatten()
+                .chain(set.tags.values_mut())
+                .try_for_each(fill)?;
+        }
+        Ok(effect)
+    }
+
+    /// An output's value with its texts filled in as far as they are known.
+    #[must_use]
+    pub fn fill_output(&self, value: &OutputValue) -> OutputValue {
+        match value {
+            OutputValue::Text(text) => OutputValue::Text(text.resolve(&|reference| self.value(reference))),
+            OutputValue::List(items) => {
+                OutputValue::List(items.iter().map(|item| self.fill_output(item)).collect())
+            }
+            OutputValue::Map(fields) => OutputValue::Map(
+                fields
+                    .iter()
+                    .map(|(key, value)| (key.clone(), self.fill_output(value)))
+                    .collect(),
+            ),
+            other => other.clone(),
+        }
+    }
+}
+
+impl Ids for IdTable {
+    fn id(&self, key: &EntityKey) -> Option<ServiceId> {
+        self.ids.get(key).cloned()
+    }
+
+    fn account_id(&self, key: &AccountKey) -> Option<AccountId> {
+        match key {
+            AccountKey::Id(id) => Some(id.clone()),
+            AccountKey::Email(_) => self.created_accounts.get(key).cloned(),
+        }
+    }
+}
