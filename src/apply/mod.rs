@@ -5,8 +5,16 @@
 //! durable before its call leaves, outcomes become durable with the next
 //! intents, and at the end the service is read again and recorded.
 
+mod describe;
 pub mod event;
 pub mod ids;
+mod look;
 pub mod pace;
+mod records;
 pub mod retry;
+pub mod run;
+mod stale;
 pub mod walk;
+
+pub use describe::describe;
+pub use run::{ApplyError, ApplyResult, Failure, RunOptions, apply, settle};

@@ -1,0 +1,68 @@
+//! The part of a plan that changes the record and nothing else.
+
+use crate::id::{EntityKey, ServiceId};
+use crate::model::snapshot::{Management, Snapshot};
+use crate::plan::Plan;
+use crate::plan::change::{ActionKind, Reason, RecordChange};
+use crate::plan::input::PlanInput;
+use crate::state::entry::RecordOnly;
+
+/// What to write when a run begins; `None` when there is nothing of the kind.
+pub fn record_only(plan: &Plan, input: &PlanInput) -> Option<RecordOnly> {
+    let mut changes = RecordOnly::default();
+    for action in plan.actions.iter().filter(|action| action.effect.is_none()) {
+        let key = action.entity.clone();
+        match action.kind {
+            ActionKind::Forget => changes.forgotten.push(key),
+            ActionKind::Rebind => {
+                if let Reason::IdChanged { to, .. } = &action.reason {
+                    changes.rebound.push((key, to.clone()));
+                }
+            }
+            ActionKind::Move => {
+                let management = management(&input.desired.snapshot, &key);
+                changes
+                    .relabelled
+                    .push((key, action.addresses.clone(), management));
+            }
+            ActionKind::Adopt | ActionKind::Create | ActionKind::Update | ActionKind::Delete => {
+                let id = observed_id(&input.observed.snapshot, &key);
+                changes.adopted.push((key, id));
+            }
+            ActionKind::Provision => {}
+        }
+    }
+    for step in &plan.records {
+        match step.change {
+            RecordChange::Adopt | RecordChange::Relabel => changes.grants.push((step.tuple, step.note)),
+            RecordChange::Forget => changes.forgotten_grants.push(step.tuple),
+        }
+    }
+    (changes != RecordOnly::default()).then_some(changes)
+}
+
+fn management(desired: &Snapshot, key: &EntityKey) -> Management {
+    let found = match key {
+        EntityKey::OrganizationalUnit(path) => desired.organizational_units.get(path).map(|e| e.management),
+        EntityKey::Account(key) => desired.accounts.get(key).map(|e| e.management),
+        EntityKey::User(name) => desired.users.get(name).map(|e| e.management),
+        EntityKey::Group(name) => desired.groups.get(name).map(|e| e.management),
+        EntityKey::PermissionSet(name) => desired.permission_sets.get(name).map(|e| e.management),
+    };
+    found.unwrap_or_default()
+}
+
+fn observed_id(observed: &Snapshot, key: &EntityKey) -> Option<ServiceId> {
+    match key {
+        EntityKey::OrganizationalUnit(path) => observed.organizational_units.get(path)?.value.id.clone(),
+        EntityKey::Account(key) => observed
+            .accounts
+            .get(key)?
+            .value
+            .id()
+            .and_then(|id| ServiceId::new(id.as_str()).ok()),
+        EntityKey::User(name) => observed.users.get(name)?.value.id.clone(),
+        EntityKey::Group(name) => observed.groups.get(name)?.value.id.clone(),
+        EntityKey::PermissionSet(name) => observed.permission_sets.get(name)?.value.arn.clone(),
+    }
+}
