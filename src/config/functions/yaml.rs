@@ -359,7 +359,7 @@ mod tests {
         let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..12 {
             let before = format!("*a{}", level - 1);
-            let items = vec![before.as_str(); 10].join(", ");
+            let items = [before.as_str(); 10].join(", ");
             text.push_str(&format!("a{level}: &a{level} [{items}]\n"));
         }
         let error = yamldecode(&[Value::string(text)]).unwrap_err();
