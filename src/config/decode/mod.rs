@@ -1,0 +1,148 @@
+//! Decoding: from evaluated blocks to the model that is planned with.
+
+mod access;
+mod account;
+mod blocks;
+mod guardrail;
+mod merge;
+mod moved;
+mod output;
+mod permission_set;
+mod policy;
+mod principal;
+mod reader;
+pub mod settings;
+mod time;
+
+use std::sync::Arc;
+
+use crate::address::Kind;
+use crate::config::check::head;
+use crate::config::entities::{Engine, ModuleId, Node};
+use crate::config::evaluate::Referred;
+use crate::config::rules::quota;
+use crate::model::access::{Access, Block};
+use crate::model::guardrail::Guardrail;
+use crate::model::stack::Desired;
+
+use merge::Seen;
+use reader::Reader;
+use settings::{ProviderSettings, StateSettings};
+
+/// More names than the relation of grants can hold.
+const CAPACITY: crate::diagnostic::Code = crate::diagnostic::Code("too-many-names");
+
+/// What decoding makes.
+#[derive(Debug, Default)]
+pub struct Decoded {
+    /// What is declared.
+    pub desired: Desired,
+    /// What is referred to but not created.
+    pub references: Vec<Referred>,
+    /// Rules over access.
+    pub guardrails: Vec<Guardrail>,
+    /// The stack's name, if it says one.
+    pub name: Option<Arc<str>>,
+    /// Where state is kept.
+    pub state: StateSettings,
+    /// Which service is meant.
+    pub provider: ProviderSettings,
+}
+
+/// Evaluates and decodes everything a program declares. What is wrong is in the engine's findings.
+pub fn decode(engine: &Engine<'_>) -> Decoded {
+    let mut decoder = Decoder {
+        engine,
+        out: Decoded::default(),
+        blocks: Vec::new(),
+        seen: Seen::default(),
+    };
+    decoder.settings();
+    let mut next = 0;
+    while next < engine.instance_count() {
+        decoder.module(ModuleId(next));
+        next += 1;
+    }
+    decoder.finish()
+}
+
+struct Decoder<'e, 'a> {
+    engine: &'e Engine<'a>,
+    out: Decoded,
+    blocks: Vec<Block>,
+    seen: Seen,
+}
+
+impl Decoder<'_, '_> {
+    /// Everything a module instance declares; expands its calls, so that their instances come later.
+    fn module(&mut self, id: ModuleId) {
+        let engine = self.engine;
+        let Some(module) = engine.module(id) else { return };
+        for (index, (_, call)) in (0..).zip(&module.calls.items) {
+            if call.module.is_some() {
+                engine.settle(engine.call_instances(id, index, head(&call.block)));
+            }
+        }
+        for (index, (_, variable)) in (0..).zip(&module.variables.items) {
+            engine.settle(engine.force(Node::Variable(id, index), head(&variable.block)));
+        }
+        for (index, (_, local)) in (0..).zip(&module.locals.items) {
+            engine.settle(engine.force(Node::Local(id, index), local.name_span));
+        }
+        for (index, block) in (0..).zip(&module.blocks) {
+            let Some(instances) = engine.settle(engine.instances(id, index, block.head)) else {
+                continue;
+            };
+            for (_, entity) in &instances.items {
+                if let Some(reader) = Reader::new(engine, *entity) {
+                    self.block(&reader);
+                }
+            }
+        }
+        for (index, (_, output)) in (0..).zip(&module.outputs.items) {
+            engine.settle(engine.force(Node::Output(id, index), head(&output.block)));
+        }
+        self.moved(id, module);
+    }
+
+    fn block(&mut self, reader: &Reader<'_, '_>) {
+        match reader.block.kind {
+            Kind::Assignment => self.assignment(reader),
+            Kind::PermissionSet => self.permission_set(reader),
+            Kind::User => self.user(reader),
+            Kind::Group => self.group(reader),
+            Kind::Account => self.account(reader),
+            Kind::OrganizationalUnit => self.organizational_unit(reader),
+        }
+    }
+
+    fn finish(mut self) -> Decoded {
+        self.outputs();
+        self.guardrails();
+        self.held();
+        self.quotas();
+        match Access::from_blocks(std::mem::take(&mut self.blocks)) {
+            Ok(access) => self.out.desired.snapshot.access = access,
+            Err(error) => self
+                .engine
+                .report(crate::diagnostic::Diagnostic::error(CAPACITY, error.to_string())),
+        }
+        self.out.references = self.references();
+        self.out
+    }
+
+    fn quotas(&self) {
+        let snapshot = &self.out.desired.snapshot;
+        let counts = [
+            (Kind::PermissionSet, snapshot.permission_sets.len()),
+            (Kind::Account, snapshot.accounts.len()),
+            (Kind::User, snapshot.users.len()),
+            (Kind::Group, snapshot.groups.len()),
+        ];
+        for (kind, count) in counts {
+            if let (Some(finding), Some(span)) = (quota::count(kind, count), self.seen.last(kind)) {
+                self.engine.report(finding.at(span, ""));
+            }
+        }
+    }
+}

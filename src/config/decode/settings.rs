@@ -1,0 +1,358 @@
+//! The `rolecall`, `state` and `provider` blocks.
+
+use std::sync::Arc;
+
+use crate::config::decode::Decoder;
+use crate::config::decode::blocks::Nested;
+use crate::config::entities::{ModuleId, ModuleScope};
+use crate::config::program::Declared;
+use crate::config::schema;
+use crate::diagnostic::{Code, Diagnostic, did_you_mean};
+use crate::model::stack::{Matcher, NamedMatcher, Scope, Unmanaged};
+
+/// A setting with a value that does not exist.
+const BAD_SETTING: Code = Code("bad-setting");
+/// `unmanaged = "remove"` without saying what the stack is responsible for.
+const NEEDS_SCOPE: Code = Code("remove-needs-scope");
+/// Another version of rolecall is required.
+const VERSION: Code = Code("unsupported-version");
+
+/// Where state is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateSettings {
+    /// In a directory.
+    Local {
+        /// Which; `None` for the default.
+        path: Option<Arc<str>>,
+    },
+    /// In a PostgreSQL database.
+    Postgres {
+        /// The connection URL.
+        url: Arc<str>,
+        /// The schema.
+        schema: Option<Arc<str>>,
+    },
+    /// In an S3 bucket.
+    S3 {
+        /// The bucket.
+        bucket: Arc<str>,
+        /// The prefix of the objects.
+        key: Arc<str>,
+        /// The bucket's Region.
+        region: Option<Arc<str>>,
+        /// Another endpoint than AWS's.
+        endpoint_url: Option<Arc<str>>,
+    },
+}
+
+impl Default for StateSettings {
+    fn default() -> Self {
+        StateSettings::Local { path: None }
+    }
+}
+
+/// Which service is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProviderSettings {
+    /// The embedded simulator.
+    Simulator {
+        /// Where its ids come from.
+        seed: Option<u64>,
+        /// What is referred to is not taken to exist.
+        strict: bool,
+        /// The Region of the simulated instance.
+        region: Option<Arc<str>>,
+        /// The file that holds the world.
+        world: Option<Arc<str>>,
+    },
+    /// The service itself.
+    Aws {
+        /// The instance's Region.
+        region: Option<Arc<str>>,
+        /// A profile of the AWS configuration files.
+        profile: Option<Arc<str>>,
+        /// Another endpoint than AWS's.
+        endpoint_url: Option<Arc<str>>,
+        /// Calls a second.
+        rate: Option<u64>,
+    },
+}
+
+impl Default for ProviderSettings {
+    fn default() -> Self {
+        ProviderSettings::Simulator {
+            seed: None,
+            strict: false,
+            region: None,
+            world: None,
+        }
+    }
+}
+
+impl Decoder<'_, '_> {
+    /// Reads the settings of the root module.
+    pub(super) fn settings(&mut self) {
+        let Some(root) = self.engine.program.root() else {
+            return;
+        };
+        if let Some(declared) = &root.settings {
+            self.stack_settings(declared);
+        }
+        if let Some(declared) = &root.state {
+            self.state_settings(declared);
+        }
+        if let Some(declared) = &root.provider {
+            self.provider_settings(declared);
+        }
+    }
+
+    fn stack_settings(&mut self, declared: &Declared) {
+        let Some(schema) = schema::find("rolecall", None) else {
+            return;
+        };
+        let engine = self.engine;
+        let scope = ModuleScope::new(engine, ModuleId(0));
+        let read = Nested {
+            engine,
+            scope: &scope,
+            block: &declared.block,
+            schema,
+        };
+        if let Some(wanted) = read.text("required_version") {
+            self.check_version(&read, &wanted);
+        }
+        self.out.name = read.text("name");
+        let settings = &mut self.out.desired.settings;
+        if let Some(most) = read.number("max_removals") {
+            settings.max_removals = most;
+        } else if read.value("max_removals").is_some() {
+            bad(&read, "max_removals", "is a whole number from 0 up", None);
+        }
+        match read.text("unmanaged").as_deref() {
+            None | Some("report") => {}
+            Some("remove") => settings.unmanaged = Unmanaged::Remove,
+            Some("ignore") => settings.unmanaged = Unmanaged::Ignore,
+            Some(other) => {
+                let meant = did_you_mean(other, ["report", "remove", "ignore"]);
+                bad(&read, "unmanaged", "is `report`, `remove` or `ignore`", meant);
+            }
+        }
+        match read.text("scope").as_deref() {
+            None => {}
+            Some("instance") => settings.scope = Scope::Instance,
+            Some(_) => bad(
+                &read,
+                "scope",
+                "is `\"instance\"`, or a block: `scope { … }`",
+                None,
+            ),
+        }
+        for block in &declared.block.body.blocks {
+            let Some(schema) = schema.block(&block.kind) else {
+                continue;
+            };
+            let nested = Nested {
+                engine,
+                scope: &scope,
+                block,
+                schema,
+            };
+            let matcher = matcher(&nested);
+            let named = || NamedMatcher {
+                label: block
+                    .labels
+                    .first()
+                    .map_or_else(|| Arc::from(""), |label| label.text.clone()),
+                matcher: matcher.clone(),
+                location: None,
+            };
+            match block.kind.as_ref() {
+                "scope" => settings.scope = Scope::Matching(matcher),
+                "ignore" => settings.ignore.push(named()),
+                _ => settings.protect.push(named()),
+            }
+        }
+        if settings.unmanaged == Unmanaged::Remove && settings.scope == Scope::Declared {
+            engine.report(
+                Diagnostic::error(NEEDS_SCOPE, "`unmanaged = \"remove\"` needs a scope")
+                    .at(read.place("unmanaged"), "remove from where?")
+                    .because("it removes access that no one declared, so the stack must say what it is responsible for")
+                    .help("add `scope { … }`, or `scope = \"instance\"` for the whole instance"),
+            );
+        }
+    }
+
+    fn check_version(&self, read: &Nested<'_, '_, '_>, wanted: &str) {
+        match satisfies(env!("CARGO_PKG_VERSION"), wanted) {
+            Some(true) => {}
+            Some(false) => self.engine.report(
+                Diagnostic::error(VERSION, format!("this stack needs rolecall {wanted}"))
+                    .at(
+                        read.place("required_version"),
+                        concat!("this is ", env!("CARGO_PKG_VERSION")),
+                    )
+                    .help("use another version of rolecall, or change `required_version`"),
+            ),
+            None => bad(read, "required_version", "is like `>= 0.1, < 2`", None),
+        }
+    }
+
+    fn state_settings(&mut self, declared: &Declared) {
+        let label = declared
+            .block
+            .labels
+            .first()
+            .map(|label| label.text.clone())
+            .unwrap_or_default();
+        let Some(schema) = schema::find("state", Some(&label)) else {
+            return;
+        };
+        let scope = ModuleScope::new(self.engine, ModuleId(0));
+        let read = Nested {
+            engine: self.engine,
+            scope: &scope,
+            block: &declared.block,
+            schema,
+        };
+        self.out.state = match label.as_ref() {
+            "postgres" => StateSettings::Postgres {
+                url: read.text("url").unwrap_or_default(),
+                schema: read.text("schema"),
+            },
+            "s3" => StateSettings::S3 {
+                bucket: read.text("bucket").unwrap_or_default(),
+                key: read.text("key").unwrap_or_default(),
+                region: read.text("region"),
+                endpoint_url: read.text("endpoint_url"),
+            },
+            _ => StateSettings::Local {
+                path: read.text("path"),
+            },
+        };
+    }
+
+    fn provider_settings(&mut self, declared: &Declared) {
+        let label = declared
+            .block
+            .labels
+            .first()
+            .map(|label| label.text.clone())
+            .unwrap_or_default();
+        let Some(schema) = schema::find("provider", Some(&label)) else {
+            return;
+        };
+        let scope = ModuleScope::new(self.engine, ModuleId(0));
+        let read = Nested {
+            engine: self.engine,
+            scope: &scope,
+            block: &declared.block,
+            schema,
+        };
+        let whole = |name: &str| {
+            let number = read.number(name);
+            if number.is_none() && read.value(name).is_some() {
+                bad(&read, name, "is a whole number from 0 up", None);
+            }
+            number
+        };
+        self.out.provider = if label.as_ref() == "aws" {
+            ProviderSettings::Aws {
+                region: read.text("region"),
+                profile: read.text("profile"),
+                endpoint_url: read.text("endpoint_url"),
+                rate: whole("rate"),
+            }
+        } else {
+            ProviderSettings::Simulator {
+                seed: whole("seed"),
+                strict: read.flag("strict").unwrap_or(false),
+                region: read.text("region"),
+                world: read.text("world"),
+            }
+        };
+    }
+}
+
+fn bad(read: &Nested<'_, '_, '_>, name: &str, rule: &str, meant: Option<String>) {
+    let error = Diagnostic::error(BAD_SETTING, format!("`{name}` {rule}")).at(read.place(name), "");
+    read.engine.report(match meant {
+        Some(meant) => error.help(meant),
+        None => error,
+    });
+}
+
+fn matcher(read: &Nested<'_, '_, '_>) -> Matcher {
+    let patterns = |name: &str| {
+        let patterns = read.patterns(name);
+        for pattern in &patterns {
+            if let Err(error) = globset::Glob::new(pattern) {
+                bad(
+                    read,
+                    name,
+                    &format!("holds {pattern:?}, which is not a glob: {}", error.kind()),
+                    None,
+                );
+            }
+        }
+        patterns
+    };
+    Matcher {
+        permission_sets: patterns("permission_sets"),
+        principals: patterns("principals"),
+        accounts: patterns("accounts"),
+    }
+}
+
+/// Whether a version meets constraints like `>= 0.1, < 2` or `~> 0.1`; `None` if they cannot be read.
+fn satisfies(version: &str, constraints: &str) -> Option<bool> {
+    let actual = numbers(version.split(['-', '+']).next()?)?;
+    let mut all = true;
+    for constraint in constraints.split(',') {
+        let constraint = constraint.trim();
+        let start = constraint.find(|c: char| c.is_ascii_digit())?;
+        let (operator, wanted) = constraint.split_at(start);
+        let given = numbers(wanted)?;
+        let wanted = padded(&given);
+        let actual = padded(&actual);
+        all &= match operator.trim() {
+            "" | "=" => actual == wanted,
+            "!=" => actual != wanted,
+            ">" => actual > wanted,
+            ">=" => actual >= wanted,
+            "<" => actual < wanted,
+            "<=" => actual <= wanted,
+            "~>" => {
+                let fixed = given.len().saturating_sub(1).max(1);
+                actual >= wanted && actual.iter().take(fixed).eq(wanted.iter().take(fixed))
+            }
+            _ => return None,
+        };
+    }
+    Some(all)
+}
+
+fn numbers(text: &str) -> Option<Vec<u64>> {
+    text.trim().split('.').map(|part| part.parse().ok()).collect()
+}
+
+fn padded(numbers: &[u64]) -> [u64; 3] {
+    let at = |index: usize| numbers.get(index).copied().unwrap_or(0);
+    [at(0), at(1), at(2)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constraints_are_terraforms() {
+        assert_eq!(satisfies("0.1.0", ">= 0.1"), Some(true));
+        assert_eq!(satisfies("0.1.0", ">= 0.1, < 0.1.1"), Some(true));
+        assert_eq!(satisfies("1.4.2", "~> 1.3"), Some(true));
+        assert_eq!(satisfies("2.0.0", "~> 1.3"), Some(false));
+        assert_eq!(satisfies("1.4.0", "~> 1.3.1"), Some(false));
+        assert_eq!(satisfies("1.3.9", "~> 1.3.1"), Some(true));
+        assert_eq!(satisfies("0.1.0", "!= 0.1.0"), Some(false));
+        assert_eq!(satisfies("0.1.0", "latest"), None);
+    }
+}

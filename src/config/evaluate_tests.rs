@@ -1,0 +1,554 @@
+//! Small stacks, evaluated as a whole.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::config::evaluate::{EvalOptions, Evaluation, Referred, VariableInput, evaluate};
+use crate::config::files::NoFiles;
+use crate::config::module::{SourceTree, compile};
+use crate::id::{EntityKey, GroupName, PermissionSetName};
+use crate::model::snapshot::Management;
+use crate::model::stack::OutputValue;
+use crate::model::text::Text;
+use crate::source::SourceMap;
+
+/// Files by path.
+struct Tree(BTreeMap<String, String>);
+
+impl SourceTree for Tree {
+    fn list(&self, directory: &str) -> Result<Vec<String>, String> {
+        let prefix = if directory == "." {
+            String::new()
+        } else {
+            format!("{directory}/")
+        };
+        let names = self.0.keys().filter_map(|path| path.strip_prefix(&prefix));
+        Ok(names
+            .filter(|name| !name.contains('/'))
+            .map(str::to_owned)
+            .collect())
+    }
+
+    fn read(&self, path: &str) -> Result<String, String> {
+        self.0.get(path).cloned().ok_or_else(|| "no such file".to_owned())
+    }
+}
+
+fn run_files(files: &[(&str, &str)], variables: Vec<VariableInput>) -> (Evaluation, SourceMap) {
+    let tree = Tree(
+        files
+            .iter()
+            .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
+            .collect(),
+    );
+    let (program, map, found) = compile(&tree, ".");
+    let options = EvalOptions {
+        variables,
+        observed: None,
+        now: Timestamp::UNIX_EPOCH,
+        cwd: Arc::from("/stack"),
+    };
+    let mut evaluation = evaluate(&program, &options, &NoFiles);
+    let mut all = found;
+    all.extend(std::mem::take(&mut evaluation.diagnostics));
+    evaluation.diagnostics = all;
+    (evaluation, map)
+}
+
+/// Evaluates one file that must be free of findings.
+fn good(text: &str) -> Evaluation {
+    let (evaluation, map) = run_files(&[("main.hcl", text)], Vec::new());
+    assert_eq!(findings(&evaluation, &map), [""; 0]);
+    evaluation
+}
+
+/// `code line: message` of every finding.
+fn findings(evaluation: &Evaluation, map: &SourceMap) -> Vec<String> {
+    let found = evaluation.diagnostics.sorted().into_iter();
+    found
+        .map(|(finding, count)| {
+            let line = finding
+                .primary
+                .as_ref()
+                .and_then(|label| map.location(label.span))
+                .map_or(0, |at| at.line);
+            let times = if count > 1 {
+                format!(" x{count}")
+            } else {
+                String::new()
+            };
+            format!("{} {line}: {}{times}", finding.code.0, finding.message)
+        })
+        .collect()
+}
+
+fn bad(text: &str) -> Vec<String> {
+    let (evaluation, map) = run_files(&[("main.hcl", text)], Vec::new());
+    findings(&evaluation, &map)
+}
+
+/// `account set principal` of every grant.
+fn grants(evaluation: &Evaluation) -> Vec<String> {
+    let access = &evaluation.desired.snapshot.access;
+    assert!(access.is_well_formed());
+    let tuples = access
+        .tuples
+        .iter()
+        .filter_map(|tuple| access.names.resolve(*tuple));
+    tuples
+        .map(|(account, set, principal)| format!("{account} {set} {principal}"))
+        .collect()
+}
+
+const ORGANISATION: &str = r#"
+organizational_unit "workloads" {}
+organizational_unit "prod" {
+  name   = "Prod"
+  parent = organizational_unit.workloads
+}
+account "pay" {
+  id   = "111100000001"
+  ou   = organizational_unit.prod
+  tags = { env = "prod" }
+}
+account "dev" {
+  id = "111100000002"
+  ou = organizational_unit.workloads
+}
+account "log" { id = "111100000003" }
+user "ada" {
+  user_name   = "ada@example.com"
+  given_name  = "Ada"
+  family_name = "Lovelace"
+}
+group "ops" { members = [user.ada] }
+permission_set "admin" {
+  managed_policies = ["arn:aws:iam::aws:policy/AdministratorAccess"]
+}
+"#;
+
+fn with_organisation(text: &str) -> String {
+    format!("{ORGANISATION}{text}")
+}
+
+#[test]
+fn a_stack_becomes_entities_and_grants() {
+    let evaluation = good(&with_organisation(
+        r#"
+assignment "a" {
+  principals      = [group.ops, [user.ada]]
+  permission_sets = [permission_set.admin]
+  accounts        = organizational_unit.workloads.accounts
+  expires         = "2027-03-31"
+  reason          = "OPS-1"
+}
+"#,
+    ));
+    assert_eq!(
+        grants(&evaluation),
+        [
+            "111100000001 admin group ops",
+            "111100000001 admin user ada@example.com",
+            "111100000002 admin group ops",
+            "111100000002 admin user ada@example.com",
+        ]
+    );
+    let snapshot = &evaluation.desired.snapshot;
+    assert_eq!(
+        snapshot
+            .organizational_units
+            .keys()
+            .map(|path| path.as_str())
+            .collect::<Vec<_>>(),
+        ["workloads", "workloads/Prod"]
+    );
+    let ops = snapshot.groups.get(&GroupName::new("ops").unwrap()).unwrap();
+    assert_eq!(ops.management, Management::Created);
+    assert_eq!(ops.value.members.as_ref().unwrap().len(), 1);
+    assert!(
+        snapshot
+            .accounts
+            .values()
+            .all(|account| account.management == Management::Referred)
+    );
+    let ada = snapshot.users.values().next().unwrap();
+    assert_eq!(&*ada.value.display_name, "Ada Lovelace");
+    let selection = evaluation.desired.selections.values().next().unwrap();
+    assert_eq!((selection.accounts, selection.principals), (2, 2));
+    assert_eq!(selection.accounts_from.as_deref(), Some("workloads"));
+    let declaration = &snapshot.access.declarations[0];
+    assert_eq!(declaration.expires.unwrap().to_string(), "2027-03-31T00:00:00Z");
+    assert_eq!(declaration.location.as_ref().unwrap().to_string(), "main.hcl:27");
+    let accounts = evaluation
+        .references
+        .iter()
+        .filter(|it| matches!(it, Referred::Account(_)))
+        .count();
+    assert_eq!(accounts, 3);
+}
+
+#[test]
+fn selectors_filter_by_attributes_and_the_root_holds_every_account() {
+    let evaluation = good(&with_organisation(
+        r#"
+assignment "prod" {
+  principals      = group
+  permission_sets = permission_set.admin
+  accounts        = [for a in organizational_unit.root.accounts : a if lookup(a.tags, "env", "") == "prod"]
+}
+assignment "direct" {
+  principals      = [group.ops]
+  permission_sets = [permission_set.admin]
+  accounts        = organizational_unit.workloads.direct_accounts
+}
+assignment "one" {
+  principals      = [group.ops]
+  permission_sets = [permission_set.admin]
+  accounts        = [account["log"]]
+}
+"#,
+    ));
+    assert_eq!(
+        grants(&evaluation),
+        [
+            "111100000001 admin group ops",
+            "111100000002 admin group ops",
+            "111100000003 admin group ops"
+        ]
+    );
+}
+
+#[test]
+fn accounts_of_a_unit_may_decide_about_accounts_without_a_cycle() {
+    let evaluation = good(&with_organisation(
+        r#"
+account "spare" {
+  id   = "111100000009"
+  ou   = organizational_unit.prod
+  tags = { neighbours = join(" ", [for a in organizational_unit.prod.accounts : a.id]) }
+}
+"#,
+    ));
+    let spare = evaluation
+        .desired
+        .snapshot
+        .accounts
+        .values()
+        .find(|it| &*it.value.name == "spare")
+        .unwrap();
+    assert_eq!(
+        spare
+            .value
+            .tags
+            .as_ref()
+            .unwrap()
+            .get("neighbours")
+            .unwrap()
+            .as_ref(),
+        "111100000001 111100000009"
+    );
+}
+
+#[test]
+fn instances_are_named_from_their_keys() {
+    let evaluation = good(&with_organisation(
+        r#"
+locals { teams = { red = 1, blue = 2 } }
+group "team" {
+  for_each     = local.teams
+  display_name = "Team ${each.key} ${each.value}"
+}
+permission_set "tier" {
+  count = 2
+  name  = "tier-${count.index}"
+}
+assignment "all" {
+  for_each        = group.team
+  principals      = [each.value]
+  permission_sets = permission_set.tier
+  accounts        = [account.log]
+  reason          = each.value.display_name
+}
+"#,
+    ));
+    assert_eq!(
+        grants(&evaluation),
+        [
+            "111100000003 tier-0 group Team blue 2",
+            "111100000003 tier-0 group Team red 1",
+            "111100000003 tier-1 group Team blue 2",
+            "111100000003 tier-1 group Team red 1",
+        ]
+    );
+    let addresses: Vec<String> = evaluation
+        .desired
+        .selections
+        .keys()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        addresses,
+        [r#"assignment.all["blue"]"#, r#"assignment.all["red"]"#]
+    );
+}
+
+#[test]
+fn modules_take_and_give_entities() {
+    let main = with_organisation(
+        r#"
+module "team" {
+  source   = "./team"
+  for_each = { red = [user.ada] }
+  name     = each.key
+  members  = each.value
+  accounts = [account.dev]
+}
+assignment "again" {
+  principals      = [for team in module.team : team.group]
+  permission_sets = [module.team["red"].set]
+  accounts        = [account.log]
+}
+"#,
+    );
+    let team = r#"
+variable "name" { type = string }
+variable "members" { type = list(user) }
+variable "accounts" {}
+group "team" {
+  display_name = title(var.name)
+  members      = var.members
+}
+permission_set "build" { name = "${var.name}-build" }
+assignment "build" {
+  principals      = [group.team]
+  permission_sets = [permission_set.build]
+  accounts        = var.accounts
+}
+output "group" { value = group.team }
+output "set" { value = permission_set.build }
+"#;
+    let (evaluation, map) = run_files(&[("main.hcl", &main), ("team/main.hcl", team)], Vec::new());
+    assert_eq!(findings(&evaluation, &map), [""; 0]);
+    assert_eq!(
+        grants(&evaluation),
+        [
+            "111100000002 red-build group Red",
+            "111100000003 red-build group Red"
+        ]
+    );
+    let group = evaluation
+        .desired
+        .snapshot
+        .groups
+        .get(&GroupName::new("Red").unwrap())
+        .unwrap();
+    assert_eq!(
+        group.addresses.iter().next().unwrap().to_string(),
+        r#"module.team["red"].group.team"#
+    );
+}
+
+#[test]
+fn variables_come_from_outside_and_are_validated() {
+    let text = r#"
+variable "session" {
+  type    = string
+  default = "PT1H"
+  validation {
+    condition     = contains(["PT1H", "PT2H"], var.session)
+    error_message = "One or two hours."
+  }
+}
+variable "names" { type = list(string) }
+permission_set "admin" {
+  name             = var.names[1]
+  session_duration = var.session
+}
+"#;
+    let names = || VariableInput::option("names", r#"["a", "b"]"#);
+    let (evaluation, map) = run_files(
+        &[("main.hcl", text)],
+        vec![names(), VariableInput::option("session", "PT2H")],
+    );
+    assert_eq!(findings(&evaluation, &map), [""; 0]);
+    let set = evaluation
+        .desired
+        .snapshot
+        .permission_sets
+        .get(&PermissionSetName::new("b").unwrap())
+        .unwrap();
+    assert_eq!(set.value.session_duration.to_string(), "PT2H");
+    let (evaluation, map) = run_files(
+        &[("main.hcl", text)],
+        vec![names(), VariableInput::option("session", "PT9H")],
+    );
+    assert_eq!(
+        findings(&evaluation, &map),
+        ["invalid-variable 2: `session`: One or two hours"]
+    );
+    let (evaluation, map) = run_files(&[("main.hcl", text)], vec![VariableInput::option("nmes", "x")]);
+    assert_eq!(
+        findings(&evaluation, &map),
+        [
+            "missing-variable 10: the variable `names` has no value",
+            "undeclared-variable 0: there is no variable `nmes`, for which --var nmes gives a value",
+        ]
+    );
+}
+
+#[test]
+fn what_the_service_assigns_is_a_template() {
+    let evaluation = good(
+        r#"
+permission_set "a" {}
+permission_set "b" { description = "after ${permission_set.a.arn}" }
+output "arn" { value = permission_set.b.arn }
+"#,
+    );
+    let b = evaluation
+        .desired
+        .snapshot
+        .permission_sets
+        .get(&PermissionSetName::new("b").unwrap())
+        .unwrap();
+    let Some(text @ Text::Template(_)) = &b.value.description else {
+        panic!("{:?}", b.value.description)
+    };
+    let waits: Vec<EntityKey> = text
+        .references()
+        .map(|reference| reference.entity.clone())
+        .collect();
+    assert_eq!(
+        waits,
+        [EntityKey::PermissionSet(PermissionSetName::new("a").unwrap())]
+    );
+    assert!(matches!(
+        &evaluation.desired.outputs["arn"].value,
+        OutputValue::Text(Text::Template(_))
+    ));
+    assert_eq!(
+        bad("permission_set \"a\" {}\npermission_set \"b\" { name = permission_set.a.arn }\n"),
+        ["unknown-value 2: `name` must be known when planning"]
+    );
+}
+
+#[test]
+fn a_wrong_rule_is_one_finding_and_what_depends_on_it_is_silent() {
+    let found = bad(&with_organisation(
+        r#"
+locals {
+  people = { for n in range(1000) : "p${n}" => n }
+  bad    = group.opps
+}
+user "p" {
+  for_each    = local.people
+  user_name   = "${each.key} x"
+  given_name  = "G"
+  family_name = "F"
+}
+group "g" {
+  for_each     = local.bad
+  display_name = "g${each.key}"
+}
+assignment "a" {
+  principals      = [group.g["x"], user.p["p1"]]
+  permission_sets = [permission_set.admin]
+  accounts        = [account.log]
+}
+"#,
+    ));
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(
+        found
+            .iter()
+            .any(|line| line.starts_with("unknown-name 29: there is no `group.opps`"))
+    );
+    assert!(
+        found
+            .iter()
+            .any(|line| line.starts_with("invalid-name 33:") && line.ends_with("x1000")),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn a_chain_of_a_hundred_thousand_locals_is_no_problem() {
+    let mut text = String::from("locals {\n  a0 = 1\n");
+    for n in 1..100_000 {
+        text.push_str(&format!("  a{n} = local.a{}\n", n - 1));
+    }
+    text.push_str("}\noutput \"last\" { value = local.a99999 }\n");
+    let evaluation = good(&text);
+    assert_eq!(
+        evaluation.desired.outputs["last"].value,
+        OutputValue::Number("1".into())
+    );
+}
+
+#[test]
+fn cycles_are_paths() {
+    let text = "locals {\n  a = local.b\n  b = [local.c]\n  c = local.a\n  d = local.a\n}\n";
+    let (evaluation, map) = run_files(&[("main.hcl", text)], Vec::new());
+    assert_eq!(
+        findings(&evaluation, &map),
+        ["cycle 4: local.a needs itself, by way of 2 others"]
+    );
+    let (cycle, _) = evaluation.diagnostics.iter().next().unwrap();
+    assert_eq!(
+        cycle.cause.as_deref(),
+        Some("the circle is local.a → local.b → local.c → local.a")
+    );
+    let edges: Vec<(u32, &str)> = cycle
+        .secondary
+        .iter()
+        .map(|label| (map.location(label.span).unwrap().line, &*label.message))
+        .collect();
+    assert_eq!(
+        edges,
+        [(2, "local.a needs local.b"), (3, "local.b needs local.c")]
+    );
+    let units = "organizational_unit \"a\" { parent = organizational_unit.b }\norganizational_unit \"b\" { parent = organizational_unit.a }\n";
+    let found = bad(units);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("cycle "), "{found:?}");
+    assert_eq!(bad("locals { x = local.x }\n"), ["cycle 1: local.x needs itself"]);
+}
+
+#[test]
+fn a_chain_of_attributes_is_refused_before_the_stack_ends() {
+    let mut text = String::from("permission_set \"s0\" { description = \"x\" }\n");
+    for n in 1..2_000 {
+        text.push_str(&format!(
+            "permission_set \"s{n}\" {{ description = permission_set.s{}.description }}\n",
+            n - 1
+        ));
+    }
+    let forwards = bad(&text);
+    assert_eq!(forwards, [""; 0]);
+    let backwards: Vec<&str> = text.lines().rev().collect();
+    let found = bad(&backwards.join("\n"));
+    assert!(
+        found.iter().all(|line| line.starts_with("too-deep")) && !found.is_empty(),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn two_blocks_with_one_key_are_named_both() {
+    let text = "group \"a\" { display_name = \"Ops\" }\ngroup \"b\" { display_name = \"Ops\" }\ndata \"group\" \"c\" { display_name = \"Ops\" }\n";
+    let (evaluation, map) = run_files(&[("main.hcl", text)], Vec::new());
+    assert_eq!(
+        findings(&evaluation, &map),
+        [
+            "duplicate-entity 2: two blocks are one group Ops",
+            "duplicate-entity 3: two blocks are one group Ops"
+        ]
+    );
+    let look_ups = good(
+        "data \"group\" \"a\" { display_name = \"Ops\" }\ndata \"group\" \"b\" { display_name = \"Ops\" }\n",
+    );
+    let group = look_ups.desired.snapshot.groups.values().next().unwrap();
+    assert_eq!(group.addresses.len(), 2);
+}
