@@ -5,9 +5,13 @@
 //! written by a renderer; nothing is computed while writing. Writers take any
 //! `impl Write`, and never touch the terminal, the clock or the environment.
 
+pub mod access_view;
 pub mod diagnostics;
+pub mod drift_view;
 pub mod escape;
+pub mod json;
 pub mod plan_view;
+pub mod state_view;
 pub mod style;
 pub mod terminal;
 pub mod wording;

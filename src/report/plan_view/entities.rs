@@ -216,7 +216,13 @@ fn members<'a>(actions: &[&'a Action], labels: &Labels<'a>, out: &mut Vec<Detail
     items(out, "members", removed, added);
 }
 
-fn field<T: Display>(out: &mut Vec<Detail>, name: impl Into<String>, before: Option<T>, after: Option<T>) {
+/// Adds a field if it differs.
+pub fn field<T: Display>(
+    out: &mut Vec<Detail>,
+    name: impl Into<String>,
+    before: Option<T>,
+    after: Option<T>,
+) {
     let (before, after) = (before.map(|v| v.to_string()), after.map(|v| v.to_string()));
     if before != after {
         out.push(Detail::Field {
@@ -227,7 +233,8 @@ fn field<T: Display>(out: &mut Vec<Detail>, name: impl Into<String>, before: Opt
     }
 }
 
-fn items(out: &mut Vec<Detail>, name: &'static str, removed: Vec<String>, added: Vec<String>) {
+/// Adds a list if anything comes or goes.
+pub fn items(out: &mut Vec<Detail>, name: &'static str, removed: Vec<String>, added: Vec<String>) {
     if !removed.is_empty() || !added.is_empty() {
         out.push(Detail::Items { name, removed, added });
     }
@@ -243,7 +250,8 @@ fn set_items<T: Ord + Display>(
     items(out, name, texts(from, to), texts(to, from));
 }
 
-fn tags<V: Display + PartialEq>(
+/// Adds the tags that differ.
+pub fn tags<V: Display + PartialEq>(
     out: &mut Vec<Detail>,
     from: &BTreeMap<Arc<str>, V>,
     to: &BTreeMap<Arc<str>, V>,
@@ -254,7 +262,8 @@ fn tags<V: Display + PartialEq>(
     }
 }
 
-fn user(out: &mut Vec<Detail>, from: &User, to: &User) {
+/// What differs between two users.
+pub fn user(out: &mut Vec<Detail>, from: &User, to: &User) {
     field(out, "user_name", Some(&from.user_name), Some(&to.user_name));
     field(out, "given_name", Some(&from.given_name), Some(&to.given_name));
     field(out, "family_name", Some(&from.family_name), Some(&to.family_name));
@@ -267,7 +276,8 @@ fn user(out: &mut Vec<Detail>, from: &User, to: &User) {
     field(out, "email", from.email.as_ref(), to.email.as_ref());
 }
 
-fn group(out: &mut Vec<Detail>, from: &Group, to: &Group) {
+/// What differs between two groups, members aside.
+pub fn group(out: &mut Vec<Detail>, from: &Group, to: &Group) {
     field(
         out,
         "display_name",
@@ -282,7 +292,8 @@ fn group(out: &mut Vec<Detail>, from: &Group, to: &Group) {
     );
 }
 
-fn permission_set(out: &mut Vec<Detail>, from: &PermissionSet, to: &PermissionSet) {
+/// What differs between two permission sets.
+pub fn permission_set(out: &mut Vec<Detail>, from: &PermissionSet, to: &PermissionSet) {
     field(
         out,
         "description",

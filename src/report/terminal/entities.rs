@@ -260,7 +260,8 @@ fn account(details: &[Detail]) -> String {
     values.collect::<Vec<_>>().join("  ")
 }
 
-fn detail(detail: &Detail, created: bool, page: &mut Page<'_>) -> io::Result<()> {
+/// One difference of an entity.
+pub fn detail(detail: &Detail, created: bool, page: &mut Page<'_>) -> io::Result<()> {
     const NAME: usize = 26;
     let pad = |name: &str| {
         format!(

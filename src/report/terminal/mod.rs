@@ -5,9 +5,11 @@
 //! million grants still fits a few screens.
 
 mod assignments;
+pub mod drift;
 mod entities;
 mod page;
 mod people;
 pub mod plan;
+pub mod state;
 
 pub use page::Page;

@@ -1,0 +1,249 @@
+//! Who can enter what, and through which group: a recorded reading, with groups expanded.
+
+use std::collections::BTreeMap;
+
+use globset::{Glob, GlobMatcher};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::id::PrincipalKey;
+use crate::model::snapshot::Snapshot;
+
+use super::plan_view::principal_name;
+
+/// The version of the JSON form.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// What to show.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    principal: Option<GlobMatcher>,
+    account: Option<GlobMatcher>,
+    permission_set: Option<GlobMatcher>,
+}
+
+impl Query {
+    /// A query by names with `*` and `?`; `None` matches everything.
+    ///
+    /// # Errors
+    /// When a text is no pattern.
+    pub fn new(
+        principal: Option<&str>,
+        account: Option<&str>,
+        permission_set: Option<&str>,
+    ) -> Result<Self, globset::Error> {
+        let matcher = |text: Option<&str>| {
+            text.map(|text| Ok(Glob::new(text)?.compile_matcher()))
+                .transpose()
+        };
+        Ok(Query {
+            principal: matcher(principal)?,
+            account: matcher(account)?,
+            permission_set: matcher(permission_set)?,
+        })
+    }
+}
+
+fn matches(matcher: &Option<GlobMatcher>, texts: &[&str]) -> bool {
+    matcher
+        .as_ref()
+        .is_none_or(|glob| texts.iter().any(|text| glob.is_match(text)))
+}
+
+/// Who can enter what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AccessView {
+    /// The version of this form.
+    pub format_version: u32,
+    /// When this was read from the service; absent if it never was and this is what was applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub seen_at: Option<Timestamp>,
+    /// A row per person (or group without known members), account and permission set.
+    pub rows: Vec<AccessRow>,
+}
+
+/// One person, account and permission set.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct AccessRow {
+    /// What people call the account.
+    pub account: String,
+    /// The account's id.
+    pub account_id: String,
+    /// The permission set.
+    pub permission_set: String,
+    /// What people call the person; empty for a group whose members are not known or that has none.
+    pub person: String,
+    /// The person's user name.
+    pub user_name: String,
+    /// Through which groups; `direct` for an assignment to the person.
+    pub via: Vec<String>,
+}
+
+/// The rows that match a query, by account, permission set and person.
+pub fn view(snapshot: &Snapshot, seen_at: Option<Timestamp>, query: &Query) -> AccessView {
+    let mut rows: BTreeMap<(String, String, String, String, String), Vec<String>> = BTreeMap::new();
+    let names = &snapshot.access.names;
+    for tuple in &snapshot.access.tuples {
+        let Some((account, set, principal)) = names.resolve(*tuple) else {
+            continue;
+        };
+        let id = account.to_string();
+        let shown = snapshot.account_name(account);
+        if !matches(&query.permission_set, &[set.as_str()]) || !matches(&query.account, &[&id, &shown]) {
+            continue;
+        }
+        for (person, user_name, via) in people(snapshot, principal) {
+            if matches(&query.principal, &[&person, &user_name, principal.name()]) {
+                let key = (shown.clone(), id.clone(), set.to_string(), person, user_name);
+                rows.entry(key).or_default().push(via);
+            }
+        }
+    }
+    let rows = rows.into_iter().map(
+        |((account, account_id, permission_set, person, user_name), via)| AccessRow {
+            account,
+            account_id,
+            permission_set,
+            person,
+            user_name,
+            via,
+        },
+    );
+    AccessView {
+        format_version: FORMAT_VERSION,
+        seen_at,
+        rows: rows.collect(),
+    }
+}
+
+/// The people behind a principal: name, user name and path.
+fn people(snapshot: &Snapshot, principal: &PrincipalKey) -> Vec<(String, String, String)> {
+    let shown = |name: &crate::id::UserName| match snapshot.users.get(name) {
+        Some(user) => user.value.shown().to_owned(),
+        None => name.to_string(),
+    };
+    match principal {
+        PrincipalKey::User(name) => vec![(shown(name), name.to_string(), "direct".to_owned())],
+        PrincipalKey::Group(group) => {
+            let members = snapshot
+                .groups
+                .get(group)
+                .and_then(|group| group.value.members.as_ref());
+            match members {
+                Some(members) if !members.is_empty() => members
+                    .iter()
+                    .map(|name| (shown(name), name.to_string(), group.to_string()))
+                    .collect(),
+                _ => vec![(String::new(), String::new(), group.to_string())],
+            }
+        }
+        PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => {
+            vec![(String::new(), String::new(), principal_name(principal))]
+        }
+    }
+}
+
+impl AccessView {
+    /// The rows as CSV with a header.
+    ///
+    /// # Errors
+    /// When `out` cannot be written to.
+    pub fn write_csv(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+        let mut csv = csv::Writer::from_writer(out);
+        csv.write_record([
+            "account",
+            "account_id",
+            "permission_set",
+            "person",
+            "user_name",
+            "via",
+        ])?;
+        for row in &self.rows {
+            let via = row.via.join("; ");
+            let fields = [
+                &row.account,
+                &row.account_id,
+                &row.permission_set,
+                &row.person,
+                &row.user_name,
+                &via,
+            ];
+            csv.write_record(fields.map(|field| guarded(field)))?;
+        }
+        csv.flush()
+    }
+}
+
+/// Spreadsheets take a field that begins so for a formula; a leading apostrophe makes it text.
+fn guarded(field: &str) -> String {
+    if field.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{field}")
+    } else {
+        field.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{AccountId, AccountKey, GroupName, PermissionSetName, UserName};
+    use crate::model::access::{Access, Names, Tuple};
+    use crate::model::principal::Group;
+    use crate::model::snapshot::Entity;
+
+    fn snapshot() -> Snapshot {
+        let account = AccountKey::Id(AccountId::new("111122223333").unwrap());
+        let (ada, bob) = (UserName::new("ada").unwrap(), UserName::new("=bob").unwrap());
+        let ops = GroupName::new("ops").unwrap();
+        let names = Names::new(
+            vec![account],
+            vec![PermissionSetName::new("admin").unwrap()],
+            vec![PrincipalKey::Group(ops.clone()), PrincipalKey::User(ada.clone())],
+        )
+        .unwrap();
+        let access = Access::from_tuples(names, vec![Tuple::new(0, 0, 0), Tuple::new(0, 0, 1)]);
+        let mut snapshot = Snapshot {
+            access,
+            ..Snapshot::default()
+        };
+        let group = Group {
+            display_name: ops.clone(),
+            id: None,
+            description: None,
+            members: Some([ada, bob].into()),
+            external_id: None,
+        };
+        snapshot.groups.insert(ops, Entity::observed(group));
+        snapshot
+    }
+
+    #[test]
+    fn a_person_has_one_row_with_every_path() {
+        let view = view(&snapshot(), None, &Query::default());
+        let rows: Vec<_> = view
+            .rows
+            .iter()
+            .map(|row| (row.person.as_str(), row.via.join("+")))
+            .collect();
+        assert_eq!(
+            rows,
+            [("=bob", "ops".to_owned()), ("ada", "ops+direct".to_owned())]
+        );
+        let query = Query::new(Some("a*"), None, Some("admin")).unwrap();
+        assert_eq!(super::view(&snapshot(), None, &query).rows.len(), 1);
+        let query = Query::new(None, Some("9*"), None).unwrap();
+        assert!(super::view(&snapshot(), None, &query).rows.is_empty());
+    }
+
+    #[test]
+    fn csv_cannot_smuggle_formulas() {
+        let mut out = Vec::new();
+        view(&snapshot(), None, &Query::default())
+            .write_csv(&mut out)
+            .unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains(",'=bob,"), "{text}");
+    }
+}

@@ -1,0 +1,34 @@
+//! The machine-readable formats: types of their own, with names instead of ranks, and a version each.
+//!
+//! A format's version grows when a field changes its meaning or goes away; new fields may come at any time, and
+//! readers are to ignore those they do not know. The JSON Schemas in `schemas/` are made from these types.
+
+pub mod drift;
+pub mod parts;
+pub mod plan;
+pub mod state;
+
+use schemars::Schema;
+
+/// The formats with their schemas, by the name of the file each is kept in.
+pub fn schemas() -> Vec<(&'static str, Schema)> {
+    let generate = || schemars::generate::SchemaSettings::draft2020_12().into_generator();
+    vec![
+        (
+            "diagnostics.schema.json",
+            generate().into_root_schema_for::<super::diagnostics::DiagnosticsJson>(),
+        ),
+        (
+            "drift.schema.json",
+            generate().into_root_schema_for::<drift::DriftJson<'static>>(),
+        ),
+        (
+            "plan.schema.json",
+            generate().into_root_schema_for::<plan::PlanJson<'static>>(),
+        ),
+        (
+            "state.schema.json",
+            generate().into_root_schema_for::<state::StateJson<'static>>(),
+        ),
+    ]
+}
