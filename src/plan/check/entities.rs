@@ -1,43 +1,59 @@
 //! Actions on entities: what is made is new, what is deleted is ours, what is referred to is left alone.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::id::{AccountKey, EntityKey};
+use crate::model::access::{Pair, Tuple};
 use crate::model::action::Effect;
 use crate::model::snapshot::{Management, Snapshot};
 use crate::plan::Plan;
-use crate::plan::change::{Action, ActionKind};
-use crate::plan::input::PlanInput;
+use crate::plan::change::{Action, ActionKind, Reason};
+use crate::plan::input::{Mode, PlanInput};
 
 use super::Found;
+use super::held::HeldNames;
+use super::relations::Relations;
 
 pub(super) fn check(plan: &Plan, input: &PlanInput, found: &mut Found) {
     for action in &plan.actions {
         let name = || format!("{:?} {}", action.kind, action.entity);
-        let observed = exists(&input.observed.snapshot, &action.entity);
-        kind_fits_effect(action, found);
-        match (&action.kind, &action.effect) {
-            (ActionKind::Create, Some(effect)) if creates(effect) => {
+        found.require(kind_fits_effect(action), "effect-of-another-kind", name);
+        found.require(about_its_entity(action), "effect-of-another-entity", name);
+        found.require(reason_fits(action), "reason-of-another-kind", name);
+        let destroyed = action.reason == Reason::Destroy;
+        found.require(!destroyed || plan.mode == Mode::Destroy, "reason-of-another-kind", name);
+        let Some(effect) = &action.effect else { continue };
+        if membership(effect) {
+            memberships(action, effect, plan, input, found);
+            continue;
+        }
+        let observed = exists(&input.observed.snapshot, input, &action.entity);
+        match action.kind {
+            ActionKind::Create => {
                 found.require(!observed, "create-of-existing", name);
-                let managed = management(&input.desired.snapshot, &action.entity, &input.observed.snapshot);
-                found.require(managed == Some(Management::Created), "create-not-declared", name);
+                let declared = management(&input.desired.snapshot, input, &action.entity);
+                found.require(declared == Some(Management::Created), "create-not-declared", name);
             }
-            (ActionKind::Delete, Some(effect)) if deletes(effect) => {
+            ActionKind::Delete => {
                 found.require(observed, "delete-of-missing", name);
-                let recorded = management(&input.recorded.applied, &action.entity, &input.observed.snapshot);
+                let recorded = management(&input.recorded.applied, input, &action.entity);
                 found.require(recorded == Some(Management::Created), "delete-not-ours", name);
+                let declared = management(&input.desired.snapshot, input, &action.entity);
+                let wanted = declared.is_some() && plan.mode != Mode::Destroy;
+                found.require(!wanted, "delete-of-declared", name);
             }
-            (ActionKind::Update, Some(effect)) if !membership(effect) => {
-                let managed = management(&input.desired.snapshot, &action.entity, &input.observed.snapshot);
-                let writes = matches!(managed, Some(Management::Created | Management::Managed));
+            ActionKind::Update => {
+                let declared = management(&input.desired.snapshot, input, &action.entity);
+                let writes = matches!(declared, Some(Management::Created | Management::Managed));
                 found.require(writes, "update-not-managed", name);
             }
             _ => {}
         }
     }
-    provisions(plan, input, found);
 }
 
-fn kind_fits_effect(action: &Action, found: &mut Found) {
-    let fits = match action.kind {
+fn kind_fits_effect(action: &Action) -> bool {
+    match action.kind {
         ActionKind::Forget | ActionKind::Move | ActionKind::Rebind | ActionKind::Adopt => {
             action.effect.is_none()
         }
@@ -45,15 +61,46 @@ fn kind_fits_effect(action: &Action, found: &mut Found) {
         ActionKind::Create | ActionKind::Update | ActionKind::Delete => match &action.effect {
             Some(Effect::Grant { .. } | Effect::Revoke { .. } | Effect::Provision { .. }) | None => false,
             Some(effect) => {
-                membership(effect)
-                    || creates(effect) == (action.kind == ActionKind::Create)
-                        && deletes(effect) == (action.kind == ActionKind::Delete)
+                creates(effect) == (action.kind == ActionKind::Create)
+                    && deletes(effect) == (action.kind == ActionKind::Delete)
             }
         },
+    }
+}
+
+/// Accounts aside, which may be known by e-mail address or by id.
+fn about_its_entity(action: &Action) -> bool {
+    let entity = action.effect.as_ref().and_then(Effect::entity);
+    entity.is_none_or(|entity| match (&entity, &action.entity) {
+        (EntityKey::Account(_), EntityKey::Account(_)) => true,
+        (effect, action) => effect == action,
+    })
+}
+
+fn reason_fits(action: &Action) -> bool {
+    let reason = &action.reason;
+    let joins = matches!(&action.effect, Some(Effect::AddMember { .. }));
+    let leaves = matches!(&action.effect, Some(Effect::RemoveMember { .. }));
+    let fits = match action.kind {
+        ActionKind::Create => matches!(reason, Reason::Declared | Reason::MissingOutside),
+        ActionKind::Update if joins => matches!(reason, Reason::Declared | Reason::MissingOutside),
+        ActionKind::Update if leaves => matches!(reason, Reason::NoLongerSelected | Reason::BlockRemoved),
+        ActionKind::Update => {
+            matches!(reason, Reason::ConfigurationChanged | Reason::ChangedOutside | Reason::Renamed { .. })
+        }
+        ActionKind::Delete => {
+            matches!(reason, Reason::BlockRemoved | Reason::Renamed { .. } | Reason::Destroy)
+        }
+        ActionKind::Adopt => matches!(reason, Reason::AlreadyThere),
+        ActionKind::Forget => matches!(
+            reason,
+            Reason::BlockRemoved | Reason::AlreadyGone | Reason::Destroy | Reason::Renamed { .. }
+        ),
+        ActionKind::Move => matches!(reason, Reason::AddressChanged { .. }),
+        ActionKind::Rebind => matches!(reason, Reason::IdChanged { .. }),
+        ActionKind::Provision => matches!(reason, Reason::ContentChanged | Reason::Stale),
     };
-    found.require(fits, "effect-of-another-kind", || {
-        format!("{:?} {}", action.kind, action.entity)
-    });
+    fits && (!action.restore || *reason == Reason::MissingOutside)
 }
 
 fn creates(effect: &Effect) -> bool {
@@ -78,79 +125,121 @@ fn membership(effect: &Effect) -> bool {
     matches!(effect, Effect::AddMember { .. } | Effect::RemoveMember { .. })
 }
 
+/// Who joins is declared as a member and not yet one; who leaves is a member by our doing and declared no more.
+fn memberships(action: &Action, effect: &Effect, plan: &Plan, input: &PlanInput, found: &mut Found) {
+    let (Effect::AddMember { group, user } | Effect::RemoveMember { group, user }) = effect else {
+        return;
+    };
+    let name = || format!("{user} in {group}");
+    let groups = &input.desired.snapshot.groups;
+    let declared = groups.get(group).filter(|group| group.is_managed());
+    found.require(declared.is_some(), "membership-not-managed", name);
+    let wanted = declared.and_then(|group| group.value.members.as_ref()).is_some_and(|all| all.contains(user));
+    let adds = matches!(effect, Effect::AddMember { .. });
+    found.require(wanted == adds, "membership-against-declaration", name);
+    // Under a new name, a group or user is not found in what was read; its memberships are not asked about here.
+    let renamed = plan.actions.iter().any(|other| {
+        let updates = matches!(other.effect, Some(Effect::UpdateUser { .. } | Effect::UpdateGroup { .. }));
+        updates && (other.entity == action.entity || other.entity == EntityKey::User(user.clone()))
+    });
+    let is_in = |snapshot: &Snapshot| {
+        let members = snapshot.groups.get(group).and_then(|group| group.value.members.as_ref());
+        members.is_some_and(|members| members.contains(user))
+    };
+    if !renamed {
+        found.require(is_in(&input.observed.snapshot) != adds, "membership-as-it-is", name);
+        found.require(adds || is_in(&input.recorded.applied), "membership-not-ours", name);
+    }
+}
+
 /// One provision per set, after a change of its content, and none that would fail for want of assignments.
-fn provisions(plan: &Plan, input: &PlanInput, found: &mut Found) {
-    let mut seen = std::collections::BTreeSet::new();
-    for action in plan
-        .actions
-        .iter()
-        .filter(|action| action.kind == ActionKind::Provision)
-    {
+pub(super) fn provisions(plan: &Plan, relations: &Relations, held: &HeldNames, found: &mut Found) {
+    let provisions = plan.actions.iter().filter(|action| action.kind == ActionKind::Provision);
+    let mut seen = BTreeSet::new();
+    for action in provisions {
         found.require(seen.insert(&action.entity), "provision-twice", || {
             action.entity.to_string()
         });
     }
-    for action in &plan.actions {
-        let Some(Effect::UpdatePermissionSet { from, to }) = &action.effect else {
+    let changed = plan.actions.iter().filter_map(|action| match &action.effect {
+        Some(Effect::UpdatePermissionSet { from, to }) if from.role_differs(to) => {
+            Some((plan.names.permission_set_rank(&to.name)?, &action.entity))
+        }
+        _ => None,
+    });
+    let changed: BTreeMap<u32, &EntityKey> = changed.collect();
+    if changed.is_empty() && seen.is_empty() {
+        return;
+    }
+    // Which sets keep a role somewhere, and which of them where it may be changed.
+    let pairs = |tuples: &[Tuple]| {
+        let mut pairs: Vec<Pair> = tuples.iter().map(|tuple| tuple.pair()).collect();
+        pairs.dedup();
+        pairs
+    };
+    let (before, after) = (pairs(&relations.observed), pairs(&relations.after));
+    let stays: Vec<Pair> = before.into_iter().filter(|pair| after.binary_search(pair).is_ok()).collect();
+    let free: BTreeSet<u32> = stays
+        .iter()
+        .filter(|pair| !held.holds_pair(**pair))
+        .map(|pair| pair.permission_set())
+        .collect();
+    for (rank, entity) in changed {
+        let needed = free.contains(&rank) && plan.mode == Mode::All;
+        found.require(!needed || seen.contains(entity), "provision-missing", || {
+            entity.to_string()
+        });
+    }
+    for action in plan.actions.iter() {
+        let Some(Effect::Provision { name, accounts }) = &action.effect else {
             continue;
         };
-        let rank = input.observed.snapshot.access.names.permission_set_rank(&to.name);
-        let tuples = &input.observed.snapshot.access.tuples;
-        let assigned = rank.is_some_and(|rank| tuples.iter().any(|tuple| tuple.permission_set() == rank));
-        let revoked_all = plan.names.permission_set_rank(&to.name).is_some_and(|rank| {
-            let gone = plan
-                .revokes
-                .iter()
-                .filter(|step| step.tuple.permission_set() == rank)
-                .count();
-            let rank = input.observed.snapshot.access.names.permission_set_rank(&to.name);
-            gone >= tuples
-                .iter()
-                .filter(|tuple| Some(tuple.permission_set()) == rank)
-                .count()
-        });
-        let needed = from.role_differs(to) && assigned && !revoked_all && action.blocked.is_none();
-        found.require(
-            !needed || seen.contains(&action.entity),
-            "provision-missing",
-            || to.name.to_string(),
-        );
+        let rank = plan.names.permission_set_rank(name);
+        let has_role = |key: &AccountKey| {
+            let pair = rank.and_then(|set| Some(Pair::new(plan.names.account_rank(key)?, set)));
+            pair.is_some_and(|pair| stays.binary_search(&pair).is_ok())
+        };
+        let reaches = match accounts {
+            Some(accounts) => !accounts.is_empty() && accounts.iter().all(has_role),
+            None => rank.is_some_and(|rank| free.contains(&rank)),
+        };
+        found.require(reaches, "provision-of-nothing", || name.to_string());
     }
 }
 
-fn exists(snapshot: &Snapshot, key: &EntityKey) -> bool {
+fn exists(snapshot: &Snapshot, input: &PlanInput, key: &EntityKey) -> bool {
     match key {
         EntityKey::OrganizationalUnit(path) => snapshot.organizational_units.contains_key(path),
-        EntityKey::Account(key) => snapshot.accounts.contains_key(key),
+        EntityKey::Account(key) => same_accounts(input, key).any(|key| snapshot.accounts.contains_key(key)),
         EntityKey::User(name) => snapshot.users.contains_key(name),
         EntityKey::Group(name) => snapshot.groups.contains_key(name),
         EntityKey::PermissionSet(name) => snapshot.permission_sets.contains_key(name),
     }
 }
 
-fn management(snapshot: &Snapshot, key: &EntityKey, observed: &Snapshot) -> Option<Management> {
-    let known_email = |key: &AccountKey| {
-        observed
-            .accounts
-            .get(key)
-            .and_then(|account| account.value.email.as_ref())
-    };
+fn management(snapshot: &Snapshot, input: &PlanInput, key: &EntityKey) -> Option<Management> {
     match key {
         EntityKey::OrganizationalUnit(path) => snapshot.organizational_units.get(path).map(|e| e.management),
         EntityKey::Account(key) => {
-            // Declared by e-mail, and known by its id since: the e-mail tells.
-            let by_email = || {
-                let mut accounts = snapshot.accounts.values();
-                accounts.find(|account| match (key, &account.value.key) {
-                    (AccountKey::Email(wanted), _) => account.value.email.as_ref() == Some(wanted),
-                    (AccountKey::Id(_), AccountKey::Email(email)) => known_email(key) == Some(email),
-                    (AccountKey::Id(_), AccountKey::Id(_)) => false,
-                })
-            };
-            snapshot.accounts.get(key).or_else(by_email).map(|e| e.management)
+            let mut keys = same_accounts(input, key);
+            keys.find_map(|key| snapshot.accounts.get(key).map(|account| account.management))
         }
         EntityKey::User(name) => snapshot.users.get(name).map(|e| e.management),
         EntityKey::Group(name) => snapshot.groups.get(name).map(|e| e.management),
         EntityKey::PermissionSet(name) => snapshot.permission_sets.get(name).map(|e| e.management),
     }
+}
+
+/// The keys under which an account goes in the three snapshots: its own, and those of accounts that share its
+/// e-mail address.
+fn same_accounts<'a>(input: &'a PlanInput, key: &'a AccountKey) -> impl Iterator<Item = &'a AccountKey> {
+    let snapshots = [&input.desired.snapshot, &input.recorded.applied, &input.observed.snapshot];
+    let email_of = |snapshot: &'a Snapshot| snapshot.accounts.get(key).and_then(|a| a.value.email.as_ref());
+    let email = match key {
+        AccountKey::Email(email) => Some(email),
+        AccountKey::Id(_) => snapshots.into_iter().find_map(email_of),
+    };
+    let all = snapshots.into_iter().flat_map(|snapshot| &snapshot.accounts);
+    let same = all.filter(move |(_, account)| email.is_some() && account.value.email.as_ref() == email);
+    std::iter::once(key).chain(same.map(|(key, _)| key))
 }

@@ -1,198 +1,289 @@
 //! No gap: whoever has access before and after has it all the way.
 //!
-//! For each revoke and each removed membership, every person behind it who still
-//! has access to the pair at the end must have it by a path that was there from
-//! the start and stays, or the step must wait for the step that brings the path.
+//! For each revoke, each ending membership and each deleted group, every person
+//! behind it who still has access to the pair at the end must have it by a path
+//! that was there from the start and stays, or the step must wait for the steps
+//! that bring the path.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 
 use crate::id::{GroupName, PrincipalKey, UserName};
-use crate::model::access::Tuple;
+use crate::model::access::{Pair, Tuple};
 use crate::model::action::Effect;
 use crate::plan::Plan;
-use crate::plan::change::RevokeReason;
+use crate::plan::change::{GrantReason, RevokeReason};
 use crate::plan::input::PlanInput;
 use crate::plan::step::Wait;
 
 use super::Found;
-use super::access::Relations;
+use super::relations::{Relations, has};
 
 pub(super) fn check(plan: &Plan, input: &PlanInput, relations: &Relations, found: &mut Found) {
-    if plan.revokes.is_empty()
-        && !plan
-            .actions
-            .iter()
-            .any(|a| matches!(a.effect, Some(Effect::RemoveMember { .. })))
-    {
+    let ends = |effect: &Effect| matches!(effect, Effect::RemoveMember { .. } | Effect::DeleteGroup { .. });
+    let mut effects = plan.actions.iter().filter_map(|action| action.effect.as_ref());
+    if plan.revokes.is_empty() && !effects.any(ends) {
         return;
     }
     let world = World::new(plan, input, relations);
+    let replacements = replacements(plan);
     for (index, step) in (0_u32..).zip(&plan.revokes) {
         let waits = plan.waits.revokes.get(&index).map_or(&[][..], Vec::as_slice);
-        for person in world.before_of(step.tuple.principal()) {
-            world.judge(&person, step.tuple, waits, found);
-        }
+        let people = world.members(step.tuple.principal()).map_or(&[][..], |members| &members.before);
+        world.judge(people, step.tuple, waits, found);
         if step.reason == RevokeReason::Renamed {
-            renamed(plan, step.tuple, waits, found);
+            let place = (step.tuple.account(), step.tuple.principal());
+            let grants = replacements.get(&place).map_or(&[][..], Vec::as_slice);
+            let waited = grants.is_empty() || grants.iter().any(|index| waits.contains(&Wait::Grant(*index)));
+            found.require(waited, "rename-gap", || {
+                format!("{:?} goes before its replacement is there", step.tuple)
+            });
         }
     }
-    for (index, action) in plan.actions.iter().enumerate() {
-        let Some(Effect::RemoveMember { group, user }) = &action.effect else {
-            continue;
-        };
-        let waits = plan.waits.actions.get(index).map_or(&[][..], Vec::as_slice);
-        let Some(rank) = plan.names.principal_rank(&PrincipalKey::Group(group.clone())) else {
-            continue;
-        };
-        for tuple in relations
-            .observed
-            .iter()
-            .filter(|tuple| tuple.principal() == rank)
-        {
-            world.judge(user, *tuple, waits, found);
-        }
-    }
+    world.endings(found);
 }
 
-/// The old set's grant goes only after the same principal has a new one in the account.
-fn renamed(plan: &Plan, tuple: Tuple, waits: &[Wait], found: &mut Found) {
-    let replaced = (0_u32..).zip(&plan.grants).filter(|(_, grant)| {
-        grant.tuple.account() == tuple.account()
-            && grant.tuple.principal() == tuple.principal()
-            && grant.reason == crate::plan::change::GrantReason::Renamed
-    });
-    let grants: Vec<u32> = replaced.map(|(index, _)| index).collect();
-    let waited = grants.is_empty() || grants.iter().any(|index| waits.contains(&Wait::Grant(*index)));
-    found.require(waited, "rename-gap", || {
-        format!("{tuple:?} goes before its replacement is there")
-    });
+/// The grants of renamed sets, by account and principal.
+fn replacements(plan: &Plan) -> FxHashMap<(u32, u32), Vec<u32>> {
+    let mut replacements: FxHashMap<(u32, u32), Vec<u32>> = FxHashMap::default();
+    for (index, step) in (0_u32..).zip(&plan.grants) {
+        if step.reason == GrantReason::Renamed {
+            let place = (step.tuple.account(), step.tuple.principal());
+            replacements.entry(place).or_default().push(index);
+        }
+    }
+    replacements
+}
+
+/// People as numbers, ascending lists.
+#[derive(Default, Clone)]
+struct Members {
+    before: Vec<u32>,
+    after: Vec<u32>,
+    /// Planned joins: the action by which each of these people comes in.
+    joins: BTreeMap<u32, u32>,
 }
 
 struct World<'a> {
     plan: &'a Plan,
     relations: &'a Relations,
-    after: FxHashSet<Tuple>,
-    members: BTreeMap<GroupName, (BTreeSet<UserName>, BTreeSet<UserName>)>,
-    principals_of: BTreeMap<UserName, Vec<u32>>,
+    people: Vec<&'a UserName>,
+    /// By rank of the principal; a renamed group has the same members under both names.
+    members: Vec<Members>,
+}
+
+/// A path to a pair at the end.
+struct Path<'a> {
+    members: &'a Members,
+    /// Its grant is there from the start.
+    stands: bool,
+    /// Its grant is there from the start or waited for.
+    comes: bool,
 }
 
 impl<'a> World<'a> {
-    fn new(plan: &'a Plan, input: &PlanInput, relations: &'a Relations) -> Self {
-        let mut members: BTreeMap<GroupName, (BTreeSet<UserName>, BTreeSet<UserName>)> = BTreeMap::new();
+    fn new(plan: &'a Plan, input: &'a PlanInput, relations: &'a Relations) -> Self {
+        let mut crowd = Crowd::new(plan);
         for (name, group) in &input.observed.snapshot.groups {
-            let known = group.value.members.clone().unwrap_or_default();
-            members.insert(name.clone(), (known.clone(), known));
+            crowd.seen(name, group.value.members.iter().flatten());
         }
+        for (index, effect) in (0_u32..).zip(plan.actions.iter().map(|action| action.effect.as_ref())) {
+            if let Some(effect) = effect {
+                crowd.change(index, effect);
+            }
+        }
+        let members = plan.names.principals.iter().map(|key| crowd.members_of(key)).collect();
+        World {
+            plan,
+            relations,
+            people: crowd.people,
+            members,
+        }
+    }
+
+    fn members(&self, principal: u32) -> Option<&Members> {
+        self.members.get(principal as usize)
+    }
+
+    /// Memberships that end, one by one or with their group.
+    fn endings(&self, found: &mut Found) {
+        let mut grants: FxHashMap<u32, Vec<Tuple>> = FxHashMap::default();
+        for (action, waits) in self.plan.actions.iter().zip(&self.plan.waits.actions) {
+            let (group, user) = match &action.effect {
+                Some(Effect::RemoveMember { group, user }) => (group, Some(user)),
+                Some(Effect::DeleteGroup { group }) => (group, None),
+                _ => continue,
+            };
+            let Some(rank) = self.plan.names.principal_rank(&PrincipalKey::Group(group.clone())) else {
+                continue;
+            };
+            if grants.is_empty() {
+                for tuple in &self.relations.observed {
+                    grants.entry(tuple.principal()).or_default().push(*tuple);
+                }
+            }
+            let Some(members) = self.members(rank) else { continue };
+            let concerned = members.before.iter().copied();
+            let concerned: Vec<u32> = concerned
+                .filter(|person| user.is_none_or(|user| self.people.get(*person as usize) == Some(&user)))
+                .collect();
+            for tuple in grants.get(&rank).into_iter().flatten() {
+                // What is revoked is judged as a revoke, and the deletion waits for that.
+                if user.is_some() || has(&self.relations.after, *tuple) {
+                    self.judge(&concerned, *tuple, waits, found);
+                }
+            }
+        }
+    }
+
+    /// Whether `people` keep the pair of `tuple` without a gap when the path through it goes.
+    fn judge(&self, people: &[u32], tuple: Tuple, waits: &[Wait], found: &mut Found) {
+        if people.is_empty() {
+            return;
+        }
+        let paths: Vec<Path> = of_pair(&self.relations.after, tuple.pair())
+            .iter()
+            .filter_map(|path| self.path(*path, waits))
+            .collect();
+        for person in people {
+            let contains = |list: &[u32]| list.binary_search(person).is_ok();
+            let mut left = paths.iter().filter(|path| contains(&path.members.after)).peekable();
+            if left.peek().is_none() {
+                continue;
+            }
+            let kept = left.any(|path| {
+                let was_in = contains(&path.members.before);
+                let joins = path.members.joins.get(person);
+                let comes_in = joins.is_some_and(|index| waits.contains(&Wait::Action(*index)));
+                (path.stands && was_in) || (path.comes && (was_in || comes_in))
+            });
+            found.require(kept, "access-gap", || {
+                let person = self.people.get(*person as usize).map(ToString::to_string);
+                format!(
+                    "{} would be without {tuple:?} although access stays at the end",
+                    person.unwrap_or_default()
+                )
+            });
+        }
+    }
+
+    fn path(&self, path: Tuple, waits: &[Wait]) -> Option<Path<'_>> {
+        let stands = has(&self.relations.observed, path);
+        let grant = self.plan.grants.binary_search_by_key(&path, |step| step.tuple);
+        let waited = grant.is_ok_and(|index| {
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            waits.contains(&Wait::Grant(index))
+        });
+        Some(Path {
+            members: self.members(path.principal())?,
+            stands,
+            comes: stands || waited,
+        })
+    }
+}
+
+/// The tuples of a pair in an ascending list.
+fn of_pair(tuples: &[Tuple], pair: Pair) -> &[Tuple] {
+    let start = tuples.partition_point(|tuple| tuple.pair() < pair);
+    let end = tuples.partition_point(|tuple| tuple.pair() <= pair);
+    tuples.get(start..end).unwrap_or(&[])
+}
+
+/// Who is where, while it is worked out. Users and groups that get another name are known by the new one.
+struct Crowd<'a> {
+    people: Vec<&'a UserName>,
+    numbers: FxHashMap<&'a UserName, u32>,
+    users_now: BTreeMap<&'a UserName, &'a UserName>,
+    groups_now: BTreeMap<&'a GroupName, &'a GroupName>,
+    groups: BTreeMap<&'a GroupName, Members>,
+    deleted: BTreeSet<u32>,
+}
+
+impl<'a> Crowd<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let mut crowd = Crowd {
+            people: Vec::new(),
+            numbers: FxHashMap::default(),
+            users_now: BTreeMap::new(),
+            groups_now: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            deleted: BTreeSet::new(),
+        };
         for effect in plan.actions.iter().filter_map(|action| action.effect.as_ref()) {
             match effect {
-                Effect::AddMember { group, user } => {
-                    members.entry(group.clone()).or_default().1.insert(user.clone());
+                Effect::UpdateUser { from, to } => {
+                    crowd.users_now.insert(&from.user_name, &to.user_name);
                 }
-                Effect::RemoveMember { group, user } => {
-                    members.entry(group.clone()).or_default().1.remove(user);
+                Effect::UpdateGroup { from, to } => {
+                    crowd.groups_now.insert(&from.display_name, &to.display_name);
                 }
                 _ => {}
             }
         }
-        let mut principals_of: BTreeMap<UserName, Vec<u32>> = BTreeMap::new();
-        for (rank, principal) in (0_u32..).zip(&plan.names.principals) {
-            match principal {
-                PrincipalKey::User(user) => principals_of.entry(user.clone()).or_default().push(rank),
-                PrincipalKey::Group(group) => {
-                    let all = members.get(group).map(|(before, after)| before.union(after));
-                    for user in all.into_iter().flatten() {
-                        principals_of.entry(user.clone()).or_default().push(rank);
-                    }
-                }
-                PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => {}
-            }
-        }
-        let mut after = relations.observed.clone();
-        for step in &plan.revokes {
-            after.remove(&step.tuple);
-        }
-        after.extend(plan.grants.iter().map(|step| step.tuple));
-        World {
-            plan,
-            relations,
-            after,
-            members,
-            principals_of,
-        }
+        crowd
     }
 
-    fn before_of(&self, principal: u32) -> Vec<UserName> {
-        match self.plan.names.principal(principal) {
-            Some(PrincipalKey::User(user)) => vec![user.clone()],
-            Some(PrincipalKey::Group(group)) => self
-                .members
-                .get(group)
-                .map(|(before, _)| before.iter().cloned().collect())
-                .unwrap_or_default(),
-            _ => Vec::new(),
-        }
-    }
-
-    fn is_member(&self, person: &UserName, principal: u32, after: bool) -> bool {
-        match self.plan.names.principal(principal) {
-            Some(PrincipalKey::User(user)) => user == person,
-            Some(PrincipalKey::Group(group)) => self.members.get(group).is_some_and(|(was, will)| {
-                if after {
-                    will.contains(person)
-                } else {
-                    was.contains(person)
-                }
-            }),
-            _ => false,
-        }
-    }
-
-    /// Whether `person` keeps the pair of `tuple` without a gap when the path through it goes.
-    fn judge(&self, person: &UserName, tuple: Tuple, waits: &[Wait], found: &mut Found) {
-        let principals = self.principals_of.get(person).map_or(&[][..], Vec::as_slice);
-        let path = |principal: u32| Tuple::new(tuple.account(), tuple.permission_set(), principal);
-        let final_paths: Vec<u32> = principals
-            .iter()
-            .copied()
-            .filter(|p| self.after.contains(&path(*p)) && self.is_member(person, *p, true))
-            .collect();
-        if final_paths.is_empty() {
-            return;
-        }
-        let steady =
-            |p: &u32| self.relations.observed.contains(&path(*p)) && self.is_member(person, *p, false);
-        let waited = |p: &u32| {
-            let grant = self
-                .plan
-                .grants
-                .binary_search_by_key(&path(*p), |step| step.tuple);
-            let by_grant = match grant {
-                Ok(index) => waits.contains(&Wait::Grant(u32::try_from(index).unwrap_or(u32::MAX))),
-                Err(_) => true,
-            };
-            let joins = !self.is_member(person, *p, false);
-            by_grant && (!joins || self.waits_for_membership(person, *p, waits))
-        };
-        let kept = final_paths.iter().any(|p| steady(p) || waited(p));
-        found.require(kept, "access-gap", || {
-            format!("{person} would be without {tuple:?} although access stays at the end")
-        });
-    }
-
-    fn waits_for_membership(&self, person: &UserName, principal: u32, waits: &[Wait]) -> bool {
-        let Some(PrincipalKey::Group(wanted)) = self.plan.names.principal(principal) else {
-            return false;
-        };
-        waits.iter().any(|wait| {
-            let Wait::Action(index) = wait else { return false };
-            let effect = self
-                .plan
-                .actions
-                .get(*index as usize)
-                .and_then(|action| action.effect.as_ref());
-            matches!(effect, Some(Effect::AddMember { group, user }) if group == wanted && user == person)
+    fn number(&mut self, user: &'a UserName) -> u32 {
+        let user = self.users_now.get(user).copied().unwrap_or(user);
+        *self.numbers.entry(user).or_insert_with(|| {
+            self.people.push(user);
+            u32::try_from(self.people.len() - 1).unwrap_or(u32::MAX)
         })
+    }
+
+    fn group(&mut self, name: &'a GroupName) -> &mut Members {
+        let name = self.groups_now.get(name).copied().unwrap_or(name);
+        self.groups.entry(name).or_default()
+    }
+
+    fn seen(&mut self, group: &'a GroupName, members: impl Iterator<Item = &'a UserName>) {
+        let mut numbers: Vec<u32> = members.map(|user| self.number(user)).collect();
+        numbers.sort_unstable();
+        let members = self.group(group);
+        members.after.clone_from(&numbers);
+        members.before = numbers;
+    }
+
+    fn change(&mut self, index: u32, effect: &'a Effect) {
+        match effect {
+            Effect::AddMember { group, user } => {
+                let person = self.number(user);
+                let members = self.group(group);
+                members.joins.insert(person, index);
+                if let Err(at) = members.after.binary_search(&person) {
+                    members.after.insert(at, person);
+                }
+            }
+            Effect::RemoveMember { group, user } => {
+                let person = self.number(user);
+                self.group(group).after.retain(|member| *member != person);
+            }
+            Effect::DeleteGroup { group } => self.group(group).after.clear(),
+            Effect::DeleteUser { user } => {
+                let person = self.number(user);
+                self.deleted.insert(person);
+            }
+            _ => {}
+        }
+    }
+
+    fn members_of(&mut self, key: &'a PrincipalKey) -> Members {
+        let mut members = match key {
+            PrincipalKey::User(user) => {
+                let person = vec![self.number(user)];
+                Members {
+                    before: person.clone(),
+                    after: person,
+                    joins: BTreeMap::new(),
+                }
+            }
+            PrincipalKey::Group(group) => self.group(group).clone(),
+            PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => Members::default(),
+        };
+        if !self.deleted.is_empty() {
+            members.after.retain(|person| !self.deleted.contains(person));
+        }
+        members
     }
 }

@@ -6,15 +6,26 @@
 //! violation is a defect of rolecall, and such a plan is never shown as good.
 
 mod access;
+mod counts;
 mod entities;
 mod gaps;
+mod held;
 mod order;
+mod relations;
 mod roles;
+mod rules;
 
 use std::sync::Arc;
 
+use crate::address::Address;
+
+use self::access::Judge;
+use self::held::HeldNames;
+use self::relations::Relations;
+use self::rules::Rules;
+
 use super::Plan;
-use super::input::PlanInput;
+use super::input::{Mode, PlanInput};
 
 /// A broken invariant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,13 +55,24 @@ impl std::fmt::Display for Violation {
 pub fn check(plan: &Plan, input: &PlanInput) -> Vec<Violation> {
     let mut found = Found::default();
     if shape(plan, &mut found) {
-        let relations = access::Relations::new(plan, input);
-        access::check(plan, input, &relations, &mut found);
+        let relations = Relations::new(plan, input, &mut found);
+        let held = HeldNames::new(plan, input);
+        let rules = Rules::new(plan, input);
+        let judge = Judge {
+            plan,
+            input,
+            relations: &relations,
+            held: &held,
+            rules: &rules,
+        };
+        judge.run(&mut found);
         entities::check(plan, input, &mut found);
+        entities::provisions(plan, &relations, &held, &mut found);
         order::check(plan, &mut found);
         gaps::check(plan, input, &relations, &mut found);
-        roles::check(plan, input, &relations, &mut found);
-        guards(plan, input, &mut found);
+        roles::check(plan, &relations, &mut found);
+        counts::check(plan, &relations, &held, &rules, &mut found);
+        guards(plan, input, &relations, &rules, &mut found);
     }
     found.violations
 }
@@ -133,22 +155,55 @@ fn shape(plan: &Plan, found: &mut Found) -> bool {
 }
 
 /// What must be refused is refused.
-fn guards(plan: &Plan, input: &PlanInput, found: &mut Found) {
+fn guards(plan: &Plan, input: &PlanInput, relations: &Relations, rules: &Rules, found: &mut Found) {
+    let same = plan.mode == input.options.mode
+        && plan.now == input.now
+        && plan.lineage == input.recorded.lineage
+        && plan.instance == input.observed.instance;
+    found.require(same, "plan-of-another-input", || {
+        "mode, time, lineage or instance are not the input's".to_owned()
+    });
+    if plan.is_refused() {
+        return;
+    }
     let settings = &input.desired.settings;
     let limit = input.options.max_removals.unwrap_or(settings.max_removals);
-    let over = plan.revokes.len() as u64 > limit && plan.mode != super::input::Mode::Destroy;
-    found.require(!over || plan.is_refused(), "max-removals", || {
+    let over = plan.revokes.len() as u64 > limit && plan.mode != Mode::Destroy;
+    found.require(!over, "max-removals", || {
         format!(
             "{} revokes are more than the limit of {limit}, and the plan is not refused",
             plan.revokes.len()
         )
     });
-    let bound = input
-        .recorded
-        .instance
-        .as_ref()
-        .is_some_and(|bound| bound.arn != input.observed.instance.arn);
-    found.require(!bound || plan.is_refused(), "wrong-instance", || {
+    let bound = input.recorded.instance.as_ref();
+    let other = bound.is_some_and(|bound| bound.arn != input.observed.instance.arn);
+    found.require(!other, "wrong-instance", || {
         "the state is bound to another instance, and the plan is not refused".to_owned()
     });
+    let outside = rules.narrows() && !relations.desired.iter().all(|tuple| rules.in_scope(*tuple));
+    let declares = matches!(plan.mode, Mode::All);
+    found.require(!outside || !declares, "outside-scope", || {
+        "it declares outside the scope, and the plan is not refused".to_owned()
+    });
+    if plan.mode == Mode::All {
+        emptied(input, found);
+    }
+}
+
+/// A block that granted something and now selects nothing is an error, unless it says that it is meant.
+fn emptied(input: &PlanInput, found: &mut Found) {
+    let applied = &input.recorded.applied.access;
+    let granted = |address: &Address| {
+        let notes = applied.notes.iter().filter(|note| note.owned);
+        let mut blocks = notes.flat_map(|note| &note.declared_by);
+        blocks.any(|block| {
+            let block = applied.declarations.get(*block as usize);
+            block.is_some_and(|block| block.address == *address)
+        })
+    };
+    for (address, selection) in &input.desired.selections {
+        let least = selection.principals.min(selection.permission_sets).min(selection.accounts);
+        let meant = least > 0 || selection.allow_empty;
+        found.require(meant || !granted(address), "empty-selector", || address.to_string());
+    }
 }

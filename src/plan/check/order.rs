@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{EntityKey, PrincipalKey};
+use rustc_hash::FxHashMap;
+
+use crate::id::{EntityKey, OuPath, PrincipalKey};
 use crate::model::action::Effect;
 use crate::plan::Plan;
 use crate::plan::change::ActionKind;
@@ -12,11 +14,16 @@ use super::Found;
 
 pub(super) fn check(plan: &Plan, found: &mut Found) {
     if in_range(plan, found) {
-        circles(plan, found);
-        creations(plan, found);
-        deletions(plan, found);
-        contents(plan, found);
-        members(plan, found);
+        // Declarations can refer to each other in a circle; such a plan is refused and never run.
+        if !plan.is_refused() {
+            circles(plan, found);
+            listed(plan, found);
+        }
+        let used = Used::new(plan);
+        creations(plan, &used, found);
+        deletions(plan, &used, found);
+        contents(plan, &used, found);
+        needs(plan, found);
     }
 }
 
@@ -29,38 +36,35 @@ fn in_range(plan: &Plan, found: &mut Found) -> bool {
         Wait::GrantsOfSet(rank) | Wait::RevokesOfSet(rank) => plan.names.permission_set(*rank).is_some(),
         Wait::RevokesOfPrincipal(rank) => plan.names.principal(*rank).is_some(),
     };
-    let waits = plan
+    let mut waits = plan
         .waits
         .actions
         .iter()
         .flatten()
         .chain(plan.waits.revokes.values().flatten());
-    found.require(waits.clone().all(fits), "wait-in-range", || {
+    found.require(waits.all(fits), "wait-in-range", || {
         "a step waits for one that is not there".into()
     });
-    let shared = [
-        &plan.waits.grants_of_set,
-        &plan.waits.grants_in_account,
-        &plan.waits.grants_to_principal,
-    ];
-    let mut actions = shared.into_iter().flat_map(|map| map.values().flatten());
+    let mut actions = shared(plan).into_iter().flat_map(|map| map.values().flatten());
     let fits = actions.all(|index| (*index as usize) < plan.actions.len());
     found.require(fits, "wait-in-range", || {
         "grants wait for an action that is not there".into()
     });
-    let revokes = plan
-        .waits
-        .revokes
-        .keys()
-        .all(|index| (*index as usize) < plan.revokes.len());
-    found.require(revokes, "wait-in-range", || {
+    let mut revokes = plan.waits.revokes.keys();
+    let fits = revokes.all(|index| (*index as usize) < plan.revokes.len());
+    found.require(fits, "wait-in-range", || {
         "a revoke that is not there waits".into()
     });
     found.violations.len() == before
 }
 
-/// A node of the order, with all grants or revokes that share a set or principal as one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+fn shared(plan: &Plan) -> [&BTreeMap<u32, Vec<u32>>; 3] {
+    let waits = &plan.waits;
+    [&waits.grants_of_set, &waits.grants_in_account, &waits.grants_to_principal]
+}
+
+/// A node of the order: a step, or all steps that one wait is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Node {
     Action(u32),
     Grant(u32),
@@ -68,156 +72,228 @@ enum Node {
     Shared(Wait),
 }
 
+/// The part of the order in which anything waits. Every list is looked at once.
+struct Order<'a> {
+    plan: &'a Plan,
+    waits: FxHashMap<Node, Vec<Node>>,
+    /// The steps behind each shared wait that somebody has.
+    parts: FxHashMap<Wait, Vec<Node>>,
+}
+
 /// Removes what waits for nothing until nothing is left; what remains is a circle.
 fn circles(plan: &Plan, found: &mut Found) {
-    let mut waits: BTreeMap<Node, BTreeSet<Node>> = BTreeMap::new();
-    let mut special_grants: BTreeSet<u32> = BTreeSet::new();
-    let node = |wait: &Wait| match wait {
-        Wait::Action(index) => Node::Action(*index),
-        Wait::Grant(index) => Node::Grant(*index),
-        Wait::Revoke(index) => Node::Revoke(*index),
-        shared => Node::Shared(*shared),
+    let mut order = Order {
+        plan,
+        waits: FxHashMap::default(),
+        parts: parts(plan),
     };
-    for (index, list) in (0_u32..).zip(&plan.waits.actions) {
-        waits
-            .entry(Node::Action(index))
-            .or_default()
-            .extend(list.iter().map(node));
+    for index in (0_u32..).zip(&plan.actions).map(|(index, _)| index) {
+        order.visit(Node::Action(index));
     }
-    for (index, list) in &plan.waits.revokes {
-        waits
-            .entry(Node::Revoke(*index))
-            .or_default()
-            .extend(list.iter().map(node));
+    for index in plan.waits.revokes.keys() {
+        order.visit(Node::Revoke(*index));
     }
-    let shared: Vec<Wait> = waits
-        .values()
-        .flatten()
-        .filter_map(|node| match node {
-            Node::Shared(wait) => Some(*wait),
-            _ => None,
-        })
-        .collect();
-    special_grants.extend(waits.values().flatten().filter_map(|node| match node {
-        Node::Grant(index) => Some(*index),
-        _ => None,
-    }));
-    for wait in shared {
-        let parts = parts_of(plan, wait);
-        special_grants.extend(parts.iter().filter_map(|part| match part {
-            Node::Grant(index) => Some(*index),
-            _ => None,
-        }));
-        waits.insert(Node::Shared(wait), parts);
-    }
-    for index in special_grants {
-        waits.insert(Node::Grant(index), waits_of_grant(plan, index));
-    }
-    loop {
-        let done: BTreeSet<Node> = waits
-            .iter()
-            .filter(|(_, list)| list.iter().all(|w| !waits.contains_key(w)))
-            .map(|(n, _)| *n)
-            .collect();
-        if done.is_empty() {
-            break;
-        }
-        waits.retain(|node, _| !done.contains(node));
-    }
-    found.require(waits.is_empty(), "order-cycle", || {
-        format!("{:?} wait for each other", waits.keys())
+    let left = order.left_over();
+    found.require(left == 0, "order-cycle", || {
+        format!("{left} steps wait for each other")
     });
 }
 
-fn parts_of(plan: &Plan, wait: Wait) -> BTreeSet<Node> {
-    let grants = |keep: &dyn Fn(crate::model::access::Tuple) -> bool| -> BTreeSet<Node> {
-        let all = (0_u32..).zip(&plan.grants).filter(|(_, step)| keep(step.tuple));
-        all.map(|(index, _)| Node::Grant(index)).collect()
-    };
-    let revokes = |keep: &dyn Fn(crate::model::access::Tuple) -> bool| -> BTreeSet<Node> {
-        let all = (0_u32..).zip(&plan.revokes).filter(|(_, step)| keep(step.tuple));
-        all.map(|(index, _)| Node::Revoke(index)).collect()
-    };
-    match wait {
-        Wait::GrantsOfSet(rank) => grants(&|tuple| tuple.permission_set() == rank),
-        Wait::RevokesOfSet(rank) => revokes(&|tuple| tuple.permission_set() == rank),
-        Wait::RevokesOfPrincipal(rank) => revokes(&|tuple| tuple.principal() == rank),
-        Wait::Action(_) | Wait::Grant(_) | Wait::Revoke(_) => BTreeSet::new(),
+/// The steps behind each shared wait. Revokes that wait for nothing cannot be part of a circle.
+fn parts(plan: &Plan) -> FxHashMap<Wait, Vec<Node>> {
+    let mut parts: FxHashMap<Wait, Vec<Node>> = FxHashMap::default();
+    for index in plan.waits.revokes.keys() {
+        let Some(step) = plan.revokes.get(*index as usize) else {
+            continue;
+        };
+        let (set, principal) = (step.tuple.permission_set(), step.tuple.principal());
+        for wait in [Wait::RevokesOfSet(set), Wait::RevokesOfPrincipal(principal)] {
+            parts.entry(wait).or_default().push(Node::Revoke(*index));
+        }
+    }
+    let mut waits = plan.waits.actions.iter().chain(plan.waits.revokes.values()).flatten();
+    if waits.any(|wait| matches!(wait, Wait::GrantsOfSet(_))) {
+        for (index, step) in (0_u32..).zip(&plan.grants) {
+            let wait = Wait::GrantsOfSet(step.tuple.permission_set());
+            parts.entry(wait).or_default().push(Node::Grant(index));
+        }
+    }
+    parts
+}
+
+impl Order<'_> {
+    /// Adds a node and all that it waits for.
+    fn visit(&mut self, node: Node) {
+        let mut open = vec![node];
+        while let Some(node) = open.pop() {
+            if self.waits.contains_key(&node) {
+                continue;
+            }
+            let list = self.waits_of(node);
+            open.extend(&list);
+            self.waits.insert(node, list);
+        }
+    }
+
+    fn waits_of(&self, node: Node) -> Vec<Node> {
+        let waits = &self.plan.waits;
+        let of = |list: Option<&Vec<Wait>>| list.into_iter().flatten().map(Node::from_wait).collect();
+        match node {
+            Node::Action(index) => of(waits.actions.get(index as usize)),
+            Node::Revoke(index) => of(waits.revokes.get(&index)),
+            Node::Grant(index) => self.waits_of_grant(index),
+            Node::Shared(wait) => self.parts.get(&wait).cloned().unwrap_or_default(),
+        }
+    }
+
+    fn waits_of_grant(&self, index: u32) -> Vec<Node> {
+        let Some(step) = self.plan.grants.get(index as usize) else {
+            return Vec::new();
+        };
+        let waits = &self.plan.waits;
+        let lists = [
+            waits.grants_of_set.get(&step.tuple.permission_set()),
+            waits.grants_in_account.get(&step.tuple.account()),
+            waits.grants_to_principal.get(&step.tuple.principal()),
+        ];
+        let actions = lists.into_iter().flatten().flatten();
+        actions.map(|action| Node::Action(*action)).collect()
+    }
+
+    /// How many nodes cannot be put in an order.
+    fn left_over(&self) -> usize {
+        let mut open: FxHashMap<Node, usize> = FxHashMap::default();
+        let mut waited_by: FxHashMap<Node, Vec<Node>> = FxHashMap::default();
+        let mut ready: Vec<Node> = Vec::new();
+        for (node, list) in &self.waits {
+            open.insert(*node, list.len());
+            for other in list {
+                waited_by.entry(*other).or_default().push(*node);
+            }
+            if list.is_empty() {
+                ready.push(*node);
+            }
+        }
+        let mut left = self.waits.len();
+        while let Some(node) = ready.pop() {
+            left -= 1;
+            for waiting in waited_by.get(&node).into_iter().flatten() {
+                let Some(count) = open.get_mut(waiting) else { continue };
+                *count -= 1;
+                if *count == 0 {
+                    ready.push(*waiting);
+                }
+            }
+        }
+        left
     }
 }
 
-fn waits_of_grant(plan: &Plan, index: u32) -> BTreeSet<Node> {
-    let Some(step) = plan.grants.get(index as usize) else {
-        return BTreeSet::new();
-    };
-    let waits = &plan.waits;
-    let lists = [
-        waits.grants_of_set.get(&step.tuple.permission_set()),
-        waits.grants_in_account.get(&step.tuple.account()),
-        waits.grants_to_principal.get(&step.tuple.principal()),
-    ];
-    lists
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|action| Node::Action(*action))
-        .collect()
+impl Node {
+    fn from_wait(wait: &Wait) -> Self {
+        match wait {
+            Wait::Action(index) => Node::Action(*index),
+            Wait::Grant(index) => Node::Grant(*index),
+            Wait::Revoke(index) => Node::Revoke(*index),
+            shared => Node::Shared(*shared),
+        }
+    }
+}
+
+/// Actions are listed in an order that respects what they wait for, and every list is ascending.
+fn listed(plan: &Plan, found: &mut Found) {
+    for (index, list) in (0_u32..).zip(&plan.waits.actions) {
+        let later = list.iter().any(|wait| matches!(wait, Wait::Action(other) if *other >= index));
+        found.require(!later, "action-before-its-wait", || format!("action {index}"));
+    }
+    let lists = plan.waits.actions.iter().chain(plan.waits.revokes.values());
+    let ascending = |list: &Vec<Wait>| list.is_sorted_by(|left, right| left < right);
+    found.require(lists.into_iter().all(ascending), "waits-sorted", String::new);
+    let mut lists = shared(plan).into_iter().flat_map(|map| map.values());
+    let ascending = lists.all(|list| list.is_sorted_by(|left, right| left < right));
+    found.require(ascending, "waits-sorted", String::new);
+}
+
+/// Which sets, accounts and principals steps name.
+struct Used {
+    granted_sets: BTreeSet<u32>,
+    granted_accounts: BTreeSet<u32>,
+    granted_principals: BTreeSet<u32>,
+    revoked_sets: BTreeSet<u32>,
+    revoked_principals: BTreeSet<u32>,
+}
+
+impl Used {
+    fn new(plan: &Plan) -> Self {
+        let grants = || plan.grants.iter().map(|step| step.tuple);
+        let revokes = || plan.revokes.iter().map(|step| step.tuple);
+        Used {
+            granted_sets: grants().map(|tuple| tuple.permission_set()).collect(),
+            granted_accounts: grants().map(|tuple| tuple.account()).collect(),
+            granted_principals: grants().map(|tuple| tuple.principal()).collect(),
+            revoked_sets: revokes().map(|tuple| tuple.permission_set()).collect(),
+            revoked_principals: revokes().map(|tuple| tuple.principal()).collect(),
+        }
+    }
 }
 
 /// Grants wait for the creation or change of what they name.
-fn creations(plan: &Plan, found: &mut Found) {
+fn creations(plan: &Plan, used: &Used, found: &mut Found) {
+    let waits = &plan.waits;
     for (index, action) in (0_u32..).zip(&plan.actions) {
-        let (map, rank) = match &action.effect {
+        let to = |key: PrincipalKey| {
+            let rank = plan.names.principal_rank(&key);
+            (&waits.grants_to_principal, &used.granted_principals, rank)
+        };
+        let (map, granted, rank) = match &action.effect {
             Some(
                 Effect::CreatePermissionSet { permission_set: set }
                 | Effect::UpdatePermissionSet { to: set, .. },
-            ) => (
-                &plan.waits.grants_of_set,
-                plan.names.permission_set_rank(&set.name),
-            ),
-            Some(Effect::CreateAccount { account }) => (
-                &plan.waits.grants_in_account,
-                plan.names.account_rank(&account.key),
-            ),
-            Some(Effect::CreateUser { user }) => {
-                let key = PrincipalKey::User(user.user_name.clone());
-                (&plan.waits.grants_to_principal, plan.names.principal_rank(&key))
+            ) => {
+                let rank = plan.names.permission_set_rank(&set.name);
+                (&waits.grants_of_set, &used.granted_sets, rank)
             }
-            Some(Effect::CreateGroup { group }) => {
-                let key = PrincipalKey::Group(group.display_name.clone());
-                (&plan.waits.grants_to_principal, plan.names.principal_rank(&key))
+            Some(Effect::CreateAccount { account }) => {
+                let rank = plan.names.account_rank(&account.key);
+                (&waits.grants_in_account, &used.granted_accounts, rank)
+            }
+            Some(Effect::CreateUser { user }) => to(PrincipalKey::User(user.user_name.clone())),
+            Some(Effect::UpdateUser { from, to: user }) if from.user_name != user.user_name => {
+                to(PrincipalKey::User(user.user_name.clone()))
+            }
+            Some(Effect::CreateGroup { group }) => to(PrincipalKey::Group(group.display_name.clone())),
+            Some(Effect::UpdateGroup { from, to: group }) if from.display_name != group.display_name => {
+                to(PrincipalKey::Group(group.display_name.clone()))
             }
             _ => continue,
         };
         let Some(rank) = rank else { continue };
-        let concerned = plan.grants.iter().any(|step| match &action.entity {
-            EntityKey::PermissionSet(_) => step.tuple.permission_set() == rank,
-            EntityKey::Account(_) => step.tuple.account() == rank,
-            _ => step.tuple.principal() == rank,
-        });
         let waited = map.get(&rank).is_some_and(|list| list.contains(&index));
-        found.require(!concerned || waited, "grant-before-creation", || {
-            action.entity.to_string()
-        });
+        found.require(
+            !granted.contains(&rank) || waited,
+            "grant-before-creation",
+            || action.entity.to_string(),
+        );
     }
 }
 
 /// A set or principal is deleted after its last assignment is really gone.
-fn deletions(plan: &Plan, found: &mut Found) {
-    for (index, action) in plan.actions.iter().enumerate() {
-        let waits = plan.waits.actions.get(index).map_or(&[][..], Vec::as_slice);
+fn deletions(plan: &Plan, used: &Used, found: &mut Found) {
+    let of_principal = |key: PrincipalKey| {
+        let rank = plan.names.principal_rank(&key)?;
+        used.revoked_principals
+            .contains(&rank)
+            .then_some(Wait::RevokesOfPrincipal(rank))
+    };
+    for (action, waits) in plan.actions.iter().zip(&plan.waits.actions) {
         let needed = match &action.effect {
-            Some(Effect::DeletePermissionSet { name }) => {
-                let rank = plan.names.permission_set_rank(name);
-                rank.filter(|rank| {
-                    plan.revokes
-                        .iter()
-                        .any(|step| step.tuple.permission_set() == *rank)
-                })
-                .map(Wait::RevokesOfSet)
-            }
-            Some(Effect::DeleteGroup { group }) => revokes_of(plan, &PrincipalKey::Group(group.clone())),
-            Some(Effect::DeleteUser { user }) => revokes_of(plan, &PrincipalKey::User(user.clone())),
+            Some(Effect::DeletePermissionSet { name }) => plan
+                .names
+                .permission_set_rank(name)
+                .filter(|rank| used.revoked_sets.contains(rank))
+                .map(Wait::RevokesOfSet),
+            Some(Effect::DeleteGroup { group }) => of_principal(PrincipalKey::Group(group.clone())),
+            Some(Effect::DeleteUser { user }) => of_principal(PrincipalKey::User(user.clone())),
             _ => None,
         };
         let waited = needed.is_none_or(|wait| waits.contains(&wait));
@@ -225,70 +301,72 @@ fn deletions(plan: &Plan, found: &mut Found) {
     }
 }
 
-fn revokes_of(plan: &Plan, key: &PrincipalKey) -> Option<Wait> {
-    let rank = plan.names.principal_rank(key)?;
-    let any = plan.revokes.iter().any(|step| step.tuple.principal() == rank);
-    any.then_some(Wait::RevokesOfPrincipal(rank))
-}
-
 /// A provision follows the change of its set and that set's revokes.
-fn contents(plan: &Plan, found: &mut Found) {
-    for (index, action) in plan.actions.iter().enumerate() {
-        if action.kind != ActionKind::Provision {
-            continue;
-        }
-        let waits = plan.waits.actions.get(index).map_or(&[][..], Vec::as_slice);
-        for (other, change) in (0_u32..).zip(&plan.actions) {
-            let changes = matches!(&change.effect, Some(Effect::UpdatePermissionSet { .. }));
-            if changes && change.entity == action.entity {
-                found.require(
-                    waits.contains(&Wait::Action(other)),
-                    "provision-before-update",
-                    || action.entity.to_string(),
-                );
-            }
-        }
+fn contents(plan: &Plan, used: &Used, found: &mut Found) {
+    let updates = (0_u32..).zip(&plan.actions);
+    let updates = updates.filter(|(_, action)| matches!(&action.effect, Some(Effect::UpdatePermissionSet { .. })));
+    let updates: BTreeMap<&EntityKey, u32> = updates.map(|(index, action)| (&action.entity, index)).collect();
+    for (action, waits) in plan.actions.iter().zip(&plan.waits.actions) {
         let EntityKey::PermissionSet(name) = &action.entity else {
             continue;
         };
-        let Some(rank) = plan.names.permission_set_rank(name) else {
+        if action.kind != ActionKind::Provision {
             continue;
-        };
-        let revokes = plan
-            .revokes
-            .iter()
-            .any(|step| step.tuple.permission_set() == rank);
-        found.require(
-            !revokes || waits.contains(&Wait::RevokesOfSet(rank)),
-            "provision-before-revokes",
-            || name.to_string(),
-        );
+        }
+        let update = updates.get(&action.entity);
+        let waited = update.is_none_or(|index| waits.contains(&Wait::Action(*index)));
+        found.require(waited, "provision-before-update", || name.to_string());
+        let revoked = plan.names.permission_set_rank(name).filter(|rank| used.revoked_sets.contains(rank));
+        let waited = revoked.is_none_or(|rank| waits.contains(&Wait::RevokesOfSet(rank)));
+        found.require(waited, "provision-before-revokes", || name.to_string());
     }
 }
 
-/// Memberships wait for the creation of both ends.
-fn members(plan: &Plan, found: &mut Found) {
-    let mut created: BTreeMap<EntityKey, u32> = BTreeMap::new();
+/// What makes each entity be there under its name.
+fn makers(plan: &Plan) -> BTreeMap<EntityKey, u32> {
+    let makes = |effect: &Effect| match effect {
+        Effect::UpdateUser { from, to } => from.user_name != to.user_name,
+        Effect::UpdateGroup { from, to } => from.display_name != to.display_name,
+        Effect::CreateOrganizationalUnit { .. }
+        | Effect::RenameOrganizationalUnit { .. }
+        | Effect::CreateAccount { .. }
+        | Effect::CreateUser { .. }
+        | Effect::CreateGroup { .. }
+        | Effect::CreatePermissionSet { .. } => true,
+        _ => false,
+    };
+    let actions = (0_u32..).zip(&plan.actions);
+    let makers = actions.filter(|(_, action)| action.effect.as_ref().is_some_and(makes));
+    makers.map(|(index, action)| (action.entity.clone(), index)).collect()
+}
+
+/// Memberships, units, accounts and references wait for the creation of what they name.
+fn needs(plan: &Plan, found: &mut Found) {
+    let makers = makers(plan);
+    let unit = |path: &OuPath| EntityKey::OrganizationalUnit(path.clone());
     for (index, action) in (0_u32..).zip(&plan.actions) {
-        if matches!(
-            &action.effect,
-            Some(Effect::CreateGroup { .. } | Effect::CreateUser { .. })
-        ) {
-            created.insert(action.entity.clone(), index);
-        }
-    }
-    for (index, action) in plan.actions.iter().enumerate() {
-        let Some(Effect::AddMember { group, user }) = &action.effect else {
-            continue;
+        let Some(effect) = &action.effect else { continue };
+        let (invariant, named): (&'static str, Vec<EntityKey>) = match effect {
+            Effect::AddMember { group, user } => {
+                let ends = vec![EntityKey::Group(group.clone()), EntityKey::User(user.clone())];
+                ("member-before-creation", ends)
+            }
+            Effect::CreateOrganizationalUnit { path } => {
+                ("unit-before-parent", path.parent().iter().map(unit).collect())
+            }
+            Effect::CreateAccount { account } => ("account-before-unit", account.ou.iter().map(unit).collect()),
+            Effect::MoveAccount { to, .. } => ("account-before-unit", vec![unit(to)]),
+            Effect::CreatePermissionSet { .. } | Effect::UpdatePermissionSet { .. } => {
+                let references = effect.texts().into_iter().flat_map(|text| text.references());
+                ("reference-before-creation", references.map(|to| to.entity.clone()).collect())
+            }
+            _ => continue,
         };
-        let waits = plan.waits.actions.get(index).map_or(&[][..], Vec::as_slice);
-        for end in [EntityKey::Group(group.clone()), EntityKey::User(user.clone())] {
-            let waited = created
-                .get(&end)
-                .is_none_or(|creation| waits.contains(&Wait::Action(*creation)));
-            found.require(waited, "member-before-creation", || {
-                format!("{user} in {group}: {end}")
-            });
+        let waits = plan.waits.actions.get(index as usize).map_or(&[][..], Vec::as_slice);
+        for key in named {
+            let maker = makers.get(&key).filter(|maker| **maker != index);
+            let waited = maker.is_none_or(|maker| waits.contains(&Wait::Action(*maker)));
+            found.require(waited, invariant, || format!("{}: {key}", action.entity));
         }
     }
 }
