@@ -44,9 +44,11 @@ impl Judge<'_> {
     fn grants(&self, found: &mut Found) {
         let relations = self.relations;
         let narrow = matches!(self.plan.mode, Mode::Revokes | Mode::Expired);
-        found.require(!narrow || self.plan.grants.is_empty(), "grant-outside-mode", || {
-            "a plan that only removes makes grants".to_owned()
-        });
+        found.require(
+            !narrow || self.plan.grants.is_empty(),
+            "grant-outside-mode",
+            || "a plan that only removes makes grants".to_owned(),
+        );
         // A run that was interrupted goes on with what it had planned, which is no restore.
         let resumed = self.input.recorded.unfinished.is_some();
         for step in &self.plan.grants {
@@ -66,7 +68,11 @@ impl Judge<'_> {
         let spell = || self.spell(tuple);
         let destroy = self.plan.mode == Mode::Destroy;
         found.require(has(&relations.observed, tuple), "revoke-not-there", spell);
-        let granted = self.plan.grants.binary_search_by_key(&tuple, |step| step.tuple).is_ok();
+        let granted = self
+            .plan
+            .grants
+            .binary_search_by_key(&tuple, |step| step.tuple)
+            .is_ok();
         found.require(!granted, "grant-and-revoke", spell);
         found.require(!self.held.holds(tuple), "revoke-held", spell);
         found.require(!has(&relations.desired, tuple), "revoke-declared", spell);
@@ -75,7 +81,11 @@ impl Judge<'_> {
         let ours = has(&relations.owned, tuple);
         if !ours {
             let removes = self.input.desired.settings.unmanaged == Unmanaged::Remove;
-            found.require(removes && self.rules.says_scope && !destroy, "revoke-not-ours", spell);
+            found.require(
+                removes && self.rules.says_scope && !destroy,
+                "revoke-not-ours",
+                spell,
+            );
             found.require(self.rules.in_scope(tuple), "revoke-out-of-scope", spell);
             found.require(!self.rules.ignores(tuple), "revoke-ignored", spell);
         }
@@ -104,21 +114,33 @@ impl Judge<'_> {
                 RecordChange::Forget => ours && !declared && !there,
             };
             found.require(fits, "record-step", || self.spell(step.tuple));
-            found.require(!self.held.holds(step.tuple), "record-held", || self.spell(step.tuple));
+            found.require(!self.held.holds(step.tuple), "record-held", || {
+                self.spell(step.tuple)
+            });
         }
     }
 
     fn nothing_forgotten(&self, found: &mut Found) {
         let (plan, relations) = (self.plan, self.relations);
         for tuple in minus(&relations.desired, &relations.observed) {
-            let granted = plan.grants.binary_search_by_key(&tuple, |step| step.tuple).is_ok();
-            found.require(granted || self.held.holds(tuple), "declared-and-forgotten", || self.spell(tuple));
+            let granted = plan
+                .grants
+                .binary_search_by_key(&tuple, |step| step.tuple)
+                .is_ok();
+            found.require(
+                granted || self.held.holds(tuple),
+                "declared-and-forgotten",
+                || self.spell(tuple),
+            );
         }
         for tuple in minus(&relations.owned, &relations.desired) {
             if !has(&relations.observed, tuple) {
                 continue;
             }
-            let revoked = plan.revokes.binary_search_by_key(&tuple, |step| step.tuple).is_ok();
+            let revoked = plan
+                .revokes
+                .binary_search_by_key(&tuple, |step| step.tuple)
+                .is_ok();
             found.require(
                 revoked || self.held.holds(tuple) || self.is_kept(tuple),
                 "owned-and-forgotten",
@@ -145,7 +167,8 @@ impl Judge<'_> {
         let (plan, relations) = (self.plan, self.relations);
         let recorded = |tuple: Tuple, change: RecordChange| {
             let at = plan.records.binary_search_by_key(&tuple, |step| step.tuple).ok();
-            at.and_then(|at| plan.records.get(at)).is_some_and(|step| step.change == change)
+            at.and_then(|at| plan.records.get(at))
+                .is_some_and(|step| step.change == change)
         };
         for tuple in minus(&relations.desired, &relations.owned) {
             let there = has(&relations.observed, tuple) && !self.held.holds(tuple);

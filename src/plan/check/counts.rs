@@ -31,7 +31,10 @@ fn totals(relations: &Relations, held: &HeldNames, rules: &Rules) -> Totals {
     let missing = minus(&relations.desired, &relations.observed).len();
     let there = relations.desired.len() - missing;
     let held_there = || {
-        let there = relations.desired.iter().filter(|tuple| has(&relations.observed, **tuple));
+        let there = relations
+            .desired
+            .iter()
+            .filter(|tuple| has(&relations.observed, **tuple));
         there.filter(|tuple| held.holds(**tuple)).count()
     };
     totals.unchanged = (there - if held.any { held_there() } else { 0 }) as u64;
@@ -46,8 +49,17 @@ fn totals(relations: &Relations, held: &HeldNames, rules: &Rules) -> Totals {
         }
     }
     if held.any {
-        let lists = [&relations.desired, &relations.expired, &relations.recorded, &relations.observed];
-        let mut all: Vec<_> = lists.into_iter().flatten().filter(|tuple| held.holds(**tuple)).collect();
+        let lists = [
+            &relations.desired,
+            &relations.expired,
+            &relations.recorded,
+            &relations.observed,
+        ];
+        let mut all: Vec<_> = lists
+            .into_iter()
+            .flatten()
+            .filter(|tuple| held.holds(**tuple))
+            .collect();
         all.sort_unstable();
         all.dedup();
         totals.held = all.len() as u64;
@@ -61,13 +73,21 @@ fn people(plan: &Plan, found: &mut Found) {
     let rows_fit = people.rows.iter().all(|row| {
         let named = row.people.len() as u64 == row.count.min(PeopleRow::MOST_NAMED as u64);
         let sets = plan.names.permission_set(row.permission_set).is_some()
-            && row.still.iter().all(|set| plan.names.permission_set(*set).is_some());
+            && row
+                .still
+                .iter()
+                .all(|set| plan.names.permission_set(*set).is_some());
         let accounts = row.accounts.is_sorted_by(|left, right| left < right)
-            && row.accounts.iter().all(|account| plan.names.account(*account).is_some());
+            && row
+                .accounts
+                .iter()
+                .all(|account| plan.names.account(*account).is_some());
         let said = (row.change == PeopleChange::Unknown) == (row.count == 0);
         named && sets && accounts && said && !row.accounts.is_empty() && !row.via.is_empty()
     });
-    found.require(rows_fit, "people-rows", || "a row of people is malformed".to_owned());
+    found.require(rows_fit, "people-rows", || {
+        "a row of people is malformed".to_owned()
+    });
     let facts = |change: PeopleChange| -> u64 {
         let rows = people.rows.iter().filter(|row| row.change == change);
         rows.map(|row| row.count * row.accounts.len() as u64).sum()

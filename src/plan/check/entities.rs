@@ -21,7 +21,11 @@ pub(super) fn check(plan: &Plan, input: &PlanInput, found: &mut Found) {
         found.require(about_its_entity(action), "effect-of-another-entity", name);
         found.require(reason_fits(action), "reason-of-another-kind", name);
         let destroyed = action.reason == Reason::Destroy;
-        found.require(!destroyed || plan.mode == Mode::Destroy, "reason-of-another-kind", name);
+        found.require(
+            !destroyed || plan.mode == Mode::Destroy,
+            "reason-of-another-kind",
+            name,
+        );
         let Some(effect) = &action.effect else { continue };
         if membership(effect) {
             memberships(action, effect, plan, input, found);
@@ -86,10 +90,16 @@ fn reason_fits(action: &Action) -> bool {
         ActionKind::Update if joins => matches!(reason, Reason::Declared | Reason::MissingOutside),
         ActionKind::Update if leaves => matches!(reason, Reason::NoLongerSelected | Reason::BlockRemoved),
         ActionKind::Update => {
-            matches!(reason, Reason::ConfigurationChanged | Reason::ChangedOutside | Reason::Renamed { .. })
+            matches!(
+                reason,
+                Reason::ConfigurationChanged | Reason::ChangedOutside | Reason::Renamed { .. }
+            )
         }
         ActionKind::Delete => {
-            matches!(reason, Reason::BlockRemoved | Reason::Renamed { .. } | Reason::Destroy)
+            matches!(
+                reason,
+                Reason::BlockRemoved | Reason::Renamed { .. } | Reason::Destroy
+            )
         }
         ActionKind::Adopt => matches!(reason, Reason::AlreadyThere),
         ActionKind::Forget => matches!(
@@ -134,27 +144,46 @@ fn memberships(action: &Action, effect: &Effect, plan: &Plan, input: &PlanInput,
     let groups = &input.desired.snapshot.groups;
     let declared = groups.get(group).filter(|group| group.is_managed());
     found.require(declared.is_some(), "membership-not-managed", name);
-    let wanted = declared.and_then(|group| group.value.members.as_ref()).is_some_and(|all| all.contains(user));
+    let wanted = declared
+        .and_then(|group| group.value.members.as_ref())
+        .is_some_and(|all| all.contains(user));
     let adds = matches!(effect, Effect::AddMember { .. });
     found.require(wanted == adds, "membership-against-declaration", name);
     // Under a new name, a group or user is not found in what was read; its memberships are not asked about here.
     let renamed = plan.actions.iter().any(|other| {
-        let updates = matches!(other.effect, Some(Effect::UpdateUser { .. } | Effect::UpdateGroup { .. }));
+        let updates = matches!(
+            other.effect,
+            Some(Effect::UpdateUser { .. } | Effect::UpdateGroup { .. })
+        );
         updates && (other.entity == action.entity || other.entity == EntityKey::User(user.clone()))
     });
     let is_in = |snapshot: &Snapshot| {
-        let members = snapshot.groups.get(group).and_then(|group| group.value.members.as_ref());
+        let members = snapshot
+            .groups
+            .get(group)
+            .and_then(|group| group.value.members.as_ref());
         members.is_some_and(|members| members.contains(user))
     };
     if !renamed {
-        found.require(is_in(&input.observed.snapshot) != adds, "membership-as-it-is", name);
-        found.require(adds || is_in(&input.recorded.applied), "membership-not-ours", name);
+        found.require(
+            is_in(&input.observed.snapshot) != adds,
+            "membership-as-it-is",
+            name,
+        );
+        found.require(
+            adds || is_in(&input.recorded.applied),
+            "membership-not-ours",
+            name,
+        );
     }
 }
 
 /// One provision per set, after a change of its content, and none that would fail for want of assignments.
 pub(super) fn provisions(plan: &Plan, relations: &Relations, held: &HeldNames, found: &mut Found) {
-    let provisions = plan.actions.iter().filter(|action| action.kind == ActionKind::Provision);
+    let provisions = plan
+        .actions
+        .iter()
+        .filter(|action| action.kind == ActionKind::Provision);
     let mut seen = BTreeSet::new();
     for action in provisions {
         found.require(seen.insert(&action.entity), "provision-twice", || {
@@ -178,7 +207,10 @@ pub(super) fn provisions(plan: &Plan, relations: &Relations, held: &HeldNames, f
         pairs
     };
     let (before, after) = (pairs(&relations.observed), pairs(&relations.after));
-    let stays: Vec<Pair> = before.into_iter().filter(|pair| after.binary_search(pair).is_ok()).collect();
+    let stays: Vec<Pair> = before
+        .into_iter()
+        .filter(|pair| after.binary_search(pair).is_ok())
+        .collect();
     let free: BTreeSet<u32> = stays
         .iter()
         .filter(|pair| !held.holds_pair(**pair))
@@ -233,7 +265,11 @@ fn management(snapshot: &Snapshot, input: &PlanInput, key: &EntityKey) -> Option
 /// The keys under which an account goes in the three snapshots: its own, and those of accounts that share its
 /// e-mail address.
 fn same_accounts<'a>(input: &'a PlanInput, key: &'a AccountKey) -> impl Iterator<Item = &'a AccountKey> {
-    let snapshots = [&input.desired.snapshot, &input.recorded.applied, &input.observed.snapshot];
+    let snapshots = [
+        &input.desired.snapshot,
+        &input.recorded.applied,
+        &input.observed.snapshot,
+    ];
     let email_of = |snapshot: &'a Snapshot| snapshot.accounts.get(key).and_then(|a| a.value.email.as_ref());
     let email = match key {
         AccountKey::Email(email) => Some(email),

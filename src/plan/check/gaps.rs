@@ -30,7 +30,9 @@ pub(super) fn check(plan: &Plan, input: &PlanInput, relations: &Relations, found
     let replacements = replacements(plan);
     for (index, step) in (0_u32..).zip(&plan.revokes) {
         let waits = plan.waits.revokes.get(&index).map_or(&[][..], Vec::as_slice);
-        let people = world.members(step.tuple.principal()).map_or(&[][..], |members| &members.before);
+        let people = world
+            .members(step.tuple.principal())
+            .map_or(&[][..], |members| &members.before);
         world.judge(people, step.tuple, waits, found);
         if step.reason == RevokeReason::Renamed {
             let place = (step.tuple.account(), step.tuple.principal());
@@ -93,7 +95,12 @@ impl<'a> World<'a> {
                 crowd.change(index, effect);
             }
         }
-        let members = plan.names.principals.iter().map(|key| crowd.members_of(key)).collect();
+        let members = plan
+            .names
+            .principals
+            .iter()
+            .map(|key| crowd.members_of(key))
+            .collect();
         World {
             plan,
             relations,
@@ -115,7 +122,11 @@ impl<'a> World<'a> {
                 Some(Effect::DeleteGroup { group }) => (group, None),
                 _ => continue,
             };
-            let Some(rank) = self.plan.names.principal_rank(&PrincipalKey::Group(group.clone())) else {
+            let Some(rank) = self
+                .plan
+                .names
+                .principal_rank(&PrincipalKey::Group(group.clone()))
+            else {
                 continue;
             };
             if grants.is_empty() {
@@ -123,7 +134,9 @@ impl<'a> World<'a> {
                     grants.entry(tuple.principal()).or_default().push(*tuple);
                 }
             }
-            let Some(members) = self.members(rank) else { continue };
+            let Some(members) = self.members(rank) else {
+                continue;
+            };
             let concerned = members.before.iter().copied();
             let concerned: Vec<u32> = concerned
                 .filter(|person| user.is_none_or(|user| self.people.get(*person as usize) == Some(&user)))
@@ -148,7 +161,10 @@ impl<'a> World<'a> {
             .collect();
         for person in people {
             let contains = |list: &[u32]| list.binary_search(person).is_ok();
-            let mut left = paths.iter().filter(|path| contains(&path.members.after)).peekable();
+            let mut left = paths
+                .iter()
+                .filter(|path| contains(&path.members.after))
+                .peekable();
             if left.peek().is_none() {
                 continue;
             }

@@ -124,7 +124,9 @@ impl Names {
         let mut ids: BTreeSet<ServiceId> = BTreeSet::new();
         for key in &self.principals {
             ids.extend(match key {
-                PrincipalKey::Group(name) => recorded.groups.get(name).and_then(|group| group.value.id.clone()),
+                PrincipalKey::Group(name) => {
+                    recorded.groups.get(name).and_then(|group| group.value.id.clone())
+                }
                 PrincipalKey::User(name) => recorded.users.get(name).and_then(|user| user.value.id.clone()),
                 PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => None,
             });
@@ -134,9 +136,12 @@ impl Names {
         let groups = groups.map(|group| PrincipalKey::Group(group.value.display_name.clone()));
         let users = observed.users.values().filter(|user| known(&user.value.id));
         let users = users.map(|user| PrincipalKey::User(user.value.user_name.clone()));
-        let orphans = ids
-            .iter()
-            .flat_map(|id| [PrincipalKey::OrphanGroup(id.clone()), PrincipalKey::OrphanUser(id.clone())]);
+        let orphans = ids.iter().flat_map(|id| {
+            [
+                PrincipalKey::OrphanGroup(id.clone()),
+                PrincipalKey::OrphanUser(id.clone()),
+            ]
+        });
         let more: Vec<PrincipalKey> = groups.chain(users).chain(orphans).collect();
         self.principals.extend(more);
     }
@@ -159,11 +164,17 @@ impl Names {
             })
             .collect();
         let pair = |(account, set): &(AccountKey, PermissionSetName)| {
-            let (account, set) = (plan.names.account_rank(account)?, plan.names.permission_set_rank(set)?);
+            let (account, set) = (
+                plan.names.account_rank(account)?,
+                plan.names.permission_set_rank(set)?,
+            );
             Some(Pair::new(account, set))
         };
         let pairs: BTreeSet<Pair> = self.pairs.iter().filter_map(pair).collect();
-        let any = !pairs.is_empty() || [&accounts, &sets, &principals].iter().any(|flags| flags.contains(&true));
+        let any = !pairs.is_empty()
+            || [&accounts, &sets, &principals]
+                .iter()
+                .any(|flags| flags.contains(&true));
         HeldNames {
             accounts,
             sets,

@@ -202,8 +202,13 @@ fn emptied(input: &PlanInput, found: &mut Found) {
         })
     };
     for (address, selection) in &input.desired.selections {
-        let least = selection.principals.min(selection.permission_sets).min(selection.accounts);
+        let least = selection
+            .principals
+            .min(selection.permission_sets)
+            .min(selection.accounts);
         let meant = least > 0 || selection.allow_empty;
-        found.require(meant || !granted(address), "empty-selector", || address.to_string());
+        found.require(meant || !granted(address), "empty-selector", || {
+            address.to_string()
+        });
     }
 }

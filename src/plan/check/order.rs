@@ -60,7 +60,11 @@ fn in_range(plan: &Plan, found: &mut Found) -> bool {
 
 fn shared(plan: &Plan) -> [&BTreeMap<u32, Vec<u32>>; 3] {
     let waits = &plan.waits;
-    [&waits.grants_of_set, &waits.grants_in_account, &waits.grants_to_principal]
+    [
+        &waits.grants_of_set,
+        &waits.grants_in_account,
+        &waits.grants_to_principal,
+    ]
 }
 
 /// A node of the order: a step, or all steps that one wait is for.
@@ -111,7 +115,12 @@ fn parts(plan: &Plan) -> FxHashMap<Wait, Vec<Node>> {
             parts.entry(wait).or_default().push(Node::Revoke(*index));
         }
     }
-    let mut waits = plan.waits.actions.iter().chain(plan.waits.revokes.values()).flatten();
+    let mut waits = plan
+        .waits
+        .actions
+        .iter()
+        .chain(plan.waits.revokes.values())
+        .flatten();
     if waits.any(|wait| matches!(wait, Wait::GrantsOfSet(_))) {
         for (index, step) in (0_u32..).zip(&plan.grants) {
             let wait = Wait::GrantsOfSet(step.tuple.permission_set());
@@ -178,7 +187,9 @@ impl Order<'_> {
         while let Some(node) = ready.pop() {
             left -= 1;
             for waiting in waited_by.get(&node).into_iter().flatten() {
-                let Some(count) = open.get_mut(waiting) else { continue };
+                let Some(count) = open.get_mut(waiting) else {
+                    continue;
+                };
                 *count -= 1;
                 if *count == 0 {
                     ready.push(*waiting);
@@ -203,7 +214,9 @@ impl Node {
 /// Actions are listed in an order that respects what they wait for, and every list is ascending.
 fn listed(plan: &Plan, found: &mut Found) {
     for (index, list) in (0_u32..).zip(&plan.waits.actions) {
-        let later = list.iter().any(|wait| matches!(wait, Wait::Action(other) if *other >= index));
+        let later = list
+            .iter()
+            .any(|wait| matches!(wait, Wait::Action(other) if *other >= index));
         found.require(!later, "action-before-its-wait", || format!("action {index}"));
     }
     let lists = plan.waits.actions.iter().chain(plan.waits.revokes.values());
@@ -304,7 +317,8 @@ fn deletions(plan: &Plan, used: &Used, found: &mut Found) {
 /// A provision follows the change of its set and that set's revokes.
 fn contents(plan: &Plan, used: &Used, found: &mut Found) {
     let updates = (0_u32..).zip(&plan.actions);
-    let updates = updates.filter(|(_, action)| matches!(&action.effect, Some(Effect::UpdatePermissionSet { .. })));
+    let updates =
+        updates.filter(|(_, action)| matches!(&action.effect, Some(Effect::UpdatePermissionSet { .. })));
     let updates: BTreeMap<&EntityKey, u32> = updates.map(|(index, action)| (&action.entity, index)).collect();
     for (action, waits) in plan.actions.iter().zip(&plan.waits.actions) {
         let EntityKey::PermissionSet(name) = &action.entity else {
@@ -316,7 +330,10 @@ fn contents(plan: &Plan, used: &Used, found: &mut Found) {
         let update = updates.get(&action.entity);
         let waited = update.is_none_or(|index| waits.contains(&Wait::Action(*index)));
         found.require(waited, "provision-before-update", || name.to_string());
-        let revoked = plan.names.permission_set_rank(name).filter(|rank| used.revoked_sets.contains(rank));
+        let revoked = plan
+            .names
+            .permission_set_rank(name)
+            .filter(|rank| used.revoked_sets.contains(rank));
         let waited = revoked.is_none_or(|rank| waits.contains(&Wait::RevokesOfSet(rank)));
         found.require(waited, "provision-before-revokes", || name.to_string());
     }
@@ -337,7 +354,9 @@ fn makers(plan: &Plan) -> BTreeMap<EntityKey, u32> {
     };
     let actions = (0_u32..).zip(&plan.actions);
     let makers = actions.filter(|(_, action)| action.effect.as_ref().is_some_and(makes));
-    makers.map(|(index, action)| (action.entity.clone(), index)).collect()
+    makers
+        .map(|(index, action)| (action.entity.clone(), index))
+        .collect()
 }
 
 /// Memberships, units, accounts and references wait for the creation of what they name.
@@ -354,15 +373,24 @@ fn needs(plan: &Plan, found: &mut Found) {
             Effect::CreateOrganizationalUnit { path } => {
                 ("unit-before-parent", path.parent().iter().map(unit).collect())
             }
-            Effect::CreateAccount { account } => ("account-before-unit", account.ou.iter().map(unit).collect()),
+            Effect::CreateAccount { account } => {
+                ("account-before-unit", account.ou.iter().map(unit).collect())
+            }
             Effect::MoveAccount { to, .. } => ("account-before-unit", vec![unit(to)]),
             Effect::CreatePermissionSet { .. } | Effect::UpdatePermissionSet { .. } => {
                 let references = effect.texts().into_iter().flat_map(|text| text.references());
-                ("reference-before-creation", references.map(|to| to.entity.clone()).collect())
+                (
+                    "reference-before-creation",
+                    references.map(|to| to.entity.clone()).collect(),
+                )
             }
             _ => continue,
         };
-        let waits = plan.waits.actions.get(index as usize).map_or(&[][..], Vec::as_slice);
+        let waits = plan
+            .waits
+            .actions
+            .get(index as usize)
+            .map_or(&[][..], Vec::as_slice);
         for key in named {
             let maker = makers.get(&key).filter(|maker| **maker != index);
             let waited = maker.is_none_or(|maker| waits.contains(&Wait::Action(*maker)));

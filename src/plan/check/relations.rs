@@ -42,7 +42,11 @@ impl Relations {
         let (mut desired, mut expired) = (Vec::new(), Vec::new());
         if plan.mode != Mode::Destroy {
             for (tuple, note) in in_ranks_of(declared, plan, input, found) {
-                let list = if is(&alive, note) { &mut desired } else { &mut expired };
+                let list = if is(&alive, note) {
+                    &mut desired
+                } else {
+                    &mut expired
+                };
                 list.push(tuple);
             }
         }
@@ -50,7 +54,10 @@ impl Relations {
         let ours: Vec<bool> = applied.notes.iter().map(|note| note.owned).collect();
         let rows = in_ranks_of(applied, plan, input, found);
         let recorded = rows.iter().map(|(tuple, _)| *tuple).collect();
-        let owned = rows.iter().filter(|(_, note)| is(&ours, *note)).map(|(tuple, _)| *tuple);
+        let owned = rows
+            .iter()
+            .filter(|(_, note)| is(&ours, *note))
+            .map(|(tuple, _)| *tuple);
         let owned = owned.collect();
         let observed = in_ranks_of(&input.observed.snapshot.access, plan, input, found);
         let observed = observed.into_iter().map(|(tuple, _)| tuple).collect();
@@ -70,7 +77,11 @@ impl Relations {
     /// A user or group that gets another name keeps its grants: where they are declared under the new name, they
     /// are there already.
     fn follow_renames(&mut self, plan: &Plan) {
-        let renamed: Vec<(u32, u32)> = plan.actions.iter().filter_map(|action| renamed(plan, action)).collect();
+        let renamed: Vec<(u32, u32)> = plan
+            .actions
+            .iter()
+            .filter_map(|action| renamed(plan, action))
+            .collect();
         if renamed.is_empty() {
             return;
         }
@@ -89,8 +100,15 @@ impl Relations {
     }
 
     fn carried_out(&self, plan: &Plan) -> Vec<Tuple> {
-        let gone = |tuple: &Tuple| plan.revokes.binary_search_by_key(tuple, |step| step.tuple).is_ok();
-        let stays = self.observed.iter().filter(|tuple| plan.revokes.is_empty() || !gone(tuple));
+        let gone = |tuple: &Tuple| {
+            plan.revokes
+                .binary_search_by_key(tuple, |step| step.tuple)
+                .is_ok()
+        };
+        let stays = self
+            .observed
+            .iter()
+            .filter(|tuple| plan.revokes.is_empty() || !gone(tuple));
         let mut after: Vec<Tuple> = stays.copied().collect();
         if !plan.grants.is_empty() {
             after.extend(plan.grants.iter().map(|step| step.tuple));
@@ -148,17 +166,23 @@ fn in_ranks_of(access: &Access, plan: &Plan, input: &PlanInput, found: &mut Foun
     let sets: Vec<Option<u32>> = sets.map(|name| plan.names.permission_set_rank(name)).collect();
     let principals = access.names.principals.iter();
     let principals: Vec<Option<u32>> = principals.map(|key| plan.names.principal_rank(key)).collect();
-    let known = [&accounts, &sets, &principals].iter().all(|ranks| !ranks.contains(&None));
+    let known = [&accounts, &sets, &principals]
+        .iter()
+        .all(|ranks| !ranks.contains(&None));
     found.require(known || plan.is_refused(), "names-missing", || {
         "the plan's names lack some of the input's".to_owned()
     });
     let get = |table: &[Option<u32>], rank: u32| table.get(rank as usize).copied().flatten();
-    let rows = access.tuples.iter().zip(&access.note_of).filter_map(|(tuple, note)| {
-        let account = get(&accounts, tuple.account())?;
-        let set = get(&sets, tuple.permission_set())?;
-        let principal = get(&principals, tuple.principal())?;
-        Some((Tuple::new(account, set, principal), *note))
-    });
+    let rows = access
+        .tuples
+        .iter()
+        .zip(&access.note_of)
+        .filter_map(|(tuple, note)| {
+            let account = get(&accounts, tuple.account())?;
+            let set = get(&sets, tuple.permission_set())?;
+            let principal = get(&principals, tuple.principal())?;
+            Some((Tuple::new(account, set, principal), *note))
+        });
     let mut rows: Vec<(Tuple, u32)> = rows.collect();
     if !rows.is_sorted() {
         rows.sort_unstable();

@@ -27,9 +27,19 @@ pub(super) fn check(plan: &Plan, relations: &Relations, found: &mut Found) {
             found.add(wrongly, || spell(plan, pair));
         }
     };
-    compare(&appear, &roles.created, "role-created-unsaid", "role-created-wrongly");
+    compare(
+        &appear,
+        &roles.created,
+        "role-created-unsaid",
+        "role-created-wrongly",
+    );
     compare(&vanish, &deleted, "role-deleted-unsaid", "role-deleted-wrongly");
-    compare(&updated, &roles.updated, "role-updated-unsaid", "role-updated-wrongly");
+    compare(
+        &updated,
+        &roles.updated,
+        "role-updated-unsaid",
+        "role-updated-wrongly",
+    );
 }
 
 fn pairs(tuples: &[Tuple]) -> Vec<Pair> {
@@ -66,6 +76,9 @@ fn provisioned(plan: &Plan, before: &[Pair], after: &[Pair]) -> Vec<Pair> {
 
 fn spell(plan: &Plan, pair: Pair) -> String {
     let account = plan.names.account(pair.account()).map(ToString::to_string);
-    let set = plan.names.permission_set(pair.permission_set()).map(ToString::to_string);
+    let set = plan
+        .names
+        .permission_set(pair.permission_set())
+        .map(ToString::to_string);
     format!("{} in {}", set.unwrap_or_default(), account.unwrap_or_default())
 }

@@ -30,7 +30,11 @@ impl Rules {
                 Scope::Declared | Scope::Instance => None,
             },
             ignore: settings.ignore.iter().map(|named| rule(&named.matcher)).collect(),
-            protect: settings.protect.iter().map(|named| rule(&named.matcher)).collect(),
+            protect: settings
+                .protect
+                .iter()
+                .map(|named| rule(&named.matcher))
+                .collect(),
         }
     }
 
@@ -63,7 +67,11 @@ struct Rule {
 
 impl Rule {
     fn new(matcher: &Matcher, plan: &Plan, input: &PlanInput) -> Self {
-        let sources = [&input.observed.snapshot, &input.desired.snapshot, &input.recorded.applied];
+        let sources = [
+            &input.observed.snapshot,
+            &input.desired.snapshot,
+            &input.recorded.applied,
+        ];
         let named = |globs: &GlobSet, key: &AccountKey| {
             let called = sources.iter().filter_map(|snapshot| snapshot.accounts.get(key));
             let mut called = called.map(|account| account.value.name.clone());
@@ -71,9 +79,11 @@ impl Rule {
         };
         Rule {
             accounts: flags(&matcher.accounts, &plan.names.accounts, named),
-            sets: flags(&matcher.permission_sets, &plan.names.permission_sets, |globs, name| {
-                globs.is_match(name.as_str())
-            }),
+            sets: flags(
+                &matcher.permission_sets,
+                &plan.names.permission_sets,
+                |globs, name| globs.is_match(name.as_str()),
+            ),
             principals: flags(&matcher.principals, &plan.names.principals, |globs, key| {
                 globs.is_match(key.name())
             }),
@@ -89,11 +99,18 @@ impl Rule {
 }
 
 /// For each name whether a pattern matches it; no patterns match everything.
-fn flags<T>(patterns: &[std::sync::Arc<str>], names: &[T], matches: impl Fn(&GlobSet, &T) -> bool) -> Vec<bool> {
+fn flags<T>(
+    patterns: &[std::sync::Arc<str>],
+    names: &[T],
+    matches: impl Fn(&GlobSet, &T) -> bool,
+) -> Vec<bool> {
     let mut globs = GlobSetBuilder::new();
     for glob in patterns.iter().filter_map(|pattern| Glob::new(pattern).ok()) {
         globs.add(glob);
     }
     let globs = globs.build().unwrap_or_else(|_| GlobSet::empty());
-    names.iter().map(|name| patterns.is_empty() || matches(&globs, name)).collect()
+    names
+        .iter()
+        .map(|name| patterns.is_empty() || matches(&globs, name))
+        .collect()
 }
