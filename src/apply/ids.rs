@@ -69,10 +69,17 @@ impl IdTable {
                     self.created_accounts.insert(account.key.clone(), id);
                 }
             }
-            (_, Some(id)) => {
+            (
+                Effect::CreateOrganizationalUnit { .. }
+                | Effect::CreateUser { .. }
+                | Effect::CreateGroup { .. }
+                | Effect::CreatePermissionSet { .. },
+                Some(id),
+            ) => {
                 self.ids.insert(key, id.clone());
             }
-            (_, None) => {}
+            // A membership has an id too, which is not the group's.
+            _ => {}
         }
     }
 

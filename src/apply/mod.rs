@@ -14,6 +14,8 @@ mod records;
 pub mod retry;
 pub mod run;
 mod stale;
+#[cfg(test)]
+mod tests;
 pub mod walk;
 
 pub use describe::describe;
