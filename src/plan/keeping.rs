@@ -53,11 +53,8 @@ enum Need {
 impl Keeping<'_> {
     /// Adds what revokes and ending memberships wait for.
     pub fn fill(&self, waits: &mut Waits) {
-        let ends = self
-            .actions
-            .iter()
-            .any(|action| matches!(action.effect, Some(Effect::RemoveMember { .. })));
-        if self.revokes.is_empty() && !ends {
+        let endings = self.endings();
+        if self.revokes.is_empty() && endings.is_empty() {
             return;
         }
         let mut people = People::new(self);
@@ -68,22 +65,50 @@ impl Keeping<'_> {
                 waits.revokes.insert(index, needed.into_iter().collect());
             }
         }
-        for (index, action) in self.actions.iter().enumerate() {
-            let Some(Effect::RemoveMember { group, user }) = &action.effect else {
-                continue;
-            };
-            let Some(rank) = self.names.principal_rank(&PrincipalKey::Group(group.clone())) else {
-                continue;
-            };
+        let grants = self.grants_through(&endings);
+        for (index, rank, user) in endings {
             let mut needed: BTreeSet<Wait> = BTreeSet::new();
-            for tuple in self.before.iter().filter(|tuple| tuple.principal() == rank) {
-                needed.extend(people.needs(self, *tuple, Some(user)));
+            for tuple in grants.get(&rank).into_iter().flatten() {
+                // The deletion of a group waits for its revokes, which wait for what is needed.
+                if user.is_some() || self.after.binary_search(tuple).is_ok() {
+                    needed.extend(people.needs(self, *tuple, user));
+                }
             }
             if let Some(list) = waits.actions.get_mut(index) {
                 needed.extend(list.iter().copied());
                 *list = needed.into_iter().collect();
             }
         }
+    }
+
+    /// Memberships that end, one by one or with their group: the action, the group's rank, the user.
+    fn endings(&self) -> Vec<(usize, u32, Option<&UserName>)> {
+        let mut endings = Vec::new();
+        for (index, action) in self.actions.iter().enumerate() {
+            let (group, user) = match &action.effect {
+                Some(Effect::RemoveMember { group, user }) => (group, Some(user)),
+                Some(Effect::DeleteGroup { group }) => (group, None),
+                _ => continue,
+            };
+            if let Some(rank) = self.names.principal_rank(&PrincipalKey::Group(group.clone())) {
+                endings.push((index, rank, user));
+            }
+        }
+        endings
+    }
+
+    /// The grants there to the groups of `endings`; one pass.
+    fn grants_through(&self, endings: &[(usize, u32, Option<&UserName>)]) -> BTreeMap<u32, Vec<Tuple>> {
+        let mut grants: BTreeMap<u32, Vec<Tuple>> =
+            endings.iter().map(|(_, rank, _)| (*rank, Vec::new())).collect();
+        if !grants.is_empty() {
+            for tuple in self.before {
+                if let Some(list) = grants.get_mut(&tuple.principal()) {
+                    list.push(*tuple);
+                }
+            }
+        }
+        grants
     }
 
     /// The grant that takes the place of one that a renamed set loses.

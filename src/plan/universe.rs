@@ -68,7 +68,7 @@ impl<'a> Universe<'a> {
         let recorded_notes = table.recorded(sources, recorded);
         let desired = Relation::new(desired, &names);
         let mut observed = Relation::new(observed, &names);
-        follow_renamed_principals(&mut observed, &desired, &names, renames);
+        follow_renamed_principals(&mut observed, &desired, &desired_notes, &names, renames);
         Ok(Universe {
             declarations: table.declarations,
             notes: table.notes,
@@ -109,6 +109,7 @@ fn union(tables: &[&Names]) -> Result<Names, CapacityError> {
 fn follow_renamed_principals(
     observed: &mut Relation<'_>,
     desired: &Relation<'_>,
+    desired_notes: &[DesiredNote],
     names: &Names,
     renames: &Renames,
 ) {
@@ -127,7 +128,7 @@ fn follow_renamed_principals(
             let followed = now
                 .get(&tuple.principal())
                 .map(|new| Tuple::new(tuple.account(), tuple.permission_set(), *new))
-                .filter(|new| desired.tuples.binary_search(new).is_ok());
+                .filter(|new| is_alive(desired, desired_notes, *new));
             (followed.unwrap_or(*tuple), *note)
         })
         .collect();
@@ -136,6 +137,14 @@ fn follow_renamed_principals(
     let (tuples, notes): (Vec<Tuple>, Vec<u32>) = rows.into_iter().unzip();
     observed.tuples = Cow::Owned(tuples);
     observed.notes = Cow::Owned(notes);
+}
+
+/// Whether a grant is declared by a block that has not expired.
+fn is_alive(desired: &Relation<'_>, notes: &[DesiredNote], tuple: Tuple) -> bool {
+    let at = desired.tuples.binary_search(&tuple).ok();
+    let note = at.and_then(|at| desired.notes.get(at));
+    note.and_then(|note| notes.get(*note as usize))
+        .is_some_and(|note| note.alive)
 }
 
 /// The plan's declarations and notes while they are put together.

@@ -14,6 +14,8 @@ mod order;
 mod relations;
 mod roles;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
