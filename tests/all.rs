@@ -8,4 +8,5 @@
     reason = "a test that cannot go on should stop, and say where"
 )]
 
+mod diagnostics;
 mod language;

@@ -44,13 +44,13 @@ pub fn path(text: &str) -> Option<Finding> {
     if let Some(message) = length("a policy's path", text, 1, 512) {
         return Some(Finding::error(INVALID, message));
     }
-    let inner = text.strip_prefix('/').and_then(|rest| {
-        if rest.is_empty() {
-            Some("")
-        } else {
-            rest.strip_suffix('/')
-        }
-    });
+    let inner = match text {
+        "/" => Some(""),
+        _ => text
+            .strip_prefix('/')
+            .and_then(|rest| rest.strip_suffix('/'))
+            .filter(|inner| !inner.is_empty()),
+    };
     let Some(inner) = inner else {
         return Some(
             Finding::error(

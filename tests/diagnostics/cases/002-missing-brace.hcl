@@ -1,0 +1,6 @@
+permission_set "a" { #~ syntax-error
+  description = "x"
+
+permission_set "b" {
+  description = ""  #~ invalid-description
+}

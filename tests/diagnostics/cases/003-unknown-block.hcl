@@ -1,0 +1,1 @@
+permision_set "a" {} #~ unknown-block

@@ -1,0 +1,1 @@
+resource "aws_ssoadmin_permission_set" "admin" {} #~ unknown-block

@@ -1,0 +1,3 @@
+permission_set "a" {
+  desciption = "x" #~ unknown-attribute
+}

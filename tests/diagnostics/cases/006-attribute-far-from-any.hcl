@@ -1,0 +1,3 @@
+group "a" {
+  owner = "x" #~ unknown-attribute
+}

@@ -1,0 +1,3 @@
+permission_set "a" {
+  policy = { } #~ unknown-attribute
+}

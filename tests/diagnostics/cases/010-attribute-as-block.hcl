@@ -1,0 +1,5 @@
+permission_set "a" {
+  tags { #~ unknown-block
+    x = 1
+  }
+}

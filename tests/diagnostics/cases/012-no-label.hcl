@@ -1,0 +1,3 @@
+group { #~ wrong-labels
+  display_name = "x"
+}

@@ -1,0 +1,1 @@
+group "a" "b" {} #~ wrong-labels

@@ -1,0 +1,1 @@
+group "platform team" {} #~ bad-label

@@ -1,0 +1,5 @@
+group "a" {}
+
+group "a" { #~ duplicate-block
+  display_name = "Other"
+}

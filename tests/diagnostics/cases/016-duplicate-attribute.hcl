@@ -1,0 +1,4 @@
+group "a" {
+  display_name = "A"
+  display_name = "B" #~ duplicate-attribute
+}

@@ -1,0 +1,7 @@
+group "a" {
+  display_name = "Ops"
+}
+
+group "b" { #~ duplicate-entity
+  display_name = "Ops"
+}

@@ -1,0 +1,7 @@
+group "ops" {
+  display_name = "Ops"
+}
+
+data "group" "ops" { #~ duplicate-entity
+  display_name = "Ops"
+}

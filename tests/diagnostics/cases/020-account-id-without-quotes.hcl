@@ -1,0 +1,3 @@
+account "a" {
+  id = 012345678901 #~ unquoted-account-id
+}

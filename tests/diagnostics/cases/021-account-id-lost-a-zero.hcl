@@ -1,0 +1,3 @@
+account "a" {
+  id = "12345678901" #~ invalid-account-id
+}

@@ -1,0 +1,3 @@
+account "a" { #~ account-without-id
+  name = "a"
+}

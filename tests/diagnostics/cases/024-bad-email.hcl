@@ -1,0 +1,4 @@
+account "a" {
+  email  = "not an address" #~ invalid-email
+  create = true
+}

@@ -1,0 +1,5 @@
+account "a" {
+  id     = "111122223333"
+  name   = "zürich" #~ invalid-account-name
+  manage = true
+}

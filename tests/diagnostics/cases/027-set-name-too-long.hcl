@@ -1,0 +1,3 @@
+permission_set "a" {
+  name = "an-administrator-of-the-database-team" #~ invalid-name
+}

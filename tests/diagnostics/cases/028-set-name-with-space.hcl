@@ -1,0 +1,3 @@
+permission_set "a" {
+  name = "read only" #~ invalid-name
+}

@@ -1,0 +1,3 @@
+user "ada" { #~ missing-attribute
+  family_name = "Lovelace"
+}

@@ -1,0 +1,5 @@
+user "ada" {
+  given_name  = "Ada"
+  family_name = "Lovelace"
+  email       = "ada" #~ invalid-field
+}

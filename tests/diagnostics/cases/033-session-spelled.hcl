@@ -1,0 +1,3 @@
+permission_set "a" {
+  session_duration = "8h" #~ invalid-session-duration
+}

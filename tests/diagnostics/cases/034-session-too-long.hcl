@@ -1,0 +1,3 @@
+permission_set "a" {
+  session_duration = "PT13H" #~ invalid-session-duration
+}

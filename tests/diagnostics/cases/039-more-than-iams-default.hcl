@@ -1,0 +1,3 @@
+permission_set "a" {
+  managed_policies = [for n in range(11) : "arn:aws:iam::aws:policy/Policy${n}"] #~ too-many-policies
+}

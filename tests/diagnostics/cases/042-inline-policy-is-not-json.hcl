@@ -1,0 +1,3 @@
+permission_set "a" {
+  inline_policy = "{ Version = 2012 }" #~ invalid-policy
+}

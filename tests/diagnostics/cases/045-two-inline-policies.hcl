@@ -1,0 +1,10 @@
+permission_set "a" {
+  inline_policy = jsonencode({ Version = "2012-10-17", Statement = [] })
+
+  policy { #~ two-inline-policies
+    statement {
+      actions   = ["s3:*"]
+      resources = ["*"]
+    }
+  }
+}

@@ -1,0 +1,3 @@
+permission_set "a" {
+  tags = { "aws:owner" = "me" } #~ invalid-tag
+}

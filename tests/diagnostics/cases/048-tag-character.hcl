@@ -1,0 +1,3 @@
+permission_set "a" {
+  tags = { owner = "ann, bob" } #~ invalid-tag
+}

@@ -1,0 +1,3 @@
+group "a" { #~ name-needed
+  for_each = toset(["x", "y"])
+}

@@ -1,0 +1,6 @@
+permission_set "p" {}
+
+group "a" {
+  for_each     = toset([permission_set.p.arn]) #~ unknown-value
+  display_name = each.key
+}

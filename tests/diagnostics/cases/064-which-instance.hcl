@@ -1,0 +1,8 @@
+group "team" {
+  for_each     = toset(["red", "blue"])
+  display_name = each.key
+}
+
+output "x" {
+  value = group.team.display_name #~ invalid-index
+}

@@ -1,0 +1,10 @@
+permission_set "p" {}
+account "a" { id = "111122223333" }
+group "g" {}
+
+assignment "a" {
+  principals      = [group.g]
+  permission_sets = [permission_set.p]
+  accounts        = [account.a]
+  expires         = "31.03.2027" #~ bad-time
+}

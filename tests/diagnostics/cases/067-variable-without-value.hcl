@@ -1,0 +1,3 @@
+variable "region" { #~ missing-variable
+  type = string
+}

@@ -1,0 +1,4 @@
+variable "names" {
+  type    = list(strin) #~ bad-type
+  default = []
+}

@@ -1,0 +1,3 @@
+rolecall {
+  unmanaged = "remove" #~ remove-needs-scope
+}

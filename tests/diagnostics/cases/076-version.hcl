@@ -1,0 +1,3 @@
+rolecall {
+  required_version = ">= 99" #~ unsupported-version
+}

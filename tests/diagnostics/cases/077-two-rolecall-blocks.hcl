@@ -1,0 +1,2 @@
+rolecall {}
+rolecall {} #~ duplicate-block

@@ -1,0 +1,1 @@
+provider "simulater" {} #~ unknown-block

@@ -1,0 +1,6 @@
+permission_set "b" {}
+
+moved {
+  from = group.a
+  to   = permission_set.b #~ bad-move
+}

@@ -1,0 +1,6 @@
+moved {
+  from = "group.a" #~ bad-move
+  to   = group.b
+}
+
+group "b" {}

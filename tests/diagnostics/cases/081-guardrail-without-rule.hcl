@@ -1,0 +1,1 @@
+guardrail "nobody" {} #~ bad-guardrail

@@ -1,0 +1,3 @@
+guardrail "nobody" {
+  deny {} #~ bad-guardrail
+}

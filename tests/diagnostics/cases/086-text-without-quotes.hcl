@@ -1,0 +1,3 @@
+group "a" {
+  display_name = Platform #~ unknown-name
+}

@@ -1,0 +1,13 @@
+permission_set "p" {}
+account "a" { id = "111122223333" }
+group "g" {}
+
+assignment "a" {
+  principals      = [group.g]
+  permission_sets = [permission_set.p]
+  accounts        = [account.a]
+}
+
+output "x" {
+  value = assignment.a #~ unknown-name
+}

@@ -1,0 +1,1 @@
+organizational_unit "root" {} #~ bad-label

@@ -1,0 +1,3 @@
+organizational_unit "prod" {
+  name = "Workloads/Prod" #~ invalid-name
+}

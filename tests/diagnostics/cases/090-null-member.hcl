@@ -1,0 +1,3 @@
+group "g" {
+  members = [null] #~ wrong-entity
+}

@@ -1,0 +1,3 @@
+module "team" {
+  source = "git::https://example.com/team.git" #~ bad-module-source
+}

@@ -1,0 +1,7 @@
+module "team" {
+  source = "./team"
+}
+
+output "x" {
+  value = module.team.gruop #~ unknown-attribute
+}

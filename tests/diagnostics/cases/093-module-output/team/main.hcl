@@ -1,0 +1,3 @@
+output "group" {
+  value = 1
+}

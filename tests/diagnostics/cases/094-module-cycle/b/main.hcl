@@ -1,0 +1,3 @@
+module "a" { #~ module-cycle
+  source = "../a"
+}

@@ -1,0 +1,126 @@
+//! Bad inputs and what is said about them.
+//!
+//! A case is a file or a directory in `cases/`. A comment `#~ code` stands on the line that a finding with this code
+//! must point at; every finding must be announced so. What a person sees is in the `.txt` next to the case. With
+//! `UPDATE=1` in the environment the `.txt` files are written anew, to be read before they are committed.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rolecall::config::evaluate::{EvalOptions, evaluate};
+use rolecall::config::files::NoFiles;
+use rolecall::config::module::{SourceTree, compile};
+use rolecall::diagnostic::Diagnostics;
+use rolecall::report::diagnostics::to_text;
+use rolecall::source::SourceMap;
+
+/// A directory, or one file as if it were alone in one.
+struct Case {
+    root: PathBuf,
+    only: Option<String>,
+}
+
+impl SourceTree for Case {
+    fn list(&self, directory: &str) -> Result<Vec<String>, String> {
+        if let Some(only) = &self.only {
+            return Ok(vec![only.clone()]);
+        }
+        let entries = std::fs::read_dir(self.root.join(directory)).map_err(|_| "no such directory".to_owned())?;
+        let files = entries.filter_map(Result::ok).filter(|entry| entry.path().is_file());
+        Ok(files.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
+    }
+
+    fn read(&self, path: &str) -> Result<String, String> {
+        std::fs::read_to_string(self.root.join(path)).map_err(|error| error.to_string())
+    }
+}
+
+fn findings(case: &Case) -> (Diagnostics, SourceMap) {
+    let (program, sources, mut found) = compile(case, ".");
+    let options = EvalOptions {
+        variables: Vec::new(),
+        observed: None,
+        now: jiff::Timestamp::UNIX_EPOCH,
+        cwd: Arc::from("/stack"),
+    };
+    found.extend(evaluate(&program, &options, &NoFiles).diagnostics);
+    (found, sources)
+}
+
+/// `file:line code` for every `#~ code` in the sources.
+fn announced(sources: &SourceMap) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (_, file) in sources.files() {
+        for (number, line) in (1..).zip(file.text.lines()) {
+            if let Some((_, code)) = line.split_once("#~ ") {
+                found.insert(format!("{}:{number} {}", file.name, code.trim()));
+            }
+        }
+    }
+    found
+}
+
+fn reported(found: &Diagnostics, sources: &SourceMap) -> BTreeSet<String> {
+    found
+        .iter()
+        .map(|(finding, _)| {
+            let span = finding.primary.as_ref().map(|label| label.span);
+            let place = span.and_then(|span| sources.location(span));
+            format!("{} {}", place.map_or_else(|| "nowhere".to_owned(), |place| place.to_string()), finding.code.0)
+        })
+        .collect()
+}
+
+fn cases() -> Vec<(String, Case)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics/cases");
+    let mut cases = Vec::new();
+    for entry in std::fs::read_dir(&directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            cases.push((name, Case { root: path, only: None }));
+        } else if path.extension().is_some_and(|extension| extension == "hcl") {
+            let only = Some(path.file_name().unwrap().to_string_lossy().into_owned());
+            cases.push((name, Case { root: directory.clone(), only }));
+        }
+    }
+    cases.sort_by(|left, right| left.0.cmp(&right.0));
+    cases
+}
+
+#[test]
+fn every_mistake_is_found_where_it_is_and_nothing_else_is() {
+    let mut wrong = String::new();
+    for (name, case) in cases() {
+        let (found, sources) = findings(&case);
+        let (announced, reported) = (announced(&sources), reported(&found, &sources));
+        if announced != reported || announced.is_empty() {
+            wrong.push_str(&format!("{name}\n  announced {announced:?}\n  reported  {reported:?}\n"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn what_is_said_is_what_was_reviewed() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics/cases");
+    let update = std::env::var_os("UPDATE").is_some();
+    let mut wrong = String::new();
+    for (name, case) in cases() {
+        let (found, sources) = findings(&case);
+        let text = to_text(&found, &sources);
+        let golden = directory.join(format!("{name}.txt"));
+        if update {
+            std::fs::write(&golden, &text).unwrap();
+        } else if std::fs::read_to_string(&golden).unwrap_or_default() != text {
+            wrong.push_str(&format!("{name}: now\n{text}\n"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn the_catalogue_is_large() {
+    assert!(cases().len() >= 60);
+}
