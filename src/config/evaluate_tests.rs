@@ -552,3 +552,304 @@ fn two_blocks_with_one_key_are_named_both() {
     let group = look_ups.desired.snapshot.groups.values().next().unwrap();
     assert_eq!(group.addresses.len(), 2);
 }
+
+/// A reading of an organization with two accounts, a group and a permission set.
+fn observed() -> crate::model::instance::Observed {
+    use crate::id::{AccountId, AccountKey, Email, OuPath, ServiceId, UserName};
+    use crate::model::snapshot::{Entity, Snapshot};
+    use crate::model::{Account, AccountStatus, Group, OrganizationalUnit, PermissionSet, User};
+    let mut snapshot = Snapshot::default();
+    for (id, name, unit) in [
+        ("111100000001", "pay", "Workloads/Prod"),
+        ("111100000002", "dev", "Workloads"),
+    ] {
+        let key = AccountKey::Id(AccountId::new(id).unwrap());
+        let account = Account {
+            key: key.clone(),
+            name: name.into(),
+            email: Some(Email::new(format!("{name}@example.com")).unwrap()),
+            ou: Some(OuPath::new(unit).unwrap()),
+            tags: Some(BTreeMap::from([("env".into(), name.into())])),
+            status: AccountStatus::Active,
+            management: false,
+        };
+        snapshot.accounts.insert(key, Entity::observed(account));
+    }
+    for path in ["", "Workloads", "Workloads/Prod"] {
+        let path = OuPath::new(path).unwrap();
+        snapshot.organizational_units.insert(
+            path.clone(),
+            Entity::observed(OrganizationalUnit { path, id: None }),
+        );
+    }
+    let name = GroupName::new("Auditors").unwrap();
+    let group = Group {
+        display_name: name.clone(),
+        id: Some(ServiceId::new("g-1").unwrap()),
+        description: None,
+        members: None,
+        external_id: None,
+    };
+    snapshot.groups.insert(name, Entity::observed(group));
+    let user = UserName::new("ada").unwrap();
+    let value = User {
+        user_name: user.clone(),
+        id: None,
+        given_name: "".into(),
+        family_name: "".into(),
+        display_name: "Ada".into(),
+        email: None,
+        external_id: None,
+    };
+    snapshot.users.insert(user, Entity::observed(value));
+    let set = PermissionSetName::new("view").unwrap();
+    snapshot
+        .permission_sets
+        .insert(set.clone(), Entity::observed(PermissionSet::new(set)));
+    crate::model::instance::Observed {
+        at: Timestamp::UNIX_EPOCH,
+        instance: crate::model::instance::Instance {
+            arn: ServiceId::new("arn:aws:sso:::instance/ssoins-1").unwrap(),
+            identity_store: ServiceId::new("d-1").unwrap(),
+            organization: None,
+            region: "eu-west-1".into(),
+            management_account: None,
+        },
+        caller: None,
+        quotas: crate::model::instance::Quotas::default(),
+        snapshot,
+        roles: Vec::new(),
+        held: Vec::new(),
+        in_progress: Vec::new(),
+        calls: BTreeMap::new(),
+    }
+}
+
+fn run_observed(
+    text: &str,
+    observed: Option<&crate::model::instance::Observed>,
+) -> (Evaluation, Vec<String>) {
+    let tree = Tree(BTreeMap::from([("main.hcl".to_owned(), text.to_owned())]));
+    let (program, map, mut found) = compile(&tree, ".");
+    let options = EvalOptions {
+        variables: Vec::new(),
+        observed,
+        now: Timestamp::UNIX_EPOCH,
+        cwd: Arc::from("/stack"),
+    };
+    let mut evaluation = evaluate(&program, &options, &NoFiles);
+    found.extend(std::mem::take(&mut evaluation.diagnostics));
+    evaluation.diagnostics = found;
+    let lines = findings(&evaluation, &map);
+    (evaluation, lines)
+}
+
+const LOOK_UPS: &str = r#"
+data "organization" "o" {}
+data "group" "auditors" { display_name = "Auditors" }
+data "group" "gone" { display_name = "Gone" }
+data "account" "pay" { name = "pay" }
+data "permission_set" "view" { name = "view" }
+assignment "prod" {
+  principals      = [data.group.auditors, data.group.gone]
+  permission_sets = [data.permission_set.view]
+  accounts        = data.organization.o.ou["Workloads/Prod"].accounts
+}
+assignment "tagged" {
+  principals      = [data.group.auditors]
+  permission_sets = [data.permission_set.view]
+  accounts        = [for a in data.organization.o.ou["Workloads"].accounts : a if a.tags["env"] == "dev"]
+}
+assignment "named" {
+  principals      = [data.group.auditors]
+  permission_sets = [data.permission_set.view]
+  accounts        = [data.account.pay]
+}
+output "id" { value = data.group.auditors.id }
+"#;
+
+#[test]
+fn look_ups_are_answered_by_what_was_read() {
+    let observed = observed();
+    let (evaluation, found) = run_observed(LOOK_UPS, Some(&observed));
+    assert_eq!(found, [""; 0]);
+    assert_eq!(
+        grants(&evaluation),
+        [
+            "111100000001 view group Auditors",
+            "111100000001 view group Gone",
+            "111100000002 view group Auditors"
+        ]
+    );
+    let held: Vec<&str> = evaluation.desired.held.iter().map(|held| &*held.why).collect();
+    assert_eq!(held, ["no group has the display name Gone"]);
+    assert_eq!(
+        evaluation.desired.outputs["id"].value,
+        OutputValue::Text(Text::known("g-1"))
+    );
+    let (_, found) = run_observed(
+        &LOOK_UPS.replace("name = \"pay\"", "name = \"pya\""),
+        Some(&observed),
+    );
+    assert_eq!(
+        found,
+        ["not-found 5: no account of the organization has the name \"pya\""]
+    );
+}
+
+#[test]
+fn without_a_reading_look_ups_are_unknown_and_nothing_is_wrong() {
+    let (evaluation, found) = run_observed(LOOK_UPS, None);
+    assert_eq!(found, [""; 0]);
+    assert_eq!(grants(&evaluation), [""; 0]);
+    let groups = evaluation
+        .references
+        .iter()
+        .filter(|it| matches!(it, Referred::Group(_)))
+        .count();
+    assert_eq!(groups, 2);
+}
+
+#[test]
+fn an_account_known_by_its_address_gets_its_id() {
+    let text = "account \"new\" {\n  email  = \"DEV@example.com\"\n  create = true\n}\n";
+    let key = |evaluation: &Evaluation| {
+        evaluation
+            .desired
+            .snapshot
+            .accounts
+            .keys()
+            .next()
+            .unwrap()
+            .to_string()
+    };
+    let (evaluation, found) = run_observed(text, None);
+    assert_eq!(
+        (found, key(&evaluation)),
+        (Vec::new(), "DEV@example.com".to_owned())
+    );
+    let observed = observed();
+    let (evaluation, found) = run_observed(text, Some(&observed));
+    assert_eq!((found, key(&evaluation)), (Vec::new(), "111100000002".to_owned()));
+}
+
+#[test]
+fn policies_as_blocks_are_policies() {
+    let evaluation = good(
+        r#"
+permission_set "a" {
+  policy {
+    statement {
+      sid       = "One"
+      effect    = "Deny"
+      actions   = ["s3:*", "ec2:*"]
+      resources = ["*"]
+      condition {
+        test     = "StringEquals"
+        variable = "aws:RequestedRegion"
+        values   = ["eu-west-1"]
+      }
+    }
+  }
+}
+"#,
+    );
+    let set = evaluation
+        .desired
+        .snapshot
+        .permission_sets
+        .values()
+        .next()
+        .unwrap();
+    let expected = r#"{"Version":"2012-10-17","Statement":[{"Sid":"One","Effect":"Deny","Action":["s3:*","ec2:*"],"Resource":["*"],"Condition":{"StringEquals":{"aws:RequestedRegion":["eu-west-1"]}}}]}"#;
+    assert_eq!(set.value.inline_policy, Some(Text::known(expected)));
+}
+
+#[test]
+fn settings_and_guardrails_are_read() {
+    let evaluation = good(&with_organisation(
+        r#"
+rolecall {
+  name         = "acme"
+  unmanaged    = "remove"
+  max_removals = 7
+  scope {
+    permission_sets = ["team-*", permission_set.admin]
+  }
+  ignore "control tower" {
+    permission_sets = ["AWSControlTower*"]
+  }
+}
+provider "simulator" {
+  seed   = 42
+  strict = true
+}
+guardrail "few" {
+  severity = "warning"
+  except   = [user.ada]
+  limit {
+    permission_sets = [permission_set.admin]
+    max_people      = 3
+  }
+}
+moved {
+  from = group.old
+  to   = group.ops
+}
+"#,
+    ));
+    use crate::config::evaluate::ProviderSettings;
+    use crate::model::guardrail::Rule;
+    use crate::model::stack::{Scope, Unmanaged};
+    let settings = &evaluation.desired.settings;
+    assert_eq!(
+        (settings.max_removals, settings.unmanaged),
+        (7, Unmanaged::Remove)
+    );
+    let Scope::Matching(matcher) = &settings.scope else {
+        panic!("{:?}", settings.scope)
+    };
+    assert_eq!(
+        matcher.permission_sets.iter().map(|it| &**it).collect::<Vec<_>>(),
+        ["admin", "team-*"]
+    );
+    assert_eq!(&*settings.ignore[0].label, "control tower");
+    assert_eq!(evaluation.name.as_deref(), Some("acme"));
+    assert!(matches!(
+        evaluation.provider,
+        ProviderSettings::Simulator {
+            seed: Some(42),
+            strict: true,
+            ..
+        }
+    ));
+    let guardrail = &evaluation.guardrails[0];
+    assert!(!guardrail.refuses && guardrail.except.len() == 1);
+    assert!(
+        matches!(&guardrail.rules[..], [Rule::Limit { max_people: 3, of }] if of.permission_sets.as_ref().unwrap().len() == 1)
+    );
+    assert_eq!(evaluation.desired.moved[0].from.to_string(), "group.old");
+}
+
+#[test]
+fn many_blocks_over_many_accounts_stay_affordable() {
+    let mut text = String::from("organizational_unit \"u\" {}\npermission_set \"s\" {}\n");
+    for n in 0..600 {
+        text.push_str(&format!(
+            "account \"a{n}\" {{\n id = \"{n:012}\"\n ou = organizational_unit.u\n tags = {{ n = \"{}\" }}\n}}\n",
+            n % 10
+        ));
+    }
+    for n in 0..200 {
+        let accounts = if n % 10 == 0 {
+            "[for a in organizational_unit.u.accounts : a if a.tags[\"n\"] == \"3\"]"
+        } else {
+            "organizational_unit.u.accounts"
+        };
+        text.push_str(&format!(
+            "group \"g{n}\" {{}}\nassignment \"x{n}\" {{\n principals = [group.g{n}]\n permission_sets = [permission_set.s]\n accounts = {accounts}\n}}\n"
+        ));
+    }
+    let evaluation = good(&text);
+    assert_eq!(evaluation.desired.snapshot.access.len(), 180 * 600 + 20 * 60);
+}

@@ -1,6 +1,7 @@
 //! From HCL text to values: syntax, expressions, functions.
 
 pub mod check;
+pub mod codes;
 pub mod console;
 pub mod constraint;
 pub mod convert;

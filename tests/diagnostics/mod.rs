@@ -26,9 +26,14 @@ impl SourceTree for Case {
         if let Some(only) = &self.only {
             return Ok(vec![only.clone()]);
         }
-        let entries = std::fs::read_dir(self.root.join(directory)).map_err(|_| "no such directory".to_owned())?;
-        let files = entries.filter_map(Result::ok).filter(|entry| entry.path().is_file());
-        Ok(files.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
+        let entries =
+            std::fs::read_dir(self.root.join(directory)).map_err(|_| "no such directory".to_owned())?;
+        let files = entries
+            .filter_map(Result::ok)
+            .filter(|entry| entry.path().is_file());
+        Ok(files
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect())
     }
 
     fn read(&self, path: &str) -> Result<String, String> {
@@ -67,7 +72,11 @@ fn reported(found: &Diagnostics, sources: &SourceMap) -> BTreeSet<String> {
         .map(|(finding, _)| {
             let span = finding.primary.as_ref().map(|label| label.span);
             let place = span.and_then(|span| sources.location(span));
-            format!("{} {}", place.map_or_else(|| "nowhere".to_owned(), |place| place.to_string()), finding.code.0)
+            format!(
+                "{} {}",
+                place.map_or_else(|| "nowhere".to_owned(), |place| place.to_string()),
+                finding.code.0
+            )
         })
         .collect()
 }
@@ -79,10 +88,22 @@ fn cases() -> Vec<(String, Case)> {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         if path.is_dir() {
-            cases.push((name, Case { root: path, only: None }));
+            cases.push((
+                name,
+                Case {
+                    root: path,
+                    only: None,
+                },
+            ));
         } else if path.extension().is_some_and(|extension| extension == "hcl") {
             let only = Some(path.file_name().unwrap().to_string_lossy().into_owned());
-            cases.push((name, Case { root: directory.clone(), only }));
+            cases.push((
+                name,
+                Case {
+                    root: directory.clone(),
+                    only,
+                },
+            ));
         }
     }
     cases.sort_by(|left, right| left.0.cmp(&right.0));
@@ -96,7 +117,9 @@ fn every_mistake_is_found_where_it_is_and_nothing_else_is() {
         let (found, sources) = findings(&case);
         let (announced, reported) = (announced(&sources), reported(&found, &sources));
         if announced != reported || announced.is_empty() {
-            wrong.push_str(&format!("{name}\n  announced {announced:?}\n  reported  {reported:?}\n"));
+            wrong.push_str(&format!(
+                "{name}\n  announced {announced:?}\n  reported  {reported:?}\n"
+            ));
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
@@ -123,4 +146,98 @@ fn what_is_said_is_what_was_reviewed() {
 #[test]
 fn the_catalogue_is_large() {
     assert!(cases().len() >= 60);
+}
+
+/// The files of a directory, for functions.
+struct Disk(PathBuf);
+
+impl rolecall::config::files::Files for Disk {
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, String> {
+        std::fs::read(self.0.join(path))
+            .map(Arc::from)
+            .map_err(|error| error.to_string())
+    }
+
+    fn exists(&self, path: &str) -> Result<bool, String> {
+        Ok(self.0.join(path).is_file())
+    }
+
+    fn list(&self, _: &str) -> Result<Vec<String>, String> {
+        Err("not needed here".to_owned())
+    }
+}
+
+#[test]
+fn the_examples_are_free_of_mistakes() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut seen = 0;
+    let mut work = vec![examples];
+    while let Some(directory) = work.pop() {
+        let entries = || {
+            std::fs::read_dir(&directory)
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+        };
+        let is_stack = entries().any(|path| path.extension().is_some_and(|extension| extension == "hcl"));
+        if !is_stack {
+            work.extend(entries().filter(|path| path.is_dir()));
+            continue;
+        }
+        seen += 1;
+        let case = Case {
+            root: directory.clone(),
+            only: None,
+        };
+        let (program, sources, found) = compile(&case, ".");
+        let options = EvalOptions {
+            variables: Vec::new(),
+            observed: None,
+            now: jiff::Timestamp::UNIX_EPOCH,
+            cwd: Arc::from("/stack"),
+        };
+        let evaluation = evaluate(&program, &options, &Disk(directory.clone()));
+        let both = format!(
+            "{}{}",
+            to_text(&found, &sources),
+            to_text(&evaluation.diagnostics, &sources)
+        );
+        assert!(
+            found.is_empty() && evaluation.diagnostics.is_empty(),
+            "{}:\n{both}",
+            directory.display()
+        );
+        assert!(
+            !evaluation.desired.snapshot.access.is_empty(),
+            "{}",
+            directory.display()
+        );
+    }
+    assert!(seen >= 4);
+}
+
+#[test]
+fn every_code_is_in_the_catalogue_and_in_use() {
+    let mut used = BTreeSet::new();
+    let mut work = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config")];
+    while let Some(path) = work.pop() {
+        if path.is_dir() {
+            work.extend(
+                std::fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        for part in code.split("Code(\"").skip(1) {
+            used.insert(part.split('"').next().unwrap().to_owned());
+        }
+    }
+    let listed: BTreeSet<String> = rolecall::config::codes::CODES
+        .iter()
+        .map(|(code, _)| (*code).to_owned())
+        .collect();
+    assert_eq!(listed, used);
+    assert!(rolecall::config::codes::CODES.is_sorted_by(|left, right| left.0 < right.0));
 }

@@ -79,7 +79,7 @@ impl Decoder<'_, '_> {
             .because(if first.data || this.data {
                 "what is looked up is someone else's; what is declared is written by this stack. It can be one of them"
             } else {
-                "the service knows it by this key, so both blocks would write the same thing"
+                "the service knows it by this name or id, so they would write the same thing"
             })
             .help(if first.span == this.span { "make its name from `each.key`" } else { "keep one of the blocks, and refer to it from elsewhere" });
         if first.span != this.span {

@@ -377,6 +377,7 @@ impl<'a> Engine<'a> {
         if known {
             return silent();
         }
+        let edges = told(edges);
         let names: Vec<String> = edges.iter().map(|(open, _)| self.name(*open)).collect();
         let first = names.first().cloned().unwrap_or_default();
         let shown = match names.len() {
@@ -388,10 +389,10 @@ impl<'a> Engine<'a> {
                 names.get(count - 2..).unwrap_or(&[]).join(" → ")
             ),
         };
-        let message = if names.len() < 2 {
-            format!("{first} needs itself")
-        } else {
-            format!("{first} needs itself, by way of {} others", names.len() - 1)
+        let message = match names.len() {
+            0 | 1 => format!("{first} needs itself"),
+            2 => format!("{first} needs itself, by way of one other"),
+            count => format!("{first} needs itself, by way of {} others", count - 1),
         };
         let last = names.last().cloned().unwrap_or_default();
         let mut error = Diagnostic::error(CYCLE, message)
@@ -479,6 +480,21 @@ impl<'a> Engine<'a> {
     fn entity_value(&self, key: EntityKey, address: Address) -> Value {
         Value::entity(Arc::new(Entity { key, address }))
     }
+}
+
+/// A cycle's edges as people know them: that an entity needs its own attribute for its name goes without saying.
+fn told(edges: &[(Node, Span)]) -> Vec<(Node, Span)> {
+    let mut told: Vec<(Node, Span)> = Vec::with_capacity(edges.len());
+    for (node, span) in edges {
+        match (told.last().copied(), node) {
+            (Some((Node::Identity(whole), at)), Node::Attribute(part, _)) if whole == *part => {
+                told.pop();
+                told.push((*node, at));
+            }
+            _ => told.push((*node, *span)),
+        }
+    }
+    told
 }
 
 /// Calls `visit` with every `name.first` in an expression.

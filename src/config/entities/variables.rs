@@ -244,7 +244,7 @@ fn fit(value: &Value, declaration: &Declaration<'_>, span: Span, what: &str) -> 
                 format!("{what} does not fit the variable `{}`: {why}", declaration.name),
             )
             .at(span, "")
-            .also(head(declaration.block), format!("it takes {}", declaration.ty)),
+            .also(head(declaration.block), format!("it takes `{}`", declaration.ty)),
         )
     })
 }
@@ -266,7 +266,7 @@ fn read_input(input: &VariableInput, declaration: &Declaration<'_>) -> EvalResul
                     declaration.name, input.origin
                 ),
             )
-            .at(head(declaration.block), format!("it takes {}", declaration.ty)),
+            .at(head(declaration.block), format!("it takes `{}`", declaration.ty)),
         )
     };
     // Text for a variable that takes text (or anything simple) is that text; else it is an expression.
