@@ -1,3 +1,7 @@
 //! The binary: the real environment, one call, one exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rolecall::cli::run().into()
+}

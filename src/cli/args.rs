@@ -425,7 +425,7 @@ pub enum SimCommand {
         )]
         words: Vec<String>,
     },
-    /// The calls the simulated service was asked for
+    /// The latest calls the simulated service answered, as JSON lines
     Calls,
 }
 

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::config::evaluate::{ProviderSettings, StateSettings};
 use crate::config::files::Files;
-use crate::model::stack::FileRead;
+use crate::config::module::SourceTree;
 use crate::provider::Provider;
 use crate::provider::simulator::{Options, Simulator};
 use crate::report::style::{Meaning, Styles};
@@ -27,6 +28,7 @@ pub const OWN_DIRECTORY: &str = ".rolecall";
 const VARIABLE_PREFIX: &str = "ROLECALL_VAR_";
 
 /// The process's surroundings, as far as commands may see them.
+#[derive(Clone)]
 pub struct Env {
     /// The stack's directory.
     pub dir: PathBuf,
@@ -212,8 +214,13 @@ impl Env {
     pub fn files(&self) -> DiskFiles {
         DiskFiles {
             root: self.dir.clone(),
-            reads: Mutex::new(BTreeMap::new()),
         }
+    }
+
+    /// What `path.cwd` is: the directory rolecall was started in.
+    pub fn working_directory(&self) -> Arc<str> {
+        let path = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+        slashes_absolute(&path).into()
     }
 
     /// `*.auto.hclvars` of the stack, in the order of their names.
@@ -246,23 +253,42 @@ impl Env {
         self.dir.join(OWN_DIRECTORY)
     }
 
-    /// The stack's state.
-    pub fn store(&self) -> LocalStore {
-        LocalStore::new(&self.own_directory())
-    }
-
-    /// The simulated service in the stack's directory.
+    /// The store that the configuration names.
     ///
     /// # Errors
-    /// When the world's files are damaged or cannot be written.
-    pub fn simulator(&self, settings: &SimulatorSettings) -> Result<Simulator, Failure> {
-        let mut options = Options::at(&self.own_directory().join("world"));
-        options.strict = settings.strict;
-        if let Some(seed) = settings.seed {
-            options.seed = seed;
+    /// When it names one that this rolecall does not have.
+    pub fn store(&self, settings: &StateSettings) -> Result<LocalStore, Failure> {
+        match settings {
+            StateSettings::Local { path: None } => Ok(LocalStore::new(&self.own_directory())),
+            StateSettings::Local { path: Some(path) } => Ok(LocalStore::new(&self.dir.join(&**path))),
+            StateSettings::Postgres { .. } => Err(no_such("state", "postgres", "local")),
+            StateSettings::S3 { .. } => Err(no_such("state", "s3", "local")),
         }
-        if let Some(region) = &settings.region {
-            options.region.clone_from(region);
+    }
+
+    /// The simulated service that the configuration names.
+    ///
+    /// # Errors
+    /// When it names another provider, or the world's files are damaged or cannot be written.
+    pub fn simulator(&self, settings: &ProviderSettings) -> Result<Simulator, Failure> {
+        let ProviderSettings::Simulator {
+            seed,
+            strict,
+            region,
+            world,
+        } = settings
+        else {
+            return Err(no_such("provider", "aws", "simulator"));
+        };
+        let place = match world {
+            Some(path) => self.dir.join(&**path),
+            None => self.own_directory().join("world"),
+        };
+        let mut options = Options::at(&place);
+        options.strict = *strict;
+        options.seed = seed.unwrap_or(options.seed);
+        if let Some(region) = region {
+            options.region = region.to_string();
         }
         Ok(Simulator::open(&options)?)
     }
@@ -271,8 +297,23 @@ impl Env {
     ///
     /// # Errors
     /// As [`Env::simulator`].
-    pub fn provider(&self, settings: &SimulatorSettings) -> Result<Box<dyn Provider>, Failure> {
+    pub fn provider(&self, settings: &ProviderSettings) -> Result<Box<dyn Provider>, Failure> {
         Ok(Box::new(self.simulator(settings)?))
+    }
+
+    /// A name that no other process makes. With ROLECALL_SEED in the environment it depends on that and `what` alone,
+    /// so that demonstrations and tests can be repeated to the byte.
+    pub fn unique(&self, what: &str) -> String {
+        let source = match std::env::var("ROLECALL_SEED") {
+            Ok(seed) if !seed.is_empty() => format!("{seed}/{what}"),
+            _ => format!(
+                "{}/{}/{}/{what}",
+                host_name(),
+                std::process::id(),
+                Timestamp::now()
+            ),
+        };
+        uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, source.as_bytes()).to_string()
     }
 
     /// Who asks for the lock, to do what.
@@ -280,13 +321,9 @@ impl Env {
         let host = host_name();
         let now = Timestamp::now();
         let pid = std::process::id();
-        let id = uuid::Uuid::new_v5(
-            &uuid::Uuid::NAMESPACE_OID,
-            format!("{host}/{pid}/{now}").as_bytes(),
-        );
         LockRequest {
             info: LockInfo {
-                id: id.to_string().into(),
+                id: self.unique(&format!("lock {pid} {now}")).into(),
                 owner: self.actor().into(),
                 host: host.into(),
                 pid,
@@ -297,11 +334,13 @@ impl Env {
         }
     }
 
-    /// `user@host`, for the history.
+    /// Who acts, for the history: ROLECALL_ACTOR, else `user@host`.
     pub fn actor(&self) -> String {
-        let user = ["USER", "LOGNAME", "USERNAME"]
-            .iter()
-            .find_map(|name| std::env::var(name).ok());
+        let set = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        if let Some(actor) = set(&"ROLECALL_ACTOR") {
+            return actor;
+        }
+        let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(set);
         format!("{}@{}", user.unwrap_or_else(|| "unknown".to_owned()), host_name())
     }
 
@@ -331,15 +370,8 @@ impl Env {
     }
 }
 
-/// What a `provider "simulator"` block sets.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SimulatorSettings {
-    /// Nothing is taken to exist that was not created.
-    pub strict: bool,
-    /// The seed of a fresh world.
-    pub seed: Option<u64>,
-    /// The Region of a fresh world.
-    pub region: Option<String>,
+fn no_such(what: &str, name: &str, known: &str) -> Failure {
+    Failure::new(format!("this rolecall has no {what} \"{name}\"")).help(format!("use {what} \"{known}\""))
 }
 
 /// The host's name.
@@ -353,24 +385,9 @@ fn host_name() -> String {
         .unwrap_or_else(|| "localhost".to_owned())
 }
 
-/// The stack's files on disk. What functions read is noted, since a plan depends on it.
+/// The stack's files on disk.
 pub struct DiskFiles {
     root: PathBuf,
-    reads: Mutex<BTreeMap<Arc<str>, Arc<str>>>,
-}
-
-impl DiskFiles {
-    /// What was read through functions, with hashes.
-    pub fn reads(&self) -> Vec<FileRead> {
-        let reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
-        reads
-            .iter()
-            .map(|(path, hash)| FileRead {
-                path: path.clone(),
-                hash: hash.clone(),
-            })
-            .collect()
-    }
 }
 
 /// The system's message as the end of a sentence.
@@ -386,9 +403,6 @@ fn sentence(error: &io::Error) -> String {
 impl Files for DiskFiles {
     fn read(&self, path: &str) -> Result<Arc<[u8]>, String> {
         let bytes = fs::read(self.root.join(path)).map_err(|error| sentence(&error))?;
-        let hash = blake3::hash(&bytes).to_hex().as_str().into();
-        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
-        reads.insert(path.into(), hash);
         Ok(bytes.into())
     }
 
@@ -422,10 +436,41 @@ impl Files for DiskFiles {
     }
 }
 
+impl SourceTree for DiskFiles {
+    fn list(&self, directory: &str) -> Result<Vec<String>, String> {
+        let entries = fs::read_dir(self.root.join(directory)).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => "no such directory".to_owned(),
+            _ => sentence(&error),
+        })?;
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| sentence(&error))?;
+            let is_file = fs::metadata(entry.path()).is_ok_and(|found| found.is_file());
+            if let (true, Ok(name)) = (is_file, entry.file_name().into_string()) {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn read(&self, path: &str) -> Result<String, String> {
+        let bytes = fs::read(self.root.join(path)).map_err(|error| sentence(&error))?;
+        String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            format!("not valid UTF-8 at byte {at}")
+        })
+    }
+}
+
 /// A path with forward slashes.
 fn slashes(path: &Path) -> String {
     let parts = path
         .components()
         .map(|part| part.as_os_str().to_string_lossy().into_owned());
     parts.collect::<Vec<_>>().join("/")
+}
+
+fn slashes_absolute(path: &Path) -> String {
+    path.to_string_lossy().replace('\\', "/")
 }

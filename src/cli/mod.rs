@@ -1,6 +1,77 @@
 //! The command line: the only part that knows there is a process around it.
 
+pub mod approval;
 pub mod args;
+pub mod command;
 pub mod env;
 pub mod error;
 pub mod exit;
+pub mod pipeline;
+pub mod progress;
+pub mod saved_plan;
+pub mod variables;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use args::{Cli, Command};
+use env::Env;
+use error::Failure;
+use exit::Exit;
+
+/// Runs the command that the process was started with.
+pub fn run() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody reading the help is no error.
+            let _ = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
+                _ => Exit::Error,
+            };
+        }
+    };
+    let env = Env::new(&cli.global);
+    match dispatch(&env, cli.command) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            if !failure.is_broken_pipe() {
+                complain(&env, &failure);
+            }
+            failure.exit()
+        }
+    }
+}
+
+fn complain(env: &Env, failure: &Failure) {
+    if let Failure::Diagnostics(parts) = failure {
+        let (found, sources) = parts.as_ref();
+        let color = env.err.color();
+        let _ = crate::report::diagnostics::write_text(found, sources, color, &mut env.stderr());
+    } else {
+        env.complain(failure);
+    }
+}
+
+fn dispatch(env: &Env, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Init(args) => command::init::run(env, &args),
+        Command::Validate(args) => command::validate::run(env, &args),
+        Command::Plan(args) => command::plan::run(env, &args),
+        Command::Apply(args) => command::apply::run(env, &args),
+        Command::Destroy(args) => command::destroy::run(env, &args),
+        Command::Drift(args) => command::drift::run(env, &args),
+        Command::Show(args) => command::show::run(env, &args),
+        Command::Graph(args) => command::graph::run(env, &args),
+        Command::Console(args) => command::console::run(env, &args),
+        Command::Access(args) => command::access::run(env, &args),
+        Command::State(command) => command::state::run(env, command),
+        Command::Output(args) => command::output::run(env, &args),
+        Command::ForceUnlock(args) => command::force_unlock::run(env, &args),
+        Command::Sim(command) => command::sim::run(env, command),
+        Command::Completions(args) => command::completions::run(env, &args),
+        Command::Version(args) => command::version::run(env, &args),
+        Command::Schemas(args) => command::schemas::run(env, &args),
+    }
+}

@@ -6,9 +6,11 @@
 //! `impl Write`, and never touch the terminal, the clock or the environment.
 
 pub mod access_view;
+pub mod apply_view;
 pub mod diagnostics;
 pub mod drift_view;
 pub mod escape;
+pub mod graph_view;
 pub mod json;
 pub mod plan_view;
 pub mod state_view;

@@ -4,6 +4,7 @@
 //! readers are to ignore those they do not know. The JSON Schemas in `schemas/` are made from these types.
 
 pub mod drift;
+pub mod history;
 pub mod parts;
 pub mod plan;
 pub mod state;
@@ -14,6 +15,10 @@ use schemars::Schema;
 pub fn schemas() -> Vec<(&'static str, Schema)> {
     let generate = || schemars::generate::SchemaSettings::draft2020_12().into_generator();
     vec![
+        (
+            "access.schema.json",
+            generate().into_root_schema_for::<super::access_view::AccessView>(),
+        ),
         (
             "diagnostics.schema.json",
             generate().into_root_schema_for::<super::diagnostics::DiagnosticsJson>(),

@@ -1,0 +1,120 @@
+//! Who says yes to a plan: a person, an approved digest, or `--auto-approve`.
+
+use std::path::Path;
+
+use crate::model::record::Recorded;
+use crate::plan::change::GrantReason;
+use crate::plan::{Plan, resume_of};
+use crate::report::plan_view::PlanView;
+use crate::report::plan_view::policy_diff::{DiffLine, lines};
+use crate::report::style::{Meaning, Styles};
+use crate::report::terminal::plan::{Title, write};
+
+use super::env::Env;
+use super::error::Failure;
+
+/// What was given on the command line.
+pub enum Consent<'a> {
+    /// A saved plan.
+    Reviewed(&'a Path, Box<Plan>),
+    /// A digest.
+    Digest(&'a str),
+    /// `--auto-approve`, and whether `--restore` came with it.
+    Automatic {
+        /// Access that someone took away may be brought back.
+        restore: bool,
+    },
+    /// A person is to be asked.
+    Ask,
+}
+
+/// Whether a plan brings back what someone removed from the service.
+pub fn restores(plan: &Plan) -> bool {
+    plan.actions.iter().any(|action| action.restore)
+        || plan.grants.iter().any(|step| step.reason == GrantReason::Restore)
+}
+
+/// The plan as plain text: what differences of plans are shown over.
+pub fn rendered(plan: &Plan) -> String {
+    let mut out = Vec::new();
+    let title = Title {
+        command: "rolecall plan",
+        provider: None,
+    };
+    // Writing to memory does not fail.
+    let _ = write(&PlanView::new(plan), title, Styles::PLAIN, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Holds the plan made now against the one that was approved.
+///
+/// The same digest goes on. So does a plan that only has what is left of the interrupted run with that digest.
+///
+/// # Errors
+/// A refusal (exit code 3) that shows how the plans differ, as far as the approved one is at hand.
+pub fn same_as_approved(
+    env: &Env,
+    plan: &Plan,
+    recorded: &Recorded,
+    digest: &str,
+    approved: Option<&str>,
+) -> Result<(), Failure> {
+    if *plan.digest == *digest {
+        return Ok(());
+    }
+    let resumes = |run: &crate::model::record::UnfinishedRun| *run.digest == *digest && resume_of(run, plan);
+    if recorded.unfinished.as_ref().is_some_and(resumes) {
+        env.say("This goes on with the interrupted run of the approved plan.");
+        return Ok(());
+    }
+    match approved {
+        Some(approved) => show_difference(env, approved, &rendered(plan)),
+        None => env.say(&format!("The plan is now:\n\n{}", rendered(plan))),
+    }
+    Err(Failure::refused(format!(
+        "the plan is no longer the approved one: its digest is {}, approved was {digest}; nothing was done",
+        plan.digest
+    ))
+    .help("review the plan as it is now, and approve that one"))
+}
+
+fn show_difference(env: &Env, approved: &str, now: &str) {
+    env.say("The approved plan (-) and the plan as it is now (+) differ:\n");
+    for line in lines(approved, now, 2) {
+        let text = match line {
+            DiffLine::Same(text) => format!("  {text}"),
+            DiffLine::Removed(text) => env.err.paint(Meaning::Removed, format!("- {text}")),
+            DiffLine::Added(text) => env.err.paint(Meaning::Added, format!("+ {text}")),
+            DiffLine::Gap => env.err.paint(Meaning::Aside, "  ⋮"),
+        };
+        env.say(&text);
+    }
+    env.say("");
+}
+
+/// Gets a yes for a plan that was shown.
+///
+/// # Errors
+/// When nobody says yes, nobody can be asked, or `--auto-approve` alone does not cover the plan.
+pub fn approve(env: &Env, plan: &Plan, consent: &Consent<'_>, question: &str) -> Result<(), Failure> {
+    match consent {
+        Consent::Reviewed(..) | Consent::Digest(_) => Ok(()),
+        Consent::Automatic { restore } if restores(plan) && !restore => Err(Failure::refused(
+            "the plan brings back access that someone removed from the service, perhaps for a reason; \
+             --auto-approve alone does not do that",
+        )
+        .help("add --restore, approve the plan's digest with --digest, or answer the question yourself")),
+        Consent::Automatic { .. } => Ok(()),
+        Consent::Ask if !env.can_ask => Err(Failure::new(
+            "nobody can be asked here: standard input is no terminal",
+        )
+        .help("approve a reviewed plan (apply FILE, or --digest), or use --auto-approve")),
+        Consent::Ask => match env
+            .ask(&format!("\n{question} Only \"yes\" goes on: "))
+            .as_deref()
+        {
+            Some("yes") => Ok(()),
+            _ => Err(Failure::new("not approved; nothing was done")),
+        },
+    }
+}

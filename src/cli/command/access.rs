@@ -1,0 +1,80 @@
+//! `access`: who can enter what, from the state.
+
+use jiff::Timestamp;
+
+use crate::cli::args::{AccessArgs, AccessFormat};
+use crate::cli::env::Env;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::model::record::Recorded;
+use crate::report::access_view::{Query, view};
+use crate::report::terminal::state::access;
+use crate::state::StateStore;
+use crate::state::entry::Entry;
+use crate::state::fold::Fold;
+
+/// Runs it.
+pub fn run(env: &Env, args: &AccessArgs) -> Result<Exit, Failure> {
+    let recorded = match &args.at {
+        Some(text) => as_of(env, moment(text)?)?,
+        None => super::recorded_of(env)?,
+    };
+    let query = Query::new(
+        args.principal.as_deref(),
+        args.account.as_deref(),
+        args.permission_set.as_deref(),
+    )
+    .map_err(|error| Failure::new(format!("not a pattern: {error}")))?;
+    let found = match &recorded.seen {
+        Some(seen) => view(&seen.snapshot, Some(seen.at), &query),
+        None => view(&recorded.applied, None, &query),
+    };
+    match args.format {
+        _ if args.json => super::print_json(env, &found)?,
+        AccessFormat::Json => super::print_json(env, &found)?,
+        AccessFormat::Csv => env.print(|out| found.write_csv(out))?,
+        AccessFormat::Text => env.print(|out| access(&found, env.out, out))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// A time, or a day at whose start (UTC) is meant.
+fn moment(text: &str) -> Result<Timestamp, Failure> {
+    let day = || text.parse::<jiff::civil::Date>().ok();
+    let start = |day: jiff::civil::Date| {
+        day.to_zoned(jiff::tz::TimeZone::UTC)
+            .ok()
+            .map(|at| at.timestamp())
+    };
+    let found = text.parse().ok().or_else(|| day().and_then(start));
+    found.ok_or_else(|| Failure::new(format!("`{text}` is neither a day like 2026-10-01 nor a time")))
+}
+
+/// The state as the journal had it at a time.
+fn as_of(env: &Env, at: Timestamp) -> Result<Recorded, Failure> {
+    let mut fold = Fold::default();
+    for entry in super::store_of(env)?.history()? {
+        let when = match &entry {
+            Entry::RunStarted(run) => Some(run.by.at),
+            Entry::Observed(seen) => Some(seen.at),
+            Entry::RunFinished { at, .. } => Some(*at),
+            Entry::AddressMoved { by, .. }
+            | Entry::AddressRemoved { by, .. }
+            | Entry::Imported { by, .. } => Some(by.at),
+            Entry::Intents { .. } | Entry::Accepted { .. } | Entry::Outcomes { .. } | Entry::Recorded(_) => {
+                None
+            }
+        };
+        if when.is_some_and(|when| when > at) {
+            break;
+        }
+        fold.push(&entry)?;
+    }
+    let recorded = fold.finish()?;
+    if recorded.seen.is_none() {
+        return Err(Failure::new(format!(
+            "the state holds no reading of the service from {at} or before"
+        )));
+    }
+    Ok(recorded)
+}

@@ -1,0 +1,79 @@
+//! `console`: one expression per line of standard input, one value per line of standard output.
+
+use std::io::{self, Write};
+
+use crate::cli::args::ConsoleArgs;
+use crate::cli::env::Env;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::pipeline::Stack;
+use crate::config::console::evaluate_line;
+use crate::config::eval::Scope;
+use crate::config::evaluate::with_scope;
+use crate::diagnostic::{Diagnostics, Severity};
+use crate::report::diagnostics::write_text;
+use crate::source::SourceMap;
+
+/// A directory without a configuration is good enough to evaluate in.
+const NO_CONFIGURATION: &str = "no-configuration";
+
+/// Runs it.
+pub fn run(env: &Env, args: &ConsoleArgs) -> Result<Exit, Failure> {
+    let stack = Stack::load(env, &args.variables)?;
+    let wrong = |severity, code: &str| severity == Severity::Error && code != NO_CONFIGURATION;
+    if stack
+        .found()
+        .iter()
+        .any(|(item, _)| wrong(item.severity, item.code.0))
+    {
+        write_text(stack.found(), stack.sources(), env.err.color(), &mut env.stderr())?;
+        return Ok(Exit::Error);
+    }
+    let options = stack.options(env.now(), None);
+    let mut sources = stack.sources().clone();
+    let result = with_scope(stack.program(), &options, stack.files(), |scope, found| {
+        lines(env, scope, found, &mut sources)
+    });
+    result.map_err(Failure::new)?
+}
+
+fn lines(
+    env: &Env,
+    scope: &dyn Scope,
+    found: &dyn Fn() -> Diagnostics,
+    sources: &mut SourceMap,
+) -> Result<Exit, Failure> {
+    let mut exit = Exit::Done;
+    let mut out = env.stdout();
+    for (number, line) in env.input().enumerate() {
+        let line = line?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let file = sources.add(format!("line {}", number + 1), line.as_str());
+        let result = evaluate_line(file, &line, scope);
+        let mut problems = found();
+        match result {
+            Ok(value) => {
+                writeln!(out, "{value}")?;
+                flush(&mut out)?;
+            }
+            Err(failure) => {
+                failure
+                    .diagnostics
+                    .into_iter()
+                    .for_each(|problem| problems.push(problem));
+                exit = Exit::Error;
+            }
+        }
+        if !problems.is_empty() {
+            write_text(&problems, sources, env.err.color(), &mut env.stderr())?;
+        }
+    }
+    Ok(exit)
+}
+
+/// Each answer is there before the next question.
+fn flush(out: &mut impl Write) -> io::Result<()> {
+    out.flush()
+}

@@ -1,0 +1,31 @@
+//! `destroy`: removes what the state records as this stack's own.
+
+use crate::cli::approval::Consent;
+use crate::cli::args::DestroyArgs;
+use crate::cli::env::Env;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::plan::input::{Mode, Options};
+
+use super::apply::Job;
+
+/// Runs it.
+pub fn run(env: &Env, args: &DestroyArgs) -> Result<Exit, Failure> {
+    let job = Job {
+        env,
+        command: "destroy",
+        question: "Remove all of this?",
+        consent: if args.auto_approve {
+            Consent::Automatic { restore: false }
+        } else {
+            Consent::Ask
+        },
+        json: args.format.is_json(),
+        reason: args.reason.as_deref(),
+    };
+    let options = Options {
+        mode: Mode::Destroy,
+        ..Options::default()
+    };
+    job.run(&args.variables, &args.lock, options)
+}

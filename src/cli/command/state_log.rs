@@ -1,0 +1,126 @@
+//! `state log`: the history.
+
+use crate::cli::args::FormatArgs;
+use crate::cli::env::Env;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::report::escape::escape;
+use crate::report::json::history::{HistoryJson, LogLine, What};
+use crate::state::StateStore;
+use crate::state::entry::{Entry, RunEnd};
+
+/// Runs it.
+pub fn run(env: &Env, format: FormatArgs) -> Result<Exit, Failure> {
+    let lines = log(&super::store_of(env)?.history()?);
+    if format.is_json() {
+        super::print_json(env, &HistoryJson::new(lines))?;
+    } else {
+        env.print(|out| {
+            lines.iter().try_for_each(|line| {
+                writeln!(
+                    out,
+                    "{}  {:<24}  {}",
+                    line.at,
+                    escape(&line.actor),
+                    text(&line.what)
+                )
+            })
+        })?;
+    }
+    Ok(Exit::Done)
+}
+
+/// One line per run, move, removal and import, oldest first.
+fn log(entries: &[Entry]) -> Vec<LogLine> {
+    let mut lines: Vec<LogLine> = Vec::new();
+    let mut steps = (0_u64, 0_u64);
+    for entry in entries {
+        match entry {
+            Entry::RunStarted(run) => {
+                steps = (0, 0);
+                lines.push(LogLine {
+                    at: run.by.at,
+                    actor: run.by.actor.to_string(),
+                    what: What::Run {
+                        run: run.run.to_string(),
+                        command: run.command.to_string(),
+                        digest: run.digest.to_string(),
+                        reason: run.reason.as_deref().map(str::to_owned),
+                        end: None,
+                        done: 0,
+                        failed: 0,
+                    },
+                });
+            }
+            Entry::Outcomes { done, failed } => {
+                steps = (steps.0 + done.len() as u64, steps.1 + failed.len() as u64);
+                tally(lines.last_mut(), None, steps);
+            }
+            Entry::RunFinished { end, .. } => tally(lines.last_mut(), Some(*end), steps),
+            Entry::AddressMoved { by, from, to } => lines.push(LogLine {
+                at: by.at,
+                actor: by.actor.to_string(),
+                what: What::Moved {
+                    from: from.clone(),
+                    to: to.clone(),
+                },
+            }),
+            Entry::AddressRemoved { by, address } => lines.push(LogLine {
+                at: by.at,
+                actor: by.actor.to_string(),
+                what: What::Removed {
+                    address: address.clone(),
+                },
+            }),
+            Entry::Imported { by, .. } => lines.push(LogLine {
+                at: by.at,
+                actor: by.actor.to_string(),
+                what: What::Imported,
+            }),
+            Entry::Intents { .. } | Entry::Accepted { .. } | Entry::Recorded(_) | Entry::Observed(_) => {}
+        }
+    }
+    lines
+}
+
+fn tally(line: Option<&mut LogLine>, ended: Option<RunEnd>, steps: (u64, u64)) {
+    if let Some(LogLine {
+        what: What::Run {
+            end, done, failed, ..
+        },
+        ..
+    }) = line
+    {
+        (*done, *failed) = steps;
+        *end = ended.or(*end);
+    }
+}
+
+fn text(what: &What) -> String {
+    match what {
+        What::Run {
+            command,
+            digest,
+            reason,
+            end,
+            done,
+            failed,
+            ..
+        } => {
+            let end = match end {
+                Some(RunEnd::Complete) => "complete",
+                Some(RunEnd::Partial) => "partly",
+                Some(RunEnd::Interrupted) => "interrupted",
+                None => "did not end",
+            };
+            let reason = reason
+                .as_deref()
+                .map(|reason| format!("  {}", escape(reason)))
+                .unwrap_or_default();
+            format!("{command} {digest}  {end}: {done} done, {failed} failed{reason}")
+        }
+        What::Moved { from, to } => format!("moved {from} to {to}"),
+        What::Removed { address } => format!("forgot {address}"),
+        What::Imported => "imported a state".to_owned(),
+    }
+}

@@ -1,0 +1,246 @@
+//! From files to a checked plan: the one way that every command takes.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::apply::settle;
+use crate::config::evaluate::{EvalOptions, Evaluation, Referred, VariableInput, evaluate};
+use crate::config::module::compile;
+use crate::config::program::Program;
+use crate::diagnostic::Diagnostics;
+use crate::model::instance::Observed;
+use crate::model::record::Recorded;
+use crate::model::stack::Desired;
+use crate::plan::input::{INPUT_VERSION, Options, PlanInput};
+use crate::plan::{Plan, check::check, plan};
+use crate::provider::{Provider, ReadRequest, TakenToExist};
+use crate::source::SourceMap;
+
+use super::args::VariableArgs;
+use super::env::{DiskFiles, Env};
+use super::error::Failure;
+
+/// A stack's configuration: compiled, with the values of its variables.
+pub struct Stack {
+    program: Program,
+    sources: SourceMap,
+    files: DiskFiles,
+    variables: Vec<VariableInput>,
+    working_directory: Arc<str>,
+    directory_name: Arc<str>,
+    /// What is wrong with the text alone.
+    found: Diagnostics,
+}
+
+impl Stack {
+    /// Reads and compiles the stack.
+    ///
+    /// # Errors
+    /// When variable files cannot be read; what is wrong with the text shows up in [`Stack::evaluate`].
+    pub fn load(env: &Env, args: &VariableArgs) -> Result<Self, Failure> {
+        let files = env.files();
+        let (program, mut sources, mut found) = compile(&files, ".");
+        let variables = super::variables::collect(env, args, &mut sources, &mut found)?;
+        Ok(Stack {
+            program,
+            sources,
+            files,
+            variables,
+            working_directory: env.working_directory(),
+            directory_name: env.stack_name(),
+            found,
+        })
+    }
+
+    /// Evaluates it, look-ups included if the service was read. All findings, those of the text too, are in the
+    /// result.
+    pub fn evaluate(&self, now: Timestamp, observed: Option<&Observed>) -> Evaluation {
+        let mut evaluation = evaluate(&self.program, &self.options(now, observed), &self.files);
+        let mut found = self.found.clone();
+        found.extend(std::mem::take(&mut evaluation.diagnostics));
+        evaluation.diagnostics = found;
+        evaluation
+    }
+
+    /// As [`Stack::evaluate`], and errors end the command; warnings are shown.
+    ///
+    /// # Errors
+    /// [`Failure::Diagnostics`] with everything that is wrong.
+    pub fn evaluated(
+        &self,
+        env: &Env,
+        now: Timestamp,
+        observed: Option<&Observed>,
+    ) -> Result<Evaluation, Failure> {
+        let mut evaluation = self.evaluate(now, observed);
+        let found = std::mem::take(&mut evaluation.diagnostics);
+        if found.has_errors() {
+            return Err(Failure::Diagnostics(Box::new((found, self.sources.clone()))));
+        }
+        if !found.is_empty() && observed.is_some() {
+            let _ = crate::report::diagnostics::write_text(
+                &found,
+                &self.sources,
+                env.err.color(),
+                &mut env.stderr(),
+            );
+        }
+        Ok(evaluation)
+    }
+
+    /// The compiled configuration, for the console.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// The texts that findings point into.
+    pub fn sources(&self) -> &SourceMap {
+        &self.sources
+    }
+
+    /// The stack's files.
+    pub fn files(&self) -> &DiskFiles {
+        &self.files
+    }
+
+    /// What is wrong with the text alone.
+    pub fn found(&self) -> &Diagnostics {
+        &self.found
+    }
+
+    /// What evaluation depends on besides.
+    pub fn options<'a>(&self, now: Timestamp, observed: Option<&'a Observed>) -> EvalOptions<'a> {
+        EvalOptions {
+            variables: self.variables.clone(),
+            observed,
+            now,
+            cwd: self.working_directory.clone(),
+        }
+    }
+
+    /// The stack's name.
+    pub fn name(&self, evaluation: &Evaluation) -> Arc<str> {
+        evaluation
+            .name
+            .clone()
+            .unwrap_or_else(|| self.directory_name.clone())
+    }
+}
+
+/// A reading of the service and what the stack declares in its light.
+pub struct Reading {
+    /// The provider that was asked.
+    pub provider: Box<dyn Provider>,
+    /// The stack's name.
+    pub name: Arc<str>,
+    /// What is declared.
+    pub desired: Desired,
+    /// What the service answered.
+    pub observed: Observed,
+}
+
+/// Evaluates, reads the service and evaluates again with what it answered.
+///
+/// # Errors
+/// When the configuration is wrong or the service cannot be read.
+pub fn read(env: &Env, stack: &Stack, recorded: &Recorded, refresh: bool) -> Result<Reading, Failure> {
+    let offline = stack.evaluated(env, env.now(), None)?;
+    let provider = env.provider(&offline.provider)?;
+    let observed = if refresh {
+        let request = ReadRequest {
+            taken_to_exist: offline.references.iter().map(taken_to_exist).collect(),
+            touched_by: Vec::new(),
+        };
+        match &recorded.unfinished {
+            Some(unfinished) => settle(unfinished, provider.as_ref(), &request)?,
+            None => provider.read(&request)?,
+        }
+    } else {
+        last_seen(recorded)?
+    };
+    let evaluation = stack.evaluated(env, provider.now(), Some(&observed))?;
+    Ok(Reading {
+        name: stack.name(&evaluation),
+        desired: evaluation.desired,
+        provider,
+        observed,
+    })
+}
+
+/// The last recorded reading in the place of a fresh one.
+fn last_seen(recorded: &Recorded) -> Result<Observed, Failure> {
+    let (Some(seen), Some(instance)) = (&recorded.seen, &recorded.instance) else {
+        return Err(Failure::new("the state holds no reading of the service yet")
+            .help("leave out --refresh=false, or run `rolecall apply` once"));
+    };
+    Ok(Observed {
+        at: seen.at,
+        instance: instance.clone(),
+        caller: None,
+        quotas: Default::default(),
+        snapshot: seen.snapshot.clone(),
+        roles: seen.roles.clone(),
+        held: Vec::new(),
+        in_progress: Vec::new(),
+        calls: Default::default(),
+    })
+}
+
+fn taken_to_exist(referred: &Referred) -> TakenToExist {
+    match referred {
+        Referred::Account(account) => TakenToExist::Account(account.clone()),
+        Referred::OrganizationalUnit(path) => TakenToExist::OrganizationalUnit(path.clone()),
+        Referred::User(name) => TakenToExist::User(name.clone()),
+        Referred::Group(name) => TakenToExist::Group(name.clone()),
+        Referred::PermissionSet(name) => TakenToExist::PermissionSet(name.clone()),
+    }
+}
+
+/// A checked plan with what it was made from.
+pub struct Planned {
+    /// The provider that was asked.
+    pub provider: Box<dyn Provider>,
+    /// Everything the plan depends on.
+    pub input: PlanInput,
+    /// The plan.
+    pub plan: Plan,
+}
+
+/// Plans, and has the plan checked.
+///
+/// # Errors
+/// As [`read`], and [`Failure::Unsound`].
+pub fn make_plan(env: &Env, stack: &Stack, recorded: Recorded, options: Options) -> Result<Planned, Failure> {
+    let reading = read(env, stack, &recorded, !options.unrefreshed)?;
+    let input = PlanInput {
+        format_version: INPUT_VERSION,
+        stack: reading.name,
+        now: reading.provider.now(),
+        desired: reading.desired,
+        recorded,
+        observed: reading.observed,
+        options,
+    };
+    let plan = checked_plan(&input)?;
+    Ok(Planned {
+        provider: reading.provider,
+        input,
+        plan,
+    })
+}
+
+/// The plan of an input, once the checker has found nothing.
+///
+/// # Errors
+/// [`Failure::Unsound`].
+pub fn checked_plan(input: &PlanInput) -> Result<Plan, Failure> {
+    let plan = plan(input);
+    let violations = check(&plan, input);
+    if violations.is_empty() {
+        return Ok(plan);
+    }
+    Err(Failure::Unsound(
+        violations.iter().map(ToString::to_string).collect(),
+    ))
+}

@@ -1,0 +1,82 @@
+//! The history as JSON.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::state::entry::RunEnd;
+
+/// The version of this form.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// The history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HistoryJson {
+    /// The version of this form.
+    pub format_version: u32,
+    /// What happened, oldest first.
+    pub history: Vec<LogLine>,
+}
+
+impl HistoryJson {
+    /// A history in the present version.
+    pub fn new(history: Vec<LogLine>) -> Self {
+        HistoryJson {
+            format_version: FORMAT_VERSION,
+            history,
+        }
+    }
+}
+
+/// Something that happened to the state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LogLine {
+    /// When.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "what")]
+pub enum What {
+    /// A run.
+    Run {
+        /// The run's name.
+        run: String,
+        /// `apply` or `destroy`.
+        command: String,
+        /// The plan's digest.
+        digest: String,
+        /// Why, as given on the command line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// How it ended; absent if it did not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        end: Option<RunEnd>,
+        /// Steps done.
+        done: u64,
+        /// Steps failed.
+        failed: u64,
+    },
+    /// `state mv`
+    Moved {
+        /// From.
+        from: Address,
+        /// To.
+        to: Address,
+    },
+    /// `state rm`
+    Removed {
+        /// What was forgotten.
+        address: Address,
+    },
+    /// `state import`
+    Imported,
+}
