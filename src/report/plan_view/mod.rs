@@ -8,6 +8,7 @@ pub mod people;
 pub mod policy_diff;
 pub mod roles;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::id::PrincipalKey;
@@ -93,9 +94,15 @@ impl<'a> PlanView<'a> {
 fn counts(plan: &Plan) -> Counts {
     let effects = || plan.actions.iter().filter(|action| action.effect.is_some());
     let of = |kind| effects().filter(|action| action.kind == kind).count() as u64;
-    let changed: std::collections::BTreeSet<_> = effects()
+    // Members of a new group are part of making it.
+    let made: BTreeSet<_> = effects()
+        .filter(|action| action.kind == ActionKind::Create)
+        .map(|action| &action.entity)
+        .collect();
+    let changed: BTreeSet<_> = effects()
         .filter(|action| action.kind == ActionKind::Update)
         .map(|action| &action.entity)
+        .filter(|entity| !made.contains(entity))
         .collect();
     Counts {
         add: of(ActionKind::Create) + plan.grants.len() as u64,
@@ -184,7 +191,7 @@ pub fn principal_name(key: &PrincipalKey) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use super::*;
     use crate::address::{Address, Kind};

@@ -123,7 +123,9 @@ fn origin(row: &DriftRow<'_>) -> String {
 
 fn footer(view: &DriftView<'_>, page: &mut Page<'_>) -> io::Result<()> {
     let drift = view.drift;
-    page.blank()?;
+    if !(drift.is_empty() && view.held.is_empty()) {
+        page.blank()?;
+    }
     let rest: Vec<String> = [
         (drift.unchanged, "as applied"),
         (drift.ignored, "ignored"),

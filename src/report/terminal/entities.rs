@@ -177,7 +177,8 @@ fn many(rows: &[&EntityRow<'_>], width: usize, page: &mut Page<'_>) -> io::Resul
     };
     let title = line_name(&Line::Many(rows.to_vec()));
     let names = some_of(rows.iter().map(|row| &row.name), rows.len() as u64, 4);
-    let cells = [(title, width), (names, 0), (origin(first, page), 0)];
+    let place = first.location.map(ToString::to_string).unwrap_or_default();
+    let cells = [(title, width), (names, 0), (page.paint(Meaning::Aside, place), 0)];
     page.row(mark(first), &cells)
 }
 

@@ -102,8 +102,8 @@ fn rest(view: &PlanView<'_>, change: PeopleChange, page: &mut Page<'_>) -> io::R
     }
     let most = hidden.map(|line| line.count).max().unwrap_or(0);
     page.line(&format!(
-        "    … {} more, for up to {} each (--json lists all)",
-        counted(rest, "line"),
+        "    … {}, for up to {} each (--json lists all)",
+        counted(rest, "more line"),
         wording::people(most)
     ))
 }

@@ -198,13 +198,13 @@ fn totals(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
 fn footer(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
     let plan = view.plan;
     let digest = format!("Digest {}", plan.digest);
-    page.blank()?;
     if plan.is_empty() {
         let declared = counted(plan.totals.declared, "assignment");
         let verb = if plan.totals.declared == 1 { "is" } else { "are" };
         let good = page.paint(Meaning::Good, "No changes.");
         return page.line(&format!("{good} {declared} {verb} as declared.   {digest}"));
     }
+    page.blank()?;
     if plan.changes_nothing_in_the_service() {
         page.line("Plan: nothing to change in the service; the state is brought up to date.")?;
         return page.line(&digest);
