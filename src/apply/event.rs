@@ -96,6 +96,11 @@ pub enum Event {
 pub trait EventSink {
     /// Takes one event.
     fn event(&mut self, event: &Event);
+
+    /// Whether events of single steps that go well are wanted. They cost a text each.
+    fn wants_steps(&self) -> bool {
+        true
+    }
 }
 
 /// Events nobody wants.
@@ -104,4 +109,8 @@ pub struct Silent;
 
 impl EventSink for Silent {
     fn event(&mut self, _: &Event) {}
+
+    fn wants_steps(&self) -> bool {
+        false
+    }
 }

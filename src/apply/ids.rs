@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::id::{AccountId, AccountKey, EntityKey, ServiceId};
+use crate::id::{AccountId, AccountKey, EntityKey, OuPath, ServiceId};
 use crate::model::action::{Effect, Learned};
+use crate::model::instance::Observed;
 use crate::model::snapshot::Snapshot;
 use crate::model::stack::OutputValue;
 use crate::model::text::{Reference, ServiceAttribute, Text};
@@ -16,13 +17,22 @@ use crate::provider::Ids;
 pub struct IdTable {
     ids: FxHashMap<EntityKey, ServiceId>,
     created_accounts: FxHashMap<AccountKey, AccountId>,
+    /// What ARNs of units are made of: the management account and the organisation.
+    organization: Option<(AccountId, ServiceId)>,
 }
 
 impl IdTable {
-    /// The ids in a snapshot.
-    pub fn new(observed: &Snapshot) -> Self {
-        let mut table = IdTable::default();
-        table.observe(observed);
+    /// The ids of a reading.
+    pub fn new(observed: &Observed) -> Self {
+        let instance = &observed.instance;
+        let mut table = IdTable {
+            organization: instance
+                .management_account
+                .clone()
+                .zip(instance.organization.clone()),
+            ..IdTable::default()
+        };
+        table.observe(&observed.snapshot);
         table
     }
 
@@ -61,9 +71,7 @@ impl IdTable {
             (Effect::UpdateGroup { from, .. }, _) => {
                 self.rename(EntityKey::Group(from.display_name.clone()), key);
             }
-            (Effect::RenameOrganizationalUnit { from, .. }, _) => {
-                self.rename(EntityKey::OrganizationalUnit(from.clone()), key);
-            }
+            (Effect::RenameOrganizationalUnit { from, to }, _) => self.rename_units(from, to),
             (Effect::CreateAccount { account }, Some(id)) => {
                 if let Ok(id) = AccountId::new(id.as_str()) {
                     self.created_accounts.insert(account.key.clone(), id);
@@ -91,12 +99,38 @@ impl IdTable {
         }
     }
 
+    /// A unit gets another name, and those below it come along.
+    fn rename_units(&mut self, from: &OuPath, to: &OuPath) {
+        let moved: Vec<(EntityKey, ServiceId)> = self
+            .ids
+            .iter()
+            .filter_map(|(key, id)| match key {
+                EntityKey::OrganizationalUnit(path) if path.is_within(from) => {
+                    let rest = path.as_str().strip_prefix(from.as_str())?;
+                    let path = OuPath::new(format!("{to}{rest}")).ok()?;
+                    Some((EntityKey::OrganizationalUnit(path), id.clone()))
+                }
+                _ => None,
+            })
+            .collect();
+        self.ids.extend(moved);
+    }
+
+    /// A unit's ARN, as the service authorization reference for Organizations writes it.
+    fn unit_arn(&self, path: &OuPath) -> Option<Arc<str>> {
+        let (management, organization) = self.organization.as_ref()?;
+        let id = self.id(&EntityKey::OrganizationalUnit(path.clone()))?;
+        let kind = if path.is_root() { "root" } else { "ou" };
+        Some(format!("arn:aws:organizations::{management}:{kind}/{organization}/{id}").into())
+    }
+
     /// What a reference stands for, once it is known.
     pub fn value(&self, reference: &Reference) -> Option<Arc<str>> {
         match (&reference.entity, reference.attribute) {
             (EntityKey::Account(key), ServiceAttribute::Id) => {
                 self.account_id(key).map(|id| Arc::from(id.as_str()))
             }
+            (EntityKey::OrganizationalUnit(path), ServiceAttribute::Arn) => self.unit_arn(path),
             (key, _) => self.id(key).map(|id| Arc::from(id.as_str())),
         }
     }
@@ -154,6 +188,20 @@ impl Ids for IdTable {
         match key {
             AccountKey::Id(id) => Some(id.clone()),
             AccountKey::Email(_) => self.created_accounts.get(key).cloned(),
+        }
+    }
+}
+
+/// The id that a snapshot has for an entity; for an account, the account's id.
+pub fn id_in(snapshot: &Snapshot, key: &EntityKey) -> Option<ServiceId> {
+    match key {
+        EntityKey::OrganizationalUnit(path) => snapshot.organizational_units.get(path)?.value.id.clone(),
+        EntityKey::User(name) => snapshot.users.get(name)?.value.id.clone(),
+        EntityKey::Group(name) => snapshot.groups.get(name)?.value.id.clone(),
+        EntityKey::PermissionSet(name) => snapshot.permission_sets.get(name)?.value.arn.clone(),
+        EntityKey::Account(key) => {
+            let account = snapshot.accounts.get(key)?;
+            ServiceId::new(account.value.id()?.as_str()).ok()
         }
     }
 }

@@ -8,15 +8,20 @@
 mod describe;
 pub mod event;
 pub mod ids;
-mod look;
+mod launch;
 pub mod pace;
+pub mod queue;
+mod reading;
 mod records;
+mod recover;
 pub mod retry;
 pub mod run;
+mod settle;
 mod stale;
 #[cfg(test)]
 mod tests;
 pub mod walk;
 
 pub use describe::describe;
-pub use run::{ApplyError, ApplyResult, Failure, RunOptions, apply, settle};
+pub use recover::{recover, settle};
+pub use run::{ApplyError, ApplyResult, Failure, RunOptions, apply};

@@ -1,102 +1,137 @@
-//! How much may be in flight at once.
+//! How much may be in flight at once, by kind of call.
 //!
-//! Pure. The limits are the service's ("Quotas and limits in IAM Identity
-//! Center"): outstanding assignment requests, concurrent provisionings, and one
-//! role being changed at a time in an account. How many calls a second may leave
-//! is the adapter's business.
-
-use rustc_hash::FxHashSet;
+//! The service takes 15 assignment creations and deletions and 3 provisionings at a time (IAM Identity Center quotas
+//! page) and 5 account creations (Organizations quotas page). Calls per second are the adapters' matter.
 
 use crate::model::action::Effect;
 use crate::model::instance::Quotas;
-use crate::plan::Plan;
-use crate::plan::step::StepId;
 
-/// From this many assignment slots on, a service is taken to have no limits worth pacing for: tests and
-/// measurements switch them off.
-const UNLIMITED: u32 = 1_000;
+/// What shares a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// Assignments made and taken away.
+    Assignment,
+    /// Permission sets pushed to their roles.
+    Provisioning,
+    /// Accounts created.
+    AccountCreation,
+    /// Everything that answers at once.
+    Call,
+}
 
-/// What is in flight, held against the limits.
-#[derive(Debug)]
+impl Lane {
+    /// The lane of an effect.
+    pub fn of(effect: &Effect) -> Lane {
+        match effect {
+            Effect::Grant { .. } | Effect::Revoke { .. } => Lane::Assignment,
+            Effect::Provision { .. } => Lane::Provisioning,
+            Effect::CreateAccount { .. } => Lane::AccountCreation,
+            _ => Lane::Call,
+        }
+    }
+}
+
+/// How many accounts Organizations creates at a time.
+const ACCOUNT_CREATIONS: u32 = 5;
+
+#[derive(Debug, Clone, Copy)]
+struct Slots {
+    limit: u32,
+    used: u32,
+}
+
+impl Slots {
+    fn new(limit: u32) -> Self {
+        // A quota that was read as none at all would stop everything for ever.
+        Slots {
+            limit: limit.max(1),
+            used: 0,
+        }
+    }
+}
+
+/// The slots of each lane.
+#[derive(Debug, Clone)]
 pub struct Pace {
-    assignments: usize,
-    provisionings: usize,
-    busy_accounts: FxHashSet<u32>,
-    most_assignments: usize,
-    most_provisionings: usize,
-    limited: bool,
+    assignments: Slots,
+    provisionings: Slots,
+    accounts: Slots,
+    calls: Slots,
 }
 
 impl Pace {
-    /// Nothing in flight, under these quotas.
+    /// The pace that these quotas allow. A limit of [`u32::MAX`] is none.
     pub fn new(quotas: &Quotas) -> Self {
+        let unlimited = quotas.calls_per_second == u32::MAX;
         Pace {
-            assignments: 0,
-            provisionings: 0,
-            busy_accounts: FxHashSet::default(),
-            most_assignments: quotas.assignments_in_flight.max(1) as usize,
-            most_provisionings: quotas.provisionings_in_flight.max(1) as usize,
-            limited: quotas.assignments_in_flight < UNLIMITED,
+            assignments: Slots::new(quotas.assignments_in_flight),
+            provisionings: Slots::new(quotas.provisionings_in_flight),
+            accounts: Slots::new(if unlimited { u32::MAX } else { ACCOUNT_CREATIONS }),
+            calls: Slots::new(quotas.calls_per_second),
         }
     }
 
-    /// How many steps one batch holds at most: without limits, enough to make a sync cheap per step.
-    pub fn batch(&self) -> usize {
-        if self.limited { 256 } else { 4_096 }
+    /// Whether assignments in one account must wait for each other: the service changes one role at a time per
+    /// account. A provider without limits has no such rule either.
+    pub fn one_per_account(&self) -> bool {
+        self.assignments.limit < u32::MAX
     }
 
-    /// Whether an assignment may start in some account that is not busy.
-    pub fn has_room_for_assignments(&self) -> bool {
-        self.assignments < self.most_assignments
+    /// Whether one more may start.
+    pub fn has_room(&self, lane: Lane) -> bool {
+        let slots = self.slots(lane);
+        slots.used < slots.limit
     }
 
-    /// Makes room for a step, if there is any.
-    pub fn admit(&mut self, plan: &Plan, step: StepId) -> bool {
-        match step {
-            StepId::Action(index) => {
-                if !is_provision(plan, index) {
-                    return true;
-                }
-                let room = self.provisionings < self.most_provisionings;
-                self.provisionings += usize::from(room);
-                room
-            }
-            StepId::Grant(_) | StepId::Revoke(_) => {
-                let Some(tuple) = plan.tuple(step) else {
-                    return false;
-                };
-                if !self.has_room_for_assignments() {
-                    return false;
-                }
-                if self.limited && !self.busy_accounts.insert(tuple.account()) {
-                    return false;
-                }
-                self.assignments += 1;
-                true
-            }
+    /// One more has started.
+    pub fn take(&mut self, lane: Lane) {
+        self.slots_mut(lane).used += 1;
+    }
+
+    /// One has ended.
+    pub fn give_back(&mut self, lane: Lane) {
+        let slots = self.slots_mut(lane);
+        slots.used = slots.used.saturating_sub(1);
+    }
+
+    fn slots(&self, lane: Lane) -> &Slots {
+        match lane {
+            Lane::Assignment => &self.assignments,
+            Lane::Provisioning => &self.provisionings,
+            Lane::AccountCreation => &self.accounts,
+            Lane::Call => &self.calls,
         }
     }
 
-    /// A step that was admitted has ended, or goes back to wait.
-    pub fn leave(&mut self, plan: &Plan, step: StepId) {
-        match step {
-            StepId::Action(index) => {
-                self.provisionings -= usize::from(is_provision(plan, index) && self.provisionings > 0);
-            }
-            StepId::Grant(_) | StepId::Revoke(_) => {
-                if let Some(tuple) = plan.tuple(step) {
-                    self.busy_accounts.remove(&tuple.account());
-                    self.assignments = self.assignments.saturating_sub(1);
-                }
-            }
+    fn slots_mut(&mut self, lane: Lane) -> &mut Slots {
+        match lane {
+            Lane::Assignment => &mut self.assignments,
+            Lane::Provisioning => &mut self.provisionings,
+            Lane::AccountCreation => &mut self.accounts,
+            Lane::Call => &mut self.calls,
         }
     }
 }
 
-fn is_provision(plan: &Plan, index: u32) -> bool {
-    let effect = plan
-        .actions
-        .get(index as usize)
-        .and_then(|action| action.effect.as_ref());
-    matches!(effect, Some(Effect::Provision { .. }))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_services_defaults_allow_fifteen_assignments_and_three_provisionings() {
+        for (lane, most) in [
+            (Lane::Assignment, 15),
+            (Lane::Provisioning, 3),
+            (Lane::AccountCreation, 5),
+        ] {
+            let mut pace = Pace::new(&Quotas::default());
+            for _ in 0..most {
+                assert!(pace.has_room(lane));
+                pace.take(lane);
+            }
+            assert!(!pace.has_room(lane));
+            pace.give_back(lane);
+            assert!(pace.has_room(lane));
+        }
+    }
 }

@@ -1,11 +1,13 @@
 //! The part of a plan that changes the record and nothing else.
 
-use crate::id::{EntityKey, ServiceId};
+use crate::id::EntityKey;
 use crate::model::snapshot::{Management, Snapshot};
 use crate::plan::Plan;
 use crate::plan::change::{ActionKind, Reason, RecordChange};
 use crate::plan::input::PlanInput;
 use crate::state::entry::RecordOnly;
+
+use super::ids::id_in;
 
 /// What to write when a run begins; `None` when there is nothing of the kind.
 pub fn record_only(plan: &Plan, input: &PlanInput) -> Option<RecordOnly> {
@@ -26,7 +28,7 @@ pub fn record_only(plan: &Plan, input: &PlanInput) -> Option<RecordOnly> {
                     .push((key, action.addresses.clone(), management));
             }
             ActionKind::Adopt | ActionKind::Create | ActionKind::Update | ActionKind::Delete => {
-                let id = observed_id(&input.observed.snapshot, &key);
+                let id = id_in(&input.observed.snapshot, &key);
                 changes.adopted.push((key, id));
             }
             ActionKind::Provision => {}
@@ -50,19 +52,4 @@ fn management(desired: &Snapshot, key: &EntityKey) -> Management {
         EntityKey::PermissionSet(name) => desired.permission_sets.get(name).map(|e| e.management),
     };
     found.unwrap_or_default()
-}
-
-fn observed_id(observed: &Snapshot, key: &EntityKey) -> Option<ServiceId> {
-    match key {
-        EntityKey::OrganizationalUnit(path) => observed.organizational_units.get(path)?.value.id.clone(),
-        EntityKey::Account(key) => observed
-            .accounts
-            .get(key)?
-            .value
-            .id()
-            .and_then(|id| ServiceId::new(id.as_str()).ok()),
-        EntityKey::User(name) => observed.users.get(name)?.value.id.clone(),
-        EntityKey::Group(name) => observed.groups.get(name)?.value.id.clone(),
-        EntityKey::PermissionSet(name) => observed.permission_sets.get(name)?.value.arn.clone(),
-    }
 }

@@ -1,89 +1,126 @@
-//! What to do about an error, by its meaning.
+//! What an error means for the step that met it, and how long to wait before the next attempt.
 //!
-//! Pure. Throttling and propagation conflicts slow a run and never fail it until
-//! a generous time is over; what cannot get better fails at once, with a remedy.
+//! By meaning, never by count: throttling slows a run down and never fails it, other conflicts end after a time.
 
 use std::time::Duration;
+
+use jiff::Timestamp;
 
 use crate::model::action::Effect;
 use crate::provider::{CallError, Meaning};
 
-/// What to do next.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Decision {
-    /// It is as it should be: count it as done.
-    AlreadySo,
-    /// Look at what is there: equal means done, different means failed.
+/// What to do after an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// The same call again, later.
+    Retry,
+    /// Read what is there: perhaps it is done.
     Look,
-    /// Try again after this long.
-    Again(Duration),
-    /// It failed; the remedy, if one is known.
-    Fail(Option<&'static str>),
+    /// This caller may not; others may.
+    Blocked,
+    /// It failed.
+    Failed,
 }
 
-/// How long one step may keep being retried, by the provider's clock.
-pub const PATIENCE: Duration = Duration::from_secs(15 * 60);
-
-/// The longest pause between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(20);
-
-/// What to do after `error`, on try number `tries` (from 1), `waited` after the first.
-///
-/// The pause doubles from half a second; its jitter comes from `salt` (a step's own number), so that a run is
-/// the same every time and yet does not come in waves.
-pub fn decide(effect: &Effect, error: &CallError, tries: u32, waited: Duration, salt: u64) -> Decision {
-    let again = |otherwise: Option<&'static str>| {
-        if waited < PATIENCE {
-            Decision::Again(pause(tries, salt))
-        } else {
-            Decision::Fail(otherwise)
-        }
-    };
+/// What an error of an effect asks for.
+pub fn next(effect: &Effect, error: &CallError) -> Next {
     match error.meaning {
-        Meaning::Retry => again(Some("the service was busy all the time; run apply again later")),
-        Meaning::Unknown => again(Some(
-            "whether it happened is not known; run apply again: it reads first",
-        )),
-        Meaning::AlreadyExists => match effect {
-            Effect::AddMember { .. } | Effect::Grant { .. } => Decision::AlreadySo,
-            _ => Decision::Look,
-        },
-        Meaning::NotFound => match effect {
-            Effect::Revoke { .. }
-            | Effect::RemoveMember { .. }
-            | Effect::DeleteUser { .. }
-            | Effect::DeleteGroup { .. }
-            | Effect::DeletePermissionSet { .. } => Decision::AlreadySo,
-            _ => Decision::Fail(Some("something changed meanwhile; run plan again")),
-        },
-        Meaning::InUse => again(Some(
-            "something outside this stack still uses it; `rolecall drift` shows what",
-        )),
-        Meaning::Denied => Decision::Fail(Some(
-            "give the caller that IAM action, or run this part as another caller",
-        )),
-        Meaning::Invalid => Decision::Fail(Some(
-            "the service does not take this value; change it in the configuration",
-        )),
-        Meaning::Quota => Decision::Fail(Some(
-            "ask AWS to raise the quota, or remove what is no longer needed",
-        )),
-        Meaning::Failed => Decision::Fail(Some(
-            "remove what the service names as the reason, then run apply again",
-        )),
-        Meaning::Unsupported => Decision::Fail(Some("this server lacks the operation")),
+        Meaning::Retry | Meaning::InUse => Next::Retry,
+        Meaning::AlreadyExists | Meaning::Unknown => Next::Look,
+        // What is to be removed, and what a provision is for, may be gone. For others it may not have spread yet:
+        // reads of the identity store follow its writes with a delay.
+        Meaning::NotFound if removes(effect) || matches!(effect, Effect::Provision { .. }) => Next::Look,
+        Meaning::NotFound => Next::Retry,
+        Meaning::Denied => Next::Blocked,
+        Meaning::Invalid | Meaning::Quota | Meaning::Failed | Meaning::Unsupported => Next::Failed,
     }
 }
 
-fn pause(tries: u32, salt: u64) -> Duration {
-    let doubled = Duration::from_millis(500).saturating_mul(1 << tries.saturating_sub(1).min(10));
-    let base = doubled.min(LONGEST_PAUSE);
-    // A quarter up or down, from the bits of a multiplicative hash.
-    let hash = salt
-        .wrapping_add(u64::from(tries))
-        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-        >> 56;
-    base.mul_f64(0.75 + hash as f64 / 512.0)
+/// Whether an effect takes something away.
+pub fn removes(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::Revoke { .. }
+            | Effect::RemoveMember { .. }
+            | Effect::DeleteUser { .. }
+            | Effect::DeleteGroup { .. }
+            | Effect::DeletePermissionSet { .. }
+    )
+}
+
+/// How long an error may go on before the step fails; `None`: for ever.
+pub fn patience(error: &CallError) -> Option<Duration> {
+    const MINUTE: u64 = 60;
+    let throttled = error.code.contains("Throttl") || error.code.contains("TooManyRequests");
+    let seconds = match error.meaning {
+        Meaning::Retry if throttled => return None,
+        Meaning::Retry | Meaning::Unknown => 60 * MINUTE,
+        Meaning::InUse => 15 * MINUTE,
+        _ => 2 * MINUTE,
+    };
+    Some(Duration::from_secs(seconds))
+}
+
+/// The attempts of one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempts {
+    /// When the first error came.
+    pub since: Timestamp,
+    /// How many there were.
+    pub count: u32,
+}
+
+/// How long to wait after an attempt: twice as long each time, from half a second to half a minute, less up to a
+/// half that depends on the step, so that steps which failed together do not come back together.
+pub fn delay(step: u64, attempt: u32) -> Duration {
+    const FIRST: u64 = 500;
+    const MOST: u64 = 30_000;
+    let whole = FIRST
+        .saturating_mul(1_u64 << attempt.saturating_sub(1).min(16))
+        .min(MOST);
+    let seed = step ^ u64::from(attempt).rotate_left(32);
+    let jitter = mix(seed) % (whole / 2 + 1);
+    Duration::from_millis(whole - jitter)
+}
+
+/// The finaliser of SplitMix64: spreads neighbouring numbers evenly.
+pub(crate) fn mix(seed: u64) -> u64 {
+    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// What helps against an error that ended a step.
+pub fn remedy(effect: &Effect, error: &CallError) -> Option<&'static str> {
+    Some(match error.meaning {
+        Meaning::AlreadyExists => {
+            "it is there with another content; plan again, and it is taken in and updated"
+        }
+        Meaning::InUse => {
+            "something outside this plan still refers to it; `rolecall plan` shows what, after that run apply again"
+        }
+        Meaning::Denied => {
+            "give the caller this permission, or run apply as someone who has it; only what is left runs"
+        }
+        Meaning::Quota => {
+            "ask for a higher quota (Service Quotas console), or remove what is not needed any more"
+        }
+        Meaning::Invalid => "change the configuration as the message says, and apply again",
+        Meaning::Failed if needs_policies_in_account(effect) => {
+            "check that the policies the set names by path and name exist in that account, then apply again"
+        }
+        Meaning::Unsupported => {
+            "this server lacks the operation; use the service itself or take the step out of the configuration"
+        }
+        Meaning::Retry | Meaning::Unknown | Meaning::NotFound | Meaning::Failed => {
+            "run apply again; what is done already is not done twice"
+        }
+    })
+}
+
+fn needs_policies_in_account(effect: &Effect) -> bool {
+    matches!(effect, Effect::Grant { .. } | Effect::Provision { .. })
 }
 
 #[cfg(test)]
@@ -91,59 +128,49 @@ mod tests {
     use super::*;
     use crate::id::{GroupName, UserName};
 
-    fn error(meaning: Meaning) -> CallError {
+    fn error(meaning: Meaning, code: &str) -> CallError {
         CallError {
             meaning,
-            operation: "op".into(),
-            code: "Code".into(),
-            message: "message".into(),
+            operation: "Operation".into(),
+            code: code.into(),
+            message: "".into(),
             request_id: None,
             missing_action: None,
         }
     }
 
-    fn member() -> Effect {
-        Effect::RemoveMember {
-            group: GroupName::new("g").unwrap(),
-            user: UserName::new("u").unwrap(),
-        }
-    }
-
     #[test]
-    fn throttling_is_retried_for_as_long_as_patience_lasts() {
-        let decide = |waited| decide(&member(), &error(Meaning::Retry), 40, waited, 7);
-        assert!(
-            matches!(decide(Duration::from_secs(600)), Decision::Again(pause) if pause <= Duration::from_secs(25))
-        );
-        assert!(matches!(decide(PATIENCE), Decision::Fail(Some(_))));
-    }
-
-    #[test]
-    fn what_is_gone_already_counts_as_taken_away() {
+    fn throttling_never_fails_and_conflicts_do_after_a_time() {
+        assert_eq!(patience(&error(Meaning::Retry, "ThrottlingException")), None);
+        assert_eq!(patience(&error(Meaning::Retry, "TooManyRequestsException")), None);
         assert_eq!(
-            decide(&member(), &error(Meaning::NotFound), 1, Duration::ZERO, 0),
-            Decision::AlreadySo
+            patience(&error(Meaning::Retry, "ConflictException")),
+            Some(Duration::from_secs(3600))
         );
-        let group = GroupName::new("g").unwrap();
-        let add = Effect::AddMember {
-            group,
-            user: UserName::new("u").unwrap(),
+    }
+
+    #[test]
+    fn gone_is_looked_at_for_a_removal_and_retried_for_an_addition() {
+        let gone = error(Meaning::NotFound, "ResourceNotFoundException");
+        let (group, user) = (GroupName::new("g").unwrap(), UserName::new("u").unwrap());
+        let remove = Effect::RemoveMember {
+            group: group.clone(),
+            user: user.clone(),
         };
-        assert!(matches!(
-            decide(&add, &error(Meaning::NotFound), 1, Duration::ZERO, 0),
-            Decision::Fail(_)
-        ));
-        assert_eq!(
-            decide(&add, &error(Meaning::AlreadyExists), 1, Duration::ZERO, 0),
-            Decision::AlreadySo
-        );
+        assert_eq!(next(&remove, &gone), Next::Look);
+        assert_eq!(next(&Effect::AddMember { group, user }, &gone), Next::Retry);
     }
 
     #[test]
-    fn pauses_grow_and_differ_between_steps() {
-        let at = |tries, salt| pause(tries, salt);
-        assert!(at(1, 1) < at(4, 1));
-        assert_ne!(at(3, 1), at(3, 2));
-        assert!(at(1, 9) >= Duration::from_millis(375) && at(1, 9) <= Duration::from_millis(625));
+    fn waits_grow_to_half_a_minute_and_differ_between_steps() {
+        for attempt in 1..40 {
+            let whole = Duration::from_millis(500)
+                .saturating_mul(1 << (attempt - 1).min(10))
+                .min(Duration::from_secs(30));
+            let waited = delay(7, attempt);
+            assert!(waited <= whole && waited * 2 >= whole, "{attempt}: {waited:?}");
+            assert_eq!(waited, delay(7, attempt));
+        }
+        assert_ne!(delay(1, 9), delay(2, 9));
     }
 }

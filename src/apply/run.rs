@@ -3,20 +3,22 @@
 //! One thread drives it. The provider works on many calls at once; the journal is
 //! synced once per batch of intents, and outcomes ride with the next sync.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rustc_hash::FxHashMap;
 
 use crate::id::EntityKey;
+use crate::model::access::Access;
 use crate::model::action::{Effect, Learned};
 use crate::model::instance::Observed;
-use crate::model::record::{Recorded, Seen, UnfinishedRun};
-use crate::plan::Plan;
+use crate::model::record::{Recorded, Seen};
+use crate::model::snapshot::Snapshot;
 use crate::plan::input::PlanInput;
-use crate::plan::step::StepId;
-use crate::provider::{Call, CallError, Outcome, Provider, ProviderError, ReadRequest, Started, Ticket};
+use crate::plan::{Plan, StepId};
+use crate::provider::{CallError, Provider, ProviderError, ReadRequest, Ticket};
 use crate::source::Location;
 use crate::state::entry::{Author, RunEnd, RunStarted, StepRef};
 use crate::state::fold::Fold;
@@ -24,15 +26,13 @@ use crate::state::{Entry, StateError, StateStore};
 
 use super::event::{EVENT_FORMAT_VERSION, Event, EventSink};
 use super::ids::IdTable;
-use super::look::{Found, look};
-use super::pace::Pace;
+use super::pace::{Lane, Pace};
+use super::queue::Queue;
 use super::records::record_only;
-use super::retry::{Decision, decide};
-use super::stale::differences;
-use super::walk::{Counts, Walk};
-
-/// How long one poll waits at most, by the provider's clock.
-const POLL: Duration = Duration::from_secs(5);
+use super::recover::recover;
+use super::retry::Attempts;
+use super::stale::{Checked, check, touched};
+use super::walk::{BlockedBy, Counts, Walk};
 
 /// What identifies a run.
 #[derive(Debug, Clone)]
@@ -89,30 +89,14 @@ pub enum ApplyError {
     Provider(#[from] ProviderError),
 }
 
-/// Waits until the service has finished what an interrupted run left in progress, so that what is read next is the
-/// end and not the middle. Returns the last reading.
-///
-/// # Errors
-/// When the service cannot be read.
-pub fn settle(
-    unfinished: &UnfinishedRun,
-    provider: &dyn Provider,
-    request: &ReadRequest,
-) -> Result<Observed, ProviderError> {
-    let mut observed = provider.read(request)?;
-    let started = provider.now();
-    let limit = super::retry::PATIENCE;
-    while !unfinished.in_doubt.is_empty()
-        && !observed.in_progress.is_empty()
-        && elapsed(started, provider.now()) < limit
-    {
-        provider.sleep(Duration::from_secs(1));
-        observed = provider.read(request)?;
-    }
-    Ok(observed)
-}
+/// How many steps one intent names at most: enough that syncing costs little, few enough that a crash leaves little to
+/// look up.
+const BATCH: usize = 8192;
 
-/// Carries a plan out.
+/// How long to wait at a time, so that a request to stop is noticed.
+const SLICE: Duration = Duration::from_secs(2);
+
+/// Carries a plan out. The state must be locked, and the input's record be what it holds.
 ///
 /// `stop` is asked before each batch: once it says yes, what is in flight ends and nothing new begins.
 ///
@@ -127,125 +111,159 @@ pub fn apply(
     stop: &dyn Fn() -> bool,
     options: &RunOptions,
 ) -> Result<ApplyResult, ApplyError> {
-    let touched = ReadRequest {
-        touched_by: touched(plan),
+    let recovered = recover(&input.recorded, provider, store, &ReadRequest::default())?;
+    let recorded = if recovered.is_empty() {
+        input.recorded.clone()
+    } else {
+        store.load()?
+    };
+    let again = ReadRequest {
+        touched_by: touched(plan).into_iter().collect(),
         ..ReadRequest::default()
     };
-    let fresh = provider.read(&touched)?;
-    let stale = differences(plan, input, &fresh);
-    if !stale.is_empty() {
-        return Err(ApplyError::Stale(stale));
-    }
-    let ids = IdTable::new(&fresh.snapshot);
-    let mut run = Run {
-        plan,
-        input,
-        provider,
-        journal: Journal {
-            store,
-            fold: Fold::new(input.recorded.clone()),
-        },
-        sink,
-        walk: Walk::new(plan),
-        pace: Pace::new(&fresh.quotas),
-        ids,
-        in_flight: BTreeMap::new(),
-        delayed: BTreeMap::new(),
-        tries: BTreeMap::new(),
-        failures: Vec::new(),
-        next_ticket: 0,
+    let fresh = provider.read(&again)?;
+    let ours = match &recorded.unfinished {
+        Some(_) => half_done(plan, recovered),
+        None => recovered,
     };
-    run.begin(options)?;
-    let stopped = run.steps(stop)?;
-    run.finish(stopped)
-}
-
-/// Everything the plan's entity actions are about.
-fn touched(plan: &Plan) -> Vec<EntityKey> {
-    plan.actions.iter().map(|action| action.entity.clone()).collect()
-}
-
-fn elapsed(from: Timestamp, to: Timestamp) -> Duration {
-    Duration::try_from(to.duration_since(from)).unwrap_or(Duration::ZERO)
-}
-
-/// The store, and what is recorded as far as entries went into it.
-struct Journal<'a> {
-    store: &'a mut dyn StateStore,
-    fold: Fold,
-}
-
-impl Journal<'_> {
-    fn append(&mut self, entries: &[Entry]) -> Result<(), StateError> {
-        self.store.append(entries)?;
-        entries.iter().try_for_each(|entry| self.fold.push(entry))
+    let checked = check(plan, &input.observed, &fresh, &ours);
+    if !checked.stale.is_empty() {
+        return Err(ApplyError::Stale(checked.stale));
     }
+    let seams = Seams {
+        provider,
+        store,
+        sink,
+        stop,
+    };
+    let mut run = Run::new(plan, input, seams, recorded, &fresh, checked);
+    run.begin(options)?;
+    run.work()?;
+    run.finish()
 }
 
-/// A step that was tried before.
-#[derive(Debug, Clone, Copy)]
-struct Tries {
-    count: u32,
-    first: Timestamp,
-    /// A try went unanswered, so that "exists already" may be our own doing.
-    unanswered: bool,
+/// Effects of the plan that the interrupted run may have begun: those on permission sets, which are several calls.
+fn half_done(plan: &Plan, recovered: Vec<Effect>) -> Vec<Effect> {
+    let effects = plan.actions.iter().filter_map(|action| action.effect.clone());
+    let on_sets = effects.filter(|effect| {
+        matches!(
+            effect,
+            Effect::CreatePermissionSet { .. } | Effect::UpdatePermissionSet { .. }
+        )
+    });
+    on_sets.chain(recovered).collect()
 }
 
-struct Flight {
-    step: StepId,
-    effect: Effect,
+/// Steps that come back later.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Later {
+    pub at: Timestamp,
+    pub step: StepId,
+    pub look: bool,
 }
 
-struct Run<'a> {
-    plan: &'a Plan,
-    input: &'a PlanInput,
-    provider: &'a dyn Provider,
-    journal: Journal<'a>,
-    sink: &'a mut dyn EventSink,
-    walk: Walk<'a>,
-    pace: Pace,
-    ids: IdTable,
-    in_flight: BTreeMap<Ticket, Flight>,
-    delayed: BTreeMap<(Timestamp, StepId), ()>,
-    tries: BTreeMap<StepId, Tries>,
-    failures: Vec<Failure>,
-    next_ticket: u64,
+/// What a run works with.
+pub(super) struct Seams<'a> {
+    pub provider: &'a dyn Provider,
+    pub store: &'a mut dyn StateStore,
+    pub sink: &'a mut dyn EventSink,
+    pub stop: &'a dyn Fn() -> bool,
 }
 
-impl Run<'_> {
+/// A run under way.
+pub(super) struct Run<'a> {
+    pub plan: &'a Plan,
+    pub input: &'a PlanInput,
+    pub seams: Seams<'a>,
+    pub fold: Fold,
+    pub walk: Walk<'a>,
+    pub queue: Queue,
+    pub pace: Pace,
+    pub ids: IdTable,
+    /// Steps that need no call.
+    pub already: FxHashMap<StepId, Learned>,
+    /// What is left of actions that were begun before.
+    pub rest: BTreeMap<u32, Effect>,
+    /// Effects of actions as they were sent.
+    pub sent: FxHashMap<u32, Effect>,
+    pub in_flight: BTreeMap<Ticket, StepId>,
+    pub last_ticket: u64,
+    pub later: BTreeSet<Later>,
+    pub attempts: FxHashMap<StepId, Attempts>,
+    /// Steps of which only a reading can tell how they ended.
+    pub doubts: Vec<(StepId, CallError)>,
+    pub done: Vec<(StepRef, Learned)>,
+    pub failed: Vec<(StepRef, Arc<str>)>,
+    pub failures: Vec<Failure>,
+    pub wants_steps: bool,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        plan: &'a Plan,
+        input: &'a PlanInput,
+        seams: Seams<'a>,
+        recorded: Recorded,
+        fresh: &Observed,
+        checked: Checked,
+    ) -> Self {
+        let pace = Pace::new(&fresh.quotas);
+        let wants_steps = seams.sink.wants_steps();
+        Run {
+            plan,
+            input,
+            seams,
+            fold: Fold::new(recorded),
+            walk: Walk::new(plan),
+            queue: Queue::new(plan.names.accounts.len(), pace.one_per_account()),
+            pace,
+            ids: IdTable::new(fresh),
+            already: checked.already,
+            rest: checked.rest,
+            sent: FxHashMap::default(),
+            in_flight: BTreeMap::new(),
+            last_ticket: 0,
+            later: BTreeSet::new(),
+            attempts: FxHashMap::default(),
+            doubts: Vec::new(),
+            done: Vec::new(),
+            failed: Vec::new(),
+            failures: Vec::new(),
+            wants_steps,
+        }
+    }
+
+    /// Writes the run's head and what changes in the record alone.
     fn begin(&mut self, options: &RunOptions) -> Result<(), ApplyError> {
-        let plan = self.plan;
-        let mut entities = self.input.desired.snapshot.clone();
-        entities.access = Default::default();
-        let recorded = &self.input.recorded;
-        let started = RunStarted {
+        let (plan, input) = (self.plan, self.input);
+        let lineage = self.fold.recorded()?.lineage.clone();
+        self.write(Entry::RunStarted(Box::new(RunStarted {
             run: Arc::clone(&options.run),
             by: options.by.clone(),
             command: Arc::clone(&options.command),
             reason: options.reason.clone(),
             digest: Arc::clone(&plan.digest),
-            lineage: recorded
-                .lineage
-                .clone()
-                .unwrap_or_else(|| Arc::clone(&options.new_lineage)),
+            lineage: lineage.unwrap_or_else(|| Arc::clone(&options.new_lineage)),
             instance: plan.instance.clone(),
             steps: self.approved_steps(),
             names: plan.names.clone(),
             declarations: plan.declarations.clone(),
             notes: plan.notes.clone(),
-            entities,
-        };
-        let mut entries = vec![Entry::RunStarted(Box::new(started))];
-        entries.extend(record_only(plan, self.input).map(|changes| Entry::Recorded(Box::new(changes))));
-        self.journal.append(&entries)?;
-        let steps = self.walk.counts();
-        self.sink.event(&Event::RunStarted {
+            entities: without_access(&input.desired.snapshot),
+        })))?;
+        if let Some(changes) = record_only(plan, input) {
+            self.write(Entry::Recorded(Box::new(changes)))?;
+        }
+        let event = Event::RunStarted {
             format_version: EVENT_FORMAT_VERSION,
             run: Arc::clone(&options.run),
-            at: self.provider.now(),
+            at: self.seams.provider.now(),
             digest: Arc::clone(&plan.digest),
-            steps: steps.open,
-        });
+            steps: self.walk.counts().open,
+        };
+        self.seams.sink.event(&event);
+        let blocked = self.walk.take_initially_blocked();
+        self.tell_blocked(&blocked);
         Ok(())
     }
 
@@ -263,282 +281,108 @@ impl Run<'_> {
         steps
     }
 
-    /// Runs steps until none can run any more, or it is told to stop. Returns whether it was.
-    fn steps(&mut self, stop: &dyn Fn() -> bool) -> Result<bool, ApplyError> {
+    /// Runs steps until nothing is left that can run.
+    fn work(&mut self) -> Result<(), ApplyError> {
         let mut stopping = false;
         loop {
-            if !stopping && stop() {
+            if !stopping && (self.seams.stop)() {
                 stopping = true;
-                self.sink.event(&Event::Stopping);
+                self.seams.sink.event(&Event::Stopping);
             }
-            let begun = if stopping { 0 } else { self.start_batch()? };
-            if begun > 0 {
-                continue;
-            }
-            if !self.in_flight.is_empty() {
-                self.poll()?;
-            } else if stopping || self.delayed.is_empty() {
-                return Ok(stopping);
-            } else {
-                self.wait_for_delayed();
+            self.wake();
+            let batch = if stopping { Vec::new() } else { self.batch() };
+            if !batch.is_empty() {
+                self.launch(&batch)?;
+            } else if !self.doubts.is_empty() {
+                self.look();
+            } else if !self.in_flight.is_empty() {
+                self.poll(self.until_later().unwrap_or(SLICE));
+            } else if !self.rest_until_later(stopping) {
+                return Ok(());
             }
         }
     }
 
-    /// Starts what may start. The intents are durable before any call leaves.
-    fn start_batch(&mut self) -> Result<usize, ApplyError> {
-        self.wake_delayed();
-        let most = self.pace.batch();
-        let steps = self.walk.take(&mut self.pace, most);
-        let mut calls = Vec::with_capacity(steps.len());
-        let (mut actions, mut grants, mut revokes) = (Vec::new(), Vec::new(), Vec::new());
-        let mut begun = Vec::with_capacity(steps.len());
-        for step in &steps {
-            let Some(effect) = self.effect(*step)? else {
-                continue;
-            };
-            match *step {
-                StepId::Action(index) => actions.push((index, effect.clone())),
-                StepId::Grant(index) => {
-                    grants.extend(self.plan.grants.get(index as usize).map(|s| (s.tuple, s.note)));
-                }
-                StepId::Revoke(index) => {
-                    revokes.extend(self.plan.revokes.get(index as usize).map(|s| s.tuple))
-                }
-            }
-            let ticket = Ticket(self.next_ticket);
-            self.next_ticket += 1;
-            begun.push((ticket, *step));
-            calls.push(Call { ticket, effect });
+    /// Sleeps towards the next step that comes back later; `false` when there is none. Second attempts are dropped
+    /// when the run is stopping, second looks are not: without them nobody would know.
+    fn rest_until_later(&mut self, stopping: bool) -> bool {
+        if stopping {
+            self.drop_attempts();
         }
-        if calls.is_empty() {
-            return Ok(steps.len());
-        }
-        self.journal.append(&[Entry::Intents {
-            actions,
-            grants,
-            revokes,
-        }])?;
-        self.journal.store.sync()?;
-        for (_, step) in &begun {
-            self.sink.event(&Event::StepStarted {
-                step: self.describe(*step),
-            });
-        }
-        let started = self.provider.start(&calls, &self.ids);
-        self.take_started(begun, calls, started)?;
-        Ok(steps.len())
+        let due = self.until_later();
+        due.into_iter().for_each(|due| self.seams.provider.sleep(due));
+        due.is_some()
     }
 
-    fn take_started(
-        &mut self,
-        begun: Vec<(Ticket, StepId)>,
-        calls: Vec<Call>,
-        started: Vec<Started>,
-    ) -> Result<(), ApplyError> {
-        let mut requests = Vec::new();
-        let mut ended = Vec::new();
-        for (((ticket, step), call), started) in begun.into_iter().zip(calls).zip(started) {
-            let flight = Flight {
-                step,
-                effect: call.effect,
-            };
-            match started {
-                Started::Done(outcome) => ended.push((flight, outcome)),
-                Started::Pending { request_id } => {
-                    if let (Some(id), Some(reference)) = (request_id, self.reference(step)) {
-                        self.sink.event(&Event::StepAccepted {
-                            step: self.describe(step),
-                            request_id: id.clone(),
-                        });
-                        requests.push((reference, id));
-                    }
-                    self.in_flight.insert(ticket, flight);
-                }
-            }
-        }
-        if !requests.is_empty() {
-            self.journal.append(&[Entry::Accepted { requests }])?;
-        }
-        self.take_outcomes(ended)
+    /// How long to wait for the next step that comes back, at most a slice.
+    fn until_later(&self) -> Option<Duration> {
+        let next = self.later.first()?;
+        let left = Duration::try_from(next.at.duration_since(self.seams.provider.now()));
+        Some(left.unwrap_or_default().min(SLICE))
     }
 
-    fn poll(&mut self) -> Result<(), ApplyError> {
+    /// Takes in the calls that have ended.
+    pub fn poll(&mut self, wait: Duration) {
         let pending: Vec<Ticket> = self.in_flight.keys().copied().collect();
-        let ended = self.provider.poll(&pending, POLL);
-        let ended = ended
-            .into_iter()
-            .filter_map(|(ticket, outcome)| self.in_flight.remove(&ticket).map(|flight| (flight, outcome)))
-            .collect();
-        self.take_outcomes(ended)
-    }
-
-    /// Journals outcomes and lets on what waited for them. What is to be tried again has no outcome yet.
-    fn take_outcomes(&mut self, ended: Vec<(Flight, Outcome)>) -> Result<(), ApplyError> {
-        let (mut done, mut failed) = (Vec::new(), Vec::new());
-        for (flight, outcome) in ended {
-            self.pace.leave(self.plan, flight.step);
-            match self.judge(&flight, outcome)? {
-                Verdict::Done(learned) => {
-                    self.succeed(&flight, &learned);
-                    done.extend(self.reference(flight.step).map(|reference| (reference, learned)));
-                }
-                Verdict::Failed(error, remedy) => {
-                    let message: Arc<str> = error.to_string().into();
-                    self.fail(flight.step, error, remedy);
-                    failed.extend(self.reference(flight.step).map(|reference| (reference, message)));
-                }
-                Verdict::Later(pause, error) => self.delay(flight.step, pause, &error),
+        for (ticket, outcome) in self.seams.provider.poll(&pending, wait) {
+            if let Some(step) = self.in_flight.remove(&ticket) {
+                self.settle(step, outcome);
             }
         }
-        if !done.is_empty() || !failed.is_empty() {
-            self.journal.append(&[Entry::Outcomes { done, failed }])?;
+    }
+
+    /// Puts steps whose time has come back into the queue.
+    fn wake(&mut self) {
+        if self.later.is_empty() {
+            return;
         }
-        Ok(())
-    }
-
-    fn judge(&mut self, flight: &Flight, outcome: Outcome) -> Result<Verdict, ApplyError> {
-        let error = match outcome {
-            Ok(learned) => return Ok(Verdict::Done(learned)),
-            Err(error) => error,
-        };
-        let now = self.provider.now();
-        let tries = self.tries.entry(flight.step).or_insert(Tries {
-            count: 0,
-            first: now,
-            unanswered: false,
-        });
-        tries.count += 1;
-        tries.unanswered |= error.meaning == crate::provider::Meaning::Unknown;
-        let tries = *tries;
-        let salt = match flight.step {
-            StepId::Action(index) => u64::from(index),
-            StepId::Grant(index) => 1 << 32 | u64::from(index),
-            StepId::Revoke(index) => 2 << 32 | u64::from(index),
-        };
-        Ok(
-            match decide(
-                &flight.effect,
-                &error,
-                tries.count,
-                elapsed(tries.first, now),
-                salt,
-            ) {
-                Decision::AlreadySo => Verdict::Done(Learned::default()),
-                Decision::Again(pause) => Verdict::Later(pause, error),
-                Decision::Fail(remedy) => Verdict::Failed(error, remedy),
-                Decision::Look => match look(&flight.effect, self.provider)? {
-                    Found::Equal(learned) => Verdict::Done(learned),
-                    // We made it and never heard: what differs is ours to finish with the next plan.
-                    Found::Different(learned) if tries.unanswered => Verdict::Done(learned),
-                    Found::Different(_) => Verdict::Failed(
-                        error,
-                        Some("it exists with another content; run plan again: it will be adopted"),
-                    ),
-                    Found::Nothing => Verdict::Failed(error, Some("run plan again")),
-                },
-            },
-        )
-    }
-
-    fn succeed(&mut self, flight: &Flight, learned: &Learned) {
-        self.ids.learn(&flight.effect, learned);
-        self.tries.remove(&flight.step);
-        self.walk.end(flight.step, true);
-        self.sink.event(&Event::StepSucceeded {
-            step: self.describe(flight.step),
-            id: learned.id.as_ref().map(|id| Arc::from(id.as_str())),
-        });
-    }
-
-    fn fail(&mut self, step: StepId, error: CallError, remedy: Option<&'static str>) {
-        let location = self.location(step);
-        let described = self.describe(step);
-        self.sink.event(&Event::StepFailed {
-            step: Arc::clone(&described),
-            error: error.to_string().into(),
-            remedy: remedy.map(Arc::from),
-            location: location.clone(),
-        });
-        self.failures.push(Failure {
-            step: described,
-            error,
-            remedy,
-            location,
-        });
-        for blocked in self.walk.end(step, false) {
-            self.sink.event(&Event::StepBlocked {
-                step: self.describe(blocked),
-            });
-        }
-    }
-
-    fn delay(&mut self, step: StepId, pause: Duration, error: &CallError) {
-        self.sink.event(&Event::StepRetrying {
-            step: self.describe(step),
-            error: error.to_string().into(),
-            seconds: pause.as_secs_f64(),
-        });
-        let until = self.provider.now().checked_add(pause).unwrap_or(Timestamp::MAX);
-        self.delayed.insert((until, step), ());
-    }
-
-    fn wake_delayed(&mut self) {
-        let now = self.provider.now();
-        while let Some(entry) = self.delayed.first_entry() {
-            let (until, step) = *entry.key();
-            if until > now {
-                break;
+        let now = self.seams.provider.now();
+        while let Some(next) = self.later.first().filter(|next| next.at <= now).cloned() {
+            self.later.remove(&next);
+            if next.look {
+                let error = super::settle::unanswered();
+                self.doubts.push((next.step, error));
+            } else {
+                self.push(next.step);
             }
-            entry.remove();
-            self.walk.again(step);
         }
     }
 
-    fn wait_for_delayed(&mut self) {
-        if let Some(((until, _), ())) = self.delayed.first_key_value() {
-            let pause = elapsed(self.provider.now(), *until).max(Duration::from_millis(1));
-            self.provider.sleep(pause);
-        }
-    }
-
-    fn finish(mut self, stopped: bool) -> Result<ApplyResult, ApplyError> {
+    fn finish(mut self) -> Result<ApplyResult, ApplyError> {
+        self.write_outcomes()?;
         let mut counts = self.walk.counts();
-        // Steps that wait for a second try, or for each other's outcome, were not run.
-        counts.blocked += counts.open;
-        counts.open = 0;
-        let end = match (counts.failed + counts.blocked, stopped) {
-            (0, _) => RunEnd::Complete,
-            (_, true) => RunEnd::Interrupted,
-            (_, false) => RunEnd::Partial,
+        let end = if counts.open > 0 && (self.seams.stop)() {
+            RunEnd::Interrupted
+        } else if counts.open + counts.failed + counts.blocked > 0 {
+            RunEnd::Partial
+        } else {
+            RunEnd::Complete
         };
-        let mut entries = Vec::new();
-        if let Ok(observed) = self.provider.read(&ReadRequest::default()) {
+        counts.blocked += std::mem::take(&mut counts.open);
+        // Without a last reading the record is as true as without a run: what was last seen is dated.
+        if let Ok(observed) = self.seams.provider.read(&ReadRequest::default()) {
             self.ids.observe(&observed.snapshot);
-            let seen = Seen {
+            self.write(Entry::Observed(Box::new(Seen {
                 at: observed.at,
                 snapshot: observed.snapshot,
                 roles: observed.roles,
-            };
-            entries.push(Entry::Observed(Box::new(seen)));
+            })))?;
         }
         let mut outputs = self.plan.outputs.clone();
         for output in outputs.values_mut() {
             output.value = self.ids.fill_output(&output.value);
         }
-        let at = self.provider.now();
-        entries.push(Entry::RunFinished { at, end, outputs });
-        self.journal.append(&entries)?;
-        self.journal.store.sync()?;
-        let recorded = self.journal.fold.finish()?;
-        self.journal.store.checkpoint(&recorded)?;
-        let not_run = counts.blocked;
-        self.sink.event(&Event::RunFinished {
+        let at = self.seams.provider.now();
+        self.write(Entry::RunFinished { at, end, outputs })?;
+        self.seams.store.sync()?;
+        let recorded = self.fold.finish()?;
+        self.seams.store.checkpoint(&recorded)?;
+        self.seams.sink.event(&Event::RunFinished {
             at,
             end,
             done: counts.done,
             failed: counts.failed,
-            not_run,
+            not_run: counts.blocked,
         });
         Ok(ApplyResult {
             end,
@@ -548,92 +392,88 @@ impl Run<'_> {
         })
     }
 
-    /// The effect of a step with its texts filled in. A step whose texts cannot be filled in fails here.
-    fn effect(&mut self, step: StepId) -> Result<Option<Effect>, ApplyError> {
-        let effect = match step {
-            StepId::Action(index) => {
-                let action = self.plan.actions.get(index as usize);
-                let Some(effect) = action.and_then(|action| action.effect.as_ref()) else {
-                    return Ok(None);
-                };
-                match self.ids.fill(effect) {
-                    Ok(effect) => effect,
-                    Err(reference) => {
-                        self.pace.leave(self.plan, step);
-                        self.fail(
-                            step,
-                            unknown_reference(&reference.to_string()),
-                            Some("run apply again"),
-                        );
-                        return Ok(None);
-                    }
-                }
-            }
-            StepId::Grant(_) | StepId::Revoke(_) => {
-                let names = self
-                    .plan
-                    .tuple(step)
-                    .and_then(|tuple| self.plan.names.resolve(tuple));
-                let Some((account, set, principal)) = names else {
-                    return Ok(None);
-                };
-                let (account, permission_set, principal) = (account.clone(), set.clone(), principal.clone());
-                if matches!(step, StepId::Grant(_)) {
-                    Effect::Grant {
-                        account,
-                        permission_set,
-                        principal,
-                    }
-                } else {
-                    Effect::Revoke {
-                        account,
-                        permission_set,
-                        principal,
-                    }
-                }
-            }
-        };
-        Ok(Some(effect))
+    /// Takes an entry into the record and the journal; durable with the next sync.
+    pub fn write(&mut self, entry: Entry) -> Result<(), StateError> {
+        self.fold.push(&entry)?;
+        self.seams.store.append(std::slice::from_ref(&entry))
     }
 
-    fn reference(&self, step: StepId) -> Option<StepRef> {
-        Some(match step {
-            StepId::Action(index) => StepRef::Action(index),
-            StepId::Grant(_) => StepRef::Grant(self.plan.tuple(step)?),
-            StepId::Revoke(_) => StepRef::Revoke(self.plan.tuple(step)?),
-        })
+    /// Writes how calls ended since this was last done.
+    pub fn write_outcomes(&mut self) -> Result<(), StateError> {
+        if self.done.is_empty() && self.failed.is_empty() {
+            return Ok(());
+        }
+        let (done, failed) = (std::mem::take(&mut self.done), std::mem::take(&mut self.failed));
+        self.write(Entry::Outcomes { done, failed })
     }
 
-    fn describe(&self, step: StepId) -> Arc<str> {
+    /// Tells the listener about a step that goes well, if it cares.
+    pub fn tell_step(&mut self, step: StepId, event: impl FnOnce(Arc<str>) -> Event) {
+        if self.wants_steps {
+            self.seams.sink.event(&event(self.describe(step)));
+        }
+    }
+
+    /// Tells the listener what is not run because of another step.
+    pub fn tell_blocked(&mut self, blocked: &[BlockedBy]) {
+        for blocked in blocked {
+            let step = self.describe(blocked.step);
+            self.seams.sink.event(&Event::StepBlocked { step });
+        }
+    }
+
+    /// A step in a few words.
+    pub fn describe(&self, step: StepId) -> Arc<str> {
         super::describe::describe(self.plan, step).into()
     }
 
-    fn location(&self, step: StepId) -> Option<Location> {
-        let note = match step {
-            StepId::Action(index) => return self.plan.actions.get(index as usize)?.location.clone(),
-            StepId::Grant(index) => self.plan.grants.get(index as usize)?.note,
-            StepId::Revoke(index) => self.plan.revokes.get(index as usize)?.note,
-        };
-        let declared_by = &self.plan.notes.get(note as usize)?.declared_by;
-        let block = self.plan.declarations.get(*declared_by.first()? as usize)?;
-        block.location.clone()
+    /// The next steps to start: as many as there is room for.
+    fn batch(&mut self) -> Vec<StepId> {
+        loop {
+            let ready = self.walk.take_ready();
+            if ready.is_empty() {
+                break;
+            }
+            ready.into_iter().for_each(|step| self.push(step));
+        }
+        let mut batch = Vec::new();
+        while batch.len() < BATCH {
+            let Some(step) = self.next() else { break };
+            self.lane(step).into_iter().for_each(|lane| self.pace.take(lane));
+            batch.push(step);
+        }
+        batch
+    }
+
+    fn next(&mut self) -> Option<StepId> {
+        let pace = &self.pace;
+        if let Some(index) = self.queue.pop_action(|lane| pace.has_room(lane)) {
+            return Some(StepId::Action(index));
+        }
+        if !self.pace.has_room(Lane::Assignment) {
+            return None;
+        }
+        let revoke = self.queue.pop_revoke().map(StepId::Revoke);
+        revoke.or_else(|| self.queue.pop_grant().map(StepId::Grant))
+    }
+
+    /// A reading of what some steps touch.
+    pub fn read_touched(&self, keys: BTreeSet<EntityKey>) -> Result<Observed, ProviderError> {
+        self.seams.provider.read(&ReadRequest {
+            touched_by: keys.into_iter().collect(),
+            ..ReadRequest::default()
+        })
     }
 }
 
-enum Verdict {
-    Done(Learned),
-    Failed(CallError, Option<&'static str>),
-    Later(Duration, CallError),
-}
-
-/// What a text waits for was not made.
-fn unknown_reference(reference: &str) -> CallError {
-    CallError {
-        meaning: crate::provider::Meaning::Failed,
-        operation: "resolve".into(),
-        code: "UnknownReference".into(),
-        message: format!("the {reference} is not known").into(),
-        request_id: None,
-        missing_action: None,
+/// The entities of a snapshot alone.
+fn without_access(snapshot: &Snapshot) -> Snapshot {
+    Snapshot {
+        organizational_units: snapshot.organizational_units.clone(),
+        accounts: snapshot.accounts.clone(),
+        users: snapshot.users.clone(),
+        groups: snapshot.groups.clone(),
+        permission_sets: snapshot.permission_sets.clone(),
+        access: Access::default(),
     }
 }

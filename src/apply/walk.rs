@@ -1,498 +1,471 @@
-//! The order of a run: which steps may start now, given what has ended.
+//! The state of every step of a plan: pending, ready, in flight, done, failed or blocked.
 //!
-//! Pure. A step is pending until nothing it waits for is left, then ready, in
-//! flight, and done, failed or blocked. With a million grants there is no edge
-//! per grant: grants wait at *gates* (one per set, account or principal that an
-//! action concerns), actions wait for counters (all revokes of a set), and only
-//! revokes that would cut people off have edges of their own.
-
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+//! Pure, and linear in the number of steps: what many steps wait for together is one counter (the grants of a set,
+//! the actions that concern an account), and only single waits are kept per step. A step that fails or is blocked
+//! blocks what waits for it, and nothing else.
 
 use rustc_hash::FxHashMap;
 
-use crate::plan::Plan;
-use crate::plan::step::{StepId, Wait};
+use crate::model::access::Tuple;
+use crate::plan::{Plan, StepId, Wait};
 
-use super::pace::Pace;
-
-/// Where a step stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+/// Where a step is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Progress {
     /// It waits for others.
     Pending,
-    /// It may start.
+    /// It can start.
     Ready,
-    /// Its call is out.
+    /// Its call has left.
     InFlight,
     /// It succeeded.
     Done,
     /// It failed.
     Failed,
-    /// It will not run: it may not, or what it waits for did not succeed.
+    /// It is not run: the caller may not, or what it waits for was not done.
     Blocked,
 }
 
-/// How many steps stand where.
+/// How many steps are where.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Neither done, failed nor blocked.
+    /// Not ended.
     pub open: u64,
     /// Succeeded.
     pub done: u64,
     /// Failed.
     pub failed: u64,
-    /// Not run and not to be run.
+    /// Not run, and not to be run.
     pub blocked: u64,
 }
 
-/// A point where grants wait: for all actions that concern one set, account or principal.
+/// A step that is not run because of another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BlockedBy {
+    /// The step that is not run.
+    pub step: StepId,
+    /// The step it waited for, directly or through others.
+    pub cause: StepId,
+}
+
+/// Steps that others wait for together.
 #[derive(Debug, Default)]
-struct Gate {
-    /// Actions still to end.
-    left: usize,
-    /// The grants behind it.
-    grants: Vec<u32>,
+struct Group {
+    left: u32,
+    dependents: Vec<u32>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum GateKey {
-    Set(u32),
-    Account(u32),
-    Principal(u32),
-}
-
-/// A plan being carried out.
+/// A plan's steps on their way. Inside, steps are numbered: actions, then grants, then revokes.
 #[derive(Debug)]
 pub struct Walk<'p> {
     plan: &'p Plan,
-    status: Statuses,
-    /// How many things a step still waits for; steps not in here wait for nothing.
-    missing: FxHashMap<StepId, usize>,
-    /// Who waits for what.
-    waiting: FxHashMap<Wait, Vec<StepId>>,
-    /// How many steps of a counter are left.
-    counters: FxHashMap<Wait, usize>,
-    gates: FxHashMap<GateKey, Gate>,
-    /// Gates that an action opens.
-    opens: FxHashMap<u32, Vec<GateKey>>,
-    ready_actions: BTreeSet<u32>,
-    /// Ready assignments by account, so that accounts take turns.
-    ready_in: BTreeMap<u32, VecDeque<StepId>>,
-    /// The account whose turn was last.
-    turn: u32,
+    first_grant: u32,
+    first_revoke: u32,
+    progress: Vec<Progress>,
+    /// How many waits of a step are open.
+    left: Vec<u32>,
+    /// What waits for single steps.
+    dependents: FxHashMap<u32, Vec<u32>>,
+    groups: Vec<Group>,
+    /// The group that a wait or a gate means.
+    group_of: FxHashMap<Shared, u32>,
+    /// The groups that an action belongs to: gates of grants.
+    gates_of: FxHashMap<u32, Vec<u32>>,
     counts: Counts,
+    ready: Vec<u32>,
+    initially_blocked: Vec<BlockedBy>,
 }
 
-#[derive(Debug)]
-struct Statuses {
-    actions: Vec<Status>,
-    grants: Vec<Status>,
-    revokes: Vec<Status>,
-}
-
-impl Statuses {
-    fn get(&self, step: StepId) -> Status {
-        let found = match step {
-            StepId::Action(index) => self.actions.get(index as usize),
-            StepId::Grant(index) => self.grants.get(index as usize),
-            StepId::Revoke(index) => self.revokes.get(index as usize),
-        };
-        found.copied().unwrap_or(Status::Blocked)
-    }
-
-    fn set(&mut self, step: StepId, status: Status) {
-        let slot = match step {
-            StepId::Action(index) => self.actions.get_mut(index as usize),
-            StepId::Grant(index) => self.grants.get_mut(index as usize),
-            StepId::Revoke(index) => self.revokes.get_mut(index as usize),
-        };
-        if let Some(slot) = slot {
-            *slot = status;
-        }
-    }
+/// What a group consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Shared {
+    GrantsOfSet(u32),
+    RevokesOfSet(u32),
+    RevokesOfPrincipal(u32),
+    /// The actions that grants of a set, in an account, to a principal wait for.
+    BeforeSet(u32),
+    BeforeAccount(u32),
+    BeforePrincipal(u32),
 }
 
 impl<'p> Walk<'p> {
-    /// The walk of a plan, with nothing done. Actions without an effect count as done; what the plan blocks is
-    /// blocked, with all that waits for it.
+    /// All steps of a plan, with those ready that wait for nothing. Waits for steps that the plan does not have are
+    /// taken as done; the plan's checker refuses such plans before.
     pub fn new(plan: &'p Plan) -> Self {
+        let first_grant = plan.actions.len() as u32;
+        let first_revoke = first_grant + plan.grants.len() as u32;
+        let total = first_revoke as usize + plan.revokes.len();
         let mut walk = Walk {
             plan,
-            status: Statuses {
-                actions: vec![Status::Pending; plan.actions.len()],
-                grants: vec![Status::Pending; plan.grants.len()],
-                revokes: vec![Status::Pending; plan.revokes.len()],
-            },
-            missing: FxHashMap::default(),
-            waiting: FxHashMap::default(),
-            counters: FxHashMap::default(),
-            gates: FxHashMap::default(),
-            opens: FxHashMap::default(),
-            ready_actions: BTreeSet::new(),
-            ready_in: BTreeMap::new(),
-            turn: u32::MAX,
+            first_grant,
+            first_revoke,
+            progress: vec![Progress::Pending; total],
+            left: vec![0; total],
+            dependents: FxHashMap::default(),
+            groups: Vec::new(),
+            group_of: FxHashMap::default(),
+            gates_of: FxHashMap::default(),
             counts: Counts {
-                open: all_steps(plan).count() as u64,
+                open: total as u64,
                 ..Counts::default()
             },
+            ready: Vec::new(),
+            initially_blocked: Vec::new(),
         };
-        walk.edges();
-        walk.build_gates();
+        walk.lay_waits();
+        walk.lay_gates();
+        walk.count_members();
         walk.begin();
         walk
     }
 
-    fn edges(&mut self) {
-        let plan = self.plan;
-        let of_actions = (0_u32..).map(StepId::Action).zip(&plan.waits.actions);
-        let of_revokes = plan
-            .waits
-            .revokes
-            .iter()
-            .map(|(index, waits)| (StepId::Revoke(*index), waits));
-        for (step, waits) in of_actions.chain(of_revokes) {
-            for wait in waits {
-                self.waiting.entry(*wait).or_default().push(step);
-                *self.missing.entry(step).or_default() += 1;
+    /// The steps that became ready since this was last asked, in plan order.
+    pub fn take_ready(&mut self) -> Vec<StepId> {
+        let mut ready = std::mem::take(&mut self.ready);
+        ready.sort_unstable();
+        ready.retain(|step| self.at(*step) == Progress::Ready);
+        ready.into_iter().map(|step| self.id(step)).collect()
+    }
+
+    /// The steps that were blocked before anything began, with what blocks them.
+    pub fn take_initially_blocked(&mut self) -> Vec<BlockedBy> {
+        std::mem::take(&mut self.initially_blocked)
+    }
+
+    /// Where a step is; a step that the plan does not have is blocked.
+    pub fn progress(&self, step: StepId) -> Progress {
+        self.at(self.number(step))
+    }
+
+    /// How many steps are where.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// A ready step has left.
+    pub fn start(&mut self, step: StepId) {
+        let step = self.number(step);
+        if self.at(step) == Progress::Ready {
+            self.move_to(step, Progress::InFlight);
+        }
+    }
+
+    /// A started step is to be started again.
+    pub fn retry(&mut self, step: StepId) {
+        let step = self.number(step);
+        if self.at(step) == Progress::InFlight {
+            self.move_to(step, Progress::Ready);
+        }
+    }
+
+    /// A step succeeded.
+    pub fn done(&mut self, step: StepId) {
+        let step = self.number(step);
+        if self.has_ended(step) {
+            return;
+        }
+        self.move_to(step, Progress::Done);
+        for dependent in self.dependents.remove(&step).unwrap_or_default() {
+            self.satisfy(dependent);
+        }
+        for group in self.groups_of(step) {
+            let Some(group) = self.groups.get_mut(group as usize) else {
+                continue;
+            };
+            group.left = group.left.saturating_sub(1);
+            if group.left == 0 {
+                for dependent in std::mem::take(&mut group.dependents) {
+                    self.satisfy(dependent);
+                }
             }
         }
-        let is_counter = |wait: &&Wait| !matches!(wait, Wait::Action(_) | Wait::Grant(_) | Wait::Revoke(_));
-        self.counters = self
-            .waiting
-            .keys()
-            .filter(is_counter)
-            .map(|wait| (*wait, 0))
-            .collect();
-        for step in all_steps(plan) {
-            for counter in counters_of(plan, step).into_iter().flatten() {
-                if let Some(left) = self.counters.get_mut(&counter) {
+    }
+
+    /// A step failed. Returns what is not run because of it.
+    pub fn fail(&mut self, step: StepId) -> Vec<BlockedBy> {
+        self.stop(step, Progress::Failed)
+    }
+
+    /// A step cannot be run by this caller. Returns what is not run because of it.
+    pub fn block(&mut self, step: StepId) -> Vec<BlockedBy> {
+        self.stop(step, Progress::Blocked)
+    }
+
+    fn stop(&mut self, step: StepId, as_what: Progress) -> Vec<BlockedBy> {
+        let number = self.number(step);
+        if self.has_ended(number) {
+            return Vec::new();
+        }
+        self.move_to(number, as_what);
+        let mut blocked = Vec::new();
+        let mut stopped = vec![number];
+        while let Some(number) = stopped.pop() {
+            let mut dependents = self.dependents.remove(&number).unwrap_or_default();
+            for group in self.groups_of(number) {
+                if let Some(group) = self.groups.get_mut(group as usize) {
+                    dependents.append(&mut group.dependents);
+                }
+            }
+            for dependent in dependents {
+                if !self.has_ended(dependent) {
+                    self.move_to(dependent, Progress::Blocked);
+                    blocked.push(BlockedBy {
+                        step: self.id(dependent),
+                        cause: step,
+                    });
+                    stopped.push(dependent);
+                }
+            }
+        }
+        blocked.sort_unstable();
+        blocked
+    }
+
+    fn satisfy(&mut self, step: u32) {
+        let Some(left) = self.left.get_mut(step as usize) else {
+            return;
+        };
+        *left = left.saturating_sub(1);
+        if *left == 0 && self.at(step) == Progress::Pending {
+            self.make_ready(step);
+        }
+    }
+
+    fn make_ready(&mut self, step: u32) {
+        self.move_to(step, Progress::Ready);
+        self.ready.push(step);
+    }
+
+    fn at(&self, step: u32) -> Progress {
+        self.progress
+            .get(step as usize)
+            .copied()
+            .unwrap_or(Progress::Blocked)
+    }
+
+    fn has_ended(&self, step: u32) -> bool {
+        matches!(
+            self.at(step),
+            Progress::Done | Progress::Failed | Progress::Blocked
+        )
+    }
+
+    fn move_to(&mut self, step: u32, to: Progress) {
+        let Some(progress) = self.progress.get_mut(step as usize) else {
+            return;
+        };
+        let from = std::mem::replace(progress, to);
+        if let Some(count) = self.counter(from) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(count) = self.counter(to) {
+            *count += 1;
+        }
+    }
+
+    fn counter(&mut self, progress: Progress) -> Option<&mut u64> {
+        Some(match progress {
+            Progress::Pending | Progress::Ready | Progress::InFlight => &mut self.counts.open,
+            Progress::Done => &mut self.counts.done,
+            Progress::Failed => &mut self.counts.failed,
+            Progress::Blocked => &mut self.counts.blocked,
+        })
+    }
+
+    fn number(&self, step: StepId) -> u32 {
+        match step {
+            StepId::Action(index) => index,
+            StepId::Grant(index) => self.first_grant + index,
+            StepId::Revoke(index) => self.first_revoke + index,
+        }
+    }
+
+    fn id(&self, step: u32) -> StepId {
+        if step >= self.first_revoke {
+            StepId::Revoke(step - self.first_revoke)
+        } else if step >= self.first_grant {
+            StepId::Grant(step - self.first_grant)
+        } else {
+            StepId::Action(step)
+        }
+    }
+
+    /// The groups that a step is a member of.
+    fn groups_of(&self, step: u32) -> Vec<u32> {
+        let id = self.id(step);
+        let tuple = self.plan.tuple(id);
+        match (id, tuple) {
+            (StepId::Action(_), _) => self.gates_of.get(&step).cloned().unwrap_or_default(),
+            (StepId::Grant(_), Some(tuple)) => self.groups([Shared::GrantsOfSet(tuple.permission_set())]),
+            (StepId::Revoke(_), Some(tuple)) => self.groups([
+                Shared::RevokesOfSet(tuple.permission_set()),
+                Shared::RevokesOfPrincipal(tuple.principal()),
+            ]),
+            _ => Vec::new(),
+        }
+    }
+
+    fn groups<const N: usize>(&self, shared: [Shared; N]) -> Vec<u32> {
+        if self.group_of.is_empty() {
+            return Vec::new();
+        }
+        shared
+            .iter()
+            .filter_map(|shared| self.group_of.get(shared).copied())
+            .collect()
+    }
+
+    fn group(&mut self, shared: Shared) -> u32 {
+        let next = self.groups.len() as u32;
+        let group = *self.group_of.entry(shared).or_insert(next);
+        if group == next {
+            self.groups.push(Group::default());
+        }
+        group
+    }
+
+    /// What actions and single revokes wait for.
+    fn lay_waits(&mut self) {
+        let plan = self.plan;
+        for (step, waits) in (0..self.first_grant).zip(&plan.waits.actions) {
+            waits.iter().for_each(|wait| self.lay_wait(step, *wait));
+        }
+        for (index, waits) in &plan.waits.revokes {
+            let step = self.first_revoke + index;
+            waits.iter().for_each(|wait| self.lay_wait(step, *wait));
+        }
+    }
+
+    fn lay_wait(&mut self, step: u32, wait: Wait) {
+        let shared = match wait {
+            Wait::GrantsOfSet(set) => Shared::GrantsOfSet(set),
+            Wait::RevokesOfSet(set) => Shared::RevokesOfSet(set),
+            Wait::RevokesOfPrincipal(principal) => Shared::RevokesOfPrincipal(principal),
+            Wait::Action(index) => return self.lay_single(step, StepId::Action(index)),
+            Wait::Grant(index) => return self.lay_single(step, StepId::Grant(index)),
+            Wait::Revoke(index) => return self.lay_single(step, StepId::Revoke(index)),
+        };
+        let group = self.group(shared);
+        if let (Some(group), Some(left)) = (
+            self.groups.get_mut(group as usize),
+            self.left.get_mut(step as usize),
+        ) {
+            group.dependents.push(step);
+            *left += 1;
+        }
+    }
+
+    fn lay_single(&mut self, step: u32, on: StepId) {
+        let exists = match on {
+            StepId::Action(index) => (index as usize) < self.plan.actions.len(),
+            StepId::Grant(index) => (index as usize) < self.plan.grants.len(),
+            StepId::Revoke(index) => (index as usize) < self.plan.revokes.len(),
+        };
+        let on = self.number(on);
+        if let (true, Some(left)) = (exists, self.left.get_mut(step as usize)) {
+            self.dependents.entry(on).or_default().push(step);
+            *left += 1;
+        }
+    }
+
+    /// What grants wait for: actions that concern their set, account or principal.
+    fn lay_gates(&mut self) {
+        let waits = &self.plan.waits;
+        let sets = waits
+            .grants_of_set
+            .iter()
+            .map(|(rank, actions)| (Shared::BeforeSet(*rank), actions));
+        let accounts = waits
+            .grants_in_account
+            .iter()
+            .map(|(rank, actions)| (Shared::BeforeAccount(*rank), actions));
+        let principals = waits
+            .grants_to_principal
+            .iter()
+            .map(|(rank, actions)| (Shared::BeforePrincipal(*rank), actions));
+        for (shared, actions) in sets.chain(accounts).chain(principals) {
+            let group = self.group(shared);
+            for action in actions.iter().filter(|action| **action < self.first_grant) {
+                self.gates_of.entry(*action).or_default().push(group);
+                if let Some(group) = self.groups.get_mut(group as usize) {
+                    group.left += 1;
+                }
+            }
+        }
+        if self.gates_of.is_empty() {
+            return;
+        }
+        for (step, grant) in (self.first_grant..).zip(&self.plan.grants) {
+            for gate in self.gates_before(grant.tuple) {
+                if let (Some(group), Some(left)) = (
+                    self.groups.get_mut(gate as usize).filter(|group| group.left > 0),
+                    self.left.get_mut(step as usize),
+                ) {
+                    group.dependents.push(step);
                     *left += 1;
                 }
             }
         }
     }
 
-    fn build_gates(&mut self) {
-        let plan = self.plan;
-        type ToKey = fn(u32) -> GateKey;
-        let maps: [(&BTreeMap<u32, Vec<u32>>, ToKey); 3] = [
-            (&plan.waits.grants_of_set, GateKey::Set),
-            (&plan.waits.grants_in_account, GateKey::Account),
-            (&plan.waits.grants_to_principal, GateKey::Principal),
-        ];
-        for (map, key) in maps {
-            for (rank, actions) in map {
-                self.gates.entry(key(*rank)).or_default().left = actions.len();
-                for action in actions {
-                    self.opens.entry(*action).or_default().push(key(*rank));
+    fn gates_before(&self, tuple: Tuple) -> Vec<u32> {
+        self.groups([
+            Shared::BeforeSet(tuple.permission_set()),
+            Shared::BeforeAccount(tuple.account()),
+            Shared::BeforePrincipal(tuple.principal()),
+        ])
+    }
+
+    /// Counts the members of groups of grants and revokes; what waits for a group without members does not wait.
+    fn count_members(&mut self) {
+        if self.group_of.is_empty() {
+            return;
+        }
+        for step in self.first_grant..self.progress.len() as u32 {
+            for group in self.groups_of(step) {
+                if let Some(group) = self.groups.get_mut(group as usize) {
+                    group.left += 1;
                 }
             }
         }
-        if self.gates.is_empty() {
-            return;
-        }
-        for (index, step) in (0_u32..).zip(&plan.grants) {
-            for key in gates_of(step.tuple) {
-                if let Some(gate) = self.gates.get_mut(&key) {
-                    gate.grants.push(index);
-                    *self.missing.entry(StepId::Grant(index)).or_default() += 1;
-                }
-            }
-        }
-    }
-
-    /// Blocks what may not run, passes over what has no effect, and readies what waits for nothing.
-    fn begin(&mut self) {
-        let plan = self.plan;
-        let empty: Vec<Wait> = self
-            .counters
-            .iter()
-            .filter(|(_, left)| **left == 0)
-            .map(|(wait, _)| *wait)
-            .collect();
-        for step in all_steps(plan) {
-            if is_blocked(plan, step) {
-                self.block(step);
-            }
-        }
-        // Revokes first: they start at once, and never wait behind unrelated grants.
-        let revokes = (0_u32..)
-            .zip(&plan.revokes)
-            .map(|(index, _)| StepId::Revoke(index));
-        let actions = (0_u32..)
-            .zip(&plan.actions)
-            .map(|(index, _)| StepId::Action(index));
-        let grants = (0_u32..).zip(&plan.grants).map(|(index, _)| StepId::Grant(index));
-        for step in revokes.chain(actions).chain(grants) {
-            if self.status.get(step) == Status::Pending && !self.missing.contains_key(&step) {
-                self.ready(step);
-            }
-        }
-        for wait in empty {
-            self.release(wait);
-        }
-    }
-
-    /// Where a step stands.
-    pub fn status(&self, step: StepId) -> Status {
-        self.status.get(step)
-    }
-
-    /// How many steps stand where.
-    pub fn counts(&self) -> Counts {
-        self.counts
-    }
-
-    /// Takes up to `most` ready steps for which `pace` has room, and marks them as in flight. Accounts take turns.
-    pub fn take(&mut self, pace: &mut Pace, most: usize) -> Vec<StepId> {
-        let mut taken = Vec::new();
-        let actions: Vec<u32> = self.ready_actions.iter().copied().collect();
-        for index in actions {
-            if taken.len() >= most {
-                break;
-            }
-            if pace.admit(self.plan, StepId::Action(index)) {
-                self.ready_actions.remove(&index);
-                taken.push(StepId::Action(index));
-            }
-        }
-        self.take_assignments(pace, most, &mut taken);
-        for step in &taken {
-            self.status.set(*step, Status::InFlight);
-        }
-        taken
-    }
-
-    fn take_assignments(&mut self, pace: &mut Pace, most: usize, taken: &mut Vec<StepId>) {
-        let after = |turn: u32| (std::ops::Bound::Excluded(turn), std::ops::Bound::Unbounded);
-        let mut refused = 0;
-        while taken.len() < most && !self.ready_in.is_empty() && refused < self.ready_in.len() {
-            let next = self
-                .ready_in
-                .range(after(self.turn))
-                .next()
-                .or_else(|| self.ready_in.iter().next());
-            let Some(account) = next.map(|(account, _)| *account) else {
-                return;
-            };
-            self.turn = account;
-            let Some(queue) = self.ready_in.get_mut(&account) else {
-                return;
-            };
-            match queue.front() {
-                Some(step) if pace.admit(self.plan, *step) => {
-                    taken.extend(queue.pop_front());
-                    refused = 0;
-                }
-                Some(_) if !pace.has_room_for_assignments() => return,
-                _ => refused += 1,
-            }
-            if queue.is_empty() {
-                self.ready_in.remove(&account);
-            }
-        }
-    }
-
-    /// Puts a step back that is to be tried again.
-    pub fn again(&mut self, step: StepId) {
-        self.status.set(step, Status::Pending);
-        self.ready(step);
-    }
-
-    /// A step in flight has ended. Returns the steps that are blocked because of it.
-    pub fn end(&mut self, step: StepId, succeeded: bool) -> Vec<StepId> {
-        self.counts.open -= 1;
-        if !succeeded {
-            self.counts.failed += 1;
-            self.status.set(step, Status::Failed);
-            return self.block_dependents(step);
-        }
-        self.counts.done += 1;
-        self.status.set(step, Status::Done);
-        self.pass(step);
-        Vec::new()
-    }
-
-    /// Lets everything on that waited for `step`.
-    fn pass(&mut self, step: StepId) {
-        self.release(own_wait(step));
-        for counter in counters_of(self.plan, step).into_iter().flatten() {
-            if let Some(left) = self.counters.get_mut(&counter) {
-                *left = left.saturating_sub(1);
-                if *left == 0 {
-                    self.release(counter);
-                }
-            }
-        }
-        if let StepId::Action(index) = step {
-            for key in self.opens.remove(&index).unwrap_or_default() {
-                self.open(key);
-            }
-        }
-    }
-
-    fn open(&mut self, key: GateKey) {
-        let Some(gate) = self.gates.get_mut(&key) else {
-            return;
-        };
-        gate.left = gate.left.saturating_sub(1);
-        if gate.left > 0 {
-            return;
-        }
-        for index in std::mem::take(&mut gate.grants) {
-            self.one_less(StepId::Grant(index));
-        }
-    }
-
-    fn release(&mut self, wait: Wait) {
-        for step in self.waiting.remove(&wait).unwrap_or_default() {
-            self.one_less(step);
-        }
-    }
-
-    fn one_less(&mut self, step: StepId) {
-        let Some(missing) = self.missing.get_mut(&step) else {
-            return;
-        };
-        *missing = missing.saturating_sub(1);
-        if *missing == 0 {
-            self.missing.remove(&step);
-            if self.status.get(step) == Status::Pending {
-                self.ready(step);
-            }
-        }
-    }
-
-    fn ready(&mut self, step: StepId) {
-        let StepId::Action(index) = step else {
-            if let Some(tuple) = self.plan.tuple(step) {
-                self.status.set(step, Status::Ready);
-                self.ready_in.entry(tuple.account()).or_default().push_back(step);
-            }
-            return;
-        };
-        let changes_service = self
-            .plan
-            .actions
-            .get(index as usize)
-            .is_some_and(|a| a.effect.is_some());
-        if changes_service {
-            self.status.set(step, Status::Ready);
-            self.ready_actions.insert(index);
-        } else {
-            // Only the record changes, and that was written when the run began.
-            self.status.set(step, Status::Done);
-            self.counts.open -= 1;
-            self.counts.done += 1;
-            self.pass(step);
-        }
-    }
-
-    /// Marks a step that cannot run, and all that waits for it.
-    fn block(&mut self, step: StepId) -> Vec<StepId> {
-        let mut blocked = Vec::new();
-        let mut next = vec![step];
-        while let Some(step) = next.pop() {
-            if !matches!(self.status.get(step), Status::Pending | Status::Ready) {
+        for group in &mut self.groups {
+            if group.left > 0 {
                 continue;
             }
-            self.unready(step);
-            self.status.set(step, Status::Blocked);
-            self.counts.open -= 1;
-            self.counts.blocked += 1;
-            blocked.push(step);
-            next.extend(self.dependents(step));
-        }
-        blocked
-    }
-
-    fn unready(&mut self, step: StepId) {
-        match step {
-            StepId::Action(index) => {
-                self.ready_actions.remove(&index);
-            }
-            StepId::Grant(_) | StepId::Revoke(_) => {
-                let account = self.plan.tuple(step).map(|tuple| tuple.account());
-                if self.status.get(step) == Status::Ready
-                    && let Some(queue) = account.and_then(|account| self.ready_in.get_mut(&account))
-                {
-                    queue.retain(|other| *other != step);
+            for step in std::mem::take(&mut group.dependents) {
+                if let Some(left) = self.left.get_mut(step as usize) {
+                    *left = left.saturating_sub(1);
                 }
             }
         }
     }
 
-    fn block_dependents(&mut self, step: StepId) -> Vec<StepId> {
-        let dependents = self.dependents(step);
-        dependents.into_iter().flat_map(|step| self.block(step)).collect()
-    }
-
-    /// What waits for a step, in whatever way.
-    fn dependents(&self, step: StepId) -> Vec<StepId> {
-        let counters = counters_of(self.plan, step).into_iter().flatten();
-        let waits = std::iter::once(own_wait(step)).chain(counters);
-        let mut all: Vec<StepId> = waits
-            .filter_map(|wait| self.waiting.get(&wait))
-            .flatten()
-            .copied()
-            .collect();
-        if let StepId::Action(index) = step {
-            let gates = self.opens.get(&index).into_iter().flatten();
-            let behind = gates
-                .filter_map(|key| self.gates.get(key))
-                .flat_map(|gate| &gate.grants);
-            all.extend(behind.map(|index| StepId::Grant(*index)));
+    /// Blocks what the plan says this caller may not run, and makes ready what waits for nothing.
+    fn begin(&mut self) {
+        let plan = self.plan;
+        let actions = (0_u32..)
+            .zip(&plan.actions)
+            .filter(|(_, step)| step.blocked.is_some())
+            .map(|(index, _)| StepId::Action(index));
+        let grants = (0_u32..)
+            .zip(&plan.grants)
+            .filter(|(_, step)| step.blocked)
+            .map(|(index, _)| StepId::Grant(index));
+        let revokes = (0_u32..)
+            .zip(&plan.revokes)
+            .filter(|(_, step)| step.blocked)
+            .map(|(index, _)| StepId::Revoke(index));
+        for step in actions.chain(grants).chain(revokes) {
+            if !self.has_ended(self.number(step)) {
+                self.initially_blocked.push(BlockedBy { step, cause: step });
+                let others = self.block(step);
+                self.initially_blocked.extend(others);
+            }
         }
-        all
+        for step in 0..self.progress.len() as u32 {
+            if self.at(step) == Progress::Pending && self.left.get(step as usize) == Some(&0) {
+                self.make_ready(step);
+            }
+        }
     }
-}
-
-fn all_steps(plan: &Plan) -> impl Iterator<Item = StepId> + use<> {
-    let count = |len: usize| 0..u32::try_from(len).unwrap_or(u32::MAX);
-    let actions = count(plan.actions.len()).map(StepId::Action);
-    let grants = count(plan.grants.len()).map(StepId::Grant);
-    let revokes = count(plan.revokes.len()).map(StepId::Revoke);
-    actions.chain(revokes).chain(grants)
-}
-
-fn is_blocked(plan: &Plan, step: StepId) -> bool {
-    match step {
-        StepId::Action(index) => plan
-            .actions
-            .get(index as usize)
-            .is_some_and(|a| a.blocked.is_some()),
-        StepId::Grant(index) => plan.grants.get(index as usize).is_some_and(|g| g.blocked),
-        StepId::Revoke(index) => plan.revokes.get(index as usize).is_some_and(|r| r.blocked),
-    }
-}
-
-fn own_wait(step: StepId) -> Wait {
-    match step {
-        StepId::Action(index) => Wait::Action(index),
-        StepId::Grant(index) => Wait::Grant(index),
-        StepId::Revoke(index) => Wait::Revoke(index),
-    }
-}
-
-/// The counters a step counts in.
-fn counters_of(plan: &Plan, step: StepId) -> [Option<Wait>; 2] {
-    let Some(tuple) = plan.tuple(step) else {
-        return [None, None];
-    };
-    match step {
-        StepId::Action(_) => [None, None],
-        StepId::Grant(_) => [Some(Wait::GrantsOfSet(tuple.permission_set())), None],
-        StepId::Revoke(_) => [
-            Some(Wait::RevokesOfSet(tuple.permission_set())),
-            Some(Wait::RevokesOfPrincipal(tuple.principal())),
-        ],
-    }
-}
-
-fn gates_of(tuple: crate::model::access::Tuple) -> [GateKey; 3] {
-    [
-        GateKey::Set(tuple.permission_set()),
-        GateKey::Account(tuple.account()),
-        GateKey::Principal(tuple.principal()),
-    ]
 }

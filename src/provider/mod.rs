@@ -3,6 +3,7 @@
 //! Small, object-safe and synchronous, in plain data; what is asynchronous lives
 //! inside an adapter. Faults are injected by wrapping one.
 
+pub mod fault;
 pub mod simulator;
 
 use std::fmt;

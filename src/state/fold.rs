@@ -117,6 +117,18 @@ impl Fold {
         Ok(&self.recorded)
     }
 
+    /// The steps of the run in progress that were intended and have no outcome; none between runs.
+    ///
+    /// # Errors
+    /// When the run does not have a step that its entries name.
+    pub fn in_doubt(&self) -> Result<Vec<(StepRef, InDoubt)>, StateError> {
+        let Some(run) = &self.run else {
+            return Ok(Vec::new());
+        };
+        let steps = run.in_doubt.keys().copied();
+        Ok(steps.zip(run.unfinished()?.in_doubt).collect())
+    }
+
     /// What is recorded in the end; see [`Fold::recorded`].
     ///
     /// # Errors

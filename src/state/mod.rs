@@ -10,6 +10,7 @@ pub mod entry;
 pub mod entry_codec;
 pub mod export;
 pub mod export_file;
+pub mod fault;
 mod files;
 pub mod fold;
 mod fold_access;

@@ -1,0 +1,280 @@
+//! Ending steps: outcomes, second attempts, and looking at what is there when nobody knows.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::id::{EntityKey, PrincipalKey};
+use crate::model::action::{Effect, Learned};
+use crate::model::instance::Observed;
+use crate::plan::StepId;
+use crate::provider::{CallError, Meaning, Outcome};
+use crate::source::Location;
+
+use super::event::Event;
+use super::ids::id_in;
+use super::reading::{Found, in_progress, look_up, rest_of};
+use super::recover::is_creation;
+use super::retry::{self, Attempts, Next};
+use super::run::{Failure, Later, Run};
+use super::stale::effect_of;
+
+/// How long to wait between two looks at a request in progress.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
+
+/// No answer at all.
+pub(super) fn unanswered() -> CallError {
+    CallError {
+        meaning: Meaning::Unknown,
+        operation: "rolecall".into(),
+        code: "NoAnswer".into(),
+        message: "the service did not say how it ended".into(),
+        request_id: None,
+        missing_action: None,
+    }
+}
+
+impl Run<'_> {
+    /// A call has ended.
+    pub fn settle(&mut self, step: StepId, outcome: Outcome) {
+        self.release(step);
+        let error = match outcome {
+            Ok(learned) => return self.succeed(step, learned),
+            Err(error) => error,
+        };
+        let Some(effect) = self.effect_sent(step) else {
+            return self.give_up(step, &error);
+        };
+        match retry::next(&effect, &error) {
+            Next::Retry => self.again(step, &error),
+            Next::Look => self.doubts.push((step, error)),
+            Next::Blocked | Next::Failed => self.give_up(step, &error),
+        }
+    }
+
+    /// A step is done.
+    pub fn succeed(&mut self, step: StepId, learned: Learned) {
+        if let Some(effect) = self.effect_sent(step).filter(|_| is_action(step)) {
+            self.ids.learn(&effect, &learned);
+        }
+        let id = learned.id.as_ref().map(|id| Arc::from(id.as_str()));
+        if let Some(reference) = self.reference(step) {
+            self.done.push((reference, learned));
+        }
+        self.walk.done(step);
+        self.tell_step(step, |step| Event::StepSucceeded { step, id });
+    }
+
+    /// A step could not even be sent.
+    pub fn fail_unsent(&mut self, step: StepId, why: &str) {
+        let error = CallError {
+            meaning: Meaning::Failed,
+            operation: "rolecall".into(),
+            code: "UnknownReference".into(),
+            message: why.into(),
+            request_id: None,
+            missing_action: None,
+        };
+        self.fail(step, error, Some("run apply again"));
+    }
+
+    /// A step ended with an error.
+    fn give_up(&mut self, step: StepId, error: &CallError) {
+        let effect = self.effect_sent(step);
+        let remedy = effect.and_then(|effect| retry::remedy(&effect, error));
+        if let Some(reference) = self.reference(step) {
+            self.failed.push((reference, error.to_string().into()));
+        }
+        self.fail(step, error.clone(), remedy);
+    }
+
+    fn fail(&mut self, step: StepId, error: CallError, remedy: Option<&'static str>) {
+        let (location, described) = (self.location(step), self.describe(step));
+        self.seams.sink.event(&Event::StepFailed {
+            step: Arc::clone(&described),
+            error: error.to_string().into(),
+            remedy: remedy.map(Arc::from),
+            location: location.clone(),
+        });
+        let blocked = self.walk.fail(step);
+        self.failures.push(Failure {
+            step: described,
+            error,
+            remedy,
+            location,
+        });
+        self.tell_blocked(&blocked);
+    }
+
+    /// Where the block that asks for a step is written.
+    fn location(&self, step: StepId) -> Option<Location> {
+        let note = match step {
+            StepId::Action(index) => return self.plan.actions.get(index as usize)?.location.clone(),
+            StepId::Grant(index) => self.plan.grants.get(index as usize)?.note,
+            StepId::Revoke(index) => self.plan.revokes.get(index as usize)?.note,
+        };
+        let declared_by = &self.plan.notes.get(note as usize)?.declared_by;
+        let block = self.plan.declarations.get(*declared_by.first()? as usize)?;
+        block.location.clone()
+    }
+
+    /// Plans another attempt, if there is time left for one.
+    fn again(&mut self, step: StepId, error: &CallError) {
+        let now = self.seams.provider.now();
+        let attempts = self
+            .attempts
+            .entry(step)
+            .or_insert(Attempts { since: now, count: 0 });
+        attempts.count = attempts.count.saturating_add(1);
+        let (since, count) = (attempts.since, attempts.count);
+        let passed = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+        if retry::patience(error).is_some_and(|patience| passed > patience) {
+            return self.give_up(step, error);
+        }
+        self.walk.retry(step);
+        let wait = retry::delay(seed_of(step), count);
+        self.later(step, wait, false);
+        let event = Event::StepRetrying {
+            step: self.describe(step),
+            error: error.to_string().into(),
+            seconds: wait.as_secs_f64(),
+        };
+        self.seams.sink.event(&event);
+    }
+
+    fn later(&mut self, step: StepId, wait: Duration, look: bool) {
+        let now = self.seams.provider.now();
+        let at =
+            jiff::SignedDuration::try_from(wait).map_or(now, |wait| now.saturating_add(wait).unwrap_or(now));
+        self.later.insert(Later { at, step, look });
+    }
+
+    /// Reads what steps in doubt touch, and decides each by what is there.
+    pub fn look(&mut self) {
+        let doubts = std::mem::take(&mut self.doubts);
+        let effects = doubts.iter().filter_map(|(step, _)| self.effect_sent(*step));
+        let keys: BTreeSet<EntityKey> = effects.flat_map(|effect| keys_of(&effect)).collect();
+        match self.read_touched(keys) {
+            Ok(observed) => {
+                for (step, error) in doubts {
+                    self.decide(step, &error, &observed);
+                }
+            }
+            // Nobody can tell yet; the steps have their own patience.
+            Err(_) => {
+                for (step, error) in doubts {
+                    self.look_again(step, &error);
+                }
+            }
+        }
+    }
+
+    fn look_again(&mut self, step: StepId, error: &CallError) {
+        let now = self.seams.provider.now();
+        let attempts = self
+            .attempts
+            .entry(step)
+            .or_insert(Attempts { since: now, count: 0 });
+        let passed = Duration::try_from(now.duration_since(attempts.since)).unwrap_or_default();
+        if retry::patience(error).is_some_and(|patience| passed > patience) {
+            return self.give_up(step, error);
+        }
+        self.later(step, BETWEEN_LOOKS, true);
+    }
+
+    fn decide(&mut self, step: StepId, error: &CallError, observed: &Observed) {
+        let Some(effect) = self.effect_sent(step) else {
+            return self.give_up(step, error);
+        };
+        if in_progress(&effect, observed).is_some() {
+            return self.look_again(step, error);
+        }
+        let is_unknown = error.meaning == Meaning::Unknown;
+        match look_up(&effect, observed) {
+            Found::Done(learned) => self.succeed(step, learned),
+            Found::NotDone => self.again(step, error),
+            // An attempt of ours that was cut short, or whose answer was lost, left this.
+            Found::Differs if is_unknown || self.attempts.contains_key(&step) => {
+                self.carry_on(step, &effect, error, observed);
+            }
+            Found::Differs => self.give_up(step, error),
+        }
+    }
+
+    /// Completes what was left half way.
+    fn carry_on(&mut self, step: StepId, effect: &Effect, error: &CallError, observed: &Observed) {
+        if let (StepId::Action(index), Some(rest)) = (step, rest_of(effect, observed)) {
+            self.ids.observe(&observed.snapshot);
+            self.rest.insert(index, rest);
+            return self.again(step, error);
+        }
+        if !is_creation(effect) {
+            return self.give_up(step, error);
+        }
+        let id = effect.entity().and_then(|key| id_in(&observed.snapshot, &key));
+        self.succeed(step, Learned { id, role: None });
+    }
+
+    /// Whoever asked to stop does not want to wait: these calls were answered, and did nothing.
+    pub fn drop_attempts(&mut self) {
+        let (looks, attempts) = std::mem::take(&mut self.later)
+            .into_iter()
+            .partition(|later| later.look);
+        self.later = looks;
+        let attempts: BTreeSet<Later> = attempts;
+        for attempt in attempts {
+            let reference = self.reference(attempt.step);
+            self.failed
+                .extend(reference.map(|step| (step, "stopped before it was tried again".into())));
+        }
+    }
+
+    /// The effect of a step as it was sent.
+    fn effect_sent(&self, step: StepId) -> Option<Effect> {
+        match step {
+            StepId::Action(index) => self.sent.get(&index).cloned(),
+            _ => effect_of(self.plan, step),
+        }
+    }
+}
+
+fn is_action(step: StepId) -> bool {
+    matches!(step, StepId::Action(_))
+}
+
+/// A number for a step, to spread its attempts by.
+fn seed_of(step: StepId) -> u64 {
+    match step {
+        StepId::Action(index) => u64::from(index),
+        StepId::Grant(index) => 1 << 32 | u64::from(index),
+        StepId::Revoke(index) => 2 << 32 | u64::from(index),
+    }
+}
+
+/// The entities that an effect touches.
+fn keys_of(effect: &Effect) -> Vec<EntityKey> {
+    match effect {
+        Effect::Grant {
+            account,
+            permission_set,
+            principal,
+        }
+        | Effect::Revoke {
+            account,
+            permission_set,
+            principal,
+        } => {
+            let principal = match principal {
+                PrincipalKey::Group(name) => Some(EntityKey::Group(name.clone())),
+                PrincipalKey::User(name) => Some(EntityKey::User(name.clone())),
+                PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => None,
+            };
+            let pair = [
+                EntityKey::Account(account.clone()),
+                EntityKey::PermissionSet(permission_set.clone()),
+            ];
+            pair.into_iter().chain(principal).collect()
+        }
+        _ => effect.entity().into_iter().collect(),
+    }
+}
