@@ -154,11 +154,12 @@ impl Names {
         mut permission_sets: Vec<PermissionSetName>,
         mut principals: Vec<PrincipalKey>,
     ) -> Result<Self, CapacityError> {
-        accounts.sort_unstable();
+        // The stable sort merges runs that are sorted already, as those of a union are.
+        accounts.sort();
         accounts.dedup();
-        permission_sets.sort_unstable();
+        permission_sets.sort();
         permission_sets.dedup();
-        principals.sort_unstable();
+        principals.sort();
         principals.dedup();
         let (most_accounts, most_sets, most_principals) = Tuple::CAPACITY;
         for (what, count, limit) in [

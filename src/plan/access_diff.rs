@@ -315,3 +315,181 @@ pub(super) fn after<'t>(
     out.extend(grants);
     Cow::Owned(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::stack::{Matcher, NamedMatcher, Scope};
+    use crate::plan::finding::Level;
+    use crate::plan::testing::{Stack, World, group};
+
+    use super::*;
+
+    fn base() -> Stack {
+        Stack::new()
+            .accounts(&[1, 2, 3])
+            .set("view", "view")
+            .group("ops", "Ops", &[])
+            .group("dev", "Dev", &[])
+    }
+
+    fn has(plan: &crate::plan::Plan, level: Level, code: &str) -> bool {
+        plan.findings
+            .iter()
+            .any(|finding| finding.level == level && &*finding.code == code)
+    }
+
+    #[test]
+    fn a_grant_of_two_blocks_stays_when_one_goes() {
+        let both = base().assign("a", &[group("Ops")], &["view"], &[1, 2]).assign(
+            "b",
+            &[group("Ops")],
+            &["view"],
+            &[2, 3],
+        );
+        let world = World::new().apply(both);
+        let one = base().assign("b", &[group("Ops")], &["view"], &[2, 3]);
+        let plan = world.plan(one);
+        assert_eq!(plan.revokes.len(), 1, "account 1 alone");
+        assert_eq!(plan.revokes[0].reason, RevokeReason::BlockRemoved);
+        assert_eq!(plan.records.len(), 1);
+        assert_eq!(plan.records[0].change, RecordChange::Relabel);
+        assert!(has(&plan, Level::Note, "still-declared"));
+    }
+
+    #[test]
+    fn a_narrower_selection_is_not_a_removed_block() {
+        let world = World::new().apply(base().assign("a", &[group("Ops")], &["view"], &[1, 2]));
+        let plan = world.plan(base().assign("a", &[group("Ops")], &["view"], &[1]));
+        assert_eq!(plan.revokes[0].reason, RevokeReason::NoLongerSelected);
+    }
+
+    #[test]
+    fn expiry_takes_grants_away_once_and_is_an_error_only_for_new_blocks() {
+        let until = |label: &str| {
+            base().assign_until(
+                label,
+                &[group("Ops")],
+                &["view"],
+                &[1],
+                Some("2026-07-01T00:00:00Z"),
+            )
+        };
+        let world = World::new().apply(until("a")).at("2026-07-01T00:00:00Z");
+        let mut expired = world.clone();
+        expired.options.mode = Mode::Expired;
+        let plan = expired.plan(until("a"));
+        assert_eq!(plan.revokes[0].reason, RevokeReason::Expired);
+        assert!(plan.actions.is_empty());
+        let later = world.apply(until("a"));
+        let plan = later.plan(until("a"));
+        assert!(plan.is_empty() && !plan.is_refused());
+        assert!(has(&plan, Level::Note, "expired-block"));
+        assert!(has(&later.plan(until("b")), Level::Refusal, "expired-grant"));
+    }
+
+    #[test]
+    fn one_living_block_keeps_what_another_lets_expire() {
+        let stack = || {
+            base()
+                .assign_until(
+                    "a",
+                    &[group("Ops")],
+                    &["view"],
+                    &[1],
+                    Some("2026-07-01T00:00:00Z"),
+                )
+                .assign("b", &[group("Ops")], &["view"], &[1])
+        };
+        let plan = World::new()
+            .apply(stack())
+            .at("2026-08-01T00:00:00Z")
+            .plan(stack());
+        assert_eq!(plan.revokes.len(), 0);
+        assert_eq!(plan.records[0].change, RecordChange::Relabel);
+    }
+
+    #[test]
+    fn unmanaged_access_is_removed_only_inside_the_scope_and_never_when_ignored() {
+        let matcher = |principal: &str| Matcher {
+            principals: vec![principal.into()],
+            ..Matcher::default()
+        };
+        let world = World::new()
+            .has_set("view")
+            .has_group("Ops", &[])
+            .has_group("AWSControlTower", &[])
+            .has_group("Other", &[])
+            .has_grant(1, "view", group("Ops"))
+            .has_grant(1, "view", group("AWSControlTower"))
+            .has_grant(1, "view", group("Other"));
+        let stack = |scope: Scope| {
+            Stack::new().with(|desired| {
+                desired.settings.unmanaged = Unmanaged::Remove;
+                desired.settings.scope = scope;
+                desired.settings.ignore = vec![NamedMatcher {
+                    label: "ct".into(),
+                    matcher: matcher("AWSControl*"),
+                    location: None,
+                }];
+            })
+        };
+        let plan = world.plan(stack(Scope::Matching(matcher("{Ops,AWS*}"))));
+        let totals = &plan.totals;
+        assert_eq!(
+            (plan.revokes.len(), totals.ignored, totals.out_of_scope),
+            (1, 1, 1)
+        );
+        assert_eq!(plan.revokes[0].reason, RevokeReason::Unmanaged);
+        assert_eq!(
+            plan.actions.len(),
+            0,
+            "entities are never removed for being unmanaged"
+        );
+        let refused = world.plan(stack(Scope::Declared));
+        assert!(has(&refused, Level::Refusal, "scope-required"));
+        assert_eq!(refused.revokes.len(), 0);
+    }
+
+    #[test]
+    fn declaring_outside_the_scope_is_refused_by_block() {
+        let stack = base()
+            .assign("a", &[group("Ops")], &["view"], &[1])
+            .with(|desired| {
+                desired.settings.scope = Scope::Matching(Matcher {
+                    accounts: vec!["account-2".into()],
+                    ..Matcher::default()
+                });
+            });
+        let plan = World::new().plan(stack);
+        let finding = plan
+            .findings
+            .iter()
+            .find(|finding| &*finding.code == "outside-scope")
+            .unwrap();
+        assert!(
+            finding.message.contains("assignment.a declares 1 grant outside"),
+            "{}",
+            finding.message
+        );
+    }
+
+    #[test]
+    fn the_relation_after_is_what_was_there_with_the_steps_done() {
+        let tuple = |n| Tuple::new(n, 0, 0);
+        let grant = |n| GrantStep {
+            tuple: tuple(n),
+            note: 0,
+            reason: GrantReason::Declared,
+            blocked: false,
+        };
+        let revoke = |n| RevokeStep {
+            tuple: tuple(n),
+            note: 0,
+            reason: RevokeReason::BlockRemoved,
+            blocked: false,
+        };
+        let before = [tuple(1), tuple(3), tuple(5)];
+        let result = after(&before, &[grant(0), grant(4), grant(9)], &[revoke(1), revoke(5)]);
+        assert_eq!(*result, [tuple(0), tuple(3), tuple(4), tuple(9)]);
+    }
+}

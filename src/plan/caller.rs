@@ -205,3 +205,80 @@ fn members(sources: &Sources<'_>, renames: &Renames, group: &GroupName) -> BTree
         .map(|user| renames.user_now(user).clone())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::id::AccountId;
+    use crate::model::instance::Caller;
+    use crate::plan::testing::{Stack, World, group, set, user_name};
+
+    use super::*;
+
+    fn called_by(mut world: World, role: CallerRole, session: Option<CallerSession>) -> World {
+        world.observed.instance.management_account = Some(AccountId::new("000000000001").unwrap());
+        world.observed.caller = Some(Caller {
+            account: AccountId::new("000000000002").unwrap(),
+            arn: "arn:aws:sts::000000000002:assumed-role/x".into(),
+            role,
+            session,
+        });
+        world
+    }
+
+    fn stack() -> Stack {
+        Stack::new()
+            .accounts(&[1, 2])
+            .set("root", "root")
+            .set("view", "view")
+            .group("ops", "Ops", &["ada"])
+            .assign("a", &[group("Ops")], &["root"], &[1, 2])
+            .assign("b", &[group("Ops")], &["view"], &[2])
+    }
+
+    #[test]
+    fn a_delegated_administrator_is_blocked_where_the_management_account_is_concerned() {
+        let world = called_by(
+            World::new().has_user("ada"),
+            CallerRole::DelegatedAdministrator,
+            None,
+        );
+        let plan = world.plan(stack());
+        let blocked: Vec<bool> = plan.grants.iter().map(|step| step.blocked).collect();
+        assert_eq!(blocked, [true, true, false], "root in 1, root in 2, view in 2");
+        let sets = plan.actions.iter().filter(|action| action.blocked.is_some());
+        let sets: Vec<String> = sets.map(|action| action.entity.to_string()).collect();
+        assert_eq!(sets, ["permission set root"]);
+        assert!(!plan.is_refused());
+    }
+
+    #[test]
+    fn the_callers_own_last_path_is_refused_and_a_renamed_one_is_not() {
+        let session = CallerSession {
+            user: user_name("ada"),
+            permission_set: set("view"),
+        };
+        let world = World::new().has_user("ada").apply(stack());
+        let world = called_by(world, CallerRole::Management, Some(session));
+        let without = Stack::new()
+            .accounts(&[1, 2])
+            .set("root", "root")
+            .set("view", "view")
+            .group("ops", "Ops", &["ada"])
+            .assign("a", &[group("Ops")], &["root"], &[1, 2]);
+        assert!(
+            world
+                .plan(without)
+                .findings
+                .iter()
+                .any(|finding| &*finding.code == "own-access")
+        );
+        let renamed = Stack::new()
+            .accounts(&[1, 2])
+            .set("root", "root")
+            .set("view", "look")
+            .group("ops", "Ops", &["ada"])
+            .assign("a", &[group("Ops")], &["root"], &[1, 2])
+            .assign("b", &[group("Ops")], &["look"], &[2]);
+        assert!(!world.plan(renamed).is_refused());
+    }
+}

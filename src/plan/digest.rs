@@ -362,3 +362,45 @@ impl Canon {
         self.value(&people.unreadable);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::testing::{Stack, World, group};
+
+    fn stack() -> Stack {
+        Stack::new()
+            .accounts(&[1, 2])
+            .set("view", "view")
+            .group("ops", "Ops", &[])
+            .assign("a", &[group("Ops")], &["view"], &[1, 2])
+    }
+
+    #[test]
+    fn the_digest_depends_on_what_is_done_and_on_nothing_else() {
+        let plan = World::new().plan(stack());
+        assert_eq!(plan.digest.len(), 39);
+        assert_eq!(plan.digest.split('-').count(), 8);
+        let mut other = World::new()
+            .has_set("unrelated")
+            .has_grant(3, "unrelated", group("A"));
+        other.recorded.serial = 7;
+        other.now = "2026-06-02T00:00:00Z".parse().unwrap();
+        assert_eq!(other.plan(stack()).digest, plan.digest);
+        let reasoned = {
+            let mut stack = stack();
+            stack.blocks[0].declaration.reason = Some("OPS-1".into());
+            stack
+        };
+        let narrower = Stack::new()
+            .accounts(&[1, 2])
+            .set("view", "view")
+            .group("ops", "Ops", &[])
+            .assign("a", &[group("Ops")], &["view"], &[1]);
+        let longer = stack().set_with("view", "view", |entity| {
+            entity.value.session_duration = "PT2H".parse().unwrap();
+        });
+        for changed in [reasoned, narrower, longer] {
+            assert_ne!(World::new().plan(changed).digest, plan.digest);
+        }
+    }
+}

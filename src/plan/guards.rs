@@ -628,3 +628,134 @@ fn grants_are(count: u64) -> String {
         count => format!("{count} grants are"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::id::ServiceId;
+    use crate::model::stack::{Matcher, NamedMatcher};
+    use crate::plan::Plan;
+    use crate::plan::testing::{Stack, World, group, set};
+
+    use super::*;
+
+    fn stack(accounts: &[u32]) -> Stack {
+        Stack::new()
+            .accounts(&[1, 2, 3])
+            .set("view", "view")
+            .group("ops", "Ops", &[])
+            .assign("a", &[group("Ops")], &["view"], accounts)
+    }
+
+    fn refusals(plan: &Plan) -> Vec<&str> {
+        let refused = plan
+            .findings
+            .iter()
+            .filter(|finding| finding.level == Level::Refusal);
+        refused.map(|finding| &*finding.code).collect()
+    }
+
+    #[test]
+    fn more_removals_than_allowed_are_refused_and_destroy_is_exempt() {
+        let mut world = World::new().apply(stack(&[1, 2, 3]));
+        world.options.max_removals = Some(1);
+        assert_eq!(refusals(&world.plan(stack(&[1]))), ["max-removals"]);
+        assert!(refusals(&world.plan(stack(&[1, 2]))).is_empty());
+        world.options.mode = Mode::Destroy;
+        let plan = world.plan(stack(&[1, 2, 3]));
+        assert!(refusals(&plan).is_empty());
+        assert_eq!((plan.revokes.len(), plan.actions.len()), (3, 2));
+        assert!(
+            plan.actions
+                .iter()
+                .all(|action| action.reason.code() == "destroy")
+        );
+    }
+
+    #[test]
+    fn a_selection_that_became_empty_is_refused_unless_it_is_meant() {
+        let world = World::new().apply(stack(&[1]));
+        assert_eq!(refusals(&world.plan(stack(&[]))), ["empty-selector"]);
+        let meant = stack(&[]).with(|desired| {
+            desired
+                .selections
+                .values_mut()
+                .for_each(|selection| selection.allow_empty = true);
+        });
+        let plan = world.plan(meant);
+        assert!(refusals(&plan).is_empty());
+        assert_eq!(plan.revokes.len(), 1);
+        assert!(
+            refusals(&World::new().plan(stack(&[]))).is_empty(),
+            "it never selected anything"
+        );
+    }
+
+    #[test]
+    fn protected_grants_and_foreign_instances_are_refused() {
+        let mut world = World::new().apply(stack(&[1]));
+        let protected = Stack::new().accounts(&[1]).with(|desired| {
+            desired.settings.protect = vec![NamedMatcher {
+                label: "keep".into(),
+                matcher: Matcher {
+                    permission_sets: vec!["v*".into()],
+                    ..Matcher::default()
+                },
+                location: None,
+            }];
+        });
+        assert_eq!(refusals(&world.plan(protected)), ["protected"]);
+        let mut bound = world.observed.instance.clone();
+        bound.arn = ServiceId::new("arn:aws:sso:::instance/ssoins-0000000000000009").unwrap();
+        world.recorded.instance = Some(bound);
+        assert_eq!(refusals(&world.plan(stack(&[1]))), ["wrong-instance"]);
+    }
+
+    #[test]
+    fn quotas_count_what_is_there_and_what_comes() {
+        let mut world = World::new().has_set("old").has_grant(1, "old", group("X"));
+        world.observed.quotas.permission_sets = 1;
+        world.observed.quotas.permission_sets_per_account = 1;
+        let plan = world.plan(stack(&[1, 2]));
+        assert_eq!(
+            refusals(&plan),
+            ["quota-permission-sets", "quota-permission-sets-per-account"]
+        );
+    }
+
+    #[test]
+    fn policies_that_must_exist_are_listed_once_with_their_accounts() {
+        let stack = stack(&[1, 2]).set_with("view", "view", |entity| {
+            entity
+                .value
+                .customer_managed_policies
+                .insert(CustomerManagedPolicy {
+                    path: "/".into(),
+                    name: "audit".into(),
+                });
+        });
+        let plan = World::new().plan(stack);
+        let finding = plan
+            .findings
+            .iter()
+            .find(|finding| finding.level == Level::Unverified)
+            .unwrap();
+        assert_eq!(
+            &*finding.message,
+            "customer managed policy /audit must exist in 2 accounts"
+        );
+    }
+
+    #[test]
+    fn a_set_that_others_use_stays_until_they_are_gone() {
+        let world = World::new()
+            .apply(stack(&[1]))
+            .has_grant(2, "view", group("Theirs"));
+        let plan = world.plan(Stack::new().accounts(&[1]).group("ops", "Ops", &[]));
+        assert_eq!((plan.revokes.len(), plan.actions.len()), (1, 0));
+        assert!(plan.findings.iter().any(|finding| &*finding.code == "set-in-use"));
+        let world = world.loses_grant(2, "view", group("Theirs"));
+        let plan = world.plan(Stack::new().accounts(&[1]).group("ops", "Ops", &[]));
+        let deleted = Effect::DeletePermissionSet { name: set("view") };
+        assert_eq!(plan.actions[0].effect, Some(deleted));
+    }
+}

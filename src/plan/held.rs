@@ -288,3 +288,86 @@ fn finding_of(held: &Held) -> Finding {
 fn account_text(key: &AccountKey) -> String {
     format!("account {key}")
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::id::ServiceId;
+    use crate::model::account::AccountStatus;
+    use crate::model::snapshot::Entity;
+    use crate::model::stack::{Scope, Unmanaged};
+    use crate::plan::testing::{Stack, World, account, group};
+
+    use super::*;
+
+    fn readers() -> Stack {
+        Stack::new()
+            .accounts(&[1, 2])
+            .set("view", "view")
+            .data_group("aud", "Auditors")
+            .assign("a", &[group("Auditors")], &["view"], &[1, 2])
+    }
+
+    fn code_of(plan: &crate::plan::Plan, code: &str) -> bool {
+        plan.findings
+            .iter()
+            .any(|finding| finding.level == Level::Held && &*finding.code == code)
+    }
+
+    #[test]
+    fn nothing_happens_in_a_suspended_account() {
+        let mut world = World::new().has_group("Auditors", &[]).apply(readers());
+        let suspended = world.observed.snapshot.accounts.get_mut(&account(2)).unwrap();
+        suspended.value.status = AccountStatus::Suspended;
+        let plan = world.plan(Stack::new().accounts(&[1, 2]).data_group("aud", "Auditors"));
+        assert_eq!((plan.revokes.len(), plan.totals.held), (1, 1));
+        assert!(code_of(&plan, "held-account"));
+        assert!(code_of(&plan, "set-in-use"), "the set still has a grant there");
+    }
+
+    #[test]
+    fn a_group_that_was_renamed_elsewhere_holds_its_grants_under_both_names() {
+        let mut world = World::new().has_group("Auditors", &[]).apply(readers());
+        // The directory renames the group; the look-up no longer finds it.
+        let name = |text: &str| GroupName::new(text).unwrap();
+        let mut found = world
+            .observed
+            .snapshot
+            .groups
+            .remove(&name("Auditors"))
+            .unwrap()
+            .value;
+        assert_eq!(found.id, Some(ServiceId::new("id-1").unwrap()));
+        found.display_name = name("Auditing");
+        world
+            .observed
+            .snapshot
+            .groups
+            .insert(name("Auditing"), Entity::observed(found));
+        for n in [1, 2] {
+            world = world
+                .loses_grant(n, "view", group("Auditors"))
+                .has_grant(n, "view", group("Auditing"));
+        }
+        let stack = readers().with(|desired| {
+            desired.settings.unmanaged = Unmanaged::Remove;
+            desired.settings.scope = Scope::Instance;
+        });
+        let plan = world.plan(stack);
+        assert!(plan.is_empty(), "{plan:#?}");
+        assert_eq!(plan.totals.held, 4);
+        assert!(code_of(&plan, "held-missing"));
+    }
+
+    #[test]
+    fn a_look_up_that_means_another_group_now_is_said() {
+        let mut world = World::new().has_group("Auditors", &[]).apply(readers());
+        let name = GroupName::new("Auditors").unwrap();
+        let found = world.observed.snapshot.groups.get_mut(&name).unwrap();
+        found.value.id = Some(ServiceId::new("id-99").unwrap());
+        let plan = world.plan(readers());
+        assert_eq!(plan.actions.len(), 1);
+        assert_eq!(plan.actions[0].reason.code(), "id_changed");
+        assert!(plan.findings.iter().any(|finding| &*finding.code == "rebind"));
+        assert!(world.apply(readers()).plan(readers()).is_empty());
+    }
+}

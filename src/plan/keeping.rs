@@ -283,3 +283,70 @@ impl<'a> People<'a> {
         needs.into_iter().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::input::Mode;
+    use crate::plan::testing::{Stack, World, group, user};
+
+    use super::*;
+
+    fn base(members: &[&str]) -> Stack {
+        Stack::new()
+            .accounts(&[1, 2])
+            .set("view", "view")
+            .group("ops", "Ops", members)
+    }
+
+    fn world() -> World {
+        World::new().has_user("ada").has_user("bob")
+    }
+
+    #[test]
+    fn a_direct_grant_waits_for_the_group_that_takes_its_place() {
+        let world = world().apply(base(&["ada"]).assign("a", &[user("ada"), user("bob")], &["view"], &[1]));
+        let plan = world.plan(base(&["ada"]).assign("b", &[group("Ops")], &["view"], &[1]));
+        assert_eq!((plan.grants.len(), plan.revokes.len()), (1, 2));
+        let waiting: Vec<&Vec<Wait>> = plan.waits.revokes.values().collect();
+        assert_eq!(waiting, [&vec![Wait::Grant(0)]], "ada's waits, bob's does not");
+    }
+
+    #[test]
+    fn a_path_that_comes_with_a_membership_is_waited_for_whole() {
+        let world = world().apply(base(&[]).assign("a", &[user("ada")], &["view"], &[1]));
+        let plan = world.plan(base(&["ada"]).assign("b", &[group("Ops")], &["view"], &[1]));
+        let join = plan
+            .actions
+            .iter()
+            .position(|a| matches!(a.effect, Some(Effect::AddMember { .. })));
+        let join = join.unwrap() as u32;
+        assert_eq!(plan.waits.revokes[&0], [Wait::Action(join), Wait::Grant(0)]);
+    }
+
+    #[test]
+    fn leaving_a_group_waits_for_a_direct_grant() {
+        let world = world().apply(base(&["ada", "bob"]).assign("b", &[group("Ops")], &["view"], &[1]));
+        let plan = world.plan(base(&[]).assign("b", &[group("Ops"), user("ada")], &["view"], &[1]));
+        let waits: Vec<&[Wait]> = plan.waits.actions.iter().map(Vec::as_slice).collect();
+        assert_eq!(
+            waits,
+            [&[Wait::Grant(0)][..], &[]],
+            "ada has to wait, bob does not"
+        );
+    }
+
+    #[test]
+    fn only_revokes_leaves_out_what_would_cut_people_off() {
+        let mut world =
+            world().apply(base(&["ada"]).assign("a", &[user("ada"), user("bob")], &["view"], &[1]));
+        world.options.mode = Mode::Revokes;
+        let plan = world.plan(base(&["ada"]).assign("b", &[group("Ops")], &["view"], &[1]));
+        assert_eq!(
+            (plan.grants.len(), plan.revokes.len(), plan.actions.len()),
+            (0, 1, 0)
+        );
+        let gone = plan.names.principal(plan.revokes[0].tuple.principal()).unwrap();
+        assert_eq!(*gone, user("bob"));
+        assert!(plan.findings.iter().any(|finding| &*finding.code == "left-out"));
+    }
+}

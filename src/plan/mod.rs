@@ -27,6 +27,8 @@ mod order;
 pub mod people;
 pub mod people_effects;
 pub mod planner;
+#[cfg(test)]
+mod properties;
 mod provisioning;
 mod renames;
 pub mod resume;

@@ -142,3 +142,53 @@ pub(super) fn of_pair(tuples: &[Tuple], pair: Pair) -> &[Tuple] {
 pub(super) fn has_pair(tuples: &[Tuple], pair: Pair) -> bool {
     !of_pair(tuples, pair).is_empty()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::testing::{Stack, World, group, set};
+
+    use super::*;
+
+    fn stack() -> Stack {
+        Stack::new()
+            .accounts(&[1, 2, 3])
+            .set("view", "view")
+            .group("ops", "Ops", &[])
+            .assign("a", &[group("Ops")], &["view"], &[1, 2, 3])
+    }
+
+    #[test]
+    fn only_the_accounts_with_a_stale_role_are_provisioned() {
+        let mut world = World::new().apply(stack());
+        world.observed.roles[1].provisioning = Provisioning::Stale;
+        let plan = world.plan(stack());
+        assert_eq!(plan.actions.len(), 1);
+        assert_eq!(plan.actions[0].reason, Reason::Stale);
+        let accounts = Some([crate::plan::testing::account(2)].into());
+        assert_eq!(
+            plan.actions[0].effect,
+            Some(Effect::Provision {
+                name: set("view"),
+                accounts
+            })
+        );
+        assert_eq!(plan.roles.updated.len(), 1);
+        assert!(world.apply(stack()).plan(stack()).is_empty());
+    }
+
+    #[test]
+    fn a_set_without_assignments_is_not_provisioned_and_tags_need_no_provisioning() {
+        let changed = |stack: Stack| {
+            stack.set_with("view", "view", |entity| {
+                entity.value.description = Some("new".into())
+            })
+        };
+        let bare = || Stack::new().set("view", "view");
+        let plan = World::new().apply(bare()).plan(changed(bare()));
+        assert_eq!(plan.actions.len(), 1);
+        let tagged = stack().set_with("view", "view", |entity| {
+            entity.value.tags.insert("a".into(), "b".into());
+        });
+        assert_eq!(World::new().apply(stack()).plan(tagged).actions.len(), 1);
+    }
+}

@@ -201,3 +201,47 @@ fn first_eight(hash: &blake3::Hash) -> u64 {
     }
     u64::from_le_bytes(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::testing::{Stack, World, group};
+
+    use super::*;
+
+    fn stack() -> Stack {
+        Stack::new()
+            .accounts(&[1, 2])
+            .set("view", "view")
+            .group("ops", "Ops", &["ada"])
+            .assign("a", &[group("Ops")], &["view"], &[1, 2])
+    }
+
+    #[test]
+    fn what_is_left_of_an_interrupted_run_resumes_it() {
+        let world = World::new().has_user("ada");
+        let whole = world.plan(stack());
+        let unfinished = UnfinishedRun {
+            run: "r".into(),
+            started: world.now,
+            actor: "a@b".into(),
+            digest: whole.digest.clone(),
+            steps: step_fingerprints(&whole),
+            in_doubt: Vec::new(),
+        };
+        assert!(resume_of(&unfinished, &whole));
+        // The set came to be without anyone hearing of it, and so did one grant.
+        let halfway = world
+            .has_set("view")
+            .has_group("Ops", &[])
+            .has_grant(1, "view", group("Ops"));
+        let rest = halfway.plan(stack());
+        assert_ne!(rest.digest, whole.digest);
+        assert!(resume_of(&unfinished, &rest));
+        let more = stack().assign("b", &[group("Ops")], &["view"], &[3]);
+        assert!(!resume_of(&unfinished, &halfway.plan(more)));
+        let other = stack().set_with("view", "view", |entity| {
+            entity.value.description = Some("x".into())
+        });
+        assert!(!resume_of(&unfinished, &halfway.plan(other)));
+    }
+}

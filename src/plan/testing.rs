@@ -318,6 +318,13 @@ impl World {
 
     /// Brings about what a plan says, in the service and in the record.
     pub fn carry_out(&mut self, plan: &Plan, declared: &Snapshot) {
+        // A revoke names the principal as it was read, which a rename changes.
+        let mut there = triples(&self.observed.snapshot.access);
+        for step in &plan.revokes {
+            let (account, set, principal) = plan.names.resolve(step.tuple).unwrap();
+            assert!(there.remove(&(account.clone(), set.clone(), principal.clone())));
+        }
+        self.observed.snapshot.access = relation(there);
         for action in &plan.actions {
             match &action.effect {
                 Some(effect) => self.effect(effect, declared),
@@ -449,7 +456,6 @@ impl World {
             notes.insert(name(step.tuple), blocks(step.note));
         }
         for step in &plan.revokes {
-            there.remove(&name(step.tuple));
             notes.remove(&name(step.tuple));
         }
         for step in &plan.records {
@@ -461,8 +467,27 @@ impl World {
             }
         }
         self.observed.snapshot.access = relation(there);
-        self.recorded.applied.access = recorded_relation(notes);
+        let still = |block: &&Declaration| {
+            let mut declared = plan.declarations.iter();
+            block.expires.is_some() && declared.any(|other| other.address == block.address)
+        };
+        let known = self
+            .recorded
+            .applied
+            .access
+            .declarations
+            .iter()
+            .filter(still)
+            .cloned()
+            .collect();
+        self.recorded.applied.access = recorded_relation(notes, known);
         self.observed.roles = roles_of(&self.observed.snapshot.access);
+    }
+
+    /// Another moment.
+    pub fn at(mut self, text: &str) -> Self {
+        self.now = time(text);
+        self
     }
 }
 
@@ -494,10 +519,18 @@ fn relation(triples: BTreeSet<Triple>) -> Access {
     Access::from_tuples(names, tuples)
 }
 
-fn recorded_relation(notes: BTreeMap<Triple, (Vec<Declaration>, bool)>) -> Access {
+fn recorded_relation(
+    notes: BTreeMap<Triple, (Vec<Declaration>, bool)>,
+    known: BTreeSet<Declaration>,
+) -> Access {
     let names = names_of(notes.keys());
-    let declarations: BTreeSet<Declaration> = notes.values().flat_map(|(blocks, _)| blocks.clone()).collect();
-    let declarations: Vec<Declaration> = declarations.into_iter().collect();
+    let used = notes.values().flat_map(|(blocks, _)| blocks.clone());
+    let declarations: BTreeMap<Address, Declaration> = known
+        .into_iter()
+        .chain(used)
+        .map(|block| (block.address.clone(), block))
+        .collect();
+    let declarations: Vec<Declaration> = declarations.into_values().collect();
     let mut access = Access {
         names,
         declarations,
@@ -506,7 +539,12 @@ fn recorded_relation(notes: BTreeMap<Triple, (Vec<Declaration>, bool)>) -> Acces
     for (triple, (blocks, owned)) in &notes {
         let declared_by = blocks
             .iter()
-            .map(|block| access.declarations.binary_search(block).unwrap() as u32)
+            .map(|block| {
+                let found = access
+                    .declarations
+                    .binary_search_by(|other| other.address.cmp(&block.address));
+                found.unwrap() as u32
+            })
             .collect();
         let tuple = access.names.tuple(&triple.0, &triple.1, &triple.2).unwrap();
         access.tuples.push(tuple);

@@ -1,6 +1,6 @@
 //! The part of the fold that is about grants: merging a run's changes into the relation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 
@@ -65,7 +65,20 @@ pub fn merge(access: &mut Access, changes: GrantChanges<'_>) -> Result<(), Capac
         )
     });
     let (tuples, note_of) = merge_sorted(old, &delta);
-    *access = compact(&names, table.declarations, &table.notes, &tuples, &note_of);
+    // A block whose time has come keeps its place without grants for as long as it is declared: it is known, not new.
+    let still_declared: BTreeSet<u32> = new_places.into_iter().collect();
+    let known = old_places
+        .into_iter()
+        .filter(|place| still_declared.contains(place));
+    let known: Vec<u32> = known.collect();
+    *access = compact(
+        &names,
+        table.declarations,
+        &known,
+        &table.notes,
+        &tuples,
+        &note_of,
+    );
     Ok(())
 }
 
@@ -192,6 +205,7 @@ impl Declarations {
 fn compact(
     names: &Names,
     declarations: Vec<Declaration>,
+    known: &[u32],
     notes: &[Note],
     tuples: &[Tuple],
     note_of: &[u32],
@@ -208,6 +222,14 @@ fn compact(
     note_of.iter().for_each(|note| used_notes.mark(*note));
     let note_places = used_notes.places();
     let mut blocks = Used::new(declarations.len());
+    for place in known {
+        if declarations
+            .get(*place as usize)
+            .is_some_and(|block| block.expires.is_some())
+        {
+            blocks.mark(*place);
+        }
+    }
     let kept_notes = kept(notes, &note_places);
     kept_notes
         .iter()
@@ -365,5 +387,13 @@ fn redeclare(access: &mut Access, with: &[Option<Declaration>]) {
         .zip(&access.note_of)
         .filter_map(|(tuple, note)| Some((*tuple, notes.get(*note as usize).copied().flatten()?)))
         .unzip();
-    *access = compact(&access.names, table.declarations, &table.notes, &tuples, &note_of);
+    let known: Vec<u32> = (0..).zip(&table.declarations).map(|(place, _)| place).collect();
+    *access = compact(
+        &access.names,
+        table.declarations,
+        &known,
+        &table.notes,
+        &tuples,
+        &note_of,
+    );
 }

@@ -295,7 +295,12 @@ pub fn adopt(applied: &mut Snapshot, key: &EntityKey, id: Option<&ServiceId>, de
                 .cloned()
                 .or_else(|| old.and_then(|old| old.id.clone()))
                 .or(new.id.take());
-            new.members = old.map_or_else(|| new.members.take(), |old| old.members.clone());
+            // Members that were found in it are taken in with it; those that were made stay ours until they leave.
+            let made = old.and_then(|old| old.members.clone());
+            new.members = match (new.members.take(), made) {
+                (Some(declared), Some(made)) => Some(declared.union(&made).cloned().collect()),
+                (declared, made) => declared.or(made),
+            };
         }),
         EntityKey::PermissionSet(key) => {
             take_in(
