@@ -173,7 +173,8 @@ fn is_behind(
             if !later {
                 return was;
             }
-            let changes = actions.iter().filter_map(|action| match &action.effect {
+            let group = renames.groups.get(group).unwrap_or(group);
+            let mut changes = actions.iter().filter_map(|action| match &action.effect {
                 Some(Effect::AddMember {
                     group: into,
                     user: who,
@@ -185,7 +186,7 @@ fn is_behind(
                 Some(Effect::DeleteGroup { group: gone }) if gone == group => Some(false),
                 _ => None,
             });
-            changes.last().unwrap_or(was)
+            changes.next_back().unwrap_or(was)
         }
         PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => false,
     }

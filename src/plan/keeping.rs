@@ -90,8 +90,11 @@ impl Keeping<'_> {
                 Some(Effect::DeleteGroup { group }) => (group, None),
                 _ => continue,
             };
-            if let Some(rank) = self.names.principal_rank(&PrincipalKey::Group(group.clone())) {
-                endings.push((index, rank, user));
+            // Grants that nobody declares under a group's new name still stand under the old one.
+            let old = self.renames.groups.iter().find(|(_, new)| *new == group);
+            for name in [Some(group), old.map(|(old, _)| old)].into_iter().flatten() {
+                let rank = self.names.principal_rank(&PrincipalKey::Group(name.clone()));
+                endings.extend(rank.map(|rank| (index, rank, user)));
             }
         }
         endings
@@ -182,7 +185,9 @@ impl<'a> People<'a> {
                     );
                     own.before.sort_unstable();
                     own.after.clone_from(&own.before);
-                    for (user, join) in changes.get(group).into_iter().flatten() {
+                    // A group that gets another name is the same under both.
+                    let now = keeping.renames.groups.get(group).unwrap_or(group);
+                    for (user, join) in changes.get(now).into_iter().flatten() {
                         match join {
                             Some(index) => {
                                 own.joins.insert(user, *index);

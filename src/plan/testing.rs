@@ -335,7 +335,10 @@ impl World {
     }
 
     fn effect(&mut self, effect: &Effect, declared: &Snapshot) {
-        let id = self.id();
+        let id = match effect {
+            Effect::CreateAccount { .. } => ServiceId::new("000000000077").unwrap(),
+            _ => self.id(),
+        };
         let learned = Learned {
             id: Some(id),
             role: None,
@@ -425,9 +428,20 @@ impl World {
 
     fn grants(&mut self, plan: &Plan) {
         let mut there = triples(&self.observed.snapshot.access);
+        // An account that was created is known by its id from then on.
+        let accounts = self.observed.snapshot.accounts.clone();
+        let now = |key: &AccountKey| match key {
+            AccountKey::Email(email) => {
+                let found = accounts
+                    .values()
+                    .find(|account| account.value.email.as_ref() == Some(email));
+                found.map_or_else(|| key.clone(), |account| account.value.key.clone())
+            }
+            AccountKey::Id(_) => key.clone(),
+        };
         let name = |tuple: Tuple| {
             let (account, set, principal) = plan.names.resolve(tuple).unwrap();
-            (account.clone(), set.clone(), principal.clone())
+            (now(account), set.clone(), principal.clone())
         };
         let mut notes: BTreeMap<Triple, (Vec<Declaration>, bool)> = BTreeMap::new();
         let applied = &self.recorded.applied.access;

@@ -244,3 +244,170 @@ fn update_reason(recorded_as_declared: bool) -> Reason {
         Reason::ConfigurationChanged
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::address::Kind;
+    use crate::id::{AccountKey, Email, OuPath, PermissionSetName};
+    use crate::model::account::{Account, OrganizationalUnit};
+    use crate::model::text::{Part, Reference, ServiceAttribute, Text};
+    use crate::plan::testing::{Stack, World, account, declared, group, set, user, user_name};
+
+    use super::*;
+
+    #[test]
+    fn a_renamed_user_stays_the_same_user() {
+        let stack = |name: &str| {
+            Stack::new()
+                .accounts(&[1])
+                .set("view", "view")
+                .user("ada", name)
+                .group("ops", "Ops", &[name])
+                .assign("a", &[user(name)], &["view"], &[1])
+        };
+        let world = World::new().apply(stack("ada"));
+        let plan = world.plan(stack("ada.l"));
+        assert_eq!(
+            (plan.actions.len(), plan.grants.len(), plan.revokes.len()),
+            (1, 0, 0)
+        );
+        assert!(matches!(plan.actions[0].effect, Some(Effect::UpdateUser { .. })));
+        assert!(world.apply(stack("ada.l")).plan(stack("ada.l")).is_empty());
+    }
+
+    #[test]
+    fn what_a_directory_writes_is_refused_and_never_deleted() {
+        let stack = || Stack::new().user("ada", "ada");
+        let mut world = World::new().apply(stack());
+        let seen = world.observed.snapshot.users.get_mut(&user_name("ada")).unwrap();
+        seen.value.external_id = Some("00u1".into());
+        assert!(
+            world
+                .plan(stack())
+                .findings
+                .iter()
+                .any(|finding| &*finding.code == "directory-synced")
+        );
+        let plan = world.plan(Stack::new());
+        assert_eq!(plan.actions[0].kind, ActionKind::Forget);
+    }
+
+    #[test]
+    fn the_same_key_at_another_address_only_moves() {
+        let world = World::new().apply(Stack::new().set("a", "view"));
+        let plan = world.plan(Stack::new().set("b", "view"));
+        assert_eq!(plan.actions.len(), 1);
+        assert_eq!(plan.actions[0].kind, ActionKind::Move);
+        let from = Address::root(Kind::PermissionSet, "a");
+        assert_eq!(plan.actions[0].reason, Reason::AddressChanged { from });
+        assert!(
+            world
+                .apply(Stack::new().set("b", "view"))
+                .plan(Stack::new().set("b", "view"))
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn an_account_is_created_in_a_new_unit_and_granted_in_one_plan() {
+        let email = AccountKey::Email(Email::new("aws+new@example.com").unwrap());
+        let unit = OuPath::new("Prod").unwrap();
+        let stack = || {
+            let mut stack = Stack::new()
+                .set("view", "view")
+                .group("ops", "Ops", &[])
+                .with(|desired| {
+                    let value = Account {
+                        key: email.clone(),
+                        name: "new".into(),
+                        email: Some(Email::new("aws+new@example.com").unwrap()),
+                        ou: Some(unit.clone()),
+                        tags: None,
+                        status: Default::default(),
+                        management: false,
+                    };
+                    let accounts = &mut desired.snapshot.accounts;
+                    accounts.insert(
+                        email.clone(),
+                        declared(Kind::Account, "new", value, Management::Created),
+                    );
+                    let value = OrganizationalUnit {
+                        path: unit.clone(),
+                        id: None,
+                    };
+                    let units = &mut desired.snapshot.organizational_units;
+                    units.insert(
+                        unit.clone(),
+                        declared(Kind::OrganizationalUnit, "prod", value, Management::Created),
+                    );
+                });
+            stack = stack.assign("a", &[group("Ops")], &["view"], &[1]);
+            stack.blocks[0].accounts = vec![email.clone()];
+            stack
+        };
+        let plan = World::new().plan(stack());
+        assert_eq!(
+            plan.waits.actions[1],
+            [crate::plan::Wait::Action(0)],
+            "the unit first"
+        );
+        assert_eq!(
+            plan.waits.grants_in_account.values().collect::<Vec<_>>(),
+            [&vec![1]]
+        );
+        let world = World::new().apply(stack());
+        assert!(world.observed.snapshot.accounts.contains_key(&account(77)));
+        assert!(world.plan(stack()).is_empty());
+    }
+
+    #[test]
+    fn texts_with_references_are_compared_by_what_they_come_to() {
+        let stack = || {
+            Stack::new()
+                .group("ops", "Ops", &[])
+                .set_with("view", "view", |entity| {
+                    let reference = Reference {
+                        entity: EntityKey::Group(crate::id::GroupName::new("Ops").unwrap()),
+                        attribute: ServiceAttribute::Id,
+                    };
+                    let parts = [Part::Literal("for ".into()), Part::Reference(reference)];
+                    entity.value.description = Some(Text::from_parts(parts));
+                })
+        };
+        let plan = World::new().plan(stack());
+        assert_eq!(
+            plan.waits.actions[1],
+            [crate::plan::Wait::Action(0)],
+            "the set waits for the group's id"
+        );
+        let mut world = World::new().apply(stack());
+        let name: PermissionSetName = set("view");
+        let seen = world.observed.snapshot.permission_sets.get_mut(&name).unwrap();
+        seen.value.description = Some("for id-1".into());
+        assert!(world.plan(stack()).is_empty());
+        let seen = world.observed.snapshot.permission_sets.get_mut(&name).unwrap();
+        seen.value.description = Some("for id-2".into());
+        let plan = world.plan(stack());
+        assert_eq!(plan.actions[0].reason, Reason::ChangedOutside);
+    }
+
+    #[test]
+    fn what_is_said_about_an_account_that_is_only_referred_to_is_an_assertion() {
+        let stack = Stack::new().accounts(&[1]).with(|desired| {
+            let entity = desired.snapshot.accounts.get_mut(&account(1)).unwrap();
+            entity.value.tags = Some([("env".into(), "prod".into())].into());
+        });
+        let mut world = World::new();
+        let seen = world.observed.snapshot.accounts.get_mut(&account(1)).unwrap();
+        seen.value.tags = Some(BTreeMap::new());
+        let plan = world.plan(stack);
+        assert!(plan.is_empty());
+        assert!(
+            plan.findings
+                .iter()
+                .any(|finding| &*finding.code == "account-differs")
+        );
+    }
+}
