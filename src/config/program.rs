@@ -83,6 +83,8 @@ pub struct Declared {
     pub block: Block,
     /// Where it is written.
     pub location: Option<Location>,
+    /// Where the blocks in it are written, in their order.
+    pub nested: Vec<Option<Location>>,
 }
 
 /// A `variable` block.
@@ -243,6 +245,16 @@ impl Module {
     ) {
         let at = head(&block);
         let location = map.location(at);
+        let declared = |block: Block| Declared {
+            nested: block
+                .body
+                .blocks
+                .iter()
+                .map(|block| map.location(head(block)))
+                .collect(),
+            location: location.clone(),
+            block,
+        };
         let label = |index: usize| {
             block
                 .labels
@@ -258,16 +270,19 @@ impl Module {
                 return;
             };
             if check_label(&name, span, found) {
-                self.add_entity(entity_block(kind, data, name, location, schema, block), found);
+                self.add_entity(
+                    entity_block(kind, data, name, location.clone(), schema, block),
+                    found,
+                );
             }
             return;
         }
         match schema.kind {
             "locals" => self.add_locals(block, found),
-            "moved" => self.moved.push(Declared { block, location }),
-            "rolecall" => single(&mut self.settings, block, location, found),
-            "state" => single(&mut self.state, block, location, found),
-            "provider" => single(&mut self.provider, block, location, found),
+            "moved" => self.moved.push(declared(block)),
+            "rolecall" => single(&mut self.settings, declared(block), found),
+            "state" => single(&mut self.state, declared(block), found),
+            "provider" => single(&mut self.provider, declared(block), found),
             kind => {
                 let Some((name, span)) = label(usize::from(kind == "data")) else {
                     return;
@@ -281,9 +296,9 @@ impl Module {
                         .insert(name, Variable { block })
                         .err()
                         .map(|it| head(&it.block)),
-                    "output" => insert(&mut self.outputs, name, block, location),
-                    "guardrail" => insert(&mut self.guardrails, name, block, location),
-                    "data" => insert(&mut self.organizations, name, block, location),
+                    "output" => insert(&mut self.outputs, name, declared(block)),
+                    "guardrail" => insert(&mut self.guardrails, name, declared(block)),
+                    "data" => insert(&mut self.organizations, name, declared(block)),
                     "module" => {
                         let call = Call {
                             repeat: repeat(&block.body),
@@ -370,25 +385,22 @@ fn entity_block(
     }
 }
 
-fn insert(
-    table: &mut Table<Declared>,
-    name: Arc<str>,
-    block: Block,
-    location: Option<Location>,
-) -> Option<Span> {
-    let earlier = table.insert(name, Declared { block, location });
-    earlier.err().map(|it| head(&it.block))
+fn insert(table: &mut Table<Declared>, name: Arc<str>, declared: Declared) -> Option<Span> {
+    table.insert(name, declared).err().map(|it| head(&it.block))
 }
 
-fn single(slot: &mut Option<Declared>, block: Block, location: Option<Location>, found: &mut Diagnostics) {
+fn single(slot: &mut Option<Declared>, declared: Declared, found: &mut Diagnostics) {
     match slot {
         Some(earlier) => found.push(
-            Diagnostic::error(DUPLICATE, format!("a stack has one `{}` block", block.kind))
-                .at(head(&block), "a second one")
-                .also(head(&earlier.block), "the first one")
-                .help("keep one of them"),
+            Diagnostic::error(
+                DUPLICATE,
+                format!("a stack has one `{}` block", declared.block.kind),
+            )
+            .at(head(&declared.block), "a second one")
+            .also(head(&earlier.block), "the first one")
+            .help("keep one of them"),
         ),
-        None => *slot = Some(Declared { block, location }),
+        None => *slot = Some(declared),
     }
 }
 

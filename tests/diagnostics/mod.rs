@@ -241,3 +241,42 @@ fn every_code_is_in_the_catalogue_and_in_use() {
     assert_eq!(listed, used);
     assert!(rolecall::config::codes::CODES.is_sorted_by(|left, right| left.0 < right.0));
 }
+
+/// One file in memory.
+struct Text(String);
+
+impl SourceTree for Text {
+    fn list(&self, _: &str) -> Result<Vec<String>, String> {
+        Ok(vec!["main.hcl".to_owned()])
+    }
+
+    fn read(&self, _: &str) -> Result<String, String> {
+        Ok(self.0.clone())
+    }
+}
+
+#[test]
+fn no_damage_to_a_text_breaks_the_compiler() {
+    let check = |text: String| {
+        let (program, sources, mut found) = compile(&Text(text.clone()), ".");
+        let options = EvalOptions {
+            variables: Vec::new(),
+            observed: None,
+            now: jiff::Timestamp::UNIX_EPOCH,
+            cwd: Arc::from("/stack"),
+        };
+        found.extend(evaluate(&program, &options, &NoFiles).diagnostics);
+        let broken = found.iter().any(|(finding, _)| finding.code.0 == "no-thread");
+        assert!(!broken, "{text}\n{}", to_text(&found, &sources));
+    };
+    for (_, case) in cases().into_iter().filter(|(_, case)| case.only.is_some()) {
+        let text = case.read(case.only.as_deref().unwrap()).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        for gone in 0..lines.len() {
+            let rest = lines.iter().enumerate().filter(|(at, _)| *at != gone);
+            check(rest.map(|(_, line)| format!("{line}\n")).collect());
+        }
+        let ends = text.char_indices().map(|(at, _)| at).filter(|at| at % 7 == 3);
+        ends.for_each(|end| check(text[..end].to_owned()));
+    }
+}

@@ -6,9 +6,13 @@ use std::sync::Arc;
 use crate::config::decode::Decoder;
 use crate::config::decode::reader::Reader;
 use crate::config::rules::{account, names, tags};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::id::{AccountKey, EntityKey};
 use crate::model::account::{Account, AccountStatus, OrganizationalUnit};
 use crate::model::snapshot::Management;
+
+/// An account to be created without an address.
+const MISSING: Code = Code("missing-attribute");
 
 impl Decoder<'_, '_> {
     pub(super) fn account(&mut self, reader: &Reader<'_, '_>) {
@@ -61,6 +65,17 @@ impl Decoder<'_, '_> {
             }
             _ => None,
         };
+        if management == Management::Created && !reader.is_written("email") {
+            reader.failed.set(true);
+            reader.engine.report(
+                Diagnostic::error(MISSING, "an account that is to be created needs an `email`")
+                    .at(reader.place("create"), "created with which address?")
+                    .because(
+                        "Organizations takes a name and an e-mail address, which becomes the root user's",
+                    )
+                    .help("add `email = …`, or remove `create` if the account exists"),
+            );
+        }
         if let (Some(email), false) = (&email, data) {
             let finding = self
                 .seen

@@ -147,7 +147,7 @@ impl Decoder<'_, '_> {
                 None,
             ),
         }
-        for block in &declared.block.body.blocks {
+        for (block, location) in declared.block.body.blocks.iter().zip(&declared.nested) {
             let Some(schema) = schema.block(&block.kind) else {
                 continue;
             };
@@ -164,7 +164,7 @@ impl Decoder<'_, '_> {
                     .first()
                     .map_or_else(|| Arc::from(""), |label| label.text.clone()),
                 matcher: matcher.clone(),
-                location: None,
+                location: location.clone(),
             };
             match block.kind.as_ref() {
                 "scope" => settings.scope = Scope::Matching(matcher),

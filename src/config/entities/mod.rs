@@ -30,7 +30,7 @@ use crate::config::files::Files;
 use crate::config::program::{EntityBlock, Module, Program};
 use crate::config::syntax::{Expr, Step};
 use crate::config::value::{Entity, Value};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::id::EntityKey;
 use crate::source::Span;
 
@@ -44,6 +44,9 @@ const TOO_DEEP: Code = Code("too-deep");
 
 /// How many nodes may be computed inside one another; chains of locals do not count.
 const MAX_DEPTH: usize = 200;
+
+/// How many mistakes are compared with the names there are.
+const MAX_SUGGESTIONS: usize = 100;
 
 /// One thing with one value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -111,6 +114,7 @@ pub struct Engine<'a> {
     observed: lookup::Index<'a>,
     found: RefCell<Diagnostics>,
     depth: Cell<usize>,
+    suggestions: Cell<usize>,
 }
 
 /// The failure of something that has been reported.
@@ -147,6 +151,7 @@ impl<'a> Engine<'a> {
             observed: lookup::Index::new(options.observed),
             found: RefCell::default(),
             depth: Cell::new(0),
+            suggestions: Cell::new(0),
         }
     }
 
@@ -172,6 +177,17 @@ impl<'a> Engine<'a> {
                 self.report_failure(*failure);
                 None
             }
+        }
+    }
+
+    /// "did you mean …?", for the first hundred mistakes: comparing each of ten thousand with every name would take
+    /// longer than everything else.
+    fn suggest<'n>(&self, name: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
+        let given = self.suggestions.replace(self.suggestions.get() + 1);
+        if given < MAX_SUGGESTIONS {
+            did_you_mean(name, names)
+        } else {
+            None
         }
     }
 

@@ -134,7 +134,7 @@ impl<'e, 'a> ModuleScope<'e, 'a> {
             return Err(undeclared("module", &name, path, span, module.calls.names()));
         };
         let calls = self.engine.call_instances(self.module, index, span)?;
-        match self.choose(&calls, &format!("module.{name}"), path.get(1), span)? {
+        match self.choose(&calls, || format!("module.{name}"), path.get(1))? {
             Chosen::One(instance, used) => match path.get(1 + used) {
                 Some(step) if step.name().is_some() => {
                     let output = step.name().unwrap_or_default();
@@ -204,8 +204,8 @@ impl<'e, 'a> ModuleScope<'e, 'a> {
             return Err(self.undeclared_entity(kind, data, label, first.span));
         };
         let instances = self.engine.instances(self.module, index, span)?;
-        let address = format!("{}{kind}.{label}", if data { "data." } else { "" });
-        match self.choose(&instances, &address, path.get(1), span)? {
+        let address = || format!("{}{kind}.{label}", if data { "data." } else { "" });
+        match self.choose(&instances, address, path.get(1))? {
             Chosen::One(id, used) => self.one(id, path, 1 + used, span),
             Chosen::All => Ok((self.engine.instance_values(&instances, span)?, 1)),
             Chosen::Unknown => Ok((Value::unknown(Type::Entity(Some(kind))), 2)),
@@ -225,16 +225,15 @@ impl<'e, 'a> ModuleScope<'e, 'a> {
     fn choose<T: Copy>(
         &self,
         all: &Instances<T>,
-        address: &str,
+        address: impl Fn() -> String,
         step: Option<&PathStep>,
-        span: Span,
     ) -> EvalResult<Chosen<T>> {
         if let Some(one) = all.once() {
             return match step {
                 Some(step) if !step.attribute && step.name().is_none() => Err(Failure::of(
                     Diagnostic::error(
                         code::INVALID_INDEX,
-                        format!("`{address}` is one thing, not a list"),
+                        format!("`{}` is one thing, not a list", address()),
                     )
                     .at(step.span, "")
                     .because("its block has neither `for_each` nor `count`")
@@ -256,7 +255,7 @@ impl<'e, 'a> ModuleScope<'e, 'a> {
         };
         match found {
             Some(one) => Ok(Chosen::One(one, 1)),
-            None => Err(no_instance(all, address, step, span)),
+            None => Err(no_instance(all, &address(), step)),
         }
     }
 
@@ -275,7 +274,7 @@ impl<'e, 'a> ModuleScope<'e, 'a> {
         if elsewhere {
             let other = if data { "" } else { "data." };
             error = error.help(format!("`{other}{kind}.{label}` is declared: write that"));
-        } else if let Some(meant) = did_you_mean(label, names()) {
+        } else if let Some(meant) = self.engine.suggest(label, names()) {
             error = error.help(meant);
         } else if names().next().is_none() {
             error = error.help(format!(
@@ -300,7 +299,7 @@ enum Chosen<T> {
     Unknown,
 }
 
-fn no_instance<T>(all: &Instances<T>, address: &str, step: &PathStep, span: Span) -> Box<Failure> {
+fn no_instance<T>(all: &Instances<T>, address: &str, step: &PathStep) -> Box<Failure> {
     if step.attribute {
         let key = all
             .items
@@ -338,7 +337,6 @@ fn no_instance<T>(all: &Instances<T>, address: &str, step: &PathStep, span: Span
             _ => None,
         })
     };
-    let _ = span;
     Failure::of(match (all.shape, all.items.len()) {
         (_, 0) => error.because("it has no instances at all"),
         (Shape::Numbered, count) => error.because(format!("its instances are 0 to {}", count - 1)),

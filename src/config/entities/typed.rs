@@ -190,7 +190,10 @@ impl Engine<'_> {
                 if unknown.origin == Origin::Opaque && self.options.observed.is_none() {
                     return Ok(());
                 }
-                Err(self.unknown(value, &format!("`{name}`"), span))
+                match &unknown.origin {
+                    Origin::Reference(_) => Err(wrong(name, kinds, value, span)),
+                    _ => Err(self.unknown(value, &format!("`{name}`"), span)),
+                }
             }
             _ => Err(wrong(name, kinds, value, span)),
         }
@@ -208,6 +211,18 @@ fn wrong(name: &str, kinds: &[Kind], value: &Value, span: Span) -> Box<Failure> 
                 "declare it (`{first} \"label\" {{ … }}`) or look it up (`data \"{first}\" \"label\" {{ … }}`), and write the reference without quotes"
             );
             (format!("the text {text:?}"), Some(help))
+        }
+        Data::Unknown(unknown) => {
+            let found = match &unknown.origin {
+                Origin::Reference(reference) => {
+                    format!("the {} of {}", reference.attribute, reference.entity)
+                }
+                _ => "not known".to_owned(),
+            };
+            (
+                found,
+                Some("write the entity itself, without the attribute".to_owned()),
+            )
         }
         Data::Null(_) => (
             "null".to_owned(),

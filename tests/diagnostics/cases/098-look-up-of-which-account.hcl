@@ -1,0 +1,1 @@
+data "account" "a" {} #~ account-without-id

@@ -1,0 +1,5 @@
+rolecall {
+  ignore "x" {
+    accounts = ["[a-"] #~ bad-setting
+  }
+}

@@ -1,0 +1,3 @@
+permission_set "a" {
+  tags = { for n in range(51) : "t${n}" => "v" } #~ too-many-tags
+}

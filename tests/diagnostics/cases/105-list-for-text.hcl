@@ -1,0 +1,3 @@
+permission_set "a" {
+  description = ["x"] #~ wrong-type
+}

@@ -1,0 +1,3 @@
+permission_set "a" {
+  managed_policies = "arn:aws:iam::aws:policy/ReadOnlyAccess" #~ wrong-type
+}

@@ -1,0 +1,8 @@
+variable "x" {
+  default = 1
+
+  validation {
+    condition     = "maybe" #~ wrong-type
+    error_message = "No."
+  }
+}

@@ -1,0 +1,6 @@
+permission_set "a" {
+  inline_policy = jsonencode({ #~ invalid-policy
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = "*", Action = "s3:*", Resource = "*" }]
+  })
+}

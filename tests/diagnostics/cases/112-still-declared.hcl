@@ -1,0 +1,12 @@
+group "old" {
+  display_name = "A"
+}
+
+group "new" {
+  display_name = "B"
+}
+
+moved {
+  from = group.old #~ bad-move
+  to   = group.new
+}
