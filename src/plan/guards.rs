@@ -444,27 +444,37 @@ impl Guarded<'_> {
 
     /// Deleted groups and users to whom others have granted something: those grants are left pointing at nobody.
     fn orphans(&self, findings: &mut Vec<Finding>) {
-        for action in self.actions {
-            let key = match &action.effect {
-                Some(Effect::DeleteGroup { group }) => PrincipalKey::Group(group.clone()),
-                Some(Effect::DeleteUser { user }) => PrincipalKey::User(user.clone()),
-                _ => continue,
-            };
-            let Some(rank) = self.universe.names.principal_rank(&key) else {
-                continue;
-            };
-            let count = self
-                .after
-                .iter()
-                .filter(|tuple| tuple.principal() == rank)
-                .count();
+        let deleted: Vec<PrincipalKey> = self
+            .actions
+            .iter()
+            .filter_map(|action| match &action.effect {
+                Some(Effect::DeleteGroup { group }) => Some(PrincipalKey::Group(group.clone())),
+                Some(Effect::DeleteUser { user }) => Some(PrincipalKey::User(user.clone())),
+                _ => None,
+            })
+            .collect();
+        if deleted.is_empty() {
+            return;
+        }
+        let mut left: BTreeMap<u32, u64> = deleted
+            .iter()
+            .filter_map(|key| Some((self.universe.names.principal_rank(key)?, 0)))
+            .collect();
+        for tuple in self.after {
+            if let Some(count) = left.get_mut(&tuple.principal()) {
+                *count += 1;
+            }
+        }
+        for key in deleted {
+            let rank = self.universe.names.principal_rank(&key);
+            let count = rank.and_then(|rank| left.get(&rank)).copied().unwrap_or(0);
             if count > 0 {
                 findings.push(Finding::new(
                     Level::Warning,
                     "leaves-orphans",
                     format!(
                         "{key} is deleted while {} to it, made by others, stay behind",
-                        grants(count as u64)
+                        grants(count)
                     ),
                 ));
             }
@@ -583,11 +593,17 @@ pub(super) fn keep_sets_in_use(
     after: &[Tuple],
     findings: &mut Vec<Finding>,
 ) {
+    let deletes = |action: &Action| matches!(action.effect, Some(Effect::DeletePermissionSet { .. }));
+    if !actions.iter().any(deletes) {
+        return;
+    }
+    let used: BTreeSet<u32> = pairs_of(after).map(|pair| pair.permission_set()).collect();
     actions.retain(|action| {
         let Some(Effect::DeletePermissionSet { name }) = &action.effect else {
             return true;
         };
-        let Some(rank) = universe.names.permission_set_rank(name) else {
+        let rank = universe.names.permission_set_rank(name);
+        let Some(rank) = rank.filter(|rank| used.contains(rank)) else {
             return true;
         };
         let left = after.iter().filter(|tuple| tuple.permission_set() == rank);
