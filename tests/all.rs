@@ -9,4 +9,6 @@
 )]
 
 mod diagnostics;
+mod examples;
 mod language;
+mod readme;
