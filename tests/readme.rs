@@ -24,7 +24,12 @@ fn generated_sections_are_up_to_date() {
         ("drift", file("examples/02-organization/expected-drift.txt")),
         ("commands", commands()),
         ("exit-codes", exit_codes()),
-        ("blocks", rolecall::config::schema::reference().replace("\n### ", "\n#### ").replacen("### ", "#### ", 1)),
+        (
+            "blocks",
+            rolecall::config::schema::reference()
+                .replace("\n### ", "\n#### ")
+                .replacen("### ", "#### ", 1),
+        ),
         ("functions", functions.to_owned()),
         ("deviations", format!("| where{deviations}")),
     ] {
@@ -33,17 +38,34 @@ fn generated_sections_are_up_to_date() {
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &readme).unwrap();
     } else {
-        let at = before.lines().zip(readme.lines()).position(|(left, right)| left != right);
-        assert!(before == readme, "README.md is out of date from line {:?}; run with UPDATE=1", at.map(|n| n + 1));
+        let at = before
+            .lines()
+            .zip(readme.lines())
+            .position(|(left, right)| left != right);
+        assert!(
+            before == readme,
+            "README.md is out of date from line {:?}; run with UPDATE=1",
+            at.map(|n| n + 1)
+        );
     }
 }
 
 /// Replaces what stands between `<!-- name:begin -->` and `<!-- name:end -->`, which keep their lines.
 fn replace(readme: &mut String, name: &str, text: &str) {
     let (begin, end) = (format!("<!-- {name}:begin -->\n"), format!("<!-- {name}:end -->"));
-    let start = readme.find(&begin).unwrap_or_else(|| panic!("the README lacks {begin}")) + begin.len();
-    let stop = start + readme[start..].find(&end).unwrap_or_else(|| panic!("the README lacks {end}"));
-    let text = if text.is_empty() { String::new() } else { format!("{text}\n") };
+    let start = readme
+        .find(&begin)
+        .unwrap_or_else(|| panic!("the README lacks {begin}"))
+        + begin.len();
+    let stop = start
+        + readme[start..]
+            .find(&end)
+            .unwrap_or_else(|| panic!("the README lacks {end}"));
+    let text = if text.is_empty() {
+        String::new()
+    } else {
+        format!("{text}\n")
+    };
     readme.replace_range(start..stop, &text);
 }
 
@@ -53,9 +75,16 @@ fn commands() -> String {
     let cli = rolecall::cli::args::Cli::command();
     for command in cli.get_subcommands().filter(|command| !command.is_hide_set()) {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-        let inner: Vec<&str> =
-            command.get_subcommands().filter(|c| !c.is_hide_set()).map(clap::Command::get_name).collect();
-        let inner = if inner.is_empty() { String::new() } else { format!(" {}", inner.join(", ")) };
+        let inner: Vec<&str> = command
+            .get_subcommands()
+            .filter(|c| !c.is_hide_set())
+            .map(clap::Command::get_name)
+            .collect();
+        let inner = if inner.is_empty() {
+            String::new()
+        } else {
+            format!(" {}", inner.join(", "))
+        };
         writeln!(out, "| `{}`{inner} | {about} |", command.get_name()).unwrap();
     }
     out
