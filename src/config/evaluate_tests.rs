@@ -853,3 +853,23 @@ fn many_blocks_over_many_accounts_stay_affordable() {
     let evaluation = good(&text);
     assert_eq!(evaluation.desired.snapshot.access.len(), 180 * 600 + 20 * 60);
 }
+
+#[test]
+fn the_order_of_blocks_and_files_means_nothing() {
+    let assignment = "assignment \"a\" {\n  principals = [group.ops]\n  permission_sets = [permission_set.admin]\n  accounts = organizational_unit.workloads.accounts\n}\n";
+    let desired = |files: &[(&str, &str)]| {
+        let (evaluation, map) = run_files(files, Vec::new());
+        assert_eq!(findings(&evaluation, &map), [""; 0]);
+        (
+            grants(&evaluation),
+            evaluation.desired.snapshot.entity_keys().collect::<Vec<_>>(),
+            evaluation.references,
+        )
+    };
+    let whole = with_organisation(assignment);
+    let one = desired(&[("main.hcl", &whole)]);
+    let two = desired(&[("a.hcl", assignment), ("z.hcl", ORGANISATION)]);
+    let three = desired(&[("z.hcl", assignment), ("a.hcl", ORGANISATION)]);
+    assert_eq!(one, two);
+    assert_eq!(one, three);
+}

@@ -290,29 +290,37 @@ impl Module {
                 if kind != "guardrail" && !check_label(&name, span, found) {
                     return;
                 }
-                let earlier = match kind {
-                    "variable" => self
-                        .variables
-                        .insert(name, Variable { block })
-                        .err()
-                        .map(|it| head(&it.block)),
-                    "output" => insert(&mut self.outputs, name, declared(block)),
-                    "guardrail" => insert(&mut self.guardrails, name, declared(block)),
-                    "data" => insert(&mut self.organizations, name, declared(block)),
-                    "module" => {
-                        let call = Call {
-                            repeat: repeat(&block.body),
-                            block,
-                            module: None,
-                        };
-                        self.calls.insert(name, call).err().map(|it| head(&it.block))
-                    }
-                    _ => None,
-                };
-                if let Some(earlier) = earlier {
+                if let Some(earlier) = self.add_named(kind, name, declared(block)) {
                     found.push(duplicate(schema.kind, at, earlier));
                 }
             }
+        }
+    }
+
+    /// Adds a block with a name; returns where an earlier one of that name stands.
+    fn add_named(&mut self, kind: &str, name: Arc<str>, declared: Declared) -> Option<Span> {
+        match kind {
+            "variable" => {
+                let variable = Variable {
+                    block: declared.block,
+                };
+                self.variables
+                    .insert(name, variable)
+                    .err()
+                    .map(|it| head(&it.block))
+            }
+            "module" => {
+                let call = Call {
+                    repeat: repeat(&declared.block.body),
+                    block: declared.block,
+                    module: None,
+                };
+                self.calls.insert(name, call).err().map(|it| head(&it.block))
+            }
+            "output" => insert(&mut self.outputs, name, declared),
+            "guardrail" => insert(&mut self.guardrails, name, declared),
+            "data" => insert(&mut self.organizations, name, declared),
+            _ => None,
         }
     }
 

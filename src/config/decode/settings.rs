@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use crate::config::check::head;
 use crate::config::decode::Decoder;
 use crate::config::decode::blocks::Nested;
 use crate::config::entities::{ModuleId, ModuleScope};
 use crate::config::program::Declared;
 use crate::config::schema;
+use crate::config::value::Value;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
-use crate::model::stack::{Matcher, NamedMatcher, Scope, Unmanaged};
+use crate::model::stack::{Matcher, NamedMatcher, Scope, Settings, Unmanaged};
 
 /// A setting with a value that does not exist.
 const BAD_SETTING: Code = Code("bad-setting");
@@ -147,31 +149,7 @@ impl Decoder<'_, '_> {
                 None,
             ),
         }
-        for (block, location) in declared.block.body.blocks.iter().zip(&declared.nested) {
-            let Some(schema) = schema.block(&block.kind) else {
-                continue;
-            };
-            let nested = Nested {
-                engine,
-                scope: &scope,
-                block,
-                schema,
-            };
-            let matcher = matcher(&nested);
-            let named = || NamedMatcher {
-                label: block
-                    .labels
-                    .first()
-                    .map_or_else(|| Arc::from(""), |label| label.text.clone()),
-                matcher: matcher.clone(),
-                location: location.clone(),
-            };
-            match block.kind.as_ref() {
-                "scope" => settings.scope = Scope::Matching(matcher),
-                "ignore" => settings.ignore.push(named()),
-                _ => settings.protect.push(named()),
-            }
-        }
+        matchers(&read, declared, settings);
         if settings.unmanaged == Unmanaged::Remove && settings.scope == Scope::Declared {
             engine.report(
                 Diagnostic::error(NEEDS_SCOPE, "`unmanaged = \"remove\"` needs a scope")
@@ -281,9 +259,47 @@ fn bad(read: &Nested<'_, '_, '_>, name: &str, rule: &str, meant: Option<String>)
     });
 }
 
+/// Reads the `scope`, `ignore` and `protect` blocks.
+fn matchers(read: &Nested<'_, '_, '_>, declared: &Declared, settings: &mut Settings) {
+    for (block, location) in declared.block.body.blocks.iter().zip(&declared.nested) {
+        let Some(schema) = read.schema.block(&block.kind) else {
+            continue;
+        };
+        let nested = Nested {
+            engine: read.engine,
+            scope: read.scope,
+            block,
+            schema,
+        };
+        let matcher = matcher(&nested);
+        let named = || NamedMatcher {
+            label: block
+                .labels
+                .first()
+                .map_or_else(|| Arc::from(""), |label| label.text.clone()),
+            matcher: matcher.clone(),
+            location: location.clone(),
+        };
+        match block.kind.as_ref() {
+            "scope" => settings.scope = Scope::Matching(matcher),
+            "ignore" => settings.ignore.push(named()),
+            _ => settings.protect.push(named()),
+        }
+    }
+}
+
 fn matcher(read: &Nested<'_, '_, '_>) -> Matcher {
     let patterns = |name: &str| {
         let patterns = read.patterns(name);
+        let known = read.value(name).filter(Value::is_wholly_known);
+        if patterns.is_empty() && known.is_some() {
+            bad(
+                read,
+                name,
+                "is empty here, which would mean all of them",
+                Some("leave it out if all are meant".to_owned()),
+            );
+        }
         for pattern in &patterns {
             if let Err(error) = globset::Glob::new(pattern) {
                 bad(
@@ -296,6 +312,14 @@ fn matcher(read: &Nested<'_, '_, '_>) -> Matcher {
         }
         patterns
     };
+    if read.block.body.attributes.is_empty() {
+        let message = format!(
+            "this `{}` block says nothing, which would mean all access",
+            read.block.kind
+        );
+        read.engine
+            .report(Diagnostic::error(BAD_SETTING, message).at(head(read.block), ""));
+    }
     Matcher {
         permission_sets: patterns("permission_sets"),
         principals: patterns("principals"),

@@ -1,0 +1,391 @@
+//! Blocks of the stack itself: settings, names, modules, moves and guardrails.
+
+use crate::config::schema::Need::{Optional, Required};
+use crate::config::schema::{ACCOUNTS, AttributeSchema, BlockSchema, PRINCIPALS, SETS, Ty, attr, block};
+
+const MATCHER: &[AttributeSchema] = &[
+    attr(
+        "permission_sets",
+        Ty::Patterns(SETS),
+        Optional,
+        "Permission set names; none given: all.",
+    ),
+    attr(
+        "principals",
+        Ty::Patterns(PRINCIPALS),
+        Optional,
+        "Group display names and user names; none given: all.",
+    ),
+    attr(
+        "accounts",
+        Ty::Patterns(ACCOUNTS),
+        Optional,
+        "Account ids and names; none given: all.",
+    ),
+];
+
+const SELECTOR: &[AttributeSchema] = &[
+    attr(
+        "principals",
+        Ty::Entities(PRINCIPALS),
+        Optional,
+        "Who; none given: anyone.",
+    ),
+    attr(
+        "permission_sets",
+        Ty::Entities(SETS),
+        Optional,
+        "With which sets; none given: any.",
+    ),
+    attr(
+        "accounts",
+        Ty::Entities(ACCOUNTS),
+        Optional,
+        "Where; none given: anywhere.",
+    ),
+];
+
+const LIMIT: &[AttributeSchema] = &[
+    attr(
+        "principals",
+        Ty::Entities(PRINCIPALS),
+        Optional,
+        "Who; none given: anyone.",
+    ),
+    attr(
+        "permission_sets",
+        Ty::Entities(SETS),
+        Optional,
+        "With which sets; none given: any.",
+    ),
+    attr(
+        "accounts",
+        Ty::Entities(ACCOUNTS),
+        Optional,
+        "Where; none given: anywhere.",
+    ),
+    attr(
+        "max_people",
+        Ty::Number,
+        Required,
+        "The most people that may have such access.",
+    ),
+];
+
+const REQUIRE: &[AttributeSchema] = &[
+    attr(
+        "principals",
+        Ty::Entities(PRINCIPALS),
+        Optional,
+        "Which grants: of whom; none given: of anyone.",
+    ),
+    attr(
+        "permission_sets",
+        Ty::Entities(SETS),
+        Optional,
+        "Which grants: of which sets; none given: of any.",
+    ),
+    attr(
+        "accounts",
+        Ty::Entities(ACCOUNTS),
+        Optional,
+        "Which grants: where; none given: anywhere.",
+    ),
+    attr(
+        "expires_within",
+        Ty::String,
+        Optional,
+        "They must expire within this time, like `P90D`.",
+    ),
+    attr("reason", Ty::Bool, Optional, "They must give a reason."),
+    attr(
+        "groups_only",
+        Ty::Bool,
+        Optional,
+        "They must be granted to groups, not to users.",
+    ),
+];
+
+pub(super) const ROLECALL: BlockSchema = BlockSchema {
+    repeats: false,
+    attributes: &[
+        attr(
+            "required_version",
+            Ty::String,
+            Optional,
+            "The versions of rolecall that can read this stack, like `>= 0.1, < 2`.",
+        ),
+        attr(
+            "name",
+            Ty::String,
+            Optional,
+            "What the stack is called in plans; the directory's name unless given.",
+        ),
+        attr(
+            "unmanaged",
+            Ty::String,
+            Optional,
+            "What to do about access that no one declared: `report` (the default), `remove` (needs a scope) or `ignore`.",
+        ),
+        attr(
+            "max_removals",
+            Ty::Number,
+            Optional,
+            "A plan that removes more grants is refused without `--max-removals`; 100 unless given.",
+        ),
+        attr(
+            "scope",
+            Ty::String,
+            Optional,
+            "`\"instance\"`: the stack is responsible for the whole instance. A `scope` block narrows it.",
+        ),
+    ],
+    blocks: &[
+        BlockSchema {
+            repeats: false,
+            attributes: MATCHER,
+            ..block("scope", &[], "What the stack is responsible for.")
+        },
+        BlockSchema {
+            attributes: MATCHER,
+            ..block(
+                "ignore",
+                &["label"],
+                "Access that others run; hidden from drift and removal.",
+            )
+        },
+        BlockSchema {
+            attributes: MATCHER,
+            ..block("protect", &["label"], "Access that no plan may remove.")
+        },
+    ],
+    ..block("rolecall", &[], "Settings of the stack.")
+};
+
+pub(super) const STATE_LOCAL: BlockSchema = BlockSchema {
+    of: Some("local"),
+    attributes: &[attr(
+        "path",
+        Ty::String,
+        Optional,
+        "Where the state is kept; `.rolecall` unless given.",
+    )],
+    ..block(
+        "state",
+        &[],
+        "State in a directory next to the stack. This is the default.",
+    )
+};
+
+pub(super) const STATE_POSTGRES: BlockSchema = BlockSchema {
+    of: Some("postgres"),
+    attributes: &[
+        attr(
+            "url",
+            Ty::String,
+            Required,
+            "The connection URL, without a password.",
+        ),
+        attr(
+            "schema",
+            Ty::String,
+            Optional,
+            "The schema; `rolecall` unless given.",
+        ),
+    ],
+    ..block("state", &[], "State in a PostgreSQL database, shared by a team.")
+};
+
+pub(super) const STATE_S3: BlockSchema = BlockSchema {
+    of: Some("s3"),
+    attributes: &[
+        attr("bucket", Ty::String, Required, "The bucket."),
+        attr("key", Ty::String, Required, "The prefix of the objects in it."),
+        attr("region", Ty::String, Optional, "The bucket's Region."),
+        attr(
+            "endpoint_url",
+            Ty::String,
+            Optional,
+            "Another endpoint than AWS's.",
+        ),
+    ],
+    ..block("state", &[], "State in an S3 bucket, shared by a team.")
+};
+
+pub(super) const PROVIDER_SIMULATOR: BlockSchema = BlockSchema {
+    of: Some("simulator"),
+    attributes: &[
+        attr(
+            "seed",
+            Ty::Number,
+            Optional,
+            "Where the simulated ids come from; fixed unless given.",
+        ),
+        attr(
+            "strict",
+            Ty::Bool,
+            Optional,
+            "Accounts with an id and look-ups are not taken to exist.",
+        ),
+        attr("region", Ty::String, Optional, "The simulated instance's Region."),
+        attr(
+            "world",
+            Ty::String,
+            Optional,
+            "The file that holds the simulated world.",
+        ),
+    ],
+    ..block(
+        "provider",
+        &[],
+        "The embedded simulator of IAM Identity Center. This is the default.",
+    )
+};
+
+pub(super) const PROVIDER_AWS: BlockSchema = BlockSchema {
+    of: Some("aws"),
+    attributes: &[
+        attr(
+            "region",
+            Ty::String,
+            Optional,
+            "The Region of the Identity Center instance.",
+        ),
+        attr(
+            "profile",
+            Ty::String,
+            Optional,
+            "A profile of the AWS configuration files.",
+        ),
+        attr(
+            "endpoint_url",
+            Ty::String,
+            Optional,
+            "Another endpoint than AWS's.",
+        ),
+        attr(
+            "rate",
+            Ty::Number,
+            Optional,
+            "Calls a second; half the service's quota unless given.",
+        ),
+    ],
+    ..block("provider", &[], "IAM Identity Center itself.")
+};
+
+pub(super) const VARIABLE: BlockSchema = BlockSchema {
+    attributes: &[
+        attr(
+            "type",
+            Ty::Type,
+            Optional,
+            "What values it takes; any unless given.",
+        ),
+        attr(
+            "default",
+            Ty::Any,
+            Optional,
+            "The value when none is given; without it, one must be.",
+        ),
+        attr("description", Ty::String, Optional, "What it is for."),
+        attr("sensitive", Ty::Bool, Optional, "Never shown."),
+        attr(
+            "nullable",
+            Ty::Bool,
+            Optional,
+            "Whether null can be given; true unless said otherwise.",
+        ),
+    ],
+    blocks: &[BlockSchema {
+        attributes: &[
+            attr("condition", Ty::Any, Required, "True for good values."),
+            attr("error_message", Ty::Any, Required, "What is said about bad ones."),
+        ],
+        ..block("validation", &[], "A rule for the value.")
+    }],
+    ..block("variable", &["name"], "A value given from outside.")
+};
+
+pub(super) const LOCALS: BlockSchema = BlockSchema {
+    open: true,
+    ..block("locals", &[], "Names for expressions.")
+};
+
+pub(super) const OUTPUT: BlockSchema = BlockSchema {
+    attributes: &[
+        attr("value", Ty::Any, Required, "The value."),
+        attr("description", Ty::String, Optional, "What it is for."),
+        attr("sensitive", Ty::Bool, Optional, "Not shown."),
+    ],
+    ..block(
+        "output",
+        &["name"],
+        "A value for others: the caller of a module, or `rolecall output`.",
+    )
+};
+
+pub(super) const MODULE: BlockSchema = BlockSchema {
+    instances: true,
+    open: true,
+    attributes: &[attr(
+        "source",
+        Ty::String,
+        Required,
+        "The module's directory, like `./modules/team`.",
+    )],
+    ..block(
+        "module",
+        &["name"],
+        "Blocks from another directory; other attributes are values of its variables.",
+    )
+};
+
+pub(super) const MOVED: BlockSchema = BlockSchema {
+    attributes: &[
+        attr("from", Ty::Address, Required, "The address in the state."),
+        attr("to", Ty::Address, Required, "The address now."),
+    ],
+    ..block(
+        "moved",
+        &[],
+        "A block has a new address; it is still the same thing.",
+    )
+};
+
+pub(super) const GUARDRAIL: BlockSchema = BlockSchema {
+    attributes: &[
+        attr(
+            "severity",
+            Ty::String,
+            Optional,
+            "`error` (the default) refuses the plan, `warning` only says so.",
+        ),
+        attr(
+            "except",
+            Ty::Entities(PRINCIPALS),
+            Optional,
+            "Groups and users it does not apply to.",
+        ),
+        attr(
+            "description",
+            Ty::String,
+            Optional,
+            "Why it is there; shown with what breaks it.",
+        ),
+    ],
+    blocks: &[
+        BlockSchema {
+            attributes: SELECTOR,
+            ..block("deny", &[], "Access that nobody may have.")
+        },
+        BlockSchema {
+            attributes: LIMIT,
+            ..block("limit", &[], "How many people may have some access.")
+        },
+        BlockSchema {
+            attributes: REQUIRE,
+            ..block("require", &[], "What every grant of some kind must have.")
+        },
+    ],
+    ..block("guardrail", &["description"], "A rule over who has what access.")
+};
