@@ -158,12 +158,12 @@ impl Finder<'_> {
             let (before, now) = (entity.value.id.as_ref(), live.map(|live| live.id.as_ref()));
             if let Some(item) = gone_or_other(key.clone(), entity, before, now) {
                 out.push(item);
-            } else if let (Some(live), true) = (live, entity.is_managed()) {
-                if self.group_differs(&entity.value, live) {
-                    let boxed = |group: &Group| Content::Group(Box::new(group.clone()));
-                    let contents = (boxed(&entity.value), boxed(live));
-                    out.push(about(Cause::Changed, key, entity, Some(contents)));
-                }
+            } else if let (Some(live), true) = (live, entity.is_managed())
+                && self.group_differs(&entity.value, live)
+            {
+                let boxed = |group: &Group| Content::Group(Box::new(group.clone()));
+                let contents = (boxed(&entity.value), boxed(live));
+                out.push(about(Cause::Changed, key, entity, Some(contents)));
             }
         }
     }
@@ -187,14 +187,14 @@ impl Finder<'_> {
             let (before, now) = (entity.value.id.as_ref(), live.map(|live| live.id.as_ref()));
             if let Some(item) = gone_or_other(key.clone(), entity, before, now) {
                 out.push(item);
-            } else if let (Some(live), true) = (live, entity.is_managed()) {
-                if !entity.value.same_as(live) {
-                    let contents = (
-                        Content::User(Box::new(entity.value.clone())),
-                        Content::User(Box::new(live.clone())),
-                    );
-                    out.push(about(Cause::Changed, key, entity, Some(contents)));
-                }
+            } else if let (Some(live), true) = (live, entity.is_managed())
+                && !entity.value.same_as(live)
+            {
+                let contents = (
+                    Content::User(Box::new(entity.value.clone())),
+                    Content::User(Box::new(live.clone())),
+                );
+                out.push(about(Cause::Changed, key, entity, Some(contents)));
             }
         }
     }
@@ -272,13 +272,14 @@ fn roles(observed: &Observed, filter: &Filter<'_>, out: &mut Vec<DriftItem>) {
             names.account(row.pair.account()),
             names.permission_set(row.pair.permission_set()),
         );
-        if let (Some(account), Some(set)) = (account, set) {
-            if filter.sees_set(set) && !filter.holds_pair(account, set) {
-                groups
-                    .entry((cause, set.clone()))
-                    .or_default()
-                    .push(account.clone());
-            }
+        if let (Some(account), Some(set)) = (account, set)
+            && filter.sees_set(set)
+            && !filter.holds_pair(account, set)
+        {
+            groups
+                .entry((cause, set.clone()))
+                .or_default()
+                .push(account.clone());
         }
     }
     out.extend(
