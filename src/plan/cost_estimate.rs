@@ -198,3 +198,151 @@ impl Calls {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::planner::plan;
+    use super::super::scene::{Scene, set};
+    use super::*;
+
+    fn calls(cost: &Cost) -> BTreeMap<&str, u64> {
+        cost.calls.iter().map(|(name, count)| (&**name, *count)).collect()
+    }
+
+    #[test]
+    fn a_plan_of_nothing_costs_nothing() {
+        let cost = plan(&Scene::new().build()).cost;
+        assert_eq!(cost, Cost::default());
+    }
+
+    #[test]
+    fn a_first_plan_is_counted_call_by_call() {
+        let scene = Scene::new()
+            .account(1)
+            .account(2)
+            .group("ops", &["ada", "bob"])
+            .set("admin")
+            .change_set("admin", |set| {
+                set.managed_policies
+                    .insert("arn:aws:iam::aws:policy/ReadOnlyAccess".into());
+            })
+            .assign("a", &["ops"], &["admin"], &[1, 2]);
+        let cost = plan(&scene.build()).cost;
+        let expected = BTreeMap::from([
+            ("AttachManagedPolicyToPermissionSet", 1),
+            ("CreateAccountAssignment", 2),
+            ("CreateGroup", 1),
+            ("CreateGroupMembership", 2),
+            ("CreatePermissionSet", 1),
+            ("CreateUser", 2),
+            ("ListAccountAssignmentCreationStatus", 1),
+        ]);
+        assert_eq!(calls(&cost), expected);
+        assert_eq!((cost.total_calls, cost.async_requests), (10, 2));
+        // Half a second of calls at 20 a second; one assignment in each account takes three.
+        assert_eq!(cost.seconds, 3);
+    }
+
+    #[test]
+    fn a_changed_set_costs_its_differences_and_one_provisioning() {
+        let stack = |scene: Scene| {
+            scene
+                .account(1)
+                .group("ops", &[])
+                .set("admin")
+                .assign("a", &["ops"], &["admin"], &[1])
+        };
+        let scene = stack(stack(Scene::new()).applied()).change_set("admin", |set| {
+            set.session_duration = "PT2H".parse().unwrap();
+            set.tags.insert("owner".into(), "platform".into());
+        });
+        let cost = plan(&scene.build()).cost;
+        let expected = BTreeMap::from([
+            ("ListPermissionSetProvisioningStatus", 1),
+            ("ProvisionPermissionSet", 1),
+            ("TagResource", 1),
+            ("UpdatePermissionSet", 1),
+        ]);
+        assert_eq!(calls(&cost), expected);
+        assert_eq!((cost.total_calls, cost.async_requests), (4, 1));
+        // 0.2 s of calls, then one of three slots for three seconds.
+        assert_eq!(cost.seconds, 2);
+    }
+
+    fn wide(accounts: u64, sets: u64) -> Plan {
+        let names: Vec<String> = (0..sets).map(|n| format!("s{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let numbers: Vec<u64> = (1..=accounts).collect();
+        let mut scene = Scene::new().group("ops", &[]);
+        for n in &numbers {
+            scene = scene.account(*n);
+        }
+        for name in &names {
+            scene = scene.set(name);
+        }
+        plan(&scene.assign("a", &["ops"], &names, &numbers).build())
+    }
+
+    #[test]
+    fn time_is_the_slowest_of_rate_slots_and_the_longest_account() {
+        let quotas = Quotas {
+            calls_per_second: 20,
+            assignments_in_flight: 15,
+            ..Quotas::default()
+        };
+        // 40 assignments in one account change its roles one after the other: 120 s.
+        let one_account = wide(1, 40);
+        assert_eq!(estimate(&one_account, &quotas).seconds, 120);
+        // 40 accounts, one set: 40 × 3 s over 15 slots are 8 s.
+        let many_accounts = wide(40, 1);
+        assert_eq!(estimate(&many_accounts, &quotas).seconds, 8);
+        // The same at one call a second: 1 set, 1 group, 40 assignments and 3 lists of statuses are 45 s.
+        let slow = Quotas {
+            calls_per_second: 1,
+            ..quotas
+        };
+        let cost = estimate(&many_accounts, &slow);
+        assert_eq!((cost.total_calls, cost.seconds), (45, 45));
+    }
+
+    #[test]
+    fn blocked_steps_cost_nothing() {
+        let mut plan = wide(3, 1);
+        plan.grants.iter_mut().for_each(|step| step.blocked = true);
+        plan.actions
+            .iter_mut()
+            .for_each(|action| action.blocked = Some("no".into()));
+        assert_eq!(estimate(&plan, &Quotas::default()), Cost::default());
+    }
+
+    #[test]
+    fn policies_are_put_and_deleted_by_calls_of_their_own() {
+        let mut from = PermissionSet::new(set("admin"));
+        from.managed_policies = ["arn:a".into(), "arn:b".into()].into();
+        let mut to = PermissionSet::new(set("admin"));
+        to.managed_policies = ["arn:b".into(), "arn:c".into(), "arn:d".into()].into();
+        to.tags.insert("a".into(), "b".into());
+        let count = |from: &PermissionSet, to: &PermissionSet| {
+            let mut calls = Calls::default();
+            calls.effect(&Effect::UpdatePermissionSet {
+                from: Box::new(from.clone()),
+                to: Box::new(to.clone()),
+            });
+            calls.by_operation
+        };
+        let there = count(&from, &to);
+        let expected = BTreeMap::from([
+            ("AttachManagedPolicyToPermissionSet", 2),
+            ("DetachManagedPolicyFromPermissionSet", 1),
+            ("TagResource", 1),
+        ]);
+        assert_eq!(there, expected);
+        let back = count(&to, &from);
+        let expected = BTreeMap::from([
+            ("AttachManagedPolicyToPermissionSet", 1),
+            ("DetachManagedPolicyFromPermissionSet", 2),
+            ("UntagResource", 1),
+        ]);
+        assert_eq!(back, expected);
+    }
+}

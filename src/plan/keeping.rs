@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::FxHashMap;
 
 use crate::id::{GroupName, PrincipalKey, UserName};
-use crate::model::access::{Names, Tuple};
+use crate::model::access::{Names, Pair, Tuple};
 use crate::model::action::Effect;
 
 use super::change::{Action, GrantReason, GrantStep, RevokeReason, RevokeStep};
@@ -40,13 +40,13 @@ struct Members<'a> {
     joins: BTreeMap<&'a UserName, u32>,
 }
 
-/// A path at the end: a principal, and whether its grant is yet to be made.
-type Path = (u32, bool);
+/// A path at the end: a permission set, a principal, and whether its grant is yet to be made.
+type Path = (u32, u32, bool);
 
-/// A step that brings a path: the grant to this principal, or an action.
+/// A step that brings a path: the grant of this set to this principal, or an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Need {
-    GrantTo(u32),
+    Grant(u32, u32),
     Action(u32),
 }
 
@@ -81,7 +81,44 @@ impl Keeping<'_> {
         }
     }
 
-    /// Memberships that end, one by one or with their group: the action, the group's rank, the user.
+    /// Lets the role of a pair survive when all its assignments are replaced: without one it would be deleted, and
+    /// the next one would bring another ARN. One revoke of the pair waits for one of its grants; the others do not.
+    pub fn keep_roles(&self, waits: &mut Waits) {
+        let mut index = 0_u32;
+        for revokes in self
+            .revokes
+            .chunk_by(|left, right| left.tuple.pair() == right.tuple.pair())
+        {
+            let begin = index;
+            index += u32::try_from(revokes.len()).unwrap_or(u32::MAX);
+            let Some(pair) = revokes.first().map(|step| step.tuple.pair()) else {
+                continue;
+            };
+            let first = self.grants.partition_point(|step| step.tuple.pair() < pair);
+            let count = self
+                .grants
+                .iter()
+                .skip(first)
+                .take_while(|step| step.tuple.pair() == pair)
+                .count();
+            if count == 0 || of_pair(self.before, pair).len() > revokes.len() {
+                continue;
+            }
+            let (Ok(first), Ok(end)) = (u32::try_from(first), u32::try_from(first + count)) else {
+                continue;
+            };
+            let in_pair = |wait: &Wait| matches!(wait, Wait::Grant(grant) if (first..end).contains(grant));
+            let mut waiting = waits.revokes.range(begin..index).flat_map(|(_, list)| list);
+            if !waiting.any(in_pair) {
+                let list = waits.revokes.entry(index - 1).or_default();
+                list.push(Wait::Grant(first));
+                list.sort_unstable();
+            }
+        }
+    }
+
+    /// Memberships that end, one by one or with their group: the action, the group's rank, the user. A group that
+    /// gets another name may have grants under both.
     fn endings(&self) -> Vec<(usize, u32, Option<&UserName>)> {
         let mut endings = Vec::new();
         for (index, action) in self.actions.iter().enumerate() {
@@ -129,6 +166,17 @@ impl Keeping<'_> {
         (grant.reason == GrantReason::Renamed || grant.tuple == tuple).then_some(Wait::Grant(index))
     }
 
+    /// The pair that follows when the pair's set gets another name.
+    fn renamed_pair(&self, pair: Pair) -> Option<Pair> {
+        if self.renames.permission_sets.is_empty() {
+            return None;
+        }
+        let old = self.names.permission_set(pair.permission_set())?;
+        let new = self.renames.permission_sets.get(old)?;
+        let new = self.names.permission_set_rank(new)?;
+        Some(Pair::new(pair.account(), new))
+    }
+
     fn grant_of(&self, tuple: Tuple) -> Option<u32> {
         let at = self.grants.binary_search_by_key(&tuple, |step| step.tuple).ok()?;
         u32::try_from(at).ok()
@@ -174,6 +222,7 @@ impl<'a> People<'a> {
                     own.after.clone_from(&own.before);
                 }
                 PrincipalKey::Group(group) => {
+                    let group = keeping.renames.groups.get(group).unwrap_or(group);
                     let seen_as = was_called.get(group).copied().unwrap_or(group);
                     let observed = keeping.sources.observed.groups.get(seen_as);
                     let observed = observed.and_then(|group| group.value.members.as_ref());
@@ -218,14 +267,17 @@ impl<'a> People<'a> {
     fn needs(&mut self, keeping: &Keeping<'_>, tuple: Tuple, only: Option<&UserName>) -> BTreeSet<Wait> {
         let mut paths: Vec<Path> = Vec::new();
         let mut something_comes = false;
-        for other in of_pair(keeping.after, tuple.pair()) {
+        let same = of_pair(keeping.after, tuple.pair());
+        let renamed = keeping.renamed_pair(tuple.pair());
+        let successor = renamed.map_or(&[][..], |pair| of_pair(keeping.after, pair));
+        for other in same.iter().chain(successor) {
             let is_new = keeping.grant_of(*other).is_some();
             let joins = self
                 .members
                 .get(&other.principal())
                 .is_some_and(|members| !members.joins.is_empty());
             something_comes |= is_new || joins;
-            paths.push((other.principal(), is_new));
+            paths.push((other.permission_set(), other.principal(), is_new));
         }
         if !something_comes {
             return BTreeSet::new();
@@ -243,8 +295,8 @@ impl<'a> People<'a> {
             .into_iter()
             .filter_map(|need| match need {
                 Need::Action(index) => Some(Wait::Action(index)),
-                Need::GrantTo(principal) => {
-                    let path = Tuple::new(tuple.account(), tuple.permission_set(), principal);
+                Need::Grant(set, principal) => {
+                    let path = Tuple::new(tuple.account(), set, principal);
                     keeping.grant_of(path).map(Wait::Grant)
                 }
             })
@@ -264,21 +316,21 @@ impl<'a> People<'a> {
             let mut first: Option<(Path, &Members<'_>)> = None;
             let mut steady = false;
             for path in paths {
-                let Some(members) = self.members.get(&path.0) else {
+                let Some(members) = self.members.get(&path.1) else {
                     continue;
                 };
                 if members.after.binary_search(person).is_err() {
                     continue;
                 }
-                if !path.1 && members.before.binary_search(person).is_ok() {
+                if !path.2 && members.before.binary_search(person).is_ok() {
                     steady = true;
                     break;
                 }
                 first = first.or(Some((*path, members)));
             }
-            if let (false, Some(((principal, is_new), members))) = (steady, first) {
+            if let (false, Some(((set, principal, is_new), members))) = (steady, first) {
                 if is_new {
-                    needs.insert(Need::GrantTo(principal));
+                    needs.insert(Need::Grant(set, principal));
                 }
                 if members.before.binary_search(person).is_err() {
                     needs.extend(members.joins.get(*person).map(|index| Need::Action(*index)));

@@ -22,6 +22,8 @@ mod guards;
 mod held;
 pub mod input;
 mod keeping;
+#[cfg(test)]
+mod lives;
 mod matching;
 mod order;
 pub mod people;

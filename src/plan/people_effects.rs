@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::id::{GroupName, PrincipalKey, UserName};
 use crate::model::access::{Names, Tuple};
@@ -24,17 +24,21 @@ use super::people::{PeopleChange, PeopleEffects, PeopleRow};
 /// Both relations are ascending, as ranks in the plan's names, and cover the whole instance: what is ignored or
 /// out of scope too, since it may be the path by which somebody keeps access.
 pub fn people_effects(plan: &Plan, input: &PlanInput, before: &[Tuple], after: &[Tuple]) -> PeopleEffects {
+    let mut effects = plan.actions.iter().filter_map(|action| action.effect.as_ref());
+    if !effects.any(moves_people) && (std::ptr::eq(before, after) || before == after) {
+        return PeopleEffects {
+            digest: blake3::Hasher::new().finalize().to_hex().to_string(),
+            ..PeopleEffects::default()
+        };
+    }
     let people = People::new(plan, input);
-    let index = Index::new(before, after);
-    let touched = touched_sets(&people, &index);
+    let touched = touched_sets(&people, before, after);
+    let index = Index::new(before, after, &touched);
     let mut rows = Rows::default();
     let mut unreadable = BTreeSet::new();
-    for set in touched {
-        let Some(members) = index.sets.get(&set) else {
-            continue;
-        };
-        classes_of_set(set, members, &people, &mut rows);
-        unknown_of_set(set, members, &people, &mut rows, &mut unreadable);
+    for (set, members) in &index.sets {
+        classes_of_set(*set, members, &people, &mut rows);
+        unknown_of_set(*set, members, &people, &mut rows, &mut unreadable);
     }
     finish(rows, unreadable, &people, after)
 }
@@ -58,13 +62,15 @@ struct Index {
 }
 
 impl Index {
-    fn new(before: &[Tuple], after: &[Tuple]) -> Self {
+    /// Of the sets that are `touched` alone.
+    fn new(before: &[Tuple], after: &[Tuple], touched: &[bool]) -> Self {
         let mut by_key: FxHashMap<u64, Reach> = FxHashMap::default();
         let key = |tuple: &Tuple| u64::from(tuple.permission_set()) << 32 | u64::from(tuple.principal());
-        for tuple in before {
+        let concerned = |tuple: &&Tuple| touched.get(tuple.permission_set() as usize) == Some(&true);
+        for tuple in before.iter().filter(concerned) {
             by_key.entry(key(tuple)).or_default().before.push(tuple.account());
         }
-        for tuple in after {
+        for tuple in after.iter().filter(concerned) {
             by_key.entry(key(tuple)).or_default().after.push(tuple.account());
         }
         let mut sets: BTreeMap<u32, BTreeMap<u32, Reach>> = BTreeMap::new();
@@ -78,10 +84,10 @@ impl Index {
 
 /// Who is behind each principal, before and after. People are ranks in `names`.
 struct People<'a> {
-    names: Vec<UserName>,
+    names: Vec<&'a UserName>,
     principals: &'a Names,
     /// By principal rank: members before and after, ascending; `None` where they cannot be read.
-    members: BTreeMap<u32, Option<Membership>>,
+    members: Vec<Option<Membership>>,
 }
 
 #[derive(Default, Clone)]
@@ -91,50 +97,28 @@ struct Membership {
 }
 
 impl<'a> People<'a> {
-    fn new(plan: &'a Plan, input: &PlanInput) -> Self {
-        let mut groups = GroupMembers::new(input);
+    fn new(plan: &'a Plan, input: &'a PlanInput) -> Self {
+        let mut groups = GroupMembers::new(plan);
+        groups.read(input);
         groups.carry_out(plan);
-        let mut names: BTreeSet<UserName> = BTreeSet::new();
-        for (before, after) in groups.members.values().flatten() {
-            names.extend(before.iter().chain(after).cloned());
-        }
-        for principal in &plan.names.principals {
-            if let PrincipalKey::User(name) = principal {
-                names.insert(groups.current_name(name).clone());
-            }
-        }
-        let names: Vec<UserName> = names.into_iter().collect();
-        let rank = |name: &UserName| {
-            names
-                .binary_search(name)
-                .ok()
-                .and_then(|at| u32::try_from(at).ok())
-        };
-        let ranks = |set: &BTreeSet<UserName>| set.iter().filter_map(rank).collect::<Vec<u32>>();
-        let mut members = BTreeMap::new();
-        for (at, principal) in (0_u32..).zip(&plan.names.principals) {
-            let known = match principal {
-                PrincipalKey::Group(group) => match groups.members.get(group) {
-                    Some(Some((before, after))) => Some(Membership {
-                        before: ranks(before),
-                        after: ranks(after),
-                    }),
-                    Some(None) => None,
-                    // Neither there nor planned: nobody is in it.
-                    None => Some(Membership::default()),
-                },
-                PrincipalKey::User(user) => {
-                    let one: Vec<u32> = rank(groups.current_name(user)).into_iter().collect();
-                    Some(Membership {
-                        before: one.clone(),
-                        after: one,
-                    })
-                }
-                // A deleted principal lets nobody in.
-                PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => Some(Membership::default()),
-            };
-            members.insert(at, known);
-        }
+        let users = plan
+            .names
+            .principals
+            .iter()
+            .filter_map(|principal| match principal {
+                PrincipalKey::User(user) => Some(groups.user_now(user)),
+                _ => None,
+            });
+        let members = groups.members.values().flatten();
+        let members = members.flat_map(|(before, after)| before.iter().chain(after).copied());
+        let distinct: FxHashSet<&UserName> = members.chain(users).collect();
+        let mut names: Vec<&UserName> = distinct.into_iter().collect();
+        names.sort_unstable();
+        let rank: FxHashMap<&UserName, u32> = names.iter().copied().zip(0_u32..).collect();
+        let members = plan.names.principals.iter();
+        let members = members
+            .map(|principal| groups.membership(principal, &rank))
+            .collect();
         People {
             names,
             principals: &plan.names,
@@ -145,119 +129,182 @@ impl<'a> People<'a> {
     fn principal(&self, rank: u32) -> Option<PrincipalKey> {
         self.principals.principal(rank).cloned()
     }
-}
 
-/// Members before and after.
-type BeforeAfter = (BTreeSet<UserName>, BTreeSet<UserName>);
-
-/// Members before and after, by group; a renamed user counts under the new name in both.
-struct GroupMembers {
-    members: BTreeMap<GroupName, Option<BeforeAfter>>,
-    renamed: BTreeMap<UserName, UserName>,
-}
-
-impl GroupMembers {
-    fn new(input: &PlanInput) -> Self {
-        let observed = &input.observed.snapshot.groups;
-        let of = |members: &Option<BTreeSet<UserName>>| members.clone().map(|set| (set.clone(), set));
-        let members = observed
-            .iter()
-            .map(|(name, group)| (name.clone(), of(&group.value.members)))
-            .collect();
-        GroupMembers {
-            members,
-            renamed: BTreeMap::new(),
-        }
+    /// Members of a principal, where they are known.
+    fn members(&self, principal: u32) -> Option<&Membership> {
+        self.members.get(principal as usize)?.as_ref()
     }
 
-    fn current_name<'b>(&'b self, name: &'b UserName) -> &'b UserName {
-        self.renamed.get(name).unwrap_or(name)
-    }
-
-    fn carry_out(&mut self, plan: &Plan) {
-        let effects = || plan.actions.iter().filter_map(|action| action.effect.as_ref());
-        for effect in effects() {
-            if let Effect::UpdateUser { from, to } = effect
-                && from.user_name != to.user_name
-            {
-                self.rename_user(&from.user_name, &to.user_name);
-            }
-        }
-        for effect in effects() {
-            self.carry_out_one(effect);
-        }
-    }
-
-    fn rename_user(&mut self, from: &UserName, to: &UserName) {
-        self.renamed.insert(from.clone(), to.clone());
-        for (before, after) in self.members.values_mut().flatten() {
-            for set in [before, after] {
-                if set.remove(from) {
-                    set.insert(to.clone());
-                }
-            }
-        }
-    }
-
-    fn carry_out_one(&mut self, effect: &Effect) {
-        match effect {
-            Effect::CreateGroup { group } => {
-                self.members
-                    .entry(group.display_name.clone())
-                    .or_insert_with(|| Some(Default::default()));
-            }
-            Effect::UpdateGroup { from, to } if from.display_name != to.display_name => {
-                let members = self.members.get(&from.display_name).cloned();
-                if let Some(members) = members {
-                    self.members.insert(to.display_name.clone(), members);
-                }
-            }
-            Effect::DeleteGroup { group } => {
-                if let Some(Some((_, after))) = self.members.get_mut(group) {
-                    after.clear();
-                }
-            }
-            Effect::AddMember { group, user } => {
-                let members = self
-                    .members
-                    .entry(group.clone())
-                    .or_insert_with(|| Some(Default::default()));
-                if let Some((_, after)) = members {
-                    after.insert(user.clone());
-                }
-            }
-            Effect::RemoveMember { group, user } => {
-                if let Some(Some((_, after))) = self.members.get_mut(group) {
-                    after.remove(user);
-                }
-            }
-            Effect::DeleteUser { user } => {
-                for (_, after) in self.members.values_mut().flatten() {
-                    after.remove(user);
-                }
-            }
-            _ => {}
-        }
+    fn is_unreadable(&self, principal: u32) -> bool {
+        matches!(self.members.get(principal as usize), Some(None))
     }
 }
 
-/// The sets in which a grant changes, or to which a group with changing members gives access.
-fn touched_sets(people: &People, index: &Index) -> Vec<u32> {
-    let moves = |principal: &u32| match people.members.get(principal) {
-        Some(Some(members)) => members.before != members.after,
-        _ => false,
+/// Members before and after, each ascending by name.
+type BeforeAfter<'a> = (Vec<&'a UserName>, Vec<&'a UserName>);
+
+/// Members before and after, by group. Users and groups that get another name go by the new one in both.
+struct GroupMembers<'a> {
+    members: BTreeMap<&'a GroupName, Option<BeforeAfter<'a>>>,
+    users_now: BTreeMap<&'a UserName, &'a UserName>,
+    groups_now: BTreeMap<&'a GroupName, &'a GroupName>,
+    deleted: BTreeSet<&'a UserName>,
+}
+
+impl<'a> GroupMembers<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let mut groups = GroupMembers {
+            members: BTreeMap::new(),
+            users_now: BTreeMap::new(),
+            groups_now: BTreeMap::new(),
+            deleted: BTreeSet::new(),
+        };
+        for effect in plan.actions.iter().filter_map(|action| action.effect.as_ref()) {
+            match effect {
+                Effect::UpdateUser { from, to } if from.user_name != to.user_name => {
+                    groups.users_now.insert(&from.user_name, &to.user_name);
+                }
+                Effect::UpdateGroup { from, to } if from.display_name != to.display_name => {
+                    groups.groups_now.insert(&from.display_name, &to.display_name);
+                }
+                _ => {}
+            }
+        }
+        groups
+    }
+
+    fn user_now(&self, name: &'a UserName) -> &'a UserName {
+        self.users_now.get(name).copied().unwrap_or(name)
+    }
+
+    fn group_now(&self, name: &'a GroupName) -> &'a GroupName {
+        self.groups_now.get(name).copied().unwrap_or(name)
+    }
+
+    fn read(&mut self, input: &'a PlanInput) {
+        for (name, group) in &input.observed.snapshot.groups {
+            let members = group.value.members.as_ref().map(|members| {
+                let mut members: Vec<&UserName> = members.iter().map(|user| self.user_now(user)).collect();
+                if !self.users_now.is_empty() {
+                    members.sort_unstable();
+                }
+                (members.clone(), members)
+            });
+            self.members.insert(self.group_now(name), members);
+        }
+    }
+
+    fn carry_out(&mut self, plan: &'a Plan) {
+        for effect in plan.actions.iter().filter_map(|action| action.effect.as_ref()) {
+            match effect {
+                Effect::AddMember { group, user } => {
+                    if let Some((_, after)) = self.of(group)
+                        && let Err(at) = after.binary_search(&user)
+                    {
+                        after.insert(at, user);
+                    }
+                }
+                Effect::RemoveMember { group, user } => {
+                    if let Some((_, after)) = self.of(group) {
+                        after.retain(|member| *member != user);
+                    }
+                }
+                Effect::DeleteGroup { group } => {
+                    if let Some((_, after)) = self.of(group) {
+                        after.clear();
+                    }
+                }
+                Effect::DeleteUser { user } => drop(self.deleted.insert(user)),
+                _ => {}
+            }
+        }
+        if !self.deleted.is_empty() {
+            let deleted = &self.deleted;
+            for (_, after) in self.members.values_mut().flatten() {
+                after.retain(|user| !deleted.contains(user));
+            }
+        }
+    }
+
+    /// A group's members; a group that nobody saw is new and has none.
+    fn of(&mut self, group: &'a GroupName) -> Option<&mut BeforeAfter<'a>> {
+        let members = self.members.entry(group);
+        members.or_insert_with(|| Some(BeforeAfter::default())).as_mut()
+    }
+
+    /// Who is behind a principal; `None` when that cannot be read.
+    fn membership(
+        &self,
+        principal: &'a PrincipalKey,
+        rank: &FxHashMap<&UserName, u32>,
+    ) -> Option<Membership> {
+        let ranks = |users: &[&UserName]| users.iter().filter_map(|user| rank.get(user).copied()).collect();
+        match principal {
+            PrincipalKey::Group(group) => match self.members.get(self.group_now(group)) {
+                Some(Some((before, after))) => Some(Membership {
+                    before: ranks(before),
+                    after: ranks(after),
+                }),
+                Some(None) => None,
+                // Neither there nor planned: nobody is in it.
+                None => Some(Membership::default()),
+            },
+            PrincipalKey::User(user) => {
+                let user = self.user_now(user);
+                let stays = !self.deleted.contains(user);
+                Some(Membership {
+                    before: ranks(&[user]),
+                    after: if stays { ranks(&[user]) } else { Vec::new() },
+                })
+            }
+            // A deleted principal lets nobody in.
+            PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => Some(Membership::default()),
+        }
+    }
+}
+
+/// Whether a step changes who is behind a principal.
+fn moves_people(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::AddMember { .. }
+            | Effect::RemoveMember { .. }
+            | Effect::DeleteGroup { .. }
+            | Effect::DeleteUser { .. }
+    )
+}
+
+/// By rank: the sets in which a grant changes, or to which a principal with changing members gives access.
+fn touched_sets(people: &People, before: &[Tuple], after: &[Tuple]) -> Vec<bool> {
+    let moves = |members: &Option<Membership>| {
+        let members = members.as_ref();
+        members.is_some_and(|members| members.before != members.after)
     };
-    let touched = |members: &BTreeMap<u32, Reach>| {
-        members
-            .iter()
-            .any(|(principal, reach)| reach.changed() || moves(principal))
+    let moves: Vec<bool> = people.members.iter().map(moves).collect();
+    let any_moves = moves.contains(&true);
+    let mut touched = vec![false; people.principals.permission_sets.len()];
+    let mut touch = |tuple: Tuple| {
+        if let Some(flag) = touched.get_mut(tuple.permission_set() as usize) {
+            *flag = true;
+        }
     };
-    index
-        .sets
-        .iter()
-        .filter(|(_, members)| touched(members))
-        .map(|(set, _)| *set)
-        .collect()
+    let is_moved = |tuple: &Tuple| moves.get(tuple.principal() as usize) == Some(&true);
+    let (mut left, mut right) = (before.iter().peekable(), after.iter().peekable());
+    while let Some(tuple) = left
+        .peek()
+        .copied()
+        .into_iter()
+        .chain(right.peek().copied())
+        .min()
+        .copied()
+    {
+        let was = left.next_if(|other| **other == tuple).is_some();
+        let will = right.next_if(|other| **other == tuple).is_some();
+        if was != will || (any_moves && is_moved(&tuple)) {
+            touch(tuple);
+        }
+    }
+    touched
 }
 
 /// One of a person's principals in a set: which, and whether the person is in it before and after.
@@ -267,7 +314,7 @@ type Path = (u32, bool, bool);
 fn classes_of_set(set: u32, reaches: &BTreeMap<u32, Reach>, people: &People, rows: &mut Rows) {
     let mut paths: Vec<(u32, Path)> = Vec::new();
     for principal in reaches.keys() {
-        let Some(Some(members)) = people.members.get(principal) else {
+        let Some(members) = people.members(*principal) else {
             continue;
         };
         merge_members(members, |person, before, after| {
@@ -417,8 +464,7 @@ fn unknown_of_set(
     unreadable: &mut BTreeSet<GroupName>,
 ) {
     for (principal, reach) in reaches {
-        let unknown = matches!(people.members.get(principal), Some(None));
-        if !unknown || !reach.changed() {
+        if !people.is_unreadable(*principal) || !reach.changed() {
             continue;
         }
         let Some(key) = people.principal(*principal) else {
@@ -531,7 +577,7 @@ fn finish(rows: Rows, unreadable: BTreeSet<GroupName>, people: &People, after: &
         } else {
             Vec::new()
         };
-        let name = |rank: &u32| people.names.get(*rank as usize).cloned();
+        let name = |rank: &u32| people.names.get(*rank as usize).copied().cloned();
         effects.rows.push(PeopleRow {
             change,
             people: members
@@ -629,9 +675,9 @@ impl<'a> Still<'a> {
         let people = self.people;
         let principals_of = self.principals_of.get_or_insert_with(|| {
             let mut of: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
-            for (principal, members) in &people.members {
+            for (principal, members) in (0_u32..).zip(&people.members) {
                 for person in members.iter().flat_map(|members| &members.after) {
-                    of.entry(*person).or_default().push(*principal);
+                    of.entry(*person).or_default().push(principal);
                 }
             }
             of

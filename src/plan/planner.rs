@@ -110,7 +110,9 @@ impl<'a> Stage<'a> {
             &self.diff.revokes,
             &mut self.findings,
         );
-        self.keeping(&actions, &after).fill(&mut waits);
+        let keeping = self.keeping(&actions, &after);
+        keeping.fill(&mut waits);
+        keeping.keep_roles(&mut waits);
         let roles = role_effects(
             self.sources,
             universe,

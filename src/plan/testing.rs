@@ -331,7 +331,28 @@ impl World {
                 None => self.record(action.kind, &action.entity, &action.addresses, declared),
             }
         }
+        let ids = self.orphans(plan);
         self.grants(plan);
+        for (key, orphan) in ids {
+            rename_principal(&mut self.observed.snapshot, &key, &orphan);
+        }
+    }
+
+    /// What the service calls the principals that a plan deletes, in grants that are left to them.
+    fn orphans(&self, plan: &Plan) -> Vec<(PrincipalKey, PrincipalKey)> {
+        let id = |key: &str| ServiceId::new(format!("gone-{}-{key}", self.next_id)).unwrap();
+        let of = |action: &super::Action| match action.effect.as_ref()? {
+            Effect::DeleteGroup { group } => Some((
+                PrincipalKey::Group(group.clone()),
+                PrincipalKey::OrphanGroup(id(group.as_str())),
+            )),
+            Effect::DeleteUser { user } => Some((
+                PrincipalKey::User(user.clone()),
+                PrincipalKey::OrphanUser(id(user.as_str())),
+            )),
+            _ => None,
+        };
+        plan.actions.iter().filter_map(of).collect()
     }
 
     fn effect(&mut self, effect: &Effect, declared: &Snapshot) {

@@ -3,18 +3,20 @@
 //! For each revoke, each ending membership and each deleted group, every person
 //! behind it who still has access to the pair at the end must have it by a path
 //! that was there from the start and stays, or the step must wait for the steps
-//! that bring the path.
+//! that bring the path. The same holds for roles.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 
+use crate::address::Address;
 use crate::id::{GroupName, PrincipalKey, UserName};
 use crate::model::access::{Pair, Tuple};
 use crate::model::action::Effect;
+use crate::model::snapshot::Management;
 use crate::plan::Plan;
 use crate::plan::change::{GrantReason, RevokeReason};
-use crate::plan::input::PlanInput;
+use crate::plan::input::{Mode, PlanInput};
 use crate::plan::step::Wait;
 
 use super::Found;
@@ -44,6 +46,40 @@ pub(super) fn check(plan: &Plan, input: &PlanInput, relations: &Relations, found
         }
     }
     world.endings(found);
+    roles(plan, relations, found);
+}
+
+/// A role that is there before and after is never without an assignment, or it would come back under another ARN.
+fn roles(plan: &Plan, relations: &Relations, found: &mut Found) {
+    let mut index = 0_u32;
+    for revokes in plan
+        .revokes
+        .chunk_by(|left, right| left.tuple.pair() == right.tuple.pair())
+    {
+        let begin = index;
+        index += u32::try_from(revokes.len()).unwrap_or(u32::MAX);
+        let Some(pair) = revokes.first().map(|step| step.tuple.pair()) else {
+            continue;
+        };
+        let after = of_pair(&relations.after, pair);
+        let replaced = of_pair(&relations.observed, pair)
+            .iter()
+            .all(|tuple| !has(after, *tuple));
+        if after.is_empty() || !replaced {
+            continue;
+        }
+        let of_role = |wait: &Wait| match wait {
+            Wait::Grant(grant) => {
+                let grant = plan.grants.get(*grant as usize);
+                grant.is_some_and(|grant| grant.tuple.pair() == pair)
+            }
+            _ => false,
+        };
+        let mut waits = plan.waits.revokes.range(begin..index).flat_map(|(_, list)| list);
+        found.require(waits.any(of_role), "role-gap", || {
+            format!("the role of {pair:?} would vanish and come back as another one")
+        });
+    }
 }
 
 /// The grants of renamed sets, by account and principal.
@@ -73,6 +109,8 @@ struct World<'a> {
     people: Vec<&'a UserName>,
     /// By rank of the principal; a renamed group has the same members under both names.
     members: Vec<Members>,
+    /// By rank of a set that gets another name: the rank of the one that follows.
+    successors: BTreeMap<u32, u32>,
 }
 
 /// A path to a pair at the end.
@@ -106,6 +144,7 @@ impl<'a> World<'a> {
             relations,
             people: crowd.people,
             members,
+            successors: successors(plan, input),
         }
     }
 
@@ -116,6 +155,15 @@ impl<'a> World<'a> {
     /// Memberships that end, one by one or with their group.
     fn endings(&self, found: &mut Found) {
         let mut grants: FxHashMap<u32, Vec<Tuple>> = FxHashMap::default();
+        let was_called: BTreeMap<&GroupName, &GroupName> = self
+            .plan
+            .actions
+            .iter()
+            .filter_map(|action| match &action.effect {
+                Some(Effect::UpdateGroup { from, to }) => Some((&to.display_name, &from.display_name)),
+                _ => None,
+            })
+            .collect();
         for (action, waits) in self.plan.actions.iter().zip(&self.plan.waits.actions) {
             let (group, user) = match &action.effect {
                 Some(Effect::RemoveMember { group, user }) => (group, Some(user)),
@@ -155,8 +203,13 @@ impl<'a> World<'a> {
         if people.is_empty() {
             return;
         }
-        let paths: Vec<Path> = of_pair(&self.relations.after, tuple.pair())
+        let after = &self.relations.after;
+        let successor = self.successors.get(&tuple.permission_set());
+        let successor = successor.map(|set| Pair::new(tuple.account(), *set));
+        let successor = successor.map_or(&[][..], |pair| of_pair(after, pair));
+        let paths: Vec<Path> = of_pair(after, tuple.pair())
             .iter()
+            .chain(successor)
             .filter_map(|path| self.path(*path, waits))
             .collect();
         for person in people {
@@ -197,6 +250,39 @@ impl<'a> World<'a> {
             comes: stands || waited,
         })
     }
+}
+
+/// Sets that were made here, that nobody declares any more, and whose block declares another set now.
+fn successors(plan: &Plan, input: &PlanInput) -> BTreeMap<u32, u32> {
+    let (recorded, desired) = (&input.recorded.applied, &input.desired.snapshot);
+    let now = |address: &Address| {
+        let moved = input.desired.moved.iter().find(|moved| moved.from == *address);
+        moved.map_or_else(|| address.clone(), |moved| moved.to.clone())
+    };
+    let mut successors = BTreeMap::new();
+    if plan.mode == Mode::Destroy {
+        return successors;
+    }
+    for (old, entity) in &recorded.permission_sets {
+        if entity.management != Management::Created || desired.permission_sets.contains_key(old) {
+            continue;
+        }
+        let mut sets = desired.permission_sets.iter().filter(|(_, set)| set.is_managed());
+        let new = sets.find(|(_, set)| {
+            entity
+                .addresses
+                .iter()
+                .any(|was| set.addresses.contains(&now(was)))
+        });
+        let ranks = new.and_then(|(new, _)| {
+            Some((
+                plan.names.permission_set_rank(old)?,
+                plan.names.permission_set_rank(new)?,
+            ))
+        });
+        successors.extend(ranks);
+    }
+    successors
 }
 
 /// The tuples of a pair in an ascending list.

@@ -80,6 +80,13 @@ fn swap() -> Scene {
         .assign("dev_view", &["dev"], &["view"], &[1, 2])
 }
 
+/// Other people take over: nobody keeps anything, but the roles stay.
+fn replaced() -> Scene {
+    entities(applied())
+        .assign("ops_admin", &["dev"], &["admin"], &[1, 2])
+        .assign("dev_view", &["dev"], &["view"], &[1, 2])
+}
+
 /// Ada moves from one group to another that has the same access.
 fn mover() -> Scene {
     let with = |scene: Scene, ops: &[&str], team: &[&str]| {
@@ -300,6 +307,12 @@ fn sound_plans_are_accepted_and_do_what_their_scene_is_about() {
             .iter()
             .all(|row| row.change == PeopleChange::KeepsVia)
     );
+    let (plan, _) = sound(&replaced());
+    assert_eq!(
+        (plan.grants.len(), plan.revokes.len(), plan.waits.revokes.len()),
+        (2, 2, 2)
+    );
+    assert_eq!((plan.roles.created.len(), plan.roles.deleted.len()), (0, 0));
     let (plan, _) = sound(&mover());
     assert_eq!(
         (plan.grants.len(), plan.revokes.len(), plan.actions.len()),
@@ -591,6 +604,7 @@ fn nobody_may_be_without_access_on_the_way() {
         let index = at(plan, |effect| matches!(effect, Effect::RemoveMember { .. }));
         plan.waits.actions[index].clear();
     });
+    rejects("role-gap", replaced(), |plan, _| plan.waits.revokes.clear());
     rejects("rename-gap", rename(), |plan, _| plan.waits.revokes.clear());
 }
 

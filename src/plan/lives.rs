@@ -1,0 +1,553 @@
+//! Random stacks, one after the other: every plan is accepted by the checker, converges, is the same each time,
+//! can be carried out in any order that its waits allow without anyone losing access on the way, and says
+//! exactly who gains and loses what. The model here is naive on purpose: sets of names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+use crate::id::PrincipalKey;
+use crate::model::access::Tuple;
+use crate::model::action::Effect;
+use crate::model::snapshot::Snapshot;
+use crate::model::stack::{Scope, Unmanaged};
+
+use super::Plan;
+use super::change::Reason;
+use super::check::check;
+use super::input::PlanInput;
+use super::people::PeopleChange;
+use super::planner::plan;
+use super::step::{StepId, Wait};
+use super::testing::{Stack, World, group, set, time, user, user_name};
+
+/// A stack: what is declared of three sets, three groups, four users, and up to four blocks.
+#[derive(Debug, Clone)]
+struct Spec {
+    /// Whether it is declared, under its other name, and with which session.
+    sets: [(bool, bool, u8); 3],
+    /// Whether it is declared, under its other name, and its members as bits.
+    groups: [(bool, bool, u8); 3],
+    /// Whether it is declared in any case, and under its other name.
+    users: [(bool, bool); 4],
+    /// Principals (groups, then users), sets and accounts as bits; whether it expires.
+    blocks: Vec<(u8, u8, u8, bool)>,
+    remove_unmanaged: bool,
+    /// What others do before: whether they grant or take, account, set, principal.
+    edits: Vec<(bool, u8, u8, u8)>,
+}
+
+fn rarely() -> impl Strategy<Value = bool> {
+    prop::bool::weighted(0.15)
+}
+
+fn mostly() -> impl Strategy<Value = bool> {
+    prop::bool::weighted(0.85)
+}
+
+fn spec() -> impl Strategy<Value = Spec> {
+    let sets = prop::array::uniform3((mostly(), rarely(), 0..2_u8));
+    let groups = prop::array::uniform3((mostly(), rarely(), 0..16_u8));
+    let users = prop::array::uniform4((any::<bool>(), rarely()));
+    let block = (1..128_u8, 1..8_u8, 1..8_u8, prop::bool::weighted(0.1));
+    let blocks = prop::collection::vec(block, 0..4);
+    let edits = prop::collection::vec((any::<bool>(), 1..4_u8, 0..3_u8, 0..7_u8), 0..3);
+    (sets, groups, users, blocks, rarely(), edits).prop_map(
+        |(sets, groups, users, blocks, remove_unmanaged, edits)| Spec {
+            sets,
+            groups,
+            users,
+            blocks,
+            remove_unmanaged,
+            edits,
+        },
+    )
+}
+
+/// The other name of a thing ends in an x, so that model and service can be compared by what they mean.
+fn named(letter: char, index: usize, other: bool) -> String {
+    format!("{letter}{index}{}", if other { "x" } else { "" })
+}
+
+fn bits(mask: u8) -> impl Iterator<Item = usize> {
+    (0..8).filter(move |bit| mask & (1 << bit) != 0)
+}
+
+impl Spec {
+    fn stack(&self) -> Stack {
+        let mut stack = Stack::new().accounts(&[1, 2, 3]);
+        for (index, (there, other, session)) in self.sets.iter().enumerate() {
+            let (label, name) = (named('s', index, false), named('s', index, *other));
+            if *there {
+                let length = if *session == 0 { "PT1H" } else { "PT2H" };
+                stack = stack.set_with(&label, &name, |set| {
+                    set.value.session_duration = length.parse().unwrap();
+                });
+            }
+        }
+        let user_of = |index: usize| named('u', index, self.users[index].1);
+        let mut users: BTreeSet<usize> = (0..4).filter(|index| self.users[*index].0).collect();
+        for (index, (there, other, members)) in self.groups.iter().enumerate() {
+            let (label, name) = (named('g', index, false), named('g', index, *other));
+            if *there {
+                users.extend(bits(*members));
+                let members: Vec<String> = bits(*members).map(user_of).collect();
+                let members: Vec<&str> = members.iter().map(String::as_str).collect();
+                stack = stack.group(&label, &name, &members);
+            }
+        }
+        for index in &users {
+            stack = stack.user(&named('u', *index, false), &user_of(*index));
+        }
+        for (number, (principals, sets, accounts, expires)) in self.blocks.iter().enumerate() {
+            let principals: Vec<PrincipalKey> = bits(*principals)
+                .filter_map(|index| match index {
+                    0..3 if self.groups[index].0 => Some(group(&named('g', index, self.groups[index].1))),
+                    3..7 if users.contains(&(index - 3)) => Some(user(&user_of(index - 3))),
+                    _ => None,
+                })
+                .collect();
+            let sets: Vec<String> = bits(*sets)
+                .filter(|index| self.sets[*index].0)
+                .map(|index| named('s', index, self.sets[index].1))
+                .collect();
+            let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
+            let accounts: Vec<u32> = bits(*accounts).map(|index| index as u32 + 1).collect();
+            if !principals.is_empty() && !sets.is_empty() {
+                let until = expires.then_some("2026-07-01T00:00:00Z");
+                stack = stack.assign_until(&format!("b{number}"), &principals, &sets, &accounts, until);
+            }
+        }
+        let remove = self.remove_unmanaged;
+        stack.with(|desired| {
+            if remove {
+                desired.settings.unmanaged = Unmanaged::Remove;
+                desired.settings.scope = Scope::Instance;
+            }
+        })
+    }
+
+    /// What others did in the meantime, as far as the service would let them.
+    fn meddle(&self, mut world: World) -> World {
+        for (grants, account, set_index, who) in &self.edits {
+            for other in [false, true] {
+                let what = named('s', usize::from(*set_index), other);
+                let who = match who {
+                    0..3 => group(&named('g', usize::from(*who), other)),
+                    _ => user(&named('u', usize::from(*who) - 3, other)),
+                };
+                let there = &world.observed.snapshot;
+                let known = match &who {
+                    PrincipalKey::Group(name) => there.groups.contains_key(name),
+                    PrincipalKey::User(name) => there.users.contains_key(name),
+                    _ => false,
+                };
+                if known && there.permission_sets.contains_key(&set(&what)) {
+                    let account = u32::from(*account);
+                    world = if *grants {
+                        world.has_grant(account, &what, who)
+                    } else {
+                        world.loses_grant(account, &what, who)
+                    };
+                }
+            }
+        }
+        world
+    }
+}
+
+/// A thing's name without the mark of its other name.
+fn plain(name: impl ToString) -> String {
+    name.to_string().trim_end_matches('x').to_owned()
+}
+
+type Grant = (String, String, String);
+type Fact = (String, String, String);
+
+/// The service as sets of names. A renamed user or group is the same; sets are told apart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Model {
+    sets: BTreeSet<String>,
+    users: BTreeSet<String>,
+    groups: BTreeMap<String, BTreeSet<String>>,
+    grants: BTreeSet<Grant>,
+}
+
+fn who(key: &PrincipalKey) -> String {
+    match key {
+        PrincipalKey::Group(name) => plain(name),
+        PrincipalKey::User(name) => plain(name),
+        PrincipalKey::OrphanGroup(id) | PrincipalKey::OrphanUser(id) => format!("orphan {id}"),
+    }
+}
+
+impl Model {
+    fn of(snapshot: &Snapshot) -> Self {
+        let members = |members: &Option<BTreeSet<_>>| members.iter().flatten().map(plain).collect();
+        let access = &snapshot.access;
+        let names = access
+            .tuples
+            .iter()
+            .map(|tuple| access.names.resolve(*tuple).unwrap());
+        Model {
+            sets: snapshot.permission_sets.keys().map(ToString::to_string).collect(),
+            users: snapshot.users.keys().map(plain).collect(),
+            groups: snapshot
+                .groups
+                .iter()
+                .map(|(name, group)| (plain(name), members(&group.value.members)))
+                .collect(),
+            grants: names
+                .map(|(account, set, principal)| (account.to_string(), set.to_string(), who(principal)))
+                .collect(),
+        }
+    }
+
+    fn people(&self, principal: &str) -> BTreeSet<String> {
+        if self.users.contains(principal) {
+            return BTreeSet::from([principal.to_owned()]);
+        }
+        self.groups.get(principal).cloned().unwrap_or_default()
+    }
+
+    /// By person, account and set: the principals that give the access.
+    fn paths(&self) -> BTreeMap<Fact, BTreeSet<String>> {
+        let mut paths: BTreeMap<Fact, BTreeSet<String>> = BTreeMap::new();
+        for (account, set, principal) in &self.grants {
+            for person in self.people(principal) {
+                let fact = (person, account.clone(), set.clone());
+                paths.entry(fact).or_default().insert(principal.clone());
+            }
+        }
+        paths
+    }
+
+    /// Who can enter what; a set that the plan renames counts as the one that follows.
+    fn access(&self, renamed: &BTreeMap<String, String>) -> BTreeSet<Fact> {
+        let now = |set: String| renamed.get(&set).cloned().unwrap_or(set);
+        let paths = self.paths().into_keys();
+        paths
+            .map(|(person, account, set)| (person, account, now(set)))
+            .collect()
+    }
+
+    /// The roles there are: by account and set.
+    fn roles(&self) -> BTreeSet<(String, String)> {
+        let roles = self
+            .grants
+            .iter()
+            .map(|(account, set, _)| (account.clone(), set.clone()));
+        roles.collect()
+    }
+
+    fn assigned(&self, set: &str) -> bool {
+        self.grants.iter().any(|grant| grant.1 == set)
+    }
+
+    /// Carries out one effect, as the service would: it refuses what is out of order.
+    fn act(&mut self, effect: &Effect) {
+        match effect {
+            Effect::CreateUser { user } => assert!(self.users.insert(plain(&user.user_name))),
+            Effect::DeleteUser { user } => {
+                assert!(self.users.remove(&plain(user)));
+                self.groups
+                    .values_mut()
+                    .for_each(|members| drop(members.remove(&plain(user))));
+            }
+            Effect::CreateGroup { group } => {
+                let before = self.groups.insert(plain(&group.display_name), BTreeSet::new());
+                assert_eq!(before, None);
+            }
+            Effect::DeleteGroup { group } => assert!(self.groups.remove(&plain(group)).is_some()),
+            Effect::AddMember { group, user } => {
+                assert!(self.users.contains(&plain(user)), "{user} does not exist");
+                assert!(self.groups.get_mut(&plain(group)).unwrap().insert(plain(user)));
+            }
+            Effect::RemoveMember { group, user } => {
+                assert!(self.groups.get_mut(&plain(group)).unwrap().remove(&plain(user)));
+            }
+            Effect::CreatePermissionSet { permission_set } => {
+                assert!(self.sets.insert(permission_set.name.to_string()));
+            }
+            Effect::DeletePermissionSet { name } => {
+                assert!(!self.assigned(name.as_str()), "{name} is assigned");
+                assert!(self.sets.remove(name.as_str()));
+            }
+            Effect::Provision { name, .. } => assert!(self.assigned(name.as_str()), "{name} is not assigned"),
+            _ => {}
+        }
+    }
+
+    fn grant(&mut self, plan: &Plan, tuple: Tuple) {
+        let (account, set, principal) = plan.names.resolve(tuple).unwrap();
+        assert!(self.sets.contains(set.as_str()), "{set} does not exist");
+        let principal = who(principal);
+        assert!(
+            self.users.contains(&principal) || self.groups.contains_key(&principal),
+            "no {principal}"
+        );
+        assert!(
+            self.grants
+                .insert((account.to_string(), set.to_string(), principal))
+        );
+    }
+
+    fn revoke(&mut self, plan: &Plan, tuple: Tuple) {
+        let (account, set, principal) = plan.names.resolve(tuple).unwrap();
+        assert!(
+            self.grants
+                .remove(&(account.to_string(), set.to_string(), who(principal)))
+        );
+    }
+}
+
+/// Which steps are done, and which could be next.
+struct Walk<'a> {
+    plan: &'a Plan,
+    done: BTreeSet<StepId>,
+}
+
+impl Walk<'_> {
+    fn steps(&self) -> Vec<StepId> {
+        let count = |steps: usize| 0..u32::try_from(steps).unwrap();
+        let actions = count(self.plan.actions.len()).map(StepId::Action);
+        let grants = count(self.plan.grants.len()).map(StepId::Grant);
+        let revokes = count(self.plan.revokes.len()).map(StepId::Revoke);
+        actions.chain(grants).chain(revokes).collect()
+    }
+
+    fn is_over(&self, wait: &Wait) -> bool {
+        let all = |of: &dyn Fn(StepId) -> bool| {
+            let mut steps = self.steps().into_iter().filter(|step| of(*step));
+            steps.all(|step| self.done.contains(&step))
+        };
+        let tuple = |step: StepId| self.plan.tuple(step);
+        match wait {
+            Wait::Action(index) => self.done.contains(&StepId::Action(*index)),
+            Wait::Grant(index) => self.done.contains(&StepId::Grant(*index)),
+            Wait::Revoke(index) => self.done.contains(&StepId::Revoke(*index)),
+            Wait::GrantsOfSet(rank) => all(&|step| {
+                matches!(step, StepId::Grant(_)) && tuple(step).unwrap().permission_set() == *rank
+            }),
+            Wait::RevokesOfSet(rank) => all(&|step| {
+                matches!(step, StepId::Revoke(_)) && tuple(step).unwrap().permission_set() == *rank
+            }),
+            Wait::RevokesOfPrincipal(rank) => {
+                all(&|step| matches!(step, StepId::Revoke(_)) && tuple(step).unwrap().principal() == *rank)
+            }
+        }
+    }
+
+    fn is_ready(&self, step: StepId) -> bool {
+        let waits = &self.plan.waits;
+        match step {
+            StepId::Action(index) => waits.actions[index as usize]
+                .iter()
+                .all(|wait| self.is_over(wait)),
+            StepId::Revoke(index) => {
+                let list = waits.revokes.get(&index);
+                list.into_iter().flatten().all(|wait| self.is_over(wait))
+            }
+            StepId::Grant(_) => {
+                let tuple = self.plan.tuple(step).unwrap();
+                let lists = [
+                    waits.grants_of_set.get(&tuple.permission_set()),
+                    waits.grants_in_account.get(&tuple.account()),
+                    waits.grants_to_principal.get(&tuple.principal()),
+                ];
+                let mut actions = lists.into_iter().flatten().flatten();
+                actions.all(|index| self.done.contains(&StepId::Action(*index)))
+            }
+        }
+    }
+}
+
+/// Carries a plan out in one of the orders its waits allow, and returns what the service looks like at the end.
+/// Whoever has access before and after must have it after every step, and a role must stay likewise.
+fn walk(plan: &Plan, before: &Model, mut seed: u64) -> Model {
+    let mut walk = Walk {
+        plan,
+        done: BTreeSet::new(),
+    };
+    let renamed = plan.actions.iter().filter_map(|action| match &action.reason {
+        Reason::Renamed { from, to } => Some((from.to_string(), to.to_string())),
+        _ => None,
+    });
+    let renamed: BTreeMap<String, String> = renamed.collect();
+    let mut model = before.clone();
+    let mut moments: Vec<(StepId, BTreeSet<Fact>, BTreeSet<(String, String)>)> = Vec::new();
+    loop {
+        let open = walk.steps().into_iter().filter(|step| !walk.done.contains(step));
+        let ready: Vec<StepId> = open.filter(|step| walk.is_ready(*step)).collect();
+        if ready.is_empty() {
+            break;
+        }
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let step = ready[(seed >> 33) as usize % ready.len()];
+        match step {
+            StepId::Action(index) => {
+                if let Some(effect) = &plan.actions[index as usize].effect {
+                    model.act(effect);
+                }
+            }
+            StepId::Grant(_) => model.grant(plan, plan.tuple(step).unwrap()),
+            StepId::Revoke(_) => model.revoke(plan, plan.tuple(step).unwrap()),
+        }
+        walk.done.insert(step);
+        moments.push((step, model.access(&renamed), model.roles()));
+    }
+    assert_eq!(walk.done.len(), walk.steps().len(), "steps wait for each other");
+    let keeps: BTreeSet<Fact> = before
+        .access(&renamed)
+        .intersection(&model.access(&renamed))
+        .cloned()
+        .collect();
+    let stay: BTreeSet<_> = before.roles().intersection(&model.roles()).cloned().collect();
+    for (step, access, roles) in moments {
+        assert!(
+            stay.is_subset(&roles),
+            "after {step:?} a role is gone\n{}",
+            steps(plan)
+        );
+        let gap: Vec<&Fact> = keeps.difference(&access).collect();
+        assert!(
+            gap.is_empty(),
+            "after {step:?}: {gap:?} are without access\n{}",
+            steps(plan)
+        );
+    }
+    model
+}
+
+/// A plan's steps and waits, a line each, for reading what went wrong.
+fn steps(plan: &Plan) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for (action, waits) in plan.actions.iter().zip(&plan.waits.actions) {
+        lines.push(format!(
+            "{:?} {} {:?} {waits:?}",
+            action.kind, action.entity, action.effect
+        ));
+    }
+    lines.push(format!("names {:?}", plan.names));
+    lines.push(format!("grants {:?}", plan.grants));
+    lines.push(format!("revokes {:?}", plan.revokes));
+    lines.push(format!("records {:?}", plan.records));
+    lines.push(format!("waits of revokes {:?}", plan.waits.revokes));
+    lines.push(format!("people {:?}", plan.people.rows));
+    lines.join("\n")
+}
+
+/// What the plan says of people, fact by fact.
+fn told(plan: &Plan, change: PeopleChange) -> BTreeSet<Fact> {
+    let mut facts = BTreeSet::new();
+    for row in plan.people.rows.iter().filter(|row| row.change == change) {
+        for person in &row.people {
+            for account in &row.accounts {
+                let account = plan.names.account(*account).unwrap().to_string();
+                let set = plan.names.permission_set(row.permission_set).unwrap().to_string();
+                assert!(facts.insert((plain(person), account, set)), "told twice");
+            }
+        }
+    }
+    facts
+}
+
+fn people_are_told(plan: &Plan, before: &Model, after: &Model) {
+    let (had, will) = (before.paths(), after.paths());
+    let only = |left: &BTreeMap<Fact, BTreeSet<String>>, right: &BTreeMap<Fact, BTreeSet<String>>| {
+        let facts = left.keys().filter(|fact| !right.contains_key(*fact));
+        facts.cloned().collect::<BTreeSet<Fact>>()
+    };
+    let (gains, loses) = (only(&will, &had), only(&had, &will));
+    let keeps: BTreeSet<Fact> = had
+        .iter()
+        .filter(|(fact, paths)| will.get(*fact).is_some_and(|left| !paths.is_subset(left)))
+        .map(|(fact, _)| fact.clone())
+        .collect();
+    let distinct =
+        |facts: &BTreeSet<Fact>| facts.iter().map(|fact| &fact.0).collect::<BTreeSet<_>>().len() as u64;
+    let people = &plan.people;
+    assert_eq!(told(plan, PeopleChange::Gains), gains);
+    assert_eq!(told(plan, PeopleChange::Loses), loses);
+    assert_eq!(told(plan, PeopleChange::KeepsVia), keeps);
+    assert_eq!(
+        (people.gained, people.lost),
+        (gains.len() as u64, loses.len() as u64)
+    );
+    assert_eq!(
+        (people.gaining, people.losing),
+        (distinct(&gains), distinct(&loses))
+    );
+    for row in &people.rows {
+        for set in &row.still {
+            let set = plan.names.permission_set(*set).unwrap().to_string();
+            for (person, account) in row
+                .people
+                .iter()
+                .flat_map(|p| row.accounts.iter().map(move |a| (p, a)))
+            {
+                let account = plan.names.account(*account).unwrap().to_string();
+                assert!(will.contains_key(&(plain(person), account, set.clone())));
+            }
+        }
+    }
+}
+
+/// Plans one stack, carries it out, and returns the world after it; `None` if the plan is refused.
+fn live(world: World, spec: &Spec, seed: u64) -> Option<World> {
+    let mut world = spec.meddle(world);
+    let input: PlanInput = world.input(spec.stack());
+    let first = plan(&input);
+    assert_eq!(check(&first, &input), [], "{}", steps(&first));
+    let again = serde_json::to_string(&plan(&input)).unwrap();
+    assert_eq!(serde_json::to_string(&first).unwrap(), again);
+    let back: Plan = serde_json::from_str(&again).unwrap();
+    assert_eq!(back, first);
+    if first.is_refused() {
+        return None;
+    }
+    let before = Model::of(&world.observed.snapshot);
+    let after = walk(&first, &before, seed);
+    assert_eq!(
+        after,
+        walk(&first, &before, seed ^ 0x5555),
+        "the order makes a difference"
+    );
+    people_are_told(&first, &before, &after);
+    world.carry_out(&first, &spec.stack().desired().snapshot);
+    let second = world.plan(spec.stack());
+    assert!(
+        second.is_empty(),
+        "not empty after\n{}\nbut\n{}",
+        steps(&first),
+        steps(&second)
+    );
+    Some(world)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, rng_seed: RngSeed::Fixed(20_261_124), ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_life_of_a_stack_is_planned_soundly(specs in prop::collection::vec(spec(), 1..5), seed: u64, late: bool) {
+        let mut world = World::new();
+        for (number, spec) in specs.iter().enumerate() {
+            if late && number == 2 {
+                world.now = time("2026-08-01T00:00:00Z");
+            }
+            match live(world, spec, seed.rotate_left(number as u32)) {
+                Some(next) => world = next,
+                None => break,
+            }
+        }
+    }
+}
+
+#[test]
+fn names_of_the_model_are_those_of_the_service() {
+    assert_eq!(plain(user_name("u1x")), "u1");
+    assert_eq!(plain(set("s0")), "s0");
+}
