@@ -7,6 +7,8 @@
 
 mod describe;
 pub mod event;
+#[cfg(test)]
+mod fault_tests;
 pub mod ids;
 mod launch;
 pub mod pace;

@@ -469,3 +469,266 @@ impl<'p> Walk<'p> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::change::{GrantReason, RevokeReason};
+    use crate::plan::scene::Scene;
+    use crate::plan::{Action, ActionKind, GrantStep, Reason, RevokeStep, Waits};
+
+    /// A plan with so many actions, and with these grants and revokes.
+    fn plan(actions: usize, grants: &[Tuple], revokes: &[Tuple], waits: Waits) -> Plan {
+        let mut plan = crate::plan::plan(&Scene::new().build());
+        let action = Action {
+            kind: ActionKind::Forget,
+            entity: crate::id::EntityKey::OrganizationalUnit(crate::id::OuPath::root()),
+            addresses: BTreeSet::new(),
+            effect: None,
+            reason: Reason::Destroy,
+            expected_id: None,
+            restore: false,
+            blocked: None,
+            location: None,
+        };
+        plan.actions = vec![action; actions];
+        let grant = |tuple: &Tuple| GrantStep {
+            tuple: *tuple,
+            note: 0,
+            reason: GrantReason::Declared,
+            blocked: false,
+        };
+        let revoke = |tuple: &Tuple| RevokeStep {
+            tuple: *tuple,
+            note: 0,
+            reason: RevokeReason::BlockRemoved,
+            blocked: false,
+        };
+        plan.grants = grants.iter().map(grant).collect();
+        plan.revokes = revokes.iter().map(revoke).collect();
+        plan.waits = waits;
+        plan.waits.actions.resize(actions, Vec::new());
+        plan
+    }
+
+    fn all(plan: &Plan) -> Vec<StepId> {
+        let count = |len: usize| 0..len as u32;
+        let actions = count(plan.actions.len()).map(StepId::Action);
+        let grants = count(plan.grants.len()).map(StepId::Grant);
+        let revokes = count(plan.revokes.len()).map(StepId::Revoke);
+        actions.chain(grants).chain(revokes).collect()
+    }
+
+    /// What a step waits for, step by step, straight from what [`Waits`] says.
+    fn waits_of(plan: &Plan, step: StepId) -> Vec<StepId> {
+        let spell = |wait: &Wait| -> Vec<StepId> {
+            let grants = |keep: &dyn Fn(Tuple) -> bool| {
+                let steps = (0..).zip(&plan.grants).filter(|(_, step)| keep(step.tuple));
+                steps.map(|(index, _)| StepId::Grant(index)).collect()
+            };
+            let revokes = |keep: &dyn Fn(Tuple) -> bool| {
+                let steps = (0..).zip(&plan.revokes).filter(|(_, step)| keep(step.tuple));
+                steps.map(|(index, _)| StepId::Revoke(index)).collect()
+            };
+            match wait {
+                Wait::Action(index) => vec![StepId::Action(*index)],
+                Wait::Grant(index) => vec![StepId::Grant(*index)],
+                Wait::Revoke(index) => vec![StepId::Revoke(*index)],
+                Wait::GrantsOfSet(set) => grants(&|tuple| tuple.permission_set() == *set),
+                Wait::RevokesOfSet(set) => revokes(&|tuple| tuple.permission_set() == *set),
+                Wait::RevokesOfPrincipal(who) => revokes(&|tuple| tuple.principal() == *who),
+            }
+        };
+        let waits = &plan.waits;
+        match step {
+            StepId::Action(index) => waits.actions[index as usize].iter().flat_map(spell).collect(),
+            StepId::Revoke(index) => waits
+                .revokes
+                .get(&index)
+                .into_iter()
+                .flatten()
+                .flat_map(spell)
+                .collect(),
+            StepId::Grant(index) => {
+                let tuple = plan.grants[index as usize].tuple;
+                let gates = [
+                    waits.grants_of_set.get(&tuple.permission_set()),
+                    waits.grants_in_account.get(&tuple.account()),
+                    waits.grants_to_principal.get(&tuple.principal()),
+                ];
+                gates
+                    .into_iter()
+                    .flatten()
+                    .flatten()
+                    .map(|index| StepId::Action(*index))
+                    .collect()
+            }
+        }
+    }
+
+    /// Runs a plan to its end, `width` steps at a time, where the steps in `failing` fail. Every step must find what
+    /// it waits for done when it starts.
+    fn run<'p>(plan: &'p Plan, failing: &BTreeSet<StepId>, width: usize) -> Walk<'p> {
+        let mut walk = Walk::new(plan);
+        let mut queue = std::collections::VecDeque::new();
+        loop {
+            queue.extend(walk.take_ready());
+            let batch: Vec<StepId> = queue.drain(..width.min(queue.len())).collect();
+            if batch.is_empty() {
+                return walk;
+            }
+            for step in &batch {
+                for wait in waits_of(plan, *step) {
+                    assert_eq!(
+                        walk.progress(wait),
+                        Progress::Done,
+                        "{step:?} started before {wait:?}"
+                    );
+                }
+                walk.start(*step);
+            }
+            for step in batch {
+                if failing.contains(&step) {
+                    walk.fail(step);
+                } else {
+                    walk.done(step);
+                }
+            }
+        }
+    }
+
+    /// Which steps cannot run when others fail: those that wait for one that fails or cannot run.
+    fn expected(plan: &Plan, failing: &BTreeSet<StepId>) -> BTreeMap<StepId, Progress> {
+        let mut bad: BTreeMap<StepId, Progress> = BTreeMap::new();
+        loop {
+            let before = bad.len();
+            for step in all(plan) {
+                if bad.contains_key(&step) {
+                    continue;
+                }
+                if waits_of(plan, step).iter().any(|wait| bad.contains_key(wait)) {
+                    bad.insert(step, Progress::Blocked);
+                } else if failing.contains(&step) {
+                    bad.insert(step, Progress::Failed);
+                }
+            }
+            if bad.len() == before {
+                // What fails only does so if it can start at all.
+                let blocked = |step: &StepId| waits_of(plan, *step).iter().any(|wait| bad.contains_key(wait));
+                return all(plan)
+                    .into_iter()
+                    .map(|step| {
+                        let progress = match bad.get(&step) {
+                            None => Progress::Done,
+                            Some(_) if blocked(&step) => Progress::Blocked,
+                            Some(progress) => *progress,
+                        };
+                        (step, progress)
+                    })
+                    .collect();
+            }
+        }
+    }
+
+    fn tuples() -> impl Strategy<Value = Vec<Tuple>> {
+        let tuple = (0_u32..3, 0_u32..3, 0_u32..3).prop_map(|(a, s, p)| Tuple::new(a, s, p));
+        prop::collection::btree_set(tuple, 0..8).prop_map(|set| set.into_iter().collect())
+    }
+
+    prop_compose! {
+        /// Early actions (0 to 2) gate grants; revokes wait for grants and early actions; late actions (3 to 5) wait
+        /// for any of them. So there is no circle.
+        fn plans()(
+            grants in tuples(),
+            revokes in tuples(),
+            early in prop::collection::vec(prop::collection::btree_set(0_u32..2, 0..2), 3),
+            gates in prop::collection::vec((0_u8..3, 0_u32..3, prop::collection::btree_set(0_u32..3, 1..3)), 0..4),
+            of_revokes in prop::collection::vec((0_usize..8, 0_usize..8, 0_u32..3), 0..4),
+            late in prop::collection::vec(prop::collection::vec((0_u8..6, 0_u32..8), 0..4), 3),
+        ) -> Plan {
+            let mut waits = Waits::default();
+            for (index, before) in (0_u32..).zip(&early) {
+                let before = before.iter().filter(|other| **other < index);
+                waits.actions.push(before.map(|other| Wait::Action(*other)).collect());
+            }
+            for (what, rank, actions) in gates {
+                let map = match what {
+                    0 => &mut waits.grants_of_set,
+                    1 => &mut waits.grants_in_account,
+                    _ => &mut waits.grants_to_principal,
+                };
+                map.insert(rank, actions.into_iter().collect());
+            }
+            for (revoke, grant, action) in of_revokes {
+                if revoke < revokes.len() && grant < grants.len() {
+                    waits.revokes.insert(revoke as u32, vec![Wait::Action(action), Wait::Grant(grant as u32)]);
+                }
+            }
+            for (index, list) in (3_u32..).zip(&late) {
+                let wait = |(what, rank): &(u8, u32)| match what {
+                    0 => Some(Wait::GrantsOfSet(rank % 3)),
+                    1 => Some(Wait::RevokesOfSet(rank % 3)),
+                    2 => Some(Wait::RevokesOfPrincipal(rank % 3)),
+                    3 => ((*rank as usize) < grants.len()).then_some(Wait::Grant(*rank)),
+                    4 => ((*rank as usize) < revokes.len()).then_some(Wait::Revoke(*rank)),
+                    _ => (*rank < index).then_some(Wait::Action(*rank)),
+                };
+                waits.actions.push(list.iter().filter_map(wait).collect());
+            }
+            plan(6, &grants, &revokes, waits)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn steps_start_after_what_they_wait_for_and_failures_stop_only_what_depends_on_them(
+            plan in plans(),
+            failing in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+            width in 1_usize..6,
+        ) {
+            let steps = all(&plan);
+            let failing: BTreeSet<StepId> = failing.iter().map(|index| steps[index.index(steps.len())]).collect();
+            let walk = run(&plan, &failing, width);
+            let found: BTreeMap<StepId, Progress> =
+                steps.iter().map(|step| (*step, walk.progress(*step))).collect();
+            prop_assert_eq!(found, expected(&plan, &failing));
+            let counts = walk.counts();
+            prop_assert_eq!(counts.open, 0);
+            prop_assert_eq!(counts.done + counts.failed + counts.blocked, steps.len() as u64);
+        }
+    }
+
+    #[test]
+    fn what_the_plan_blocks_is_not_run_nor_is_what_waits_for_it() {
+        let tuples = [Tuple::new(0, 0, 0), Tuple::new(0, 1, 0)];
+        let mut waits = Waits::default();
+        waits.grants_of_set.insert(1, vec![0]);
+        let mut plan = plan(2, &tuples, &[], waits);
+        plan.actions[0].blocked = Some("not allowed".into());
+        let mut walk = Walk::new(&plan);
+        let blocked: Vec<StepId> = walk.take_initially_blocked().iter().map(|b| b.step).collect();
+        assert_eq!(blocked, [StepId::Action(0), StepId::Grant(1)]);
+        assert_eq!(walk.take_ready(), [StepId::Action(1), StepId::Grant(0)]);
+    }
+
+    #[test]
+    fn a_step_that_is_tried_again_lets_nothing_on_until_it_is_done() {
+        let mut waits = Waits::default();
+        waits.actions = vec![vec![], vec![Wait::Action(0)]];
+        let plan = plan(2, &[], &[], waits);
+        let mut walk = Walk::new(&plan);
+        let first = StepId::Action(0);
+        assert_eq!(walk.take_ready(), [first]);
+        walk.start(first);
+        walk.retry(first);
+        assert_eq!(walk.progress(first), Progress::Ready);
+        assert_eq!(walk.take_ready(), []);
+        walk.start(first);
+        walk.done(first);
+        assert_eq!(walk.take_ready(), [StepId::Action(1)]);
+    }
+}

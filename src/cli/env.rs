@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,10 +14,12 @@ use crate::config::evaluate::{ProviderSettings, StateSettings};
 use crate::config::files::Files;
 use crate::config::module::SourceTree;
 use crate::provider::Provider;
+use crate::provider::fault::{Faults, Faulty};
 use crate::provider::simulator::{Options, Simulator};
 use crate::report::style::{Meaning, Styles};
 use crate::state::local::LocalStore;
-use crate::state::{LockInfo, LockRequest};
+use crate::state::fault::Watched;
+use crate::state::{LockInfo, LockRequest, StateStore};
 
 use super::args::Global;
 use super::error::Failure;
@@ -298,7 +300,20 @@ impl Env {
     /// # Errors
     /// As [`Env::simulator`].
     pub fn provider(&self, settings: &ProviderSettings) -> Result<Box<dyn Provider>, Failure> {
-        Ok(Box::new(self.simulator(settings)?))
+        let simulator = self.simulator(settings)?;
+        Ok(match kill_at() {
+            None => Box::new(simulator),
+            Some(n) => {
+                let provider = Faulty::new(Box::new(simulator), Faults::default());
+                Box::new(provider.with_hook(Box::new(move |_| boundary(n))))
+            }
+        })
+    }
+
+    /// A store for a run to write to. Tests of crashes may end the process at its boundaries.
+    pub fn watched<'s>(&self, store: &'s mut dyn StateStore) -> Watched<'s> {
+        let at = kill_at();
+        Watched::new(store, Box::new(move |_| at.into_iter().for_each(boundary)))
     }
 
     /// A name that no other process makes. With ROLECALL_SEED in the environment it depends on that and `what` alone,
@@ -367,6 +382,20 @@ impl Env {
             self.detail("signals cannot be handled here");
         }
         flag
+    }
+}
+
+/// At which boundary between rolecall, its journal and the service the process ends, as a crash would: a test of
+/// crashes sets ROLECALL_TEST_KILL_AT.
+fn kill_at() -> Option<u64> {
+    std::env::var("ROLECALL_TEST_KILL_AT").ok()?.parse().ok()
+}
+
+/// Counts a boundary, and ends the process at the one with this number.
+fn boundary(last: u64) {
+    static PASSED: AtomicU64 = AtomicU64::new(0);
+    if PASSED.fetch_add(1, Ordering::SeqCst) + 1 == last {
+        std::process::abort();
     }
 }
 

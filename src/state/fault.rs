@@ -26,13 +26,13 @@ pub type Hook = Box<dyn Fn(Point) + Send>;
 
 /// A store with a hook.
 pub struct Watched<'a> {
-    inner: Box<dyn StateStore + 'a>,
+    inner: &'a mut dyn StateStore,
     hook: Hook,
 }
 
 impl<'a> Watched<'a> {
     /// `inner`, watched.
-    pub fn new(inner: Box<dyn StateStore + 'a>, hook: Hook) -> Self {
+    pub fn new(inner: &'a mut dyn StateStore, hook: Hook) -> Self {
         Watched { inner, hook }
     }
 
@@ -43,7 +43,7 @@ impl<'a> Watched<'a> {
         after: Point,
     ) -> Result<T, StateError> {
         (self.hook)(before);
-        let answer = body(&mut *self.inner)?;
+        let answer = body(self.inner)?;
         (self.hook)(after);
         Ok(answer)
     }

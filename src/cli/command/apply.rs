@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::apply::{ApplyError, ApplyResult, RunOptions};
+use crate::apply::{ApplyError, ApplyResult, RunOptions, recover};
 use crate::cli::approval::{Consent, approve, same_as_approved};
 use crate::cli::args::{ApplyArgs, LockArgs, VariableArgs};
 use crate::cli::env::Env;
@@ -12,9 +12,10 @@ use crate::cli::exit::Exit;
 use crate::cli::pipeline::{Planned, Stack, make_plan};
 use crate::cli::progress::{JsonLines, Progress};
 use crate::cli::saved_plan;
-use crate::model::record::Seen;
+use crate::model::record::{Recorded, Seen};
 use crate::plan::Plan;
 use crate::plan::input::Options;
+use crate::provider::ReadRequest;
 use crate::report::apply_view;
 use crate::report::json::parts::outputs;
 use crate::report::plan_view::PlanView;
@@ -88,6 +89,7 @@ impl Job<'_> {
         store.lock(&env.lock_request(&format!("rolecall {}", self.command), lock.lock_timeout))?;
         let recorded = store.load()?;
         super::tell_remarks(env, &mut store);
+        let recorded = self.recovered(&stack, recorded, &mut store)?;
         let planned = make_plan(env, &stack, recorded, options)?;
         self.check_digest(&planned)?;
         if !self.json {
@@ -106,6 +108,19 @@ impl Job<'_> {
         }
         approve(env, &planned.plan, &self.consent, self.question)?;
         self.carry_out(&planned, &mut store)
+    }
+
+    /// What is recorded once it is known what became of the calls that a crashed run had under way.
+    fn recovered(&self, stack: &Stack, recorded: Recorded, store: &mut LocalStore) -> Result<Recorded, Failure> {
+        let unfinished = recorded.unfinished.as_ref();
+        if unfinished.is_none_or(|run| run.in_doubt.is_empty()) {
+            return Ok(recorded);
+        }
+        let settings = stack.evaluated(self.env, self.env.now(), None)?.provider;
+        let provider = self.env.provider(&settings)?;
+        let request = ReadRequest::default();
+        recover(&recorded, provider.as_ref(), &mut self.env.watched(store), &request)?;
+        Ok(store.load()?)
     }
 
     fn check_digest(&self, planned: &Planned) -> Result<(), Failure> {
@@ -177,7 +192,7 @@ impl Job<'_> {
                 &planned.plan,
                 &planned.input,
                 provider,
-                store,
+                &mut env.watched(store),
                 &mut sink,
                 &stop,
                 &options,
@@ -188,7 +203,7 @@ impl Job<'_> {
                 &planned.plan,
                 &planned.input,
                 provider,
-                store,
+                &mut env.watched(store),
                 &mut sink,
                 &stop,
                 &options,
