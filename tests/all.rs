@@ -8,6 +8,7 @@
     reason = "a test that cannot go on should stop, and say where"
 )]
 
+mod crash;
 mod diagnostics;
 mod examples;
 mod language;

@@ -17,8 +17,8 @@ use crate::provider::Provider;
 use crate::provider::fault::{Faults, Faulty};
 use crate::provider::simulator::{Options, Simulator};
 use crate::report::style::{Meaning, Styles};
-use crate::state::local::LocalStore;
 use crate::state::fault::Watched;
+use crate::state::local::LocalStore;
 use crate::state::{LockInfo, LockRequest, StateStore};
 
 use super::args::Global;

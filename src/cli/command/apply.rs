@@ -111,7 +111,12 @@ impl Job<'_> {
     }
 
     /// What is recorded once it is known what became of the calls that a crashed run had under way.
-    fn recovered(&self, stack: &Stack, recorded: Recorded, store: &mut LocalStore) -> Result<Recorded, Failure> {
+    fn recovered(
+        &self,
+        stack: &Stack,
+        recorded: Recorded,
+        store: &mut LocalStore,
+    ) -> Result<Recorded, Failure> {
         let unfinished = recorded.unfinished.as_ref();
         if unfinished.is_none_or(|run| run.in_doubt.is_empty()) {
             return Ok(recorded);
@@ -119,7 +124,12 @@ impl Job<'_> {
         let settings = stack.evaluated(self.env, self.env.now(), None)?.provider;
         let provider = self.env.provider(&settings)?;
         let request = ReadRequest::default();
-        recover(&recorded, provider.as_ref(), &mut self.env.watched(store), &request)?;
+        let mut watched = self.env.watched(store);
+        recover(&recorded, provider.as_ref(), &mut watched, &request).map_err(|error| match error {
+            ApplyError::Stale(why) => Failure::new(&why.join("; ")),
+            ApplyError::State(error) => error.into(),
+            ApplyError::Provider(error) => error.into(),
+        })?;
         Ok(store.load()?)
     }
 
