@@ -8,8 +8,13 @@
     reason = "a test that cannot go on should stop, and say where"
 )]
 
+mod common;
 mod crash;
 mod diagnostics;
 mod examples;
+mod help;
 mod language;
 mod readme;
+mod scenarios;
+mod schemas;
+mod tidy;

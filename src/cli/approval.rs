@@ -46,6 +46,12 @@ pub fn rendered(plan: &Plan) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// The plan as text, and below it every action in full: what the text leaves out may be what differs.
+pub fn rendered_in_full(plan: &Plan) -> String {
+    let actions = serde_json::to_string_pretty(&plan.actions).unwrap_or_default();
+    format!("{}\n{actions}\n", rendered(plan))
+}
+
 /// Holds the plan made now against the one that was approved.
 ///
 /// The same digest goes on. So does a plan that only has what is left of the interrupted run with that digest.
@@ -68,7 +74,15 @@ pub fn same_as_approved(
         return Ok(());
     }
     match approved {
-        Some(approved) => show_difference(env, approved, &rendered(plan)),
+        Some(approved) => {
+            let full = approved.trim_end().ends_with(']');
+            let now = if full {
+                rendered_in_full(plan)
+            } else {
+                rendered(plan)
+            };
+            show_difference(env, approved, &now);
+        }
         None => env.say(&format!("The plan is now:\n\n{}", rendered(plan))),
     }
     Err(Failure::refused(format!(

@@ -137,7 +137,7 @@ impl Job<'_> {
         let (plan, recorded) = (&planned.plan, &planned.input.recorded);
         match &self.consent {
             Consent::Reviewed(_, reviewed) => {
-                let text = crate::cli::approval::rendered(reviewed);
+                let text = crate::cli::approval::rendered_in_full(reviewed);
                 same_as_approved(self.env, plan, recorded, &reviewed.digest, Some(&text))
             }
             Consent::Digest(digest) => {

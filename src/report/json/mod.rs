@@ -28,6 +28,14 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
             generate().into_root_schema_for::<drift::DriftJson<'static>>(),
         ),
         (
+            "events.schema.json",
+            generate().into_root_schema_for::<crate::apply::event::Event>(),
+        ),
+        (
+            "history.schema.json",
+            generate().into_root_schema_for::<history::HistoryJson>(),
+        ),
+        (
             "plan.schema.json",
             generate().into_root_schema_for::<plan::PlanJson<'static>>(),
         ),

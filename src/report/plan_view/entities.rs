@@ -334,6 +334,7 @@ pub fn permission_set(out: &mut Vec<Detail>, from: &PermissionSet, to: &Permissi
 
 /// What a new permission set gives, in short: its source is in the configuration.
 fn new_permission_set(out: &mut Vec<Detail>, set: &PermissionSet) {
+    field(out, "description", None, set.description.as_ref());
     field(out, "session_duration", None, Some(set.session_duration));
     let none = BTreeSet::new();
     set_items(out, "managed_policies", &none, &set.managed_policies);
@@ -349,6 +350,7 @@ fn new_permission_set(out: &mut Vec<Detail>, set: &PermissionSet) {
         None,
         set.permissions_boundary.as_ref(),
     );
+    field(out, "relay_state", None, set.relay_state.as_ref());
     if let Some(policy) = &set.inline_policy {
         let parsed = policy
             .as_known()

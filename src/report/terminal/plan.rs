@@ -62,7 +62,14 @@ fn header(view: &PlanView<'_>, title: Title<'_>, page: &mut Page<'_>) -> io::Res
 }
 
 fn findings(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
-    let mut findings: Vec<&Finding> = view.plan.findings.iter().collect();
+    // The section for roles says it in place.
+    let shown_elsewhere = |finding: &&Finding| *finding.code == *"role-arn-changes";
+    let mut findings: Vec<&Finding> = view
+        .plan
+        .findings
+        .iter()
+        .filter(|f| !shown_elsewhere(f))
+        .collect();
     if findings.is_empty() {
         return Ok(());
     }
