@@ -711,3 +711,243 @@ fn account_row(tuples: &[Tuple], account: u32) -> &[Tuple] {
     let end = tuples.partition_point(|tuple| tuple.account() <= account);
     tuples.get(start..end).unwrap_or(&[])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::planner::plan;
+    use super::super::scene::{Scene, principal, set};
+    use super::*;
+    use crate::address::{Address, Kind};
+    use crate::id::ServiceId;
+    use crate::model::stack::{Scope, Unmanaged};
+
+    /// A row in words: what happens, to whom, which set, in how many accounts, through whom.
+    fn rows(plan: &Plan) -> Vec<(PeopleChange, Vec<String>, String, usize, Vec<String>)> {
+        let spell = |keys: &BTreeSet<PrincipalKey>| keys.iter().map(|key| key.name().to_owned()).collect();
+        let row = |row: &PeopleRow| {
+            let set = plan.names.permission_set(row.permission_set).unwrap().to_string();
+            let people = row.people.iter().map(ToString::to_string).collect();
+            (row.change, people, set, row.accounts.len(), spell(&row.via))
+        };
+        plan.people.rows.iter().map(row).collect()
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn row(
+        change: PeopleChange,
+        people: &[&str],
+        set: &str,
+        accounts: usize,
+        via: &[&str],
+    ) -> (PeopleChange, Vec<String>, String, usize, Vec<String>) {
+        (change, names(people), set.to_owned(), accounts, names(via))
+    }
+
+    use PeopleChange::{Gains, KeepsVia, Loses, Unknown};
+
+    fn base(scene: Scene) -> Scene {
+        scene.account(1).account(2).set("admin").set("view")
+    }
+
+    #[test]
+    fn everybody_in_a_group_gains_what_the_group_gains() {
+        let scene =
+            base(Scene::new())
+                .group("ops", &["ada", "bob"])
+                .assign("a", &["ops"], &["admin"], &[1, 2]);
+        let plan = plan(&scene.build());
+        assert_eq!(rows(&plan), [row(Gains, &["ada", "bob"], "admin", 2, &["ops"])]);
+        let people = &plan.people;
+        assert_eq!(
+            (people.gained, people.gaining, people.lost, people.losing),
+            (4, 2, 0, 0)
+        );
+    }
+
+    #[test]
+    fn a_person_in_two_groups_gains_once_through_both() {
+        let scene = base(Scene::new())
+            .group("dev", &["ada", "cyd"])
+            .group("ops", &["ada", "bob"])
+            .assign("a", &["dev", "ops"], &["admin"], &[1]);
+        let plan = plan(&scene.build());
+        let found: BTreeSet<_> = rows(&plan).into_iter().collect();
+        let expected = BTreeSet::from([
+            row(Gains, &["ada"], "admin", 1, &["dev", "ops"]),
+            row(Gains, &["bob"], "admin", 1, &["ops"]),
+            row(Gains, &["cyd"], "admin", 1, &["dev"]),
+        ]);
+        assert_eq!(found, expected);
+        assert_eq!((plan.people.gained, plan.people.gaining), (3, 3));
+    }
+
+    #[test]
+    fn losing_a_direct_grant_that_a_group_gives_too_is_no_loss() {
+        let stack = |scene: Scene, who: &[&str]| {
+            base(scene)
+                .group("ops", &["ada"])
+                .assign("a", who, &["admin"], &[1])
+        };
+        let plan = plan(&stack(stack(Scene::new(), &["ops", "@ada"]).applied(), &["ops"]).build());
+        assert_eq!(rows(&plan), [row(KeepsVia, &["ada"], "admin", 1, &["ada"])]);
+        assert_eq!(plan.people.rows[0].keeps, BTreeSet::from([principal("ops")]));
+        assert_eq!((plan.people.lost, plan.people.losing), (0, 0));
+    }
+
+    #[test]
+    fn who_loses_a_set_is_told_which_others_stay() {
+        let stack = |scene: Scene, sets: &[&str]| {
+            base(scene)
+                .group("ops", &["ada", "bob"])
+                .assign("a", &["ops"], sets, &[1, 2])
+        };
+        let plan = plan(&stack(stack(Scene::new(), &["admin", "view"]).applied(), &["view"]).build());
+        assert_eq!(rows(&plan), [row(Loses, &["ada", "bob"], "admin", 2, &["ops"])]);
+        assert_eq!(
+            plan.people.rows[0].still,
+            [plan.names.permission_set_rank(&set("view")).unwrap()]
+        );
+        assert_eq!((plan.people.lost, plan.people.losing), (4, 2));
+    }
+
+    #[test]
+    fn joining_and_leaving_a_group_is_gaining_and_losing_what_it_has() {
+        let stack = |scene: Scene, members: &[&str]| {
+            base(scene).user("cyd").user("dan").group("dev", members).assign(
+                "a",
+                &["dev"],
+                &["admin", "view"],
+                &[1],
+            )
+        };
+        let plan = plan(&stack(stack(Scene::new(), &["cyd"]).applied(), &["dan"]).build());
+        let expected = [
+            row(Gains, &["dan"], "admin", 1, &["dev"]),
+            row(Gains, &["dan"], "view", 1, &["dev"]),
+            row(Loses, &["cyd"], "admin", 1, &["dev"]),
+            row(Loses, &["cyd"], "view", 1, &["dev"]),
+        ];
+        assert_eq!(rows(&plan), expected);
+        let people = &plan.people;
+        assert_eq!(
+            (people.gained, people.gaining, people.lost, people.losing),
+            (2, 1, 2, 1)
+        );
+    }
+
+    #[test]
+    fn other_names_change_nothing_for_people() {
+        let stack = |scene: Scene, group: &str, user: &str| {
+            let mut scene = base(scene).group(group, &[user]).assign(
+                "a",
+                &[group, &format!("@{user}")],
+                &["admin"],
+                &[1],
+            );
+            let desired = &mut scene.input.desired.snapshot;
+            for entity in desired.groups.values_mut() {
+                entity.addresses = BTreeSet::from([Address::root(Kind::Group, "ops")]);
+            }
+            for entity in desired.users.values_mut() {
+                entity.addresses = BTreeSet::from([Address::root(Kind::User, "ada")]);
+            }
+            scene
+        };
+        let before = stack(Scene::new(), "ops", "ada").applied();
+        let plan = plan(&stack(before, "operations", "ada.lovelace").build());
+        assert_eq!((plan.grants.len(), plan.revokes.len()), (0, 0));
+        assert_eq!(rows(&plan), []);
+    }
+
+    #[test]
+    fn members_that_cannot_be_read_are_unknown() {
+        let stack = |scene: Scene, accounts: &[u64]| {
+            base(scene)
+                .group("ops", &["ada"])
+                .assign("a", &["ops"], &["admin"], accounts)
+        };
+        let mut scene = stack(stack(Scene::new(), &[1]).applied(), &[1, 2]);
+        for group in scene.input.observed.snapshot.groups.values_mut() {
+            group.value.members = None;
+        }
+        let plan = plan(&scene.build());
+        assert_eq!(rows(&plan), [row(Unknown, &[], "admin", 1, &["ops"])]);
+        assert_eq!(plan.people.rows[0].count, 0);
+        assert_eq!(
+            plan.people.unreadable,
+            BTreeSet::from([GroupName::new("ops").unwrap()])
+        );
+        assert_eq!((plan.people.gained, plan.people.gaining), (0, 0));
+    }
+
+    #[test]
+    fn nobody_loses_what_a_deleted_principal_had() {
+        let stack = |scene: Scene| {
+            base(scene)
+                .group("ops", &["ada"])
+                .assign("a", &["ops"], &["admin"], &[1])
+        };
+        let mut scene = stack(stack(Scene::new()).applied().granted_outside("zone", "view", 1));
+        let orphan = PrincipalKey::OrphanGroup(ServiceId::new("gone-1").unwrap());
+        let access = &mut scene.input.observed.snapshot.access;
+        for key in &mut access.names.principals {
+            if *key == principal("zone") {
+                *key = orphan.clone();
+            }
+        }
+        assert!(access.is_well_formed());
+        scene.input.desired.settings.unmanaged = Unmanaged::Remove;
+        scene.input.desired.settings.scope = Scope::Instance;
+        let plan = plan(&scene.build());
+        assert_eq!(plan.revokes.len(), 1);
+        assert_eq!(rows(&plan), []);
+    }
+
+    #[test]
+    fn the_digest_follows_the_facts_and_not_how_they_are_written() {
+        let digest = |label: &str, members: &[&str], more: bool| {
+            let mut scene = base(Scene::new())
+                .group("ops", members)
+                .assign(label, &["ops"], &["view"], &[2]);
+            if more {
+                // Names that sort first move every rank; nobody is in the group.
+                scene = scene
+                    .group("aaa", &[])
+                    .set("aaa")
+                    .assign("more", &["aaa"], &["aaa"], &[1]);
+            }
+            plan(&scene.build()).people.digest
+        };
+        let one = digest("a", &["ada"], false);
+        assert_eq!(one, digest("b", &["ada"], false));
+        assert_eq!(one, digest("a", &["ada"], true));
+        assert_ne!(one, digest("a", &["ada", "bob"], false));
+        assert_ne!(one, digest("a", &["bob"], false));
+    }
+
+    #[test]
+    fn people_who_fare_alike_are_one_row_and_the_widest_comes_first() {
+        let scene = base(Scene::new())
+            .group("one", &["ada"])
+            .group("many", &["bob", "cyd", "dan"])
+            .assign("a", &["one"], &["admin"], &[1])
+            .assign("b", &["many"], &["view"], &[1, 2]);
+        let expected = [
+            row(Gains, &["bob", "cyd", "dan"], "view", 2, &["many"]),
+            row(Gains, &["ada"], "admin", 1, &["one"]),
+        ];
+        assert_eq!(rows(&plan(&scene.build())), expected);
+    }
+
+    #[test]
+    fn a_deleted_user_loses_what_others_granted_directly() {
+        let stack = |scene: Scene| base(scene).user("ada");
+        let scene = stack(Scene::new()).applied().granted_outside("@ada", "admin", 1);
+        let plan = plan(&base(scene).build());
+        assert_eq!(plan.revokes.len(), 0);
+        assert_eq!(rows(&plan), [row(Loses, &["ada"], "admin", 1, &["ada"])]);
+    }
+}
