@@ -28,16 +28,9 @@ pub enum Failure {
     /// Standard output or error is closed or full.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
-    /// A file cannot be read or written.
-    #[error("{action} {path}: {error}")]
-    File {
-        /// "cannot read", "cannot write".
-        action: &'static str,
-        /// Which file.
-        path: String,
-        /// The system's message.
-        error: io::Error,
-    },
+    /// The operating system refused; what was tried is in the context.
+    #[error("{0:#}")]
+    System(#[from] anyhow::Error),
     /// A finished plan broke an invariant: a fault of rolecall, never of the stack.
     #[error(
         "the plan did not pass its check, which is a fault of rolecall and not of the stack; nothing was done"
@@ -89,20 +82,16 @@ impl Failure {
 
     /// A file that cannot be read.
     pub fn read(path: &std::path::Path, error: io::Error) -> Self {
-        Failure::File {
-            action: "cannot read",
-            path: path.display().to_string(),
-            error,
-        }
+        anyhow::Error::new(error)
+            .context(format!("cannot read {}", path.display()))
+            .into()
     }
 
     /// A file that cannot be written.
     pub fn write(path: &std::path::Path, error: io::Error) -> Self {
-        Failure::File {
-            action: "cannot write",
-            path: path.display().to_string(),
-            error,
-        }
+        anyhow::Error::new(error)
+            .context(format!("cannot write {}", path.display()))
+            .into()
     }
 
     /// How the process ends.

@@ -258,7 +258,7 @@ impl Job<'_> {
                 writeln!(out, "\nOutputs:")?;
             }
             for (name, output) in shown.iter().filter(|_| exit == Exit::Done) {
-                writeln!(out, "  {name} = {}", super::output::text(output))?;
+                writeln!(out, "  {name} = {}", super::output::text(output, 2))?;
             }
             Ok(())
         })?;

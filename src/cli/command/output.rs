@@ -6,6 +6,7 @@ use crate::cli::args::OutputArgs;
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
+use crate::config::syntax::write::expression;
 use crate::diagnostic::did_you_mean;
 use crate::report::escape::escape;
 use crate::report::json::parts::{OutputJson, outputs};
@@ -21,7 +22,7 @@ pub fn run(env: &Env, args: &OutputArgs) -> Result<Exit, Failure> {
             env.print(|out| {
                 shown
                     .iter()
-                    .try_for_each(|(name, output)| writeln!(out, "{name} = {}", text(output)))
+                    .try_for_each(|(name, output)| writeln!(out, "{name} = {}", text(output, 0)))
             })?;
         }
         return Ok(Exit::Done);
@@ -36,15 +37,17 @@ pub fn run(env: &Env, args: &OutputArgs) -> Result<Exit, Failure> {
     match &output.value {
         Some(value) if args.format.is_json() => super::print_json(env, value)?,
         Some(Value::String(bare)) => env.print(|out| writeln!(out, "{bare}"))?,
-        _ => env.print(|out| writeln!(out, "{}", text(output)))?,
+        _ => env.print(|out| writeln!(out, "{}", text(output, 0)))?,
     }
     Ok(Exit::Done)
 }
 
-/// An output's value on one line.
-pub fn text(output: &OutputJson) -> String {
-    match &output.value {
-        Some(value) => escape(&value.to_string()).into_owned(),
-        None => "(sensitive value)".to_owned(),
-    }
+/// An output's value as HCL; lines after the first are indented by `indent` spaces.
+pub fn text(output: &OutputJson, indent: usize) -> String {
+    let Some(value) = &output.value else {
+        return "(sensitive value)".to_owned();
+    };
+    let written = expression(value);
+    let lines: Vec<String> = written.lines().map(|line| escape(line).into_owned()).collect();
+    lines.join(&format!("\n{}", " ".repeat(indent)))
 }

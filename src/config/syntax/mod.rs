@@ -9,6 +9,7 @@
 mod lower;
 mod scan;
 mod template;
+pub mod write;
 
 use std::sync::Arc;
 
