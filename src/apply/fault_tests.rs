@@ -567,3 +567,100 @@ fn assignments_in_one_account_take_turns() {
             .is_some()
     );
 }
+
+/// A stack of `groups` groups with as many grants in each account.
+fn wide(accounts: u64, groups: usize) -> Scene {
+    let names: Vec<String> = (0..groups).map(|n| format!("group-{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let accounts: Vec<u64> = (1..=accounts).collect();
+    let mut scene = Scene::new().set("view");
+    for n in &accounts {
+        scene = scene.account(*n);
+    }
+    for name in &names {
+        scene = scene.group(name, &[]);
+    }
+    scene.assign("all", &names, &["view"], &accounts)
+}
+
+#[test]
+fn without_limits_a_sync_is_shared_by_thousands_of_grants() {
+    let simulator = Simulator::open(&Options {
+        quotas: false,
+        latency: false,
+        ..Options::default()
+    })
+    .unwrap();
+    let syncs = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&syncs);
+    let mut store = MemoryStore::new();
+    let hook = move |point| {
+        counted.fetch_add(
+            u64::from(point == crate::state::fault::Point::Sync),
+            Ordering::SeqCst,
+        );
+    };
+    let result = run(
+        &wide(200, 50),
+        &simulator,
+        &mut Watched::new(&mut store, Box::new(hook)),
+    );
+    assert_eq!((result.end, result.failures), (RunEnd::Complete, vec![]));
+    assert_eq!(result.recorded.applied.access.len(), 10_000);
+    // The set and the groups, two batches of grants, the end; requests that end at once are not noted.
+    assert!(syncs.load(Ordering::SeqCst) <= 6, "{syncs:?}");
+}
+
+#[test]
+fn against_the_services_quotas_a_run_takes_no_longer_than_they_ask_for() {
+    for (accounts, groups, more) in [(40, 30, 0), (60, 20, 80)] {
+        let simulator = Simulator::open(&Options::default()).unwrap();
+        let mut store = MemoryStore::new();
+        // An account with more to do than others must not be what is left at the end.
+        let busy: Vec<String> = (0..more).map(|n| format!("busy-{n}")).collect();
+        let busy: Vec<&str> = busy.iter().map(String::as_str).collect();
+        let mut scene = wide(accounts, groups);
+        for name in &busy {
+            scene = scene.group(name, &[]);
+        }
+        if more > 0 {
+            scene = scene.assign("busy", &busy, &["view"], &[1]);
+        }
+        let (input, plan) = prepare(&scene, &simulator, &mut store);
+        let totals = |world: &mut World| (world.now(), world.calls().total());
+        let (begun, calls_before) = simulator.with_world(totals).unwrap();
+        let result = apply(
+            &plan,
+            &input,
+            &simulator,
+            &mut store,
+            &mut Silent,
+            &|| false,
+            &options(),
+        )
+        .unwrap();
+        assert_eq!((result.end, result.failures), (RunEnd::Complete, vec![]));
+        let (ended, calls) = simulator.with_world(totals).unwrap();
+        let (latency, chain, rate) = simulator
+            .with_world(|world| {
+                let mut by_account: BTreeMap<String, f64> = BTreeMap::new();
+                for request in world.requests().from(0) {
+                    let crate::provider::simulator::world::request::RequestKind::Assign { account, .. } =
+                        request.kind
+                    else {
+                        continue;
+                    };
+                    let took = request.due.since(request.created).as_secs_f64();
+                    *by_account.entry(format!("{account:?}")).or_default() += took;
+                }
+                let longest = by_account.values().copied().fold(0.0, f64::max);
+                let rate = f64::from(world.settings().quotas.requests_per_second);
+                (by_account.values().sum::<f64>(), longest, rate)
+            })
+            .unwrap();
+        let asked = [(calls - calls_before) as f64 / rate, latency / 15.0, chain];
+        let took = ended.since(begun).as_secs_f64();
+        let bound = 1.05 * asked.into_iter().fold(0.0, f64::max);
+        assert!(took <= bound, "{took} s, and {asked:?} are asked for");
+    }
+}

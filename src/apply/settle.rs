@@ -54,8 +54,10 @@ impl Run<'_> {
 
     /// A step is done.
     pub fn succeed(&mut self, step: StepId, learned: Learned) {
-        if let Some(effect) = self.effect_sent(step).filter(|_| is_action(step)) {
-            self.ids.learn(&effect, &learned);
+        if let StepId::Action(index) = step
+            && let Some(effect) = self.sent.get(&index)
+        {
+            self.ids.learn(effect, &learned);
         }
         let id = learned.id.as_ref().map(|id| Arc::from(id.as_str()));
         if let Some(reference) = self.reference(step) {
@@ -236,10 +238,6 @@ impl Run<'_> {
             _ => effect_of(self.plan, step),
         }
     }
-}
-
-fn is_action(step: StepId) -> bool {
-    matches!(step, StepId::Action(_))
 }
 
 /// A number for a step, to spread its attempts by.

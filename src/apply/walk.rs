@@ -717,8 +717,10 @@ mod tests {
 
     #[test]
     fn a_step_that_is_tried_again_lets_nothing_on_until_it_is_done() {
-        let mut waits = Waits::default();
-        waits.actions = vec![vec![], vec![Wait::Action(0)]];
+        let waits = Waits {
+            actions: vec![vec![], vec![Wait::Action(0)]],
+            ..Waits::default()
+        };
         let plan = plan(2, &[], &[], waits);
         let mut walk = Walk::new(&plan);
         let first = StepId::Action(0);

@@ -47,6 +47,10 @@ impl EventSink for Progress<'_> {
             self.bar.suspend(|| self.env.say(&line));
         }
     }
+
+    fn wants_steps(&self) -> bool {
+        self.env.can_draw || self.env.verbose > 0
+    }
 }
 
 /// Events as JSON lines on standard output.

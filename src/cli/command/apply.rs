@@ -126,7 +126,7 @@ impl Job<'_> {
         let request = ReadRequest::default();
         let mut watched = self.env.watched(store);
         recover(&recorded, provider.as_ref(), &mut watched, &request).map_err(|error| match error {
-            ApplyError::Stale(why) => Failure::new(&why.join("; ")),
+            ApplyError::Stale(why) => Failure::new(why.join("; ")),
             ApplyError::State(error) => error.into(),
             ApplyError::Provider(error) => error.into(),
         })?;
