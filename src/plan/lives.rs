@@ -22,6 +22,9 @@ use super::planner::plan;
 use super::step::{StepId, Wait};
 use super::testing::{Stack, World, group, set, time, user, user_name};
 
+/// A step, who has what when it is done, and who is in which group then.
+type Moment = (StepId, BTreeSet<Fact>, BTreeSet<(String, String)>);
+
 /// A stack: what is declared of three sets, three groups, four users, and up to four blocks.
 #[derive(Debug, Clone)]
 struct Spec {
@@ -251,9 +254,9 @@ impl Model {
             Effect::CreateUser { user } => assert!(self.users.insert(plain(&user.user_name))),
             Effect::DeleteUser { user } => {
                 assert!(self.users.remove(&plain(user)));
-                self.groups
-                    .values_mut()
-                    .for_each(|members| drop(members.remove(&plain(user))));
+                self.groups.values_mut().for_each(|members| {
+                    members.remove(&plain(user));
+                });
             }
             Effect::CreateGroup { group } => {
                 let before = self.groups.insert(plain(&group.display_name), BTreeSet::new());
@@ -376,7 +379,7 @@ fn walk(plan: &Plan, before: &Model, mut seed: u64) -> Model {
     });
     let renamed: BTreeMap<String, String> = renamed.collect();
     let mut model = before.clone();
-    let mut moments: Vec<(StepId, BTreeSet<Fact>, BTreeSet<(String, String)>)> = Vec::new();
+    let mut moments: Vec<Moment> = Vec::new();
     loop {
         let open = walk.steps().into_iter().filter(|step| !walk.done.contains(step));
         let ready: Vec<StepId> = open.filter(|step| walk.is_ready(*step)).collect();

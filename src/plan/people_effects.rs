@@ -722,7 +722,10 @@ mod tests {
     use crate::model::stack::{Scope, Unmanaged};
 
     /// A row in words: what happens, to whom, which set, in how many accounts, through whom.
-    fn rows(plan: &Plan) -> Vec<(PeopleChange, Vec<String>, String, usize, Vec<String>)> {
+    /// What happens, to whom, with which set, in how many accounts, through whom.
+    type Row = (PeopleChange, Vec<String>, String, usize, Vec<String>);
+
+    fn rows(plan: &Plan) -> Vec<Row> {
         let spell = |keys: &BTreeSet<PrincipalKey>| keys.iter().map(|key| key.name().to_owned()).collect();
         let row = |row: &PeopleRow| {
             let set = plan.names.permission_set(row.permission_set).unwrap().to_string();

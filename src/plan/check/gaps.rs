@@ -22,6 +22,9 @@ use crate::plan::step::Wait;
 use super::Found;
 use super::relations::{Relations, has};
 
+/// What decides a revoke: the principal that goes, and each path of its people: whether it stands, whether it comes.
+type Question = (u32, Vec<(u32, bool, bool)>);
+
 pub(super) fn check(plan: &Plan, input: &PlanInput, relations: &Relations, found: &mut Found) {
     let ends = |effect: &Effect| matches!(effect, Effect::RemoveMember { .. } | Effect::DeleteGroup { .. });
     let mut effects = plan.actions.iter().filter_map(|action| action.effect.as_ref());
@@ -31,7 +34,7 @@ pub(super) fn check(plan: &Plan, input: &PlanInput, relations: &Relations, found
     let world = World::new(plan, input, relations);
     let replacements = replacements(plan);
     // Equal questions have equal answers: the same principal goes, and the same paths are there at the end.
-    let mut sound: FxHashSet<(u32, Vec<(u32, bool, bool)>)> = FxHashSet::default();
+    let mut sound: FxHashSet<Question> = FxHashSet::default();
     for (index, step) in (0_u32..).zip(&plan.revokes) {
         let waits = plan.waits.revokes.get(&index).map_or(&[][..], Vec::as_slice);
         let paths = world.paths(step.tuple, waits);
@@ -166,15 +169,6 @@ impl<'a> World<'a> {
     /// Memberships that end, one by one or with their group.
     fn endings(&self, found: &mut Found) {
         let mut grants: FxHashMap<u32, Vec<Tuple>> = FxHashMap::default();
-        let was_called: BTreeMap<&GroupName, &GroupName> = self
-            .plan
-            .actions
-            .iter()
-            .filter_map(|action| match &action.effect {
-                Some(Effect::UpdateGroup { from, to }) => Some((&to.display_name, &from.display_name)),
-                _ => None,
-            })
-            .collect();
         for (action, waits) in self.plan.actions.iter().zip(&self.plan.waits.actions) {
             let (group, user) = match &action.effect {
                 Some(Effect::RemoveMember { group, user }) => (group, Some(user)),

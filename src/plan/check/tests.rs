@@ -367,7 +367,7 @@ fn malformed_tables_and_indices_are_rejected() {
         });
     });
     rejects("waits-per-action", first(), |plan, _| {
-        drop(plan.waits.actions.pop())
+        plan.waits.actions.pop();
     });
     rejects("wait-in-range", first(), |plan, _| {
         plan.waits.actions[0].push(Wait::Grant(4))
@@ -396,7 +396,7 @@ fn malformed_tables_and_indices_are_rejected() {
 #[test]
 fn grants_must_be_declared_missing_and_complete() {
     rejects("declared-and-forgotten", first(), |plan, _| {
-        drop(plan.grants.remove(0))
+        plan.grants.remove(0);
     });
     rejects("grant-not-declared", first(), |plan, _| {
         let extra = tuple(plan, "dev", "admin", 2);
@@ -503,7 +503,9 @@ fn revokes_must_be_ours_and_no_longer_declared() {
 
 #[test]
 fn record_steps_must_say_what_is_so() {
-    rejects("record-forgotten", adopting(), |plan, _| drop(plan.records.pop()));
+    rejects("record-forgotten", adopting(), |plan, _| {
+        plan.records.pop();
+    });
     rejects("record-step", adopting(), |plan, _| {
         plan.records[0].change = RecordChange::Relabel
     });
@@ -611,7 +613,7 @@ fn nobody_may_be_without_access_on_the_way() {
 #[test]
 fn role_effects_must_follow_from_the_grants() {
     rejects("role-created-unsaid", first(), |plan, _| {
-        drop(plan.roles.created.pop())
+        plan.roles.created.pop();
     });
     rejects("role-created-wrongly", changes(), |plan, _| {
         plan.roles.created = vec![pair(plan, "admin", 1), plan.roles.created[0]];
@@ -627,7 +629,7 @@ fn role_effects_must_follow_from_the_grants() {
         plan.roles.deleted.push(stays);
     });
     rejects("role-updated-unsaid", changes(), |plan, _| {
-        drop(plan.roles.updated.pop())
+        plan.roles.updated.pop();
     });
     rejects("role-updated-wrongly", swap(), |plan, _| {
         plan.roles.updated.push(pair(plan, "view", 2))
@@ -745,7 +747,7 @@ fn counts_and_digest_must_be_true() {
     rejects("people-counts", first(), |plan, _| plan.people.gained += 1);
     rejects("people-counts", changes(), |plan, _| plan.people.losing = 0);
     rejects("people-rows", first(), |plan, _| {
-        drop(plan.people.rows[0].people.pop())
+        plan.people.rows[0].people.pop();
     });
     rejects("people-rows", first(), |plan, _| {
         plan.people.rows[0].accounts.push(1 << 20)
