@@ -314,3 +314,92 @@ fn provision(
         Found::NotDone
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{GroupName, UserName};
+    use crate::model::instance::Held;
+    use crate::plan::scene::{Scene, account, principal, set};
+
+    fn there() -> Observed {
+        let scene =
+            Scene::new()
+                .account(1)
+                .group("ops", &["ada"])
+                .set("view")
+                .assign("a", &["ops"], &["view"], &[1]);
+        scene.applied().build().observed
+    }
+
+    fn revoke(who: &str) -> Effect {
+        Effect::Revoke {
+            account: account(1),
+            permission_set: set("view"),
+            principal: principal(who),
+        }
+    }
+
+    #[test]
+    fn what_is_absent_is_gone_only_if_it_could_be_read() {
+        let mut observed = there();
+        assert_eq!(look_up(&revoke("ops"), &observed), Found::NotDone);
+        assert_eq!(look_up(&revoke("dev"), &observed), done(None));
+        observed.held.push(Held {
+            subject: HeldSubject::Pair(account(1), set("view")),
+            why: "access denied".into(),
+        });
+        assert_eq!(look_up(&revoke("dev"), &observed), Found::NotDone);
+    }
+
+    #[test]
+    fn a_rename_is_done_once_the_old_name_is_gone() {
+        let mut observed = there();
+        let from = observed.snapshot.groups[&GroupName::new("ops").unwrap()]
+            .value
+            .clone();
+        let to = Group {
+            display_name: GroupName::new("operations").unwrap(),
+            ..from.clone()
+        };
+        let rename = Effect::UpdateGroup {
+            from: from.clone(),
+            to: to.clone(),
+        };
+        assert_eq!(look_up(&rename, &observed), Found::NotDone);
+        let entity = observed.snapshot.groups.remove(&from.display_name).unwrap();
+        observed.snapshot.groups.insert(to.display_name.clone(), entity);
+        assert_eq!(look_up(&rename, &observed), done(None));
+    }
+
+    #[test]
+    fn a_set_left_half_way_is_completed_from_what_is_there() {
+        let observed = there();
+        let mut wanted = crate::model::permission_set::PermissionSet::new(set("view"));
+        wanted.managed_policies = ["arn:aws:iam::aws:policy/ReadOnlyAccess".into()].into();
+        let create = Effect::CreatePermissionSet {
+            permission_set: Box::new(wanted.clone()),
+        };
+        assert_eq!(look_up(&create, &observed), Found::Differs);
+        let Some(Effect::UpdatePermissionSet { from, to }) = rest_of(&create, &observed) else {
+            panic!("the rest of creating a set is an update");
+        };
+        assert_eq!(*from, observed.snapshot.permission_sets[&set("view")].value);
+        assert_eq!(*to, wanted);
+    }
+
+    #[test]
+    fn memberships_are_read_from_the_group() {
+        let observed = there();
+        let (group, user) = (GroupName::new("ops").unwrap(), UserName::new("ada").unwrap());
+        let (add, remove) = (
+            Effect::AddMember {
+                group: group.clone(),
+                user: user.clone(),
+            },
+            Effect::RemoveMember { group, user },
+        );
+        assert_eq!(look_up(&add, &observed), done(None));
+        assert_eq!(look_up(&remove, &observed), Found::NotDone);
+    }
+}
