@@ -75,13 +75,14 @@ pub fn same_as_approved(
     }
     match approved {
         Some(approved) => {
-            let full = approved.trim_end().ends_with(']');
-            let now = if full {
-                rendered_in_full(plan)
+            let now = rendered(plan);
+            let text = approved.split_once("\n[").map_or(approved, |(text, _)| text);
+            // The text is what was reviewed. Only where it reads the same are the actions compared in full.
+            if reads_the_same(text, &now) {
+                show_difference(env, approved, &rendered_in_full(plan));
             } else {
-                rendered(plan)
-            };
-            show_difference(env, approved, &now);
+                show_difference(env, text, &now);
+            }
         }
         None => env.say(&format!("The plan is now:\n\n{}", rendered(plan))),
     }
@@ -92,9 +93,26 @@ pub fn same_as_approved(
     .help("review the plan as it is now, and approve that one"))
 }
 
+/// Whether two plans differ in nothing but their title and the line with the digest.
+fn reads_the_same(left: &str, right: &str) -> bool {
+    let body = |text: &str| -> Vec<String> {
+        let lines = text.lines().skip(1).filter(|line| !line.contains("Digest "));
+        lines
+            .map(|line| line.trim_end().to_owned())
+            .filter(|line| !line.is_empty())
+            .collect()
+    };
+    body(left) == body(right)
+}
+
+/// The most lines of a difference that are shown: more is not read.
+const MOST_LINES: usize = 120;
+
 fn show_difference(env: &Env, approved: &str, now: &str) {
     env.say("The approved plan (-) and the plan as it is now (+) differ:\n");
-    for line in lines(approved, now, 2) {
+    let all = lines(approved, now, 2);
+    let left_out = all.len().saturating_sub(MOST_LINES);
+    for line in all.into_iter().take(MOST_LINES) {
         let text = match line {
             DiffLine::Same(text) => format!("  {text}"),
             DiffLine::Removed(text) => env.err.paint(Meaning::Removed, format!("- {text}")),
@@ -102,6 +120,11 @@ fn show_difference(env: &Env, approved: &str, now: &str) {
             DiffLine::Gap => env.err.paint(Meaning::Aside, "  ⋮"),
         };
         env.say(&text);
+    }
+    if left_out > 0 {
+        env.say(&format!(
+            "  … {left_out} more lines; compare `rolecall show FILE` with `rolecall plan`"
+        ));
     }
     env.say("");
 }
