@@ -105,7 +105,19 @@ impl Failure {
 
     /// Whether the reader of standard output went away: no reason to say anything.
     pub fn is_broken_pipe(&self) -> bool {
-        matches!(self, Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+        let Failure::Output(error) = self else {
+            return false;
+        };
+        // A writer in between (the CSV writer, for one) wraps the system's error in its own.
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+        while let Some(error) = next {
+            let system = error.downcast_ref::<io::Error>();
+            if system.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+                return true;
+            }
+            next = error.source();
+        }
+        false
     }
 
     /// What to do about it.

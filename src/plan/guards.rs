@@ -13,7 +13,7 @@ use crate::model::stack::Unmanaged;
 
 use super::access_diff::AccessDiff;
 use super::change::{Action, GrantReason};
-use super::finding::{Finding, Level};
+use super::finding::{Finding, Level, counted};
 use super::input::Mode;
 use super::matching::Rules;
 use super::provisioning::pairs_of;
@@ -507,9 +507,9 @@ impl Guarded<'_> {
                 continue;
             };
             let message = format!(
-                "the role of {name} disappears from {} accounts; a later grant there gets a new ARN, which policies \
+                "the role of {name} disappears from {}; a later grant there gets a new ARN, which policies \
                  that name the old one do not match",
-                subjects.len()
+                counted(subjects.len(), "account")
             );
             findings.push(Finding {
                 subjects,
@@ -578,7 +578,10 @@ impl Guarded<'_> {
                     } else {
                         "customer-managed-policy"
                     },
-                    format!("{what} {policy} must exist in {} accounts", accounts.len()),
+                    format!(
+                        "{what} {policy} must exist in {}",
+                        counted(accounts.len(), "account")
+                    ),
                 )
             });
         }

@@ -11,7 +11,7 @@ use crate::model::access::{Names, Pair, Tuple};
 use crate::model::instance::{Held, HeldSubject};
 use crate::model::snapshot::{Entity, Management};
 
-use super::finding::{Finding, Level};
+use super::finding::{Finding, Level, counted};
 use super::sources::Sources;
 
 /// Held names as flags over ranks, and held entities by key.
@@ -159,7 +159,10 @@ impl HeldSets {
                 ..Finding::new(
                     Level::Held,
                     "held-account",
-                    format!("{count} accounts are suspended, closing or not active yet; nothing is granted or revoked there"),
+                    format!(
+                        "{} suspended, closing or not active yet; nothing is granted or revoked there",
+                        counted(count, "account")
+                    ),
                 )
             });
         }
