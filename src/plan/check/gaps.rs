@@ -22,9 +22,6 @@ use crate::plan::step::Wait;
 use super::Found;
 use super::relations::{Relations, has};
 
-/// What decides a revoke: the principal that goes, and each path of its people: whether it stands, whether it comes.
-type Question = (u32, Vec<(u32, bool, bool)>);
-
 pub(super) fn check(plan: &Plan, input: &PlanInput, relations: &Relations, found: &mut Found) {
     let ends = |effect: &Effect| matches!(effect, Effect::RemoveMember { .. } | Effect::DeleteGroup { .. });
     let mut effects = plan.actions.iter().filter_map(|action| action.effect.as_ref());
@@ -94,6 +91,9 @@ fn roles(plan: &Plan, relations: &Relations, found: &mut Found) {
         });
     }
 }
+
+/// Who loses a path, and the paths at the end: through whom, whether it stands, whether it comes.
+type Question = (u32, Vec<(u32, bool, bool)>);
 
 /// The grants of renamed sets, by account and principal.
 fn replacements(plan: &Plan) -> FxHashMap<(u32, u32), Vec<u32>> {
@@ -169,37 +169,57 @@ impl<'a> World<'a> {
     /// Memberships that end, one by one or with their group.
     fn endings(&self, found: &mut Found) {
         let mut grants: FxHashMap<u32, Vec<Tuple>> = FxHashMap::default();
+        let effects = self
+            .plan
+            .actions
+            .iter()
+            .filter_map(|action| action.effect.as_ref());
+        let renamed = effects.filter_map(|effect| match effect {
+            Effect::UpdateGroup { from, to } => Some((&to.display_name, &from.display_name)),
+            _ => None,
+        });
+        let was_called: BTreeMap<&GroupName, &GroupName> = renamed.collect();
         for (action, waits) in self.plan.actions.iter().zip(&self.plan.waits.actions) {
             let (group, user) = match &action.effect {
                 Some(Effect::RemoveMember { group, user }) => (group, Some(user)),
                 Some(Effect::DeleteGroup { group }) => (group, None),
                 _ => continue,
             };
-            let Some(rank) = self
-                .plan
-                .names
-                .principal_rank(&PrincipalKey::Group(group.clone()))
-            else {
-                continue;
-            };
             if grants.is_empty() {
                 for tuple in &self.relations.observed {
                     grants.entry(tuple.principal()).or_default().push(*tuple);
                 }
             }
-            let Some(members) = self.members(rank) else {
-                continue;
-            };
-            let concerned = members.before.iter().copied();
-            let concerned: Vec<u32> = concerned
-                .filter(|person| user.is_none_or(|user| self.people.get(*person as usize) == Some(&user)))
-                .collect();
-            for tuple in grants.get(&rank).into_iter().flatten() {
-                // What is revoked is judged as a revoke, and the deletion waits for that.
-                if user.is_some() || has(&self.relations.after, *tuple) {
-                    let paths = self.paths(*tuple, waits);
-                    self.judge(&concerned, *tuple, &paths, waits, found);
+            // Grants may be under the name that the group had before, too.
+            let former = was_called.get(group).copied().filter(|former| *former != group);
+            for name in former.into_iter().chain([group]) {
+                let rank = self.plan.names.principal_rank(&PrincipalKey::Group(name.clone()));
+                let through = rank.and_then(|rank| Some((self.members(rank)?, grants.get(&rank)?)));
+                if let Some((members, grants)) = through {
+                    self.ending(user, members, grants, waits, found);
                 }
+            }
+        }
+    }
+
+    /// One membership, or all of a group, ends: what the group's grants gave is judged.
+    fn ending(
+        &self,
+        user: Option<&UserName>,
+        members: &Members,
+        grants: &[Tuple],
+        waits: &[Wait],
+        found: &mut Found,
+    ) {
+        let concerned = members.before.iter().copied();
+        let concerned: Vec<u32> = concerned
+            .filter(|person| user.is_none_or(|user| self.people.get(*person as usize) == Some(&user)))
+            .collect();
+        for tuple in grants {
+            // What is revoked is judged as a revoke, and the deletion waits for that.
+            if user.is_some() || has(&self.relations.after, *tuple) {
+                let paths = self.paths(*tuple, waits);
+                self.judge(&concerned, *tuple, &paths, waits, found);
             }
         }
     }
