@@ -2,70 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
-
 use crate::address::Kind;
 use crate::id::{AccountKey, EntityKey, PermissionSetName, PrincipalKey};
 use crate::model::instance::{Held, HeldSubject};
+use crate::model::matching::Matching;
 use crate::model::snapshot::Snapshot;
-use crate::model::stack::{Matcher, Scope, Settings};
-
-/// One matcher with its globs built. An absent one matches everything.
-struct Rule {
-    permission_sets: Option<GlobSet>,
-    principals: Option<GlobSet>,
-    accounts: Option<GlobSet>,
-}
-
-/// Globs of one field. A pattern that is no glob matches nothing; `validate` reports it.
-fn globs(patterns: &[std::sync::Arc<str>]) -> Option<GlobSet> {
-    if patterns.is_empty() {
-        return None;
-    }
-    let mut builder = GlobSetBuilder::new();
-    for glob in patterns.iter().filter_map(|pattern| Glob::new(pattern).ok()) {
-        builder.add(glob);
-    }
-    Some(builder.build().unwrap_or_else(|_| GlobSet::empty()))
-}
-
-impl Rule {
-    fn new(matcher: &Matcher) -> Self {
-        Rule {
-            permission_sets: globs(&matcher.permission_sets),
-            principals: globs(&matcher.principals),
-            accounts: globs(&matcher.accounts),
-        }
-    }
-
-    fn set(&self, name: &PermissionSetName) -> bool {
-        self.permission_sets
-            .as_ref()
-            .is_none_or(|globs| globs.is_match(name.as_str()))
-    }
-
-    fn principal(&self, key: &PrincipalKey) -> bool {
-        self.principals
-            .as_ref()
-            .is_none_or(|globs| globs.is_match(key.name()))
-    }
-
-    fn account(&self, key: &AccountKey, name: &str) -> bool {
-        self.accounts
-            .as_ref()
-            .is_none_or(|globs| globs.is_match(key.to_string()) || globs.is_match(name))
-    }
-
-    /// Whether it is about permission sets alone, so that it says something about a set as such.
-    fn only_sets(&self) -> bool {
-        self.permission_sets.is_some() && self.principals.is_none() && self.accounts.is_none()
-    }
-}
+use crate::model::stack::{Scope, Settings};
 
 /// What a stack looks at.
 pub struct Filter<'a> {
-    scope: Option<Rule>,
-    ignore: Vec<Rule>,
+    scope: Option<Matching>,
+    ignore: Vec<Matching>,
     held: BTreeSet<&'a HeldSubject>,
     observed: &'a Snapshot,
 }
@@ -85,15 +32,17 @@ pub enum Standing {
 
 impl<'a> Filter<'a> {
     pub fn new(settings: &Settings, held: &'a [Held], observed: &'a Snapshot) -> Self {
+        // `validate` reports patterns that are no globs.
+        let mut broken = Vec::new();
         Filter {
             scope: match &settings.scope {
-                Scope::Matching(matcher) => Some(Rule::new(matcher)),
+                Scope::Matching(matcher) => Some(Matching::new(matcher, &mut broken)),
                 Scope::Declared | Scope::Instance => None,
             },
             ignore: settings
                 .ignore
                 .iter()
-                .map(|rule| Rule::new(&rule.matcher))
+                .map(|rule| Matching::new(&rule.matcher, &mut broken))
                 .collect(),
             held: held.iter().map(|held| &held.subject).collect(),
             observed,
@@ -106,8 +55,9 @@ impl<'a> Filter<'a> {
             return Standing::Held;
         }
         let name = self.observed.account_name(account);
-        let matches =
-            |rule: &Rule| rule.set(set) && rule.principal(principal) && rule.account(account, &name);
+        let matches = |rule: &Matching| {
+            rule.permission_set(set) && rule.principal(principal) && rule.account(account, [&*name])
+        };
         if self.ignore.iter().any(matches) {
             Standing::Ignored
         } else if self.scope.as_ref().is_some_and(|rule| !matches(rule)) {
@@ -150,7 +100,8 @@ impl<'a> Filter<'a> {
 
     /// Whether a permission set as such is looked at.
     pub fn sees_set(&self, name: &PermissionSetName) -> bool {
-        let ignored = self.ignore.iter().any(|rule| rule.only_sets() && rule.set(name));
-        !ignored && self.scope.as_ref().is_none_or(|rule| rule.set(name))
+        let hides = |rule: &Matching| rule.only_permission_sets() && rule.permission_set(name);
+        let ignored = self.ignore.iter().any(hides);
+        !ignored && self.scope.as_ref().is_none_or(|rule| rule.permission_set(name))
     }
 }

@@ -10,6 +10,7 @@ pub mod account;
 pub mod action;
 pub mod guardrail;
 pub mod instance;
+pub mod matching;
 pub mod permission_set;
 pub mod policy;
 pub mod principal;

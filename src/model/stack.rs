@@ -206,7 +206,7 @@ pub struct Desired {
     /// What file functions read.
     #[serde(default)]
     pub files: Vec<FileRead>,
-    /// Whether a sensitive value would be in a dump of this; then it is redacted, and replay refused.
+    /// Whether sensitive values were taken out of this; a plan of it would not be the stack's.
     #[serde(default)]
     pub redacted: bool,
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::instance::Observed;
 use crate::model::record::Recorded;
-use crate::model::stack::Desired;
+use crate::model::stack::{Desired, Output, OutputValue};
 
 /// The version of the input's JSON form.
 pub const INPUT_VERSION: u32 = 1;
@@ -57,4 +57,61 @@ pub struct PlanInput {
     pub observed: Observed,
     /// What the command line adds.
     pub options: Options,
+}
+
+impl PlanInput {
+    /// Takes the sensitive values out, so that the input can be handed to others. What is left plans the same way in
+    /// everything but its outputs; so it says that it is redacted, and is not to be replayed.
+    pub fn redact(&mut self) {
+        let outputs = self.desired.outputs.values_mut();
+        for output in outputs.chain(self.recorded.outputs.values_mut()) {
+            self.desired.redacted |= take_out(output);
+        }
+    }
+}
+
+fn take_out(output: &mut Output) -> bool {
+    if output.sensitive {
+        output.value = OutputValue::Null;
+    }
+    output.sensitive
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::text::Text;
+    use crate::plan::testing::{Stack, World};
+
+    fn output(text: &str, sensitive: bool) -> Output {
+        Output {
+            value: OutputValue::Text(Text::known(text)),
+            sensitive,
+            description: None,
+        }
+    }
+
+    #[test]
+    fn redacting_takes_out_sensitive_values_declared_and_recorded() {
+        let mut input = World::new().input(Stack::new());
+        input
+            .desired
+            .outputs
+            .insert("plain".into(), output("seen", false));
+        input.redact();
+        assert!(!input.desired.redacted);
+
+        input
+            .desired
+            .outputs
+            .insert("new".into(), output("token-new", true));
+        input
+            .recorded
+            .outputs
+            .insert("old".into(), output("token-old", true));
+        input.redact();
+        assert!(input.desired.redacted);
+        let dumped = serde_json::to_string(&input).unwrap();
+        assert!(dumped.contains("seen") && !dumped.contains("token"));
+    }
 }

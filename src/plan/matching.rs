@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
-
+use crate::id::AccountKey;
 use crate::model::access::{Names, Tuple};
+use crate::model::matching::Matching;
 use crate::model::snapshot::Snapshot;
 use crate::model::stack::{Matcher, Scope, Settings};
 
@@ -74,34 +74,22 @@ impl Rules {
 
 impl Rule {
     fn new(matcher: &Matcher, names: &Names, snapshots: &[&Snapshot], broken: &mut Vec<String>) -> Self {
-        let accounts = globs(&matcher.accounts, broken).map(|globs| {
-            let matches = |key: &crate::id::AccountKey| {
-                globs.is_match(key.to_string())
-                    || snapshots
-                        .iter()
-                        .filter_map(|snapshot| snapshot.accounts.get(key))
-                        .any(|account| globs.is_match(&*account.value.name))
-            };
-            names.accounts.iter().map(matches).collect()
-        });
-        let permission_sets = globs(&matcher.permission_sets, broken).map(|globs| {
-            names
-                .permission_sets
-                .iter()
-                .map(|name| globs.is_match(name.as_str()))
-                .collect()
-        });
-        let principals = globs(&matcher.principals, broken).map(|globs| {
-            names
-                .principals
-                .iter()
-                .map(|key| globs.is_match(key.name()))
-                .collect()
-        });
+        let matching = Matching::new(matcher, broken);
+        let account = |key: &AccountKey| {
+            let found = snapshots.iter().filter_map(|snapshot| snapshot.accounts.get(key));
+            matching.account(key, found.map(|account| &*account.value.name))
+        };
+        let (permission_sets, principals, accounts) = matching.restricts();
         Rule {
-            accounts,
-            permission_sets,
-            principals,
+            accounts: accounts.then(|| names.accounts.iter().map(account).collect()),
+            permission_sets: permission_sets.then(|| {
+                let all = names.permission_sets.iter();
+                all.map(|name| matching.permission_set(name)).collect()
+            }),
+            principals: principals.then(|| {
+                let all = names.principals.iter();
+                all.map(|key| matching.principal(key)).collect()
+            }),
         }
     }
 
@@ -115,26 +103,5 @@ impl Rule {
         fits(&self.permission_sets, tuple.permission_set())
             && fits(&self.accounts, tuple.account())
             && fits(&self.principals, tuple.principal())
-    }
-}
-
-/// The globs compiled; `None` for an empty list, which matches everything.
-fn globs(patterns: &[Arc<str>], broken: &mut Vec<String>) -> Option<GlobSet> {
-    if patterns.is_empty() {
-        return None;
-    }
-    let mut builder = GlobSetBuilder::new();
-    for pattern in patterns {
-        match Glob::new(pattern) {
-            Ok(glob) => drop(builder.add(glob)),
-            Err(error) => broken.push(error.to_string()),
-        }
-    }
-    match builder.build() {
-        Ok(set) => Some(set),
-        Err(error) => {
-            broken.push(error.to_string());
-            Some(GlobSet::empty())
-        }
     }
 }

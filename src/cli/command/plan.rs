@@ -55,8 +55,9 @@ fn planned(env: &Env, args: &PlanArgs) -> Result<(Plan, Option<String>), Failure
         max_removals: args.max_removals,
         unrefreshed: !args.refresh,
     };
-    let planned = make_plan(env, &stack, recorded, options)?;
+    let mut planned = make_plan(env, &stack, recorded, options)?;
     if let Some(path) = &args.dump_input {
+        planned.input.redact();
         env.write_private(path, |out| {
             serde_json::to_writer(out, &planned.input).map_err(Into::into)
         })?;

@@ -26,7 +26,6 @@ impl Decoder<'_, '_> {
             let scope = ModuleScope::new(engine, ModuleId(0));
             let description = description.and_then(|attribute| engine.settle(eval(&attribute.expr, &scope)));
             let sensitive = value.contains_sensitive();
-            self.out.desired.redacted |= sensitive;
             let output = Output {
                 value: output_value(&value),
                 sensitive,
