@@ -3,6 +3,7 @@
 //! Small, object-safe and synchronous, in plain data; what is asynchronous lives
 //! inside an adapter. Faults are injected by wrapping one.
 
+pub mod aws;
 pub mod fault;
 pub mod simulator;
 
@@ -25,6 +26,10 @@ pub struct ReadRequest {
     pub taken_to_exist: Vec<TakenToExist>,
     /// Only what these effects touch, to check preconditions again before acting; empty: the whole instance.
     pub touched_by: Vec<EntityKey>,
+    /// Assignments of deleted principals must be seen, even where that takes more calls.
+    pub orphaned_grants: bool,
+    /// Tags of all accounts are needed, and not only of those that `taken_to_exist` says tags of.
+    pub account_tags: bool,
 }
 
 /// An entity that a stack refers to but does not create: an account with an id, or a `data` look-up.
@@ -190,4 +195,10 @@ pub trait Provider: Send + Sync {
 
     /// Waits by the provider's clock: what a back-off uses.
     fn sleep(&self, duration: Duration);
+
+    /// What people should know about how the service was read, said since the last time this was asked: what a server
+    /// lacks, what a way of reading cannot see.
+    fn take_notices(&self) -> Vec<Arc<str>> {
+        Vec::new()
+    }
 }

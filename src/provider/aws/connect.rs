@@ -1,0 +1,113 @@
+//! Clients for the services, from the standard configuration: environment, profiles, SSO sessions, roles.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::{AppName, BehaviorVersion, Region};
+use aws_credential_types::provider::ProvideCredentials;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+
+use super::Options;
+use crate::provider::{CallError, Meaning, ProviderError};
+
+/// A client for each service.
+#[derive(Debug)]
+pub struct Clients {
+    /// IAM Identity Center.
+    pub sso: aws_sdk_ssoadmin::Client,
+    /// The identity store.
+    pub store: aws_sdk_identitystore::Client,
+    /// Organizations.
+    pub organizations: aws_sdk_organizations::Client,
+    /// The Security Token Service.
+    pub sts: aws_sdk_sts::Client,
+    /// The Region they talk to.
+    pub region: Arc<str>,
+}
+
+/// The SDK sets none of its own but for connecting.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .read_timeout(Duration::from_secs(30))
+        .operation_attempt_timeout(Duration::from_secs(45))
+        .operation_timeout(Duration::from_secs(60))
+        .build()
+}
+
+/// Loads the configuration and checks that there are credentials and a Region.
+///
+/// # Errors
+/// When there are none, with what to do.
+pub async fn connect(options: &Options) -> Result<Clients, ProviderError> {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    if let Ok(name) = AppName::new("rolecall") {
+        loader = loader.app_name(name);
+    }
+    if let Some(region) = &options.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(profile) = &options.profile {
+        loader = loader.profile_name(profile);
+    }
+    let config = loader.load().await;
+    let Some(region) = config.region().map(|region| Arc::<str>::from(region.as_ref())) else {
+        return Err(unusable(
+            "NoRegion",
+            "no Region is set: give `region` in the provider block, or AWS_REGION, or `region` in the profile; it is \
+             the one that IAM Identity Center was enabled in",
+        ));
+    };
+    let Some(provider) = config.credentials_provider() else {
+        return Err(no_credentials("none are configured"));
+    };
+    if let Err(error) = provider.provide_credentials().await {
+        let mut why = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(next) = source {
+            why = format!("{why}: {next}");
+            source = next.source();
+        }
+        return Err(no_credentials(&why));
+    }
+    macro_rules! client {
+        ($sdk:ident) => {{
+            let mut builder = $sdk::config::Builder::from(&config)
+                .retry_config(RetryConfig::disabled())
+                .timeout_config(timeouts());
+            if let Some(url) = &options.endpoint_url {
+                builder = builder.endpoint_url(url);
+            }
+            $sdk::Client::from_conf(builder.build())
+        }};
+    }
+    Ok(Clients {
+        sso: client!(aws_sdk_ssoadmin),
+        store: client!(aws_sdk_identitystore),
+        organizations: client!(aws_sdk_organizations),
+        sts: client!(aws_sdk_sts),
+        region,
+    })
+}
+
+fn no_credentials(why: &str) -> ProviderError {
+    unusable(
+        "NoCredentials",
+        &format!(
+            "no AWS credentials ({why}); give `profile` in the provider block, or AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
+             AWS_SECRET_ACCESS_KEY; `aws sso login` renews a session that has ended"
+        ),
+    )
+}
+
+fn unusable(code: &str, message: &str) -> ProviderError {
+    ProviderError::Call(CallError {
+        meaning: Meaning::Denied,
+        operation: "configuration".into(),
+        code: code.into(),
+        message: message.into(),
+        request_id: None,
+        missing_action: None,
+    })
+}

@@ -1,0 +1,274 @@
+//! The synchronous provider over the asynchronous clients.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+use super::Options;
+use super::connect::connect;
+use super::effects::{Accepted, Hints, Worker, done};
+use super::model::Model;
+use super::operation::Operation;
+use super::read::{Scope, access::Strategy, touched, whole};
+use super::requests::{Kind, Requests, describe};
+use super::session::Session;
+use super::work::resolve;
+use crate::model::account::Account;
+use crate::model::action::Effect;
+use crate::model::instance::Observed;
+use crate::provider::{
+    Call, CallError, Ids, Meaning, Outcome, Provider, ProviderError, ReadRequest, Started, TakenToExist, Ticket,
+};
+
+/// How long the start of calls waits for the service to take them, so that their request ids can be noted. What takes
+/// longer is found by what is there, should this process end before it hears of it.
+const ACCEPTANCE: Duration = Duration::from_millis(300);
+
+/// IAM Identity Center.
+#[derive(Debug)]
+pub struct Aws {
+    runtime: Runtime,
+    session: Arc<Session>,
+    requests: Arc<Requests>,
+    hints: Arc<Mutex<Hints>>,
+    finished: Arc<Finished>,
+    strategy: Strategy,
+    known: Mutex<Known>,
+}
+
+/// What readings have taught.
+#[derive(Debug, Default)]
+struct Known {
+    model: Option<Model>,
+    declared: Vec<Account>,
+}
+
+/// Calls that have ended and were not asked for yet.
+#[derive(Debug, Default)]
+struct Finished {
+    outcomes: Mutex<BTreeMap<Ticket, Outcome>>,
+    changed: Condvar,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each of these is replaced as a whole, so that a panic leaves nothing half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Aws {
+    /// Loads the configuration; no call is made yet, but for what credentials take.
+    ///
+    /// # Errors
+    /// When there is no Region, or there are no credentials.
+    pub fn connect(options: &Options) -> Result<Self, ProviderError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .thread_name("rolecall-aws")
+            .build()
+            .map_err(|error| ProviderError::Storage {
+                message: format!("no threads for calls: {error}").into(),
+            })?;
+        let clients = runtime.block_on(connect(options))?;
+        Ok(Aws {
+            runtime,
+            session: Arc::new(Session::new(clients, options.rate, options.speed)),
+            requests: Arc::default(),
+            hints: Arc::default(),
+            finished: Arc::default(),
+            strategy: options.strategy,
+            known: Mutex::default(),
+        })
+    }
+
+    /// Calls made so far, by operation, those that were throttled too.
+    pub fn calls(&self) -> BTreeMap<Operation, u64> {
+        self.session.calls()
+    }
+
+    fn scope(&self, request: &ReadRequest, known: &Known) -> Scope {
+        let tagged = known.model.as_ref().map(|model| model.tagged.clone());
+        Scope {
+            strategy: self.strategy,
+            orphans: request.orphaned_grants,
+            all_tags: request.account_tags,
+            declared: known.declared.clone(),
+            tagged: tagged.unwrap_or_default(),
+        }
+    }
+
+    fn worker(&self) -> Result<Worker, CallError> {
+        let known = lock(&self.known);
+        let model = known.model.as_ref().ok_or_else(|| CallError {
+            meaning: Meaning::Unknown,
+            operation: "rolecall".into(),
+            code: "NotRead".into(),
+            message: "the service has not been read yet".into(),
+            request_id: None,
+            missing_action: None,
+        })?;
+        Ok(Worker {
+            session: Arc::clone(&self.session),
+            requests: Arc::clone(&self.requests),
+            hints: Arc::clone(&self.hints),
+            instance: model.instance.arn.as_str().into(),
+            store: model.instance.identity_store.as_str().into(),
+        })
+    }
+
+    /// Sends one call off; its request id comes through the receiver if the service takes it as a request.
+    fn spawn(&self, call: &Call, ids: &dyn Ids) -> Result<oneshot::Receiver<String>, CallError> {
+        let worker = self.worker()?;
+        let work = resolve(&call.effect, ids)?;
+        let (sender, accepted) = oneshot::channel();
+        let (ticket, finished) = (call.ticket, Arc::clone(&self.finished));
+        let task = async move { worker.run(work, Accepted(Some(sender))).await };
+        let task = self.runtime.spawn(task);
+        self.runtime.spawn(async move {
+            let outcome = task.await.unwrap_or_else(|error| Err(broken(&error.to_string())));
+            lock(&finished.outcomes).insert(ticket, outcome);
+            finished.changed.notify_all();
+        });
+        Ok(accepted)
+    }
+}
+
+/// A task of ours that ended without an outcome.
+fn broken(why: &str) -> CallError {
+    CallError {
+        meaning: Meaning::Unknown,
+        operation: "rolecall".into(),
+        code: "NoAnswer".into(),
+        message: why.into(),
+        request_id: None,
+        missing_action: None,
+    }
+}
+
+impl Provider for Aws {
+    fn name(&self) -> &str {
+        "aws"
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn read(&self, request: &ReadRequest) -> Result<Observed, ProviderError> {
+        let mut known = lock(&self.known);
+        let declared = request.taken_to_exist.iter().filter_map(|entity| match entity {
+            TakenToExist::Account(account) => Some(account.clone()),
+            _ => None,
+        });
+        let declared: Vec<Account> = declared.collect();
+        if !declared.is_empty() {
+            known.declared = declared;
+        }
+        let scope = self.scope(request, &known);
+        let before = self.session.calls();
+        let model = match known.model.take().filter(|_| !request.touched_by.is_empty()) {
+            Some(model) => {
+                let kept = model.clone();
+                let refreshed = touched::refresh(&self.session, model, &request.touched_by, &scope);
+                match self.runtime.block_on(refreshed) {
+                    Ok(model) => model,
+                    Err(error) => {
+                        known.model = Some(kept);
+                        return Err(error);
+                    }
+                }
+            }
+            None => self.runtime.block_on(whole(&self.session, &scope, self.now()))?,
+        };
+        *lock(&self.hints) = Hints::new(&model);
+        let observed = model.observed(difference(&self.session.calls(), &before));
+        known.model = Some(model);
+        observed
+    }
+
+    fn start(&self, calls: &[Call], ids: &dyn Ids) -> Vec<Started> {
+        let begun: Vec<_> = calls.iter().map(|call| self.spawn(call, ids)).collect();
+        let until = tokio::time::Instant::now() + self.session.pacer.outside(ACCEPTANCE);
+        let mut started = Vec::with_capacity(begun.len());
+        for (call, accepted) in calls.iter().zip(begun) {
+            started.push(match accepted {
+                Err(error) => Started::Done(Err(error)),
+                Ok(accepted) => {
+                    let is_request = matches!(
+                        call.effect,
+                        Effect::Grant { .. } | Effect::Revoke { .. } | Effect::Provision { .. }
+                    );
+                    let id = match is_request {
+                        true => self.runtime.block_on(tokio::time::timeout_at(until, accepted)).ok(),
+                        false => None,
+                    };
+                    Started::Pending {
+                        request_id: id.and_then(Result::ok).map(Arc::from),
+                    }
+                }
+            });
+        }
+        started
+    }
+
+    fn poll(&self, pending: &[Ticket], wait: Duration) -> Vec<(Ticket, Outcome)> {
+        let until = Instant::now() + self.session.pacer.outside(wait);
+        let mut outcomes = lock(&self.finished.outcomes);
+        loop {
+            let ended: Vec<(Ticket, Outcome)> = pending
+                .iter()
+                .filter_map(|ticket| outcomes.remove_entry(ticket))
+                .collect();
+            let left = until.saturating_duration_since(Instant::now());
+            if !ended.is_empty() || left.is_zero() {
+                return ended;
+            }
+            let waited = self.finished.changed.wait_timeout(outcomes, left);
+            outcomes = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn request_outcome(&self, effect: &Effect, request_id: &str) -> Option<Outcome> {
+        let worker = self.worker().ok()?;
+        let kind = match effect {
+            Effect::Grant { .. } => Kind::Creation,
+            Effect::Revoke { .. } => Kind::Deletion,
+            Effect::Provision { .. } => Kind::Provisioning,
+            Effect::CreateAccount { .. } => {
+                let status = self.runtime.block_on(worker.account_status(request_id)).ok()??;
+                return Some(status.and_then(|id| done(Some(id))));
+            }
+            _ => return None,
+        };
+        let status = describe(&self.session, &worker.instance, kind, request_id);
+        let ended = self.runtime.block_on(status).ok()??;
+        Some(ended.and_then(|()| done(None)))
+    }
+
+    fn sleep(&self, duration: Duration) {
+        std::thread::sleep(self.session.pacer.outside(duration));
+    }
+
+    fn take_notices(&self) -> Vec<Arc<str>> {
+        self.session.take_notices()
+    }
+}
+
+/// Calls made between two counts.
+fn difference(after: &BTreeMap<Operation, u64>, before: &BTreeMap<Operation, u64>) -> BTreeMap<Arc<str>, u64> {
+    let operations: BTreeSet<&Operation> = after.keys().collect();
+    let mut calls: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+    for operation in operations {
+        let count = |calls: &BTreeMap<Operation, u64>| calls.get(operation).copied().unwrap_or(0);
+        let made = count(after).saturating_sub(count(before));
+        if made > 0 {
+            // Two operations of Organizations share their names with others.
+            *calls.entry(operation.name().into()).or_default() += made;
+        }
+    }
+    calls
+}

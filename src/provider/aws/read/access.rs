@@ -1,0 +1,376 @@
+//! Reading who may use what where, in as few calls as the API allows.
+//!
+//! `ListAccountAssignments` answers for one permission set in one account, so that first the pairs are read that
+//! exist: by set, or by account, whichever are fewer. After that there is a call for each pair, or, from the
+//! management account, one for each principal (`ListAccountAssignmentsForPrincipal`), whichever are fewer. Both are
+//! known by then. Never one call for each assignment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use aws_sdk_ssoadmin::types::{PrincipalType, ProvisioningStatus};
+
+use super::super::model::{PairRow, PrincipalId, Relation};
+use super::super::operation::Operation;
+use super::super::session::{Session, for_each};
+use crate::provider::{CallError, Meaning};
+
+/// How assignments are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// Whichever takes fewer calls, of those that this caller may use.
+    #[default]
+    Cheapest,
+    /// By account and set: sees everything.
+    Pairs,
+    /// By user and group: misses assignments of deleted ones.
+    Principals,
+}
+
+/// What decides between the two ways.
+#[derive(Debug, Clone, Copy)]
+pub struct Choice {
+    /// What was asked for.
+    pub strategy: Strategy,
+    /// The caller is the management account, the only one that may read by principal (API reference).
+    pub from_management: bool,
+    /// Assignments of deleted principals must be seen.
+    pub orphans: bool,
+}
+
+/// Whether to read by principal: `pairs` calls the one way, `principals` the other.
+pub fn by_principal(choice: Choice, pairs: usize, principals: usize) -> bool {
+    match choice.strategy {
+        Strategy::Pairs => false,
+        Strategy::Principals => true,
+        Strategy::Cheapest => choice.from_management && !choice.orphans && principals < pairs,
+    }
+}
+
+/// Pairs that could not be read, and why.
+pub type Refused = Vec<((String, String), CallError)>;
+
+/// The relation of the whole instance.
+///
+/// # Errors
+/// When the pairs that exist cannot be read at all.
+pub async fn whole(
+    session: &Arc<Session>,
+    instance: &str,
+    (accounts, sets): (Vec<String>, Vec<String>),
+    principals: Vec<PrincipalId>,
+    choice: Choice,
+) -> Result<(Relation, Refused), CallError> {
+    let pairs = provisioned(session, instance, accounts, sets).await?;
+    let mut relation = Relation::default();
+    for ((account, set), is_stale) in &pairs {
+        relation.row(account, set).is_stale = *is_stale;
+    }
+    let mut rest: Vec<(String, String)> = pairs.into_keys().collect();
+    if by_principal(choice, rest.len(), principals.len()) {
+        let (by_principal, by_pair) = (principals.len(), rest.len());
+        match of_principals(session, instance, principals).await {
+            Ok(grants) => {
+                for (account, set, principal) in &grants {
+                    relation.grant(account, set, principal);
+                }
+                // A role without a principal that is there must belong to one that is not.
+                rest.retain(|(account, set)| relation.row(account, set).principals.is_empty());
+                session.notice(format!(
+                    "assignments were read by user and group ({by_principal} calls; by account and set it would have \
+                     been {by_pair}): those of deleted users and groups show only where nobody else has the set; \
+                     `rolecall drift` reads by account and set"
+                ));
+            }
+            Err(error) if matches!(error.meaning, Meaning::Denied | Meaning::Unsupported) => session.notice(
+                format!("assignments cannot be read by user and group ({error}); they are read by account and set"),
+            ),
+            Err(error) => return Err(error),
+        }
+    }
+    let refused = of_pairs(session, instance, rest, &mut relation).await?;
+    Ok((relation, refused))
+}
+
+/// The pairs of accounts and sets that exist, and whether the role there is out of date.
+async fn provisioned(
+    session: &Arc<Session>,
+    instance: &str,
+    accounts: Vec<String>,
+    sets: Vec<String>,
+) -> Result<BTreeMap<(String, String), bool>, CallError> {
+    let mut pairs: BTreeMap<(String, String), bool> = BTreeMap::new();
+    let by_set = accounts.is_empty() || sets.len() <= accounts.len();
+    if by_set {
+        let found = of_sets(session, instance, sets).await?;
+        pairs.extend(found.into_iter().map(|pair| (pair, false)));
+    } else {
+        let arn: Arc<str> = instance.into();
+        let listed = for_each(session, accounts, move |session, account| {
+            let instance = Arc::clone(&arn);
+            async move { (sets_of(&session, &instance, &account).await, account) }
+        })
+        .await;
+        for (sets, account) in listed {
+            pairs.extend(sets?.into_iter().map(|set| ((account.clone(), set), false)));
+        }
+    }
+    let assigned: BTreeSet<&String> = pairs.keys().map(|(_, set)| set).collect();
+    let assigned: Vec<String> = assigned.into_iter().cloned().collect();
+    for (account, set) in stale(session, instance, assigned).await? {
+        if let Some(is_stale) = pairs.get_mut(&(account, set)) {
+            *is_stale = true;
+        }
+    }
+    Ok(pairs)
+}
+
+/// The accounts that have each of these sets.
+pub async fn of_sets(
+    session: &Arc<Session>,
+    instance: &str,
+    sets: Vec<String>,
+) -> Result<Vec<(String, String)>, CallError> {
+    let arn: Arc<str> = instance.into();
+    let listed = for_each(session, sets, move |session, set| {
+        let instance = Arc::clone(&arn);
+        async move { (accounts_of(&session, &instance, &set, None).await, set) }
+    })
+    .await;
+    let mut pairs = Vec::new();
+    for (accounts, set) in listed {
+        let accounts = super::directory::absent(accounts)?.unwrap_or_default();
+        pairs.extend(accounts.into_iter().map(|account| (account, set.clone())));
+    }
+    Ok(pairs)
+}
+
+/// Accounts and sets whose role is not what the set says.
+pub async fn stale(
+    session: &Arc<Session>,
+    instance: &str,
+    sets: Vec<String>,
+) -> Result<Vec<(String, String)>, CallError> {
+    let arn: Arc<str> = instance.into();
+    let not_latest = ProvisioningStatus::LatestPermissionSetNotProvisioned;
+    let listed = for_each(session, sets, move |session, set| {
+        let (instance, status) = (Arc::clone(&arn), not_latest.clone());
+        async move { (accounts_of(&session, &instance, &set, Some(status)).await, set) }
+    })
+    .await;
+    let mut stale = Vec::new();
+    for (accounts, set) in listed {
+        match super::directory::absent(accounts)? {
+            Some(accounts) => stale.extend(accounts.into_iter().map(|account| (account, set.clone()))),
+            None => continue,
+        }
+    }
+    if let Some((account, set)) = stale.first()
+        && ignores_filter(session, instance, set, account).await?
+    {
+        session.notice(
+            "this server does not say which roles are out of date; they are taken to be as their permission sets say",
+        );
+        stale.clear();
+    }
+    Ok(stale)
+}
+
+/// Whether a role is said to be both up to date and not.
+async fn ignores_filter(
+    session: &Arc<Session>,
+    instance: &str,
+    set: &str,
+    account: &String,
+) -> Result<bool, CallError> {
+    let latest = Some(ProvisioningStatus::LatestPermissionSetProvisioned);
+    let accounts = accounts_of(session, instance, set, latest).await?;
+    Ok(accounts.contains(account))
+}
+
+async fn accounts_of(
+    session: &Arc<Session>,
+    instance: &str,
+    set: &str,
+    status: Option<ProvisioningStatus>,
+) -> Result<Vec<String>, CallError> {
+    let send = |token| {
+        let call = session.sso.list_accounts_for_provisioned_permission_set();
+        let call = call.instance_arn(instance).permission_set_arn(set);
+        let call = call.set_provisioning_status(status.clone()).max_results(100);
+        call.set_next_token(token).send()
+    };
+    session
+        .pages(Operation::ListAccountsForProvisionedPermissionSet, send, |page| {
+            (page.account_ids.unwrap_or_default(), page.next_token)
+        })
+        .await
+}
+
+async fn sets_of(session: &Arc<Session>, instance: &str, account: &str) -> Result<Vec<String>, CallError> {
+    let send = |token| {
+        let call = session.sso.list_permission_sets_provisioned_to_account();
+        let call = call.instance_arn(instance).account_id(account).max_results(100);
+        call.set_next_token(token).send()
+    };
+    session
+        .pages(Operation::ListPermissionSetsProvisionedToAccount, send, |page| {
+            (page.permission_sets.unwrap_or_default(), page.next_token)
+        })
+        .await
+}
+
+/// Reads pairs into the relation; what they held before is forgotten.
+pub async fn of_pairs(
+    session: &Arc<Session>,
+    instance: &str,
+    pairs: Vec<(String, String)>,
+    relation: &mut Relation,
+) -> Result<Refused, CallError> {
+    let arn: Arc<str> = instance.into();
+    let listed = for_each(session, pairs, move |session, (account, set)| {
+        let instance = Arc::clone(&arn);
+        async move {
+            let found = of_pair(&session, &instance, &account, &set).await;
+            (found, account, set)
+        }
+    })
+    .await;
+    let mut refused = Vec::new();
+    for (found, account, set) in listed {
+        match found {
+            Ok(principals) => {
+                let numbers = principals
+                    .iter()
+                    .map(|principal| relation.principals.number(principal));
+                let numbers: BTreeSet<u32> = numbers.collect();
+                let key = relation.key(&account, &set);
+                if numbers.is_empty() {
+                    relation.pairs.remove(&key);
+                } else {
+                    relation.pairs.entry(key).or_insert_with(PairRow::default).principals = numbers;
+                }
+            }
+            Err(error) if super::is_fatal(&error) => return Err(error),
+            Err(error) => refused.push(((account, set), error)),
+        }
+    }
+    Ok(refused)
+}
+
+async fn of_pair(
+    session: &Arc<Session>,
+    instance: &str,
+    account: &str,
+    set: &str,
+) -> Result<Vec<PrincipalId>, CallError> {
+    let send = |token| {
+        let call = session.sso.list_account_assignments().instance_arn(instance);
+        let call = call.account_id(account).permission_set_arn(set);
+        call.max_results(100).set_next_token(token).send()
+    };
+    let found = session
+        .pages(Operation::ListAccountAssignments, send, |page| {
+            (page.account_assignments.unwrap_or_default(), page.next_token)
+        })
+        .await;
+    let found = super::directory::absent(found)?.unwrap_or_default();
+    let principals = found.into_iter().filter_map(|assignment| {
+        principal_id(assignment.principal_type.as_ref(), assignment.principal_id)
+    });
+    Ok(principals.collect())
+}
+
+/// An assignment by ids: account, set, principal.
+pub type Grant = (String, String, PrincipalId);
+
+/// The assignments of principals themselves; those they have through groups come with the groups.
+///
+/// # Errors
+/// The first refusal: who may read one principal may read all.
+pub async fn of_principals(
+    session: &Arc<Session>,
+    instance: &str,
+    principals: Vec<PrincipalId>,
+) -> Result<Vec<Grant>, CallError> {
+    let arn: Arc<str> = instance.into();
+    let listed = for_each(session, principals, move |session, principal| {
+        let instance = Arc::clone(&arn);
+        async move { of_principal(&session, &instance, &principal).await }
+    })
+    .await;
+    let mut all = Vec::new();
+    for grants in listed {
+        all.extend(super::directory::absent(grants)?.unwrap_or_default());
+    }
+    Ok(all)
+}
+
+async fn of_principal(
+    session: &Arc<Session>,
+    instance: &str,
+    principal: &PrincipalId,
+) -> Result<Vec<Grant>, CallError> {
+    let kind = if principal.is_group {
+        PrincipalType::Group
+    } else {
+        PrincipalType::User
+    };
+    let send = |token| {
+        let call = session.sso.list_account_assignments_for_principal();
+        let call = call.instance_arn(instance).principal_id(&principal.id);
+        let call = call.principal_type(kind.clone()).max_results(100);
+        call.set_next_token(token).send()
+    };
+    let found = session
+        .pages(Operation::ListAccountAssignmentsForPrincipal, send, |page| {
+            (page.account_assignments.unwrap_or_default(), page.next_token)
+        })
+        .await?;
+    let own = found.into_iter().filter_map(|assignment| {
+        let who = principal_id(assignment.principal_type.as_ref(), assignment.principal_id)?;
+        (who == *principal).then_some((assignment.account_id?, assignment.permission_set_arn?, who))
+    });
+    Ok(own.collect())
+}
+
+/// A principal of an answer.
+pub fn principal_id(kind: Option<&PrincipalType>, id: Option<String>) -> Option<PrincipalId> {
+    let is_group = match kind? {
+        PrincipalType::Group => true,
+        PrincipalType::User => false,
+        _ => return None,
+    };
+    Some(PrincipalId { is_group, id: id? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fewer_calls_win_where_both_are_permitted() {
+        let choice = Choice {
+            strategy: Strategy::Cheapest,
+            from_management: true,
+            orphans: false,
+        };
+        assert!(by_principal(choice, 500_000, 51_000));
+        assert!(!by_principal(choice, 1_000, 51_000));
+        let member = Choice {
+            from_management: false,
+            ..choice
+        };
+        assert!(!by_principal(member, 500_000, 51_000), "only the management account may");
+        let drift = Choice {
+            orphans: true,
+            ..choice
+        };
+        assert!(!by_principal(drift, 500_000, 51_000), "orphans are seen by pair alone");
+        let told = Choice {
+            strategy: Strategy::Principals,
+            ..member
+        };
+        assert!(by_principal(told, 1, 2));
+    }
+}

@@ -1,0 +1,286 @@
+//! Reading Organizations: the tree of units, the accounts in it, their tags.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_sdk_organizations::types::{Account as SdkAccount, AccountState as SdkState};
+
+use super::super::operation::Operation;
+use super::super::session::{Session, for_each};
+use crate::id::{AccountId, AccountKey, Email, OuPath};
+use crate::model::account::{Account, AccountStatus};
+use crate::provider::CallError;
+
+/// The organisation itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Organization {
+    /// `o-…`
+    pub id: String,
+    /// The management account.
+    pub management: Option<AccountId>,
+}
+
+/// `DescribeOrganization`, which every member account may call.
+pub async fn describe(session: &Arc<Session>) -> Result<Option<Organization>, CallError> {
+    let call = || session.organizations.describe_organization().send();
+    let answer = session.read(Operation::DescribeOrganization, call).await?;
+    let Some(found) = answer.organization() else {
+        return Ok(None);
+    };
+    let management = found.master_account_id().and_then(|id| AccountId::new(id).ok());
+    Ok(Some(Organization {
+        id: found.id().unwrap_or_default().to_owned(),
+        management,
+    }))
+}
+
+/// Units by id, accounts by id.
+#[derive(Debug, Clone, Default)]
+pub struct Tree {
+    /// Paths by id; the root has the empty path.
+    pub units: BTreeMap<String, OuPath>,
+    /// Accounts, without tags.
+    pub accounts: BTreeMap<AccountId, Account>,
+}
+
+/// The whole tree: a call for each unit, and for each twenty accounts, which is the largest page there is.
+pub async fn tree(session: &Arc<Session>, management: Option<&AccountId>) -> Result<Tree, CallError> {
+    let mut tree = Tree {
+        units: units(session).await?,
+        accounts: BTreeMap::new(),
+    };
+    let found = match accounts_with_paths(session, &tree.units).await? {
+        Some(found) => found,
+        None => accounts_by_parent(session, &tree.units).await?,
+    };
+    for (found, unit) in found {
+        if let Some(account) = account(&found, unit, management) {
+            let Some(id) = account.id().cloned() else { continue };
+            tree.accounts.insert(id, account);
+        }
+    }
+    Ok(tree)
+}
+
+async fn units(session: &Arc<Session>) -> Result<BTreeMap<String, OuPath>, CallError> {
+    let roots = session
+        .pages(
+            Operation::ListRoots,
+            |token| session.organizations.list_roots().set_next_token(token).send(),
+            |page| (page.roots.unwrap_or_default(), page.next_token),
+        )
+        .await?;
+    let mut units: BTreeMap<String, OuPath> = BTreeMap::new();
+    let mut level: Vec<(String, OuPath)> = roots
+        .into_iter()
+        .filter_map(|root| Some((root.id?, OuPath::root())))
+        .collect();
+    while !level.is_empty() {
+        units.extend(level.iter().cloned());
+        let children = for_each(session, level, |session, (id, path)| async move {
+            children(&session, &id, &path).await
+        })
+        .await;
+        level = Vec::new();
+        for found in children {
+            level.extend(found?);
+        }
+    }
+    Ok(units)
+}
+
+/// The units directly below one.
+async fn children(
+    session: &Arc<Session>,
+    parent: &str,
+    path: &OuPath,
+) -> Result<Vec<(String, OuPath)>, CallError> {
+    let operation = Operation::ListOrganizationalUnitsForParent;
+    let send = |token| {
+        let call = session.organizations.list_organizational_units_for_parent();
+        call.parent_id(parent).max_results(20).set_next_token(token).send()
+    };
+    let found = session
+        .pages(operation, send, |page| {
+            (page.organizational_units.unwrap_or_default(), page.next_token)
+        })
+        .await?;
+    let named = found.into_iter().filter_map(|unit| {
+        let (id, name) = (unit.id?, unit.name?);
+        match path.child(&name) {
+            Ok(path) => Some((id, path)),
+            Err(error) => {
+                session.notice(format!("the organizational unit {id} is left out: {error}"));
+                None
+            }
+        }
+    });
+    Ok(named.collect())
+}
+
+type Placed = (SdkAccount, Option<OuPath>);
+
+/// All accounts by `ListAccounts`, where it says in which unit each of them is; `None` where it does not.
+async fn accounts_with_paths(
+    session: &Arc<Session>,
+    units: &BTreeMap<String, OuPath>,
+) -> Result<Option<Vec<Placed>>, CallError> {
+    // With a single unit, listing by parent takes no more calls.
+    if units.len() < 2 {
+        return Ok(None);
+    }
+    let mut all = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let send = || {
+            let call = session.organizations.list_accounts().max_results(20);
+            call.set_next_token(token.clone()).send()
+        };
+        let page = session.read(Operation::ListAccounts, send).await?;
+        for account in page.accounts.unwrap_or_default() {
+            match unit_of(&account, units) {
+                Some(unit) => all.push((account, Some(unit))),
+                None => return Ok(None),
+            }
+        }
+        token = page.next_token.filter(|next| !next.is_empty());
+        if token.is_none() {
+            return Ok(Some(all));
+        }
+    }
+}
+
+/// Where an account is: the last unit on its path, like `o-…/r-…/ou-…/ou-…/`.
+pub fn unit_of(account: &SdkAccount, units: &BTreeMap<String, OuPath>) -> Option<OuPath> {
+    let path = account.paths().first()?;
+    let mut above = path.split('/').rev();
+    above.find_map(|id| units.get(id)).cloned()
+}
+
+async fn accounts_by_parent(
+    session: &Arc<Session>,
+    units: &BTreeMap<String, OuPath>,
+) -> Result<Vec<Placed>, CallError> {
+    let parents: Vec<(String, OuPath)> = units.clone().into_iter().collect();
+    let listed = for_each(session, parents, |session, (id, path)| async move {
+        let operation = Operation::ListAccountsForParent;
+        let send = |token| {
+            let call = session.organizations.list_accounts_for_parent();
+            call.parent_id(&id).max_results(20).set_next_token(token).send()
+        };
+        let found = session
+            .pages(operation, send, |page| {
+                (page.accounts.unwrap_or_default(), page.next_token)
+            })
+            .await?;
+        let placed = found.into_iter().map(|account| (account, Some(path.clone())));
+        Ok(placed.collect::<Vec<Placed>>())
+    })
+    .await;
+    let mut all = Vec::new();
+    for found in listed {
+        all.extend(found?);
+    }
+    Ok(all)
+}
+
+/// An account as the model has it; `None` when it has no id.
+pub fn account(
+    found: &SdkAccount,
+    unit: Option<OuPath>,
+    management: Option<&AccountId>,
+) -> Option<Account> {
+    let id = AccountId::new(found.id()?).ok()?;
+    Some(Account {
+        name: found.name().unwrap_or_default().into(),
+        email: found.email().and_then(|email| Email::new(email).ok()),
+        ou: unit,
+        tags: None,
+        status: status(found),
+        management: management == Some(&id),
+        key: AccountKey::Id(id),
+    })
+}
+
+/// `State` where the service gives it, the older `Status` otherwise.
+#[allow(
+    deprecated,
+    reason = "servers that do not give the newer State still give Status"
+)]
+fn status(found: &SdkAccount) -> AccountStatus {
+    match (found.state(), found.status().map(|status| status.as_str())) {
+        (Some(SdkState::Active), _) => AccountStatus::Active,
+        (Some(SdkState::PendingActivation), _) => AccountStatus::PendingActivation,
+        (Some(SdkState::PendingClosure), _) | (None, Some("PENDING_CLOSURE")) => AccountStatus::PendingClosure,
+        (Some(SdkState::Closed), _) => AccountStatus::Closed,
+        (Some(_), _) | (None, Some("SUSPENDED")) => AccountStatus::Suspended,
+        (None, _) => AccountStatus::Active,
+    }
+}
+
+/// An account's tags.
+pub async fn tags(
+    session: &Arc<Session>,
+    id: &AccountId,
+) -> Result<BTreeMap<Arc<str>, Arc<str>>, CallError> {
+    let send = |token| {
+        let call = session.organizations.list_tags_for_resource();
+        call.resource_id(id.as_str()).set_next_token(token).send()
+    };
+    let found = session
+        .pages(Operation::ListAccountTags, send, |page| {
+            (page.tags.unwrap_or_default(), page.next_token)
+        })
+        .await?;
+    let pairs = found.into_iter().map(|tag| (tag.key.into(), tag.value.into()));
+    Ok(pairs.collect())
+}
+
+/// One account, and where it is; `None` when there is no such account.
+pub async fn one(
+    session: &Arc<Session>,
+    id: &AccountId,
+    units: &BTreeMap<String, OuPath>,
+    management: Option<&AccountId>,
+) -> Result<Option<Account>, CallError> {
+    let send = || {
+        let call = session.organizations.describe_account();
+        call.account_id(id.as_str()).send()
+    };
+    let answer = session.read(Operation::DescribeAccount, send).await?;
+    let Some(found) = answer.account else { return Ok(None) };
+    let unit = match unit_of(&found, units) {
+        Some(unit) => Some(unit),
+        None => parent(session, id, units).await?,
+    };
+    Ok(account(&found, unit, management))
+}
+
+async fn parent(
+    session: &Arc<Session>,
+    id: &AccountId,
+    units: &BTreeMap<String, OuPath>,
+) -> Result<Option<OuPath>, CallError> {
+    let send = || {
+        let call = session.organizations.list_parents();
+        call.child_id(id.as_str()).send()
+    };
+    let answer = session.read(Operation::ListParents, send).await?;
+    let parent = answer.parents().first().and_then(|parent| parent.id());
+    Ok(parent.and_then(|id| units.get(id)).cloned())
+}
+
+/// Whether `account` is the delegated administrator of IAM Identity Center; only the management account and delegated
+/// administrators get an answer.
+pub async fn is_delegated(session: &Arc<Session>, account: &AccountId) -> Result<bool, CallError> {
+    let send = |token| {
+        let call = session.organizations.list_delegated_administrators();
+        call.service_principal("sso.amazonaws.com").set_next_token(token).send()
+    };
+    let found = session
+        .pages(Operation::ListDelegatedAdministrators, send, |page| {
+            (page.delegated_administrators.unwrap_or_default(), page.next_token)
+        })
+        .await?;
+    Ok(found.iter().any(|admin| admin.id() == Some(account.as_str())))
+}

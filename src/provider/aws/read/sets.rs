@@ -1,0 +1,215 @@
+//! Reading permission sets: a list of ARNs, then six calls for each.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_sdk_ssoadmin::types::{CustomerManagedPolicyReference, Tag};
+
+use super::super::operation::Operation;
+use super::super::session::Session;
+use super::directory::absent;
+use crate::id::{PermissionSetName, ServiceId};
+use crate::model::permission_set::{Boundary, CustomerManagedPolicy, PermissionSet};
+use crate::model::text::Text;
+use crate::provider::{CallError, Meaning};
+
+/// ARNs of all permission sets, a hundred a call.
+pub async fn arns(session: &Arc<Session>, instance: &str) -> Result<Vec<String>, CallError> {
+    let send = |token| {
+        let call = session.sso.list_permission_sets().instance_arn(instance);
+        call.max_results(100).set_next_token(token).send()
+    };
+    session
+        .pages(Operation::ListPermissionSets, send, |page| {
+            (page.permission_sets.unwrap_or_default(), page.next_token)
+        })
+        .await
+}
+
+/// A permission set, and why some of it could not be read.
+#[derive(Debug, Clone)]
+pub struct Read {
+    /// As far as it was read.
+    pub set: PermissionSet,
+    /// The first refusal.
+    pub refused: Option<CallError>,
+}
+
+/// One permission set with everything in it; `None` when it is gone.
+///
+/// # Errors
+/// When not even its name could be read.
+pub async fn describe(session: &Arc<Session>, instance: &str, arn: &str) -> Result<Option<Read>, CallError> {
+    let send = || {
+        let call = session.sso.describe_permission_set();
+        call.instance_arn(instance).permission_set_arn(arn).send()
+    };
+    let answer = absent(session.read(Operation::DescribePermissionSet, send).await)?;
+    let Some(found) = answer.and_then(|answer| answer.permission_set) else {
+        return Ok(None);
+    };
+    let Some(name) = found.name().and_then(|name| PermissionSetName::new(name).ok()) else {
+        session.notice(format!("the permission set {arn} has no usable name, and is left out"));
+        return Ok(None);
+    };
+    let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(Text::from);
+    let mut set = PermissionSet::new(name);
+    set.arn = ServiceId::new(arn).ok();
+    set.description = text(found.description());
+    set.relay_state = text(found.relay_state());
+    set.session_duration = found
+        .session_duration()
+        .and_then(|duration| duration.parse().ok())
+        .unwrap_or_default();
+    let refused = contents(session, instance, arn, &mut set).await?;
+    Ok(Some(Read { set, refused }))
+}
+
+/// What is in a set; returns the first refusal.
+async fn contents(
+    session: &Arc<Session>,
+    instance: &str,
+    arn: &str,
+    set: &mut PermissionSet,
+) -> Result<Option<CallError>, CallError> {
+    let (inline, managed, customer, boundary, tags) = tokio::join!(
+        inline_policy(session, instance, arn),
+        managed_policies(session, instance, arn),
+        customer_managed_policies(session, instance, arn),
+        boundary(session, instance, arn),
+        tags(session, instance, arn),
+    );
+    let mut refused = None;
+    let mut keep = Keep {
+        session,
+        refused: &mut refused,
+    };
+    set.inline_policy = keep.part(inline, "inline policies")?.flatten();
+    if let Some(policies) = keep.part(managed, "AWS managed policies")? {
+        set.managed_policies = policies.into_iter().map(Arc::from).collect();
+    }
+    if let Some(policies) = keep.part(customer, "customer managed policies")? {
+        set.customer_managed_policies = policies.iter().map(policy).collect();
+    }
+    set.permissions_boundary = keep.part(boundary, "permissions boundaries")?.flatten();
+    if let Some(tags) = keep.part(tags, "tags")? {
+        set.tags = tags;
+    }
+    Ok(refused)
+}
+
+struct Keep<'a> {
+    session: &'a Session,
+    refused: &'a mut Option<CallError>,
+}
+
+impl Keep<'_> {
+    /// A part that was read; `None` when the set or the operation is not there, or the caller may not.
+    fn part<T>(&mut self, answer: Result<T, CallError>, what: &str) -> Result<Option<T>, CallError> {
+        match answer {
+            Ok(part) => Ok(Some(part)),
+            Err(error) if super::is_fatal(&error) => Err(error),
+            Err(error) if error.meaning == Meaning::NotFound => Ok(None),
+            Err(error) if error.meaning == Meaning::Unsupported => {
+                self.session.notice(format!(
+                    "this server lacks {}: {what} of permission sets are taken to be none",
+                    error.operation
+                ));
+                Ok(None)
+            }
+            Err(error) => {
+                self.refused.get_or_insert(error);
+                Ok(None)
+            }
+        }
+    }
+}
+
+async fn inline_policy(session: &Arc<Session>, instance: &str, arn: &str) -> Result<Option<Text>, CallError> {
+    let send = || {
+        let call = session.sso.get_inline_policy_for_permission_set();
+        call.instance_arn(instance).permission_set_arn(arn).send()
+    };
+    let answer = session.read(Operation::GetInlinePolicyForPermissionSet, send).await?;
+    let policy = answer.inline_policy().filter(|policy| !policy.is_empty());
+    Ok(policy.map(Text::from))
+}
+
+async fn managed_policies(session: &Arc<Session>, instance: &str, arn: &str) -> Result<Vec<String>, CallError> {
+    let send = |token| {
+        let call = session.sso.list_managed_policies_in_permission_set();
+        let call = call.instance_arn(instance).permission_set_arn(arn);
+        call.max_results(100).set_next_token(token).send()
+    };
+    let found = session
+        .pages(Operation::ListManagedPoliciesInPermissionSet, send, |page| {
+            (page.attached_managed_policies.unwrap_or_default(), page.next_token)
+        })
+        .await?;
+    Ok(found.into_iter().filter_map(|policy| policy.arn).collect())
+}
+
+async fn customer_managed_policies(
+    session: &Arc<Session>,
+    instance: &str,
+    arn: &str,
+) -> Result<Vec<CustomerManagedPolicyReference>, CallError> {
+    let operation = Operation::ListCustomerManagedPolicyReferencesInPermissionSet;
+    let send = |token| {
+        let call = session
+            .sso
+            .list_customer_managed_policy_references_in_permission_set();
+        let call = call.instance_arn(instance).permission_set_arn(arn);
+        call.max_results(100).set_next_token(token).send()
+    };
+    session
+        .pages(operation, send, |page| {
+            (
+                page.customer_managed_policy_references.unwrap_or_default(),
+                page.next_token,
+            )
+        })
+        .await
+}
+
+/// A set without a boundary answers that there is none.
+async fn boundary(session: &Arc<Session>, instance: &str, arn: &str) -> Result<Option<Boundary>, CallError> {
+    let send = || {
+        let call = session.sso.get_permissions_boundary_for_permission_set();
+        call.instance_arn(instance).permission_set_arn(arn).send()
+    };
+    let operation = Operation::GetPermissionsBoundaryForPermissionSet;
+    let answer = absent(session.read(operation, send).await)?;
+    let boundary = answer.and_then(|answer| answer.permissions_boundary);
+    Ok(boundary.and_then(|boundary| {
+        let managed = boundary.managed_policy_arn().map(|arn| Boundary::Managed(arn.into()));
+        let customer = boundary.customer_managed_policy_reference();
+        managed.or_else(|| customer.map(|reference| Boundary::CustomerManaged(policy(reference))))
+    }))
+}
+
+async fn tags(
+    session: &Arc<Session>,
+    instance: &str,
+    arn: &str,
+) -> Result<BTreeMap<Arc<str>, Text>, CallError> {
+    let send = |token| {
+        let call = session.sso.list_tags_for_resource();
+        call.instance_arn(instance).resource_arn(arn).set_next_token(token).send()
+    };
+    let found: Vec<Tag> = session
+        .pages(Operation::ListTagsForResource, send, |page| {
+            (page.tags.unwrap_or_default(), page.next_token)
+        })
+        .await?;
+    let own = found.into_iter().filter(|tag| !tag.key.starts_with("aws:"));
+    Ok(own.map(|tag| (tag.key.into(), Text::known(tag.value))).collect())
+}
+
+fn policy(reference: &CustomerManagedPolicyReference) -> CustomerManagedPolicy {
+    CustomerManagedPolicy {
+        name: reference.name().into(),
+        // The service model's default.
+        path: reference.path().unwrap_or("/").into(),
+    }
+}

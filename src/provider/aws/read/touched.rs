@@ -1,0 +1,289 @@
+//! Reading again only what some entities touch, into what was read before.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::super::model::{Model, PrincipalId, Versioned};
+use super::super::session::{Session, for_each};
+use super::{Scope, access, directory, is_fatal, organization as org, sets};
+use crate::address::Kind;
+use crate::id::{AccountId, AccountKey, EntityKey, GroupName, OuPath, PermissionSetName, UserName};
+use crate::model::instance::HeldSubject;
+use crate::model::principal::{Group, User};
+use crate::provider::{CallError, ProviderError};
+
+/// What entities are touched, by kind.
+#[derive(Debug, Default)]
+struct Touched {
+    units: BTreeSet<OuPath>,
+    accounts: BTreeSet<AccountId>,
+    new_accounts: bool,
+    users: BTreeSet<UserName>,
+    groups: BTreeSet<GroupName>,
+    sets: BTreeSet<PermissionSetName>,
+}
+
+impl Touched {
+    fn new(keys: &[EntityKey]) -> Self {
+        let mut touched = Touched::default();
+        for key in keys {
+            match key {
+                EntityKey::OrganizationalUnit(path) => drop(touched.units.insert(path.clone())),
+                EntityKey::Account(AccountKey::Id(id)) => drop(touched.accounts.insert(id.clone())),
+                EntityKey::Account(AccountKey::Email(_)) => touched.new_accounts = true,
+                EntityKey::User(name) => drop(touched.users.insert(name.clone())),
+                EntityKey::Group(name) => drop(touched.groups.insert(name.clone())),
+                EntityKey::PermissionSet(name) => drop(touched.sets.insert(name.clone())),
+            }
+        }
+        touched
+    }
+}
+
+/// The model with what `keys` touch read again. What it says about everything else is as old as it was.
+///
+/// # Errors
+/// When the service does not answer.
+pub async fn refresh(
+    session: &Arc<Session>,
+    mut model: Model,
+    keys: &[EntityKey],
+    scope: &Scope,
+) -> Result<Model, ProviderError> {
+    let touched = Touched::new(keys);
+    let done = async {
+        accounts(session, &mut model, &touched).await?;
+        users(session, &mut model, &touched.users).await?;
+        groups(session, &mut model, &touched.groups).await?;
+        permission_sets(session, &mut model, &touched.sets).await?;
+        assignments(session, &mut model, &touched, scope).await?;
+        model.in_progress = super::progress::requests(session, &model).await?;
+        Ok(())
+    };
+    done.await.map_err(ProviderError::Call)?;
+    Ok(model)
+}
+
+async fn accounts(session: &Arc<Session>, model: &mut Model, touched: &Touched) -> Result<(), CallError> {
+    if model.held.contains_key(&HeldSubject::All(Kind::OrganizationalUnit)) {
+        return Ok(());
+    }
+    let pages = model.accounts.len() / 20 + model.units.len();
+    let tagged: BTreeSet<AccountId> = touched.accounts.intersection(&model.tagged).cloned().collect();
+    if !touched.units.is_empty() || touched.new_accounts || touched.accounts.len() > pages {
+        let before = model.accounts.clone();
+        super::organization(session, model.instance.management_account.clone()).await?(model);
+        for (id, account) in &mut model.accounts {
+            account.tags = before.get(id).and_then(|before| before.tags.clone());
+        }
+    } else {
+        let (units, management) = (model.units.clone(), model.instance.management_account.clone());
+        let shared = Arc::new((units, management));
+        let ids: Vec<AccountId> = touched.accounts.iter().cloned().collect();
+        let found = for_each(session, ids, move |session, id| {
+            let shared = Arc::clone(&shared);
+            async move { (org::one(&session, &id, &shared.0, shared.1.as_ref()).await, id) }
+        })
+        .await;
+        for (found, id) in found {
+            let tags = model.accounts.remove(&id).and_then(|account| account.tags);
+            if let Some(mut account) = directory::absent(found)?.flatten() {
+                account.tags = tags;
+                model.accounts.insert(id, account);
+            }
+        }
+    }
+    super::read_tags(session, model, tagged).await
+}
+
+async fn users(session: &Arc<Session>, model: &mut Model, names: &BTreeSet<UserName>) -> Result<(), CallError> {
+    if names.is_empty() || model.held.contains_key(&HeldSubject::All(Kind::User)) {
+        return Ok(());
+    }
+    let store = model.instance.identity_store.to_string();
+    if names.len() > model.users.len() / 100 + 1 {
+        model.users = directory::users(session, &store).await?.into_iter().collect();
+        return Ok(());
+    }
+    for name in names {
+        let known = id_of(model.users.iter(), |user: &User| user.user_name == *name);
+        let found = directory::user(session, &store, known.as_deref(), name).await?;
+        known.map(|id| model.users.remove(&id));
+        model.users.extend(found);
+    }
+    Ok(())
+}
+
+async fn groups(session: &Arc<Session>, model: &mut Model, names: &BTreeSet<GroupName>) -> Result<(), CallError> {
+    if names.is_empty() || model.held.contains_key(&HeldSubject::All(Kind::Group)) {
+        return Ok(());
+    }
+    let store = model.instance.identity_store.to_string();
+    if names.len() > model.groups.len() / 100 + 1 {
+        model.groups = directory::groups(session, &store).await?.into_iter().collect();
+    } else {
+        for name in names {
+            let known = id_of(model.groups.iter(), |group: &Group| group.display_name == *name);
+            let found = directory::group(session, &store, known.as_deref(), name).await?;
+            known.map(|id| model.groups.remove(&id));
+            model.groups.extend(found);
+        }
+    }
+    let touched = model.groups.iter().filter(|(_, group)| names.contains(&group.value.display_name));
+    let touched: Vec<String> = touched.map(|(id, _)| id.clone()).collect();
+    super::members(session, &store, touched.clone()).await?(model);
+    let members = touched.iter().filter_map(|group| model.members.get(group)).flatten();
+    let strangers: BTreeSet<String> = members.filter(|id| !model.users.contains_key(*id)).cloned().collect();
+    for id in strangers {
+        model.users.extend(directory::describe_user(session, &store, &id).await?);
+    }
+    Ok(())
+}
+
+fn id_of<'m, T: 'm>(
+    mut rows: impl Iterator<Item = (&'m String, &'m Versioned<T>)>,
+    is: impl Fn(&T) -> bool,
+) -> Option<String> {
+    rows.find(|(_, row)| is(&row.value)).map(|(id, _)| id.clone())
+}
+
+async fn permission_sets(
+    session: &Arc<Session>,
+    model: &mut Model,
+    names: &BTreeSet<PermissionSetName>,
+) -> Result<(), CallError> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let instance = model.instance.arn.to_string();
+    let arns = match sets::arns(session, &instance).await {
+        Err(error) if is_fatal(&error) => return Err(error),
+        // Held since the whole was read.
+        Err(_) => return Ok(()),
+        Ok(arns) => arns,
+    };
+    let there: BTreeSet<&String> = arns.iter().collect();
+    model.sets.retain(|arn, _| there.contains(arn));
+    let is_touched = |arn: &String| model.sets.get(arn).is_none_or(|set| names.contains(&set.name));
+    let again: Vec<String> = arns.iter().filter(|arn| is_touched(arn)).cloned().collect();
+    super::describe_sets(session, &instance, again).await?(model);
+    Ok(())
+}
+
+async fn assignments(
+    session: &Arc<Session>,
+    model: &mut Model,
+    touched: &Touched,
+    scope: &Scope,
+) -> Result<(), CallError> {
+    if touched.sets.is_empty() || model.held.contains_key(&HeldSubject::All(Kind::Assignment)) {
+        return Ok(());
+    }
+    let instance = model.instance.arn.to_string();
+    let named = model.sets.iter().filter(|(_, set)| touched.sets.contains(&set.name));
+    let arns: Vec<String> = named.map(|(arn, _)| arn.clone()).collect();
+    let gone = |model: &Model, set: &u32| {
+        let arn = model.relation.sets.value(*set);
+        arn.is_none_or(|arn| !model.sets.contains_key(arn))
+    };
+    let vanished: Vec<(u32, u32)> = model.relation.pairs.keys().filter(|(_, set)| gone(model, set)).copied().collect();
+    for key in vanished {
+        model.relation.pairs.remove(&key);
+    }
+    if !touched.accounts.is_empty() {
+        tuples(session, model, touched, &arns, scope).await?;
+    }
+    let stale = access::stale(session, &instance, arns.clone()).await?;
+    for arn in &arns {
+        let number = model.relation.sets.number(arn);
+        let rows = model.relation.pairs.iter_mut().filter(|((_, set), _)| *set == number);
+        rows.for_each(|(_, row)| row.is_stale = false);
+    }
+    for (account, set) in stale {
+        let key = model.relation.key(&account, &set);
+        if let Some(row) = model.relation.pairs.get_mut(&key) {
+            row.is_stale = true;
+        }
+    }
+    Ok(())
+}
+
+/// The assignments of touched sets in touched accounts: by pair, or by touched principal if those are fewer.
+async fn tuples(
+    session: &Arc<Session>,
+    model: &mut Model,
+    touched: &Touched,
+    arns: &[String],
+    scope: &Scope,
+) -> Result<(), CallError> {
+    let instance = model.instance.arn.to_string();
+    let accounts: Vec<String> = touched.accounts.iter().map(ToString::to_string).collect();
+    let principals = principals(model, touched);
+    let all_pairs = accounts.len().saturating_mul(arns.len());
+    // Those that exist cost a call for each set to find, and then one each; as many as last time, say.
+    let of_accounts: BTreeSet<u32> = accounts.iter().map(|id| model.relation.accounts.number(id)).collect();
+    let of_sets: BTreeSet<u32> = arns.iter().map(|arn| model.relation.sets.number(arn)).collect();
+    let is_touched = |(account, set): &(u32, u32)| of_accounts.contains(account) && of_sets.contains(set);
+    let known = model.relation.pairs.keys().filter(|key| is_touched(key));
+    let existing = arns.len() + known.count();
+    let choice = super::choice(model, scope);
+    if access::by_principal(choice, all_pairs.min(existing), principals.len()) {
+        let found = access::of_principals(session, &instance, principals.clone()).await?;
+        let numbers: BTreeSet<u32> = principals
+            .iter()
+            .map(|principal| model.relation.principals.number(principal))
+            .collect();
+        for row in model.relation.pairs.values_mut() {
+            row.principals.retain(|principal| !numbers.contains(principal));
+        }
+        for (account, set, principal) in &found {
+            model.relation.grant(account, set, principal);
+        }
+        model.relation.pairs.retain(|_, row| !row.principals.is_empty());
+        return Ok(());
+    }
+    let pairs: Vec<(String, String)> = if all_pairs <= existing {
+        let each = |set: &String| {
+            let set = set.clone();
+            accounts.iter().map(move |account| (account.clone(), set.clone()))
+        };
+        arns.iter().flat_map(each).collect()
+    } else {
+        let found = existing_pairs(session, model, &accounts, arns).await?;
+        let there: BTreeSet<(u32, u32)> =
+            found.iter().map(|(account, set)| model.relation.key(account, set)).collect();
+        // Those that were there and are gone leave the model.
+        model.relation.pairs.retain(|key, _| !is_touched(key) || there.contains(key));
+        found
+    };
+    let refused = access::of_pairs(session, &instance, pairs, &mut model.relation).await?;
+    super::hold_pairs(model, refused);
+    Ok(())
+}
+
+/// The touched pairs that exist.
+async fn existing_pairs(
+    session: &Arc<Session>,
+    model: &Model,
+    accounts: &[String],
+    arns: &[String],
+) -> Result<Vec<(String, String)>, CallError> {
+    let wanted: BTreeSet<&String> = accounts.iter().collect();
+    let mut found = access::of_sets(session, model.instance.arn.as_str(), arns.to_vec()).await?;
+    found.retain(|(account, _)| wanted.contains(account));
+    Ok(found)
+}
+
+fn principals(model: &Model, touched: &Touched) -> Vec<PrincipalId> {
+    let groups = model.groups.iter().filter(|(_, row)| touched.groups.contains(&row.value.display_name));
+    let users = model.users.iter().filter(|(_, row)| touched.users.contains(&row.value.user_name));
+    let groups = groups.map(|(id, _)| PrincipalId {
+        is_group: true,
+        id: id.clone(),
+    });
+    let users = users.map(|(id, _)| PrincipalId {
+        is_group: false,
+        id: id.clone(),
+    });
+    groups.chain(users).collect()
+}

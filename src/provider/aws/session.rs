@@ -1,0 +1,319 @@
+//! Calls: paced, counted, given their meaning; reads are tried again, writes are not.
+//!
+//! The SDK's own retries are off. Its bucket of retries runs dry after about a hundred throttled calls and then every
+//! further one is an error; here throttling only slows down, and whether a write may be repeated is decided by whoever
+//! knows what it meant.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use tokio::task::JoinSet;
+
+use super::meaning::{call_error, refusal};
+use super::operation::{Family, Operation};
+use super::rate::Bucket;
+use crate::provider::{CallError, Meaning};
+
+/// How many reads are under way at once; the rate is the limit, this only hides their latency.
+const READERS: usize = 16;
+
+/// How often a read is tried that gets no answer or half a one: half a minute of bad luck.
+const ATTEMPTS: u32 = 8;
+
+/// How often a read is tried that the service throttles: more than an hour.
+const THROTTLED_ATTEMPTS: u32 = 1_000;
+
+/// Time as this provider spends it. A test may let it pass faster, together with the server's.
+#[derive(Debug, Clone, Copy)]
+pub struct Pacer {
+    started: Instant,
+    speed: f64,
+}
+
+impl Pacer {
+    /// Time that passes `speed` times as fast as outside.
+    pub fn new(speed: f64) -> Self {
+        Pacer {
+            started: Instant::now(),
+            speed,
+        }
+    }
+
+    /// Seconds since the beginning.
+    pub fn now(&self) -> f64 {
+        self.started.elapsed().as_secs_f64() * self.speed
+    }
+
+    /// This much of it, as it passes outside.
+    pub fn outside(&self, duration: Duration) -> Duration {
+        duration.div_f64(self.speed)
+    }
+
+    /// Waits.
+    pub async fn sleep(&self, seconds: f64) {
+        tokio::time::sleep(self.outside(Duration::from_secs_f64(seconds.clamp(0.0, 3600.0)))).await;
+    }
+}
+
+/// The clients of the services, and what the calls so far have taught.
+#[derive(Debug)]
+pub struct Session {
+    /// IAM Identity Center.
+    pub sso: aws_sdk_ssoadmin::Client,
+    /// The identity store.
+    pub store: aws_sdk_identitystore::Client,
+    /// Organizations.
+    pub organizations: aws_sdk_organizations::Client,
+    /// Who the caller is.
+    pub sts: aws_sdk_sts::Client,
+    /// The Region the clients talk to.
+    pub region: Arc<str>,
+    /// Time.
+    pub pacer: Pacer,
+    buckets: [Mutex<Bucket>; 4],
+    calls: Mutex<BTreeMap<Operation, u64>>,
+    lacking: Mutex<BTreeSet<Operation>>,
+    notices: Mutex<Notices>,
+}
+
+#[derive(Debug, Default)]
+struct Notices {
+    told: BTreeSet<Arc<str>>,
+    new: Vec<Arc<str>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Counters and buckets are right after a panic too.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Session {
+    /// Calls through these clients at this many calls a second for each family.
+    pub fn new(clients: super::connect::Clients, rate: f64, speed: f64) -> Self {
+        Session {
+            sso: clients.sso,
+            store: clients.store,
+            organizations: clients.organizations,
+            sts: clients.sts,
+            region: clients.region,
+            pacer: Pacer::new(speed),
+            buckets: Family::ALL.map(|_| Mutex::new(Bucket::new(rate))),
+            calls: Mutex::default(),
+            lacking: Mutex::default(),
+            notices: Mutex::default(),
+        }
+    }
+
+    /// One call that reads: tried again while the service throttles it or does not answer.
+    ///
+    /// # Errors
+    /// What the service refuses, or its silence after several attempts.
+    pub async fn read<T, E, F>(
+        &self,
+        operation: Operation,
+        send: impl Fn() -> F,
+    ) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let mut attempt = 0;
+        loop {
+            let error = match self.once(operation, 0.0, send()).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            attempt += 1;
+            let most = match error.meaning {
+                Meaning::Retry => THROTTLED_ATTEMPTS,
+                Meaning::Unknown => ATTEMPTS,
+                _ => return Err(error),
+            };
+            if attempt >= most {
+                return Err(error);
+            }
+            self.pacer.sleep(backoff(attempt)).await;
+        }
+    }
+
+    /// One call, once: what it means is for the caller to act on.
+    ///
+    /// # Errors
+    /// What the service refuses, or its silence.
+    pub async fn write<T, E, F>(&self, operation: Operation, sent: F) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        self.once(operation, 0.0, sent).await
+    }
+
+    /// One call that can wait until the others have been sent.
+    ///
+    /// # Errors
+    /// What the service refuses, or its silence.
+    pub async fn aside<T, E, F>(&self, operation: Operation, sent: F) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        self.once(operation, 1.0, sent).await
+    }
+
+    /// Every page of a list.
+    ///
+    /// # Errors
+    /// As [`Session::read`].
+    pub async fn pages<T, I, E, F>(
+        &self,
+        operation: Operation,
+        send: impl Fn(Option<String>) -> F,
+        take: impl Fn(T) -> (Vec<I>, Option<String>),
+    ) -> Result<Vec<I>, CallError>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let mut all = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let answer = self.read(operation, || send(token.clone())).await?;
+            let (items, next) = take(answer);
+            all.extend(items);
+            // A server that repeats its token would never come to an end.
+            if next.as_ref().is_none_or(String::is_empty) || next == token {
+                return Ok(all);
+            }
+            token = next;
+        }
+    }
+
+    async fn once<T, E, F>(&self, operation: Operation, spare: f64, sent: F) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        if self.lacks(operation) {
+            return Err(lacking(operation));
+        }
+        self.admit(operation.family(), spare).await;
+        *lock(&self.calls).entry(operation).or_default() += 1;
+        let error = match sent.await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => call_error(operation, refusal(&error)),
+        };
+        match error.meaning {
+            Meaning::Retry if is_throttle(&error) => self.slow_down(operation.family()),
+            Meaning::Unsupported => {
+                lock(&self.lacking).insert(operation);
+            }
+            _ => {}
+        }
+        Err(error)
+    }
+
+    async fn admit(&self, family: Family, spare: f64) {
+        while let Err(wait) = self.take(family, spare) {
+            self.pacer.sleep(wait).await;
+        }
+    }
+
+    fn take(&self, family: Family, spare: f64) -> Result<(), f64> {
+        match self.buckets.get(family as usize) {
+            Some(bucket) => lock(bucket).take(self.pacer.now(), spare),
+            None => Ok(()),
+        }
+    }
+
+    fn slow_down(&self, family: Family) {
+        if let Some(bucket) = self.buckets.get(family as usize) {
+            lock(bucket).throttled(self.pacer.now());
+        }
+    }
+
+    /// Whether this server is known to lack an operation.
+    pub fn lacks(&self, operation: Operation) -> bool {
+        lock(&self.lacking).contains(&operation)
+    }
+
+    /// Calls so far, by operation.
+    pub fn calls(&self) -> BTreeMap<Operation, u64> {
+        lock(&self.calls).clone()
+    }
+
+    /// Something people should know about how this was read; told once.
+    pub fn notice(&self, text: impl Into<Arc<str>>) {
+        let text = text.into();
+        let mut notices = lock(&self.notices);
+        if notices.told.insert(Arc::clone(&text)) {
+            notices.new.push(text);
+        }
+    }
+
+    /// What [`Session::notice`] was told since the last time.
+    pub fn take_notices(&self) -> Vec<Arc<str>> {
+        std::mem::take(&mut lock(&self.notices).new)
+    }
+}
+
+/// Does something for each item, several at a time, and returns the results in the items' order.
+pub async fn for_each<T, R, F, Fut>(session: &Arc<Session>, items: Vec<T>, body: F) -> Vec<R>
+where
+    T: Send + 'static,
+    R: Send + 'static,
+    F: Fn(Arc<Session>, T) -> Fut + Clone + Send + 'static,
+    Fut: Future<Output = R> + Send,
+{
+    let count = items.len();
+    let queue = Arc::new(Mutex::new(items.into_iter().enumerate()));
+    let mut readers = JoinSet::new();
+    for _ in 0..READERS.min(count) {
+        let (queue, session, body) = (Arc::clone(&queue), Arc::clone(session), body.clone());
+        readers.spawn(async move {
+            let mut done = Vec::new();
+            loop {
+                let next = lock(&queue).next();
+                let Some((at, item)) = next else { return done };
+                done.push((at, body(Arc::clone(&session), item).await));
+            }
+        });
+    }
+    let mut results = Vec::with_capacity(count);
+    while let Some(ended) = readers.join_next().await {
+        match ended {
+            Ok(done) => results.extend(done),
+            // A reader is never cancelled, so this is a panic of ours, which must not look like an empty answer.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+    results.sort_unstable_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+fn is_throttle(error: &CallError) -> bool {
+    error.code.contains("Throttl")
+        || error.code.contains("TooManyRequests")
+        || error.code.contains("RequestLimit")
+        || &*error.code == "HTTP 429"
+}
+
+fn lacking(operation: Operation) -> CallError {
+    CallError {
+        meaning: Meaning::Unsupported,
+        operation: operation.name().into(),
+        code: "Unsupported".into(),
+        message: "this server lacks the operation".into(),
+        request_id: None,
+        missing_action: None,
+    }
+}
+
+/// Seconds to wait after so many attempts.
+fn backoff(attempt: u32) -> f64 {
+    (0.2 * f64::from(1_u32 << attempt.saturating_sub(1).min(6))).min(8.0)
+}
