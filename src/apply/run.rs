@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 
-use crate::id::EntityKey;
+use crate::id::{EntityKey, PrincipalKey};
 use crate::model::access::Access;
 use crate::model::action::{Effect, Learned};
 use crate::model::instance::Observed;
@@ -119,6 +119,7 @@ pub fn apply(
     };
     let again = ReadRequest {
         touched_by: touched(plan).into_iter().collect(),
+        orphaned_grants: plan.names.principals.iter().any(PrincipalKey::is_orphan),
         ..ReadRequest::default()
     };
     let fresh = provider.read(&again)?;
@@ -461,6 +462,7 @@ impl<'a> Run<'a> {
     pub fn read_touched(&self, keys: BTreeSet<EntityKey>) -> Result<Observed, ProviderError> {
         self.seams.provider.read(&ReadRequest {
             touched_by: keys.into_iter().collect(),
+            orphaned_grants: self.plan.names.principals.iter().any(PrincipalKey::is_orphan),
             ..ReadRequest::default()
         })
     }

@@ -63,6 +63,8 @@ pub enum Command {
     Output(OutputArgs),
     /// Take the lock away from a run that is gone
     ForceUnlock(ForceUnlockArgs),
+    /// Print the least IAM policy that planning or applying against AWS needs
+    Policy(PolicyArgs),
     /// Act on the simulated service
     #[command(subcommand)]
     Sim(SimCommand),
@@ -408,6 +410,23 @@ pub struct OutputArgs {
 pub struct ForceUnlockArgs {
     /// The lock's id, from the message that named it
     pub id: String,
+}
+
+/// `policy`
+#[derive(Debug, Args)]
+pub struct PolicyArgs {
+    /// For what
+    #[arg(long = "for", value_enum, value_name = "WHAT")]
+    pub purpose: PolicyPurpose,
+}
+
+/// `--for`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PolicyPurpose {
+    /// Looking: plan, drift, import
+    Plan,
+    /// Changing things too: apply, destroy
+    Apply,
 }
 
 /// `sim …`

@@ -280,7 +280,10 @@ impl Env {
             world,
         } = settings
         else {
-            return Err(no_such("provider", "aws", "simulator"));
+            return Err(Failure::new(
+                "this acts on the simulated service, and the stack's provider is \"aws\"",
+            )
+            .help("run it where the provider is \"simulator\""));
         };
         let place = match world {
             Some(path) => self.dir.join(&**path),
@@ -300,11 +303,14 @@ impl Env {
     /// # Errors
     /// As [`Env::simulator`].
     pub fn provider(&self, settings: &ProviderSettings) -> Result<Box<dyn Provider>, Failure> {
-        let simulator = self.simulator(settings)?;
+        let provider = match settings {
+            ProviderSettings::Simulator { .. } => Box::new(self.simulator(settings)?),
+            ProviderSettings::Aws { .. } => aws(settings)?,
+        };
         Ok(match kill_at() {
-            None => Box::new(simulator),
+            None => provider,
             Some(n) => {
-                let provider = Faulty::new(Box::new(simulator), Faults::default());
+                let provider = Faulty::new(provider, Faults::default());
                 Box::new(provider.with_hook(Box::new(move |_| boundary(n))))
             }
         })
@@ -383,6 +389,43 @@ impl Env {
         }
         flag
     }
+}
+
+/// The service itself.
+#[cfg(feature = "aws")]
+fn aws(settings: &ProviderSettings) -> Result<Box<dyn Provider>, Failure> {
+    use crate::config::evaluate::ReadBy;
+    use crate::provider::aws::{Aws, DEFAULT_RATE, Options, Strategy};
+    let mut options = Options::default();
+    if let ProviderSettings::Aws {
+        region,
+        profile,
+        endpoint_url,
+        rate,
+        read_by,
+    } = settings
+    {
+        let owned = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
+        options.region = owned(region);
+        options.profile = owned(profile);
+        options.endpoint_url = owned(endpoint_url);
+        options.rate = rate.map_or(DEFAULT_RATE, |rate| rate as f64);
+        options.strategy = match read_by {
+            None => Strategy::Cheapest,
+            Some(ReadBy::Pairs) => Strategy::Pairs,
+            Some(ReadBy::Principals) => Strategy::Principals,
+        };
+    }
+    Ok(Box::new(Aws::connect(&options)?))
+}
+
+/// The service itself, which this program was built without.
+#[cfg(not(feature = "aws"))]
+fn aws(_: &ProviderSettings) -> Result<Box<dyn Provider>, Failure> {
+    Err(
+        Failure::new("this rolecall was built without the feature `aws`, so that it has no provider \"aws\"")
+            .help("build it with the default features: cargo install --locked --path ."),
+    )
 }
 
 /// At which boundary between rolecall, its journal and the service the process ends, as a crash would: a test of

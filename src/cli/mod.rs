@@ -69,6 +69,7 @@ fn dispatch(env: &Env, command: Command) -> Result<Exit, Failure> {
         Command::State(command) => command::state::run(env, command),
         Command::Output(args) => command::output::run(env, &args),
         Command::ForceUnlock(args) => command::force_unlock::run(env, &args),
+        Command::Policy(args) => command::policy::run(env, &args),
         Command::Sim(command) => command::sim::run(env, command),
         Command::Completions(args) => command::completions::run(env, &args),
         Command::Version(args) => command::version::run(env, &args),

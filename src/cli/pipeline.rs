@@ -145,12 +145,32 @@ pub struct Reading {
 /// # Errors
 /// When the configuration is wrong or the service cannot be read.
 pub fn read(env: &Env, stack: &Stack, recorded: &Recorded, refresh: bool) -> Result<Reading, Failure> {
+    read_as(env, stack, recorded, refresh, false)
+}
+
+/// As [`read`], and sees assignments of deleted users and groups even where that takes more calls.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_closely(env: &Env, stack: &Stack, recorded: &Recorded) -> Result<Reading, Failure> {
+    read_as(env, stack, recorded, true, true)
+}
+
+fn read_as(
+    env: &Env,
+    stack: &Stack,
+    recorded: &Recorded,
+    refresh: bool,
+    closely: bool,
+) -> Result<Reading, Failure> {
     let offline = stack.evaluated(env, env.now(), None)?;
     let provider = env.provider(&offline.provider)?;
     let observed = if refresh {
         let request = ReadRequest {
             taken_to_exist: offline.references.iter().map(taken_to_exist).collect(),
-            touched_by: Vec::new(),
+            orphaned_grants: closely,
+            account_tags: stack.program.asks_for_organization(),
+            ..ReadRequest::default()
         };
         match &recorded.unfinished {
             Some(unfinished) => settle(unfinished, provider.as_ref(), &request)?,
@@ -159,6 +179,7 @@ pub fn read(env: &Env, stack: &Stack, recorded: &Recorded, refresh: bool) -> Res
     } else {
         last_seen(recorded)?
     };
+    tell_notices(env, provider.as_ref());
     let evaluation = stack.evaluated(env, provider.now(), Some(&observed))?;
     Ok(Reading {
         name: stack.name(&evaluation),
@@ -166,6 +187,13 @@ pub fn read(env: &Env, stack: &Stack, recorded: &Recorded, refresh: bool) -> Res
         provider,
         observed,
     })
+}
+
+/// Passes on what people should know about how the service was read.
+pub fn tell_notices(env: &Env, provider: &dyn Provider) {
+    for notice in provider.take_notices() {
+        env.say(&format!("note: {notice}"));
+    }
 }
 
 /// The last recorded reading in the place of a fresh one.

@@ -18,7 +18,7 @@ use crate::model::guardrail::Guardrail;
 use crate::model::instance::Observed;
 use crate::model::stack::{Desired, FileRead};
 
-pub use crate::config::decode::settings::{ProviderSettings, StateSettings};
+pub use crate::config::decode::settings::{ProviderSettings, ReadBy, StateSettings};
 
 /// A variable that no block declares.
 const UNDECLARED: Code = Code("undeclared-variable");

@@ -180,6 +180,12 @@ impl Program {
     pub fn root(&self) -> Option<&Module> {
         self.modules.first()
     }
+
+    /// Whether some module looks at the organization as it is.
+    pub fn asks_for_organization(&self) -> bool {
+        let mut modules = self.modules.iter();
+        modules.any(|module| !module.organizations.items.is_empty())
+    }
 }
 
 impl Module {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -260,5 +260,9 @@ where
 
     fn sleep(&self, duration: Duration) {
         self.inner.sleep(duration);
+    }
+
+    fn take_notices(&self) -> Vec<Arc<str>> {
+        self.inner.take_notices()
     }
 }

@@ -220,6 +220,7 @@ impl Job<'_> {
             )
         };
         super::tell_remarks(env, store);
+        crate::cli::pipeline::tell_notices(env, provider);
         self.finished(result)
     }
 

@@ -4,7 +4,7 @@ use crate::cli::args::DriftArgs;
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::pipeline::{Stack, read};
+use crate::cli::pipeline::{Stack, read_closely};
 use crate::drift::find;
 use crate::report::drift_view::DriftView;
 use crate::report::json::drift::DriftJson;
@@ -18,7 +18,7 @@ pub fn run(env: &Env, args: &DriftArgs) -> Result<Exit, Failure> {
     let mut store = env.store(&offline.state)?;
     let recorded = store.load()?;
     super::tell_remarks(env, &mut store);
-    let reading = read(env, &stack, &recorded, true)?;
+    let reading = read_closely(env, &stack, &recorded)?;
     let drift = find(
         &reading.desired,
         &recorded,

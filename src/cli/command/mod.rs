@@ -11,6 +11,7 @@ pub mod graph;
 pub mod init;
 pub mod output;
 pub mod plan;
+pub mod policy;
 pub mod schemas;
 pub mod show;
 pub mod sim;

@@ -53,6 +53,15 @@ impl Default for StateSettings {
     }
 }
 
+/// By what assignments are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadBy {
+    /// By account and permission set.
+    Pairs,
+    /// By user and group.
+    Principals,
+}
+
 /// Which service is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProviderSettings {
@@ -77,6 +86,8 @@ pub enum ProviderSettings {
         endpoint_url: Option<Arc<str>>,
         /// Calls a second.
         rate: Option<u64>,
+        /// How assignments are read; the cheaper way unless given.
+        read_by: Option<ReadBy>,
     },
 }
 
@@ -238,7 +249,14 @@ impl Decoder<'_, '_> {
                 region: read.text("region"),
                 profile: read.text("profile"),
                 endpoint_url: read.text("endpoint_url"),
-                rate: whole("rate"),
+                rate: whole("rate").filter(|rate| {
+                    let is_none = *rate == 0;
+                    if is_none {
+                        bad(&read, "rate", "is a whole number from 1 up", None);
+                    }
+                    !is_none
+                }),
+                read_by: read_by(&read),
             }
         } else {
             ProviderSettings::Simulator {
@@ -248,6 +266,18 @@ impl Decoder<'_, '_> {
                 world: read.text("world"),
             }
         };
+    }
+}
+
+fn read_by(read: &Nested<'_, '_, '_>) -> Option<ReadBy> {
+    match read.text("read_by").as_deref() {
+        Some("pairs") => Some(ReadBy::Pairs),
+        Some("principals") => Some(ReadBy::Principals),
+        Some(_) => {
+            bad(read, "read_by", "is `pairs` or `principals`", None);
+            None
+        }
+        None => None,
     }
 }
 

@@ -269,6 +269,12 @@ pub(super) const PROVIDER_AWS: BlockSchema = BlockSchema {
             Optional,
             "Calls a second; half the service's quota unless given.",
         ),
+        attr(
+            "read_by",
+            Ty::String,
+            Optional,
+            "How assignments are read: `pairs` (account and set), `principals` (misses those of deleted users and groups), or the cheaper of the two, unless given.",
+        ),
     ],
     ..block("provider", &[], "IAM Identity Center itself.")
 };

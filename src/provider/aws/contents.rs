@@ -17,12 +17,22 @@ type Step<T> = Result<T, CallError>;
 impl Worker {
     pub(super) async fn create_set(&self, name: &str, wanted: &Definition) -> Outcome {
         let tags = (!wanted.tags.is_empty()).then(|| set_tags(&wanted.tags));
-        let call = self.session.sso.create_permission_set().instance_arn(&*self.instance);
+        let call = self
+            .session
+            .sso
+            .create_permission_set()
+            .instance_arn(&*self.instance);
         let call = call.name(name).session_duration(&wanted.session_duration);
         let call = call.set_description(wanted.description.clone());
         let call = call.set_relay_state(wanted.relay_state.clone()).set_tags(tags);
-        let made = self.session.write(Operation::CreatePermissionSet, call.send()).await?;
-        let arn = made.permission_set.and_then(|set| set.permission_set_arn).unwrap_or_default();
+        let made = self
+            .session
+            .write(Operation::CreatePermissionSet, call.send())
+            .await?;
+        let arn = made
+            .permission_set
+            .and_then(|set| set.permission_set_arn)
+            .unwrap_or_default();
         self.policies(&arn, &Definition::default(), wanted).await?;
         done(Some(arn))
     }
@@ -43,7 +53,9 @@ impl Worker {
                 let call = call.session_duration(&to.session_duration);
                 let call = call.set_description(to.description.clone());
                 let call = call.set_relay_state(to.relay_state.clone());
-                self.session.write(Operation::UpdatePermissionSet, call.send()).await
+                self.session
+                    .write(Operation::UpdatePermissionSet, call.send())
+                    .await
             })
             .await?;
         }
@@ -64,7 +76,8 @@ impl Worker {
         for policy in to.managed_policies.difference(&from.managed_policies) {
             self.attach_managed(arn, policy).await?;
         }
-        self.attach_customers(arn, after.difference(before).collect()).await?;
+        self.attach_customers(arn, after.difference(before).collect())
+            .await?;
         if from.inline_policy != to.inline_policy {
             self.inline_policy(arn, to.inline_policy.as_deref()).await?;
         }
@@ -79,7 +92,9 @@ impl Worker {
             let call = self.session.sso.attach_managed_policy_to_permission_set();
             let call = call.instance_arn(&*self.instance).permission_set_arn(arn);
             let sent = call.managed_policy_arn(policy).send();
-            self.session.write(Operation::AttachManagedPolicyToPermissionSet, sent).await
+            self.session
+                .write(Operation::AttachManagedPolicyToPermissionSet, sent)
+                .await
         };
         unless(Meaning::AlreadyExists, self.settled(attach).await)
     }
@@ -89,7 +104,9 @@ impl Worker {
             let call = self.session.sso.detach_managed_policy_from_permission_set();
             let call = call.instance_arn(&*self.instance).permission_set_arn(arn);
             let sent = call.managed_policy_arn(policy).send();
-            self.session.write(Operation::DetachManagedPolicyFromPermissionSet, sent).await
+            self.session
+                .write(Operation::DetachManagedPolicyFromPermissionSet, sent)
+                .await
         };
         unless(Meaning::NotFound, self.settled(detach).await)
     }
@@ -126,7 +143,9 @@ impl Worker {
             let delete = || async move {
                 let call = self.session.sso.delete_inline_policy_from_permission_set();
                 let call = call.instance_arn(&*self.instance).permission_set_arn(arn);
-                self.session.write(Operation::DeleteInlinePolicyFromPermissionSet, call.send()).await
+                self.session
+                    .write(Operation::DeleteInlinePolicyFromPermissionSet, call.send())
+                    .await
             };
             return unless(Meaning::NotFound, self.settled(delete).await);
         };
@@ -134,7 +153,9 @@ impl Worker {
             let call = self.session.sso.put_inline_policy_to_permission_set();
             let call = call.instance_arn(&*self.instance).permission_set_arn(arn);
             let sent = call.inline_policy(policy).send();
-            self.session.write(Operation::PutInlinePolicyToPermissionSet, sent).await
+            self.session
+                .write(Operation::PutInlinePolicyToPermissionSet, sent)
+                .await
         })
         .await
         .map(|_| ())
@@ -153,14 +174,18 @@ impl Worker {
         let builder = PermissionsBoundary::builder();
         let wanted = match boundary {
             Boundary::Managed(arn) => builder.managed_policy_arn(&**arn),
-            Boundary::CustomerManaged(policy) => builder.customer_managed_policy_reference(reference(policy)?),
+            Boundary::CustomerManaged(policy) => {
+                builder.customer_managed_policy_reference(reference(policy)?)
+            }
         };
         let wanted = &wanted.build();
         self.settled(|| async move {
             let call = self.session.sso.put_permissions_boundary_to_permission_set();
             let call = call.instance_arn(&*self.instance).permission_set_arn(arn);
             let sent = call.permissions_boundary(wanted.clone()).send();
-            self.session.write(Operation::PutPermissionsBoundaryToPermissionSet, sent).await
+            self.session
+                .write(Operation::PutPermissionsBoundaryToPermissionSet, sent)
+                .await
         })
         .await
         .map(|_| ())
@@ -200,10 +225,14 @@ fn unless<T>(so: Meaning, answer: Step<T>) -> Step<()> {
 }
 
 fn reference(policy: &CustomerManagedPolicy) -> Step<CustomerManagedPolicyReference> {
-    let built = CustomerManagedPolicyReference::builder().name(&*policy.name).path(&*policy.path);
+    let built = CustomerManagedPolicyReference::builder()
+        .name(&*policy.name)
+        .path(&*policy.path);
     built.build().map_err(|error| CallError {
         meaning: Meaning::Invalid,
-        operation: Operation::AttachCustomerManagedPolicyReferenceToPermissionSet.name().into(),
+        operation: Operation::AttachCustomerManagedPolicyReferenceToPermissionSet
+            .name()
+            .into(),
         code: "InvalidReference".into(),
         message: error.to_string().into(),
         request_id: None,
@@ -212,6 +241,8 @@ fn reference(policy: &CustomerManagedPolicy) -> Step<CustomerManagedPolicyRefere
 }
 
 fn set_tags(tags: &Tags) -> Vec<Tag> {
-    let built = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+    let built = tags
+        .iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build());
     built.filter_map(Result::ok).collect()
 }

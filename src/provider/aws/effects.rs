@@ -40,7 +40,9 @@ impl Hints {
     pub fn new(model: &Model) -> Self {
         let users = model.users.iter().map(|(id, row)| (id, &row.revision));
         let groups = model.groups.iter().map(|(id, row)| (id, &row.revision));
-        let revisions = users.chain(groups).filter_map(|(id, revision)| Some((id.clone(), revision.clone()?)));
+        let revisions = users
+            .chain(groups)
+            .filter_map(|(id, revision)| Some((id.clone(), revision.clone()?)));
         Hints {
             revisions: revisions.collect(),
             memberships: model.memberships.clone(),
@@ -97,7 +99,9 @@ impl Worker {
             Work::DeleteSet { arn } => {
                 let call = self.session.sso.delete_permission_set();
                 let call = call.instance_arn(&*self.instance).permission_set_arn(arn);
-                self.session.write(Operation::DeletePermissionSet, call.send()).await?;
+                self.session
+                    .write(Operation::DeletePermissionSet, call.send())
+                    .await?;
                 done(None)
             }
             Work::Provision { arn, accounts } => self.provision(&arn, accounts, &mut accepted).await,
@@ -126,10 +130,14 @@ impl Worker {
         let call = call.instance_arn(&*self.instance).permission_set_arn(&of.set);
         let call = call.target_id(&of.account).target_type(TargetType::AwsAccount);
         let call = call.principal_id(&of.principal.id).principal_type(kind_of(of));
-        let answer = self.session.write(Operation::CreateAccountAssignment, call.send()).await?;
+        let answer = self
+            .session
+            .write(Operation::CreateAccountAssignment, call.send())
+            .await?;
         let status = answer.account_assignment_creation_status;
         let status = status.map(|status| (status.request_id, status.status, status.failure_reason));
-        self.follow(Kind::Creation, status.unwrap_or_default(), accepted).await
+        self.follow(Kind::Creation, status.unwrap_or_default(), accepted)
+            .await
     }
 
     async fn revoke(&self, of: &Assignment, accepted: &mut Accepted) -> Outcome {
@@ -137,10 +145,14 @@ impl Worker {
         let call = call.instance_arn(&*self.instance).permission_set_arn(&of.set);
         let call = call.target_id(&of.account).target_type(TargetType::AwsAccount);
         let call = call.principal_id(&of.principal.id).principal_type(kind_of(of));
-        let answer = self.session.write(Operation::DeleteAccountAssignment, call.send()).await?;
+        let answer = self
+            .session
+            .write(Operation::DeleteAccountAssignment, call.send())
+            .await?;
         let status = answer.account_assignment_deletion_status;
         let status = status.map(|status| (status.request_id, status.status, status.failure_reason));
-        self.follow(Kind::Deletion, status.unwrap_or_default(), accepted).await
+        self.follow(Kind::Deletion, status.unwrap_or_default(), accepted)
+            .await
     }
 
     /// Everywhere with one request, or account after account.
@@ -157,10 +169,14 @@ impl Worker {
             let call = self.session.sso.provision_permission_set();
             let call = call.instance_arn(&*self.instance).permission_set_arn(arn);
             let call = call.target_type(kind).set_target_id(target);
-            let answer = self.session.write(Operation::ProvisionPermissionSet, call.send()).await?;
+            let answer = self
+                .session
+                .write(Operation::ProvisionPermissionSet, call.send())
+                .await?;
             let status = answer.permission_set_provisioning_status;
             let status = status.map(|status| (status.request_id, status.status, status.failure_reason));
-            self.follow(Kind::Provisioning, status.unwrap_or_default(), accepted).await?;
+            self.follow(Kind::Provisioning, status.unwrap_or_default(), accepted)
+                .await?;
         }
         done(None)
     }
@@ -169,7 +185,11 @@ impl Worker {
     async fn follow(
         &self,
         kind: Kind,
-        (id, status, reason): (Option<String>, Option<aws_sdk_ssoadmin::types::StatusValues>, Option<String>),
+        (id, status, reason): (
+            Option<String>,
+            Option<aws_sdk_ssoadmin::types::StatusValues>,
+            Option<String>,
+        ),
         accepted: &mut Accepted,
     ) -> Outcome {
         let id = id.unwrap_or_default();
@@ -186,13 +206,18 @@ impl Worker {
         match work {
             Work::CreateUnit { parent, name } => {
                 let call = client.create_organizational_unit().parent_id(parent).name(name);
-                let made = self.session.write(Operation::CreateOrganizationalUnit, call.send()).await?;
+                let made = self
+                    .session
+                    .write(Operation::CreateOrganizationalUnit, call.send())
+                    .await?;
                 done(made.organizational_unit.and_then(|unit| unit.id))
             }
             Work::RenameUnit { id, name } => {
                 let call = client.update_organizational_unit();
                 let call = call.organizational_unit_id(id).name(name);
-                self.session.write(Operation::UpdateOrganizationalUnit, call.send()).await?;
+                self.session
+                    .write(Operation::UpdateOrganizationalUnit, call.send())
+                    .await?;
                 done(None)
             }
             Work::MoveAccount { id, from, to } => {
@@ -205,7 +230,10 @@ impl Worker {
                     self.session.write(Operation::UntagAccount, call.send()).await?;
                 }
                 if !new.is_empty() {
-                    let call = client.tag_resource().resource_id(&id).set_tags(Some(account_tags(&new)));
+                    let call = client
+                        .tag_resource()
+                        .resource_id(&id)
+                        .set_tags(Some(account_tags(&new)));
                     self.session.write(Operation::TagAccount, call.send()).await?;
                 }
                 done(None)
@@ -223,7 +251,10 @@ impl Worker {
                     .session
                     .write(Operation::CreateAccount, call.set_tags(tags).send())
                     .await?;
-                let request = answer.create_account_status.and_then(|status| status.id).unwrap_or_default();
+                let request = answer
+                    .create_account_status
+                    .and_then(|status| status.id)
+                    .unwrap_or_default();
                 accepted.tell(&request);
                 let id = self.account_created(&request).await?;
                 if let (Some(root), Some(unit)) = (root, unit) {
@@ -239,7 +270,10 @@ impl Worker {
 
     async fn move_account(&self, id: &str, from: &str, to: &str) -> Step<()> {
         let call = self.session.organizations.move_account();
-        let call = call.account_id(id).source_parent_id(from).destination_parent_id(to);
+        let call = call
+            .account_id(id)
+            .source_parent_id(from)
+            .destination_parent_id(to);
         match self.session.write(Operation::MoveAccount, call.send()).await {
             // It is there already.
             Err(error) if &*error.code == "DuplicateAccountException" => Ok(()),
@@ -266,7 +300,10 @@ impl Worker {
             let call = self.session.organizations.describe_create_account_status();
             call.create_account_request_id(request).send()
         };
-        let answer = self.session.read(Operation::DescribeCreateAccountStatus, send).await?;
+        let answer = self
+            .session
+            .read(Operation::DescribeCreateAccountStatus, send)
+            .await?;
         let Some(status) = answer.create_account_status else {
             return Ok(None);
         };
@@ -274,14 +311,18 @@ impl Worker {
             Some(CreateAccountState::Succeeded) => Some(Ok(status.account_id.unwrap_or_default())),
             Some(CreateAccountState::InProgress) | None => None,
             Some(_) => {
-                let reason = status.failure_reason().map_or("the service gave no reason", |reason| reason.as_str());
+                let reason = status
+                    .failure_reason()
+                    .map_or("the service gave no reason", |reason| reason.as_str());
                 Some(Err(failed(Operation::CreateAccount, reason, request)))
             }
         })
     }
 
     async fn create_user(&self, user: &User) -> Outcome {
-        let name = Name::builder().given_name(&*user.given_name).family_name(&*user.family_name);
+        let name = Name::builder()
+            .given_name(&*user.given_name)
+            .family_name(&*user.family_name);
         let email = user
             .email
             .as_deref()
@@ -312,14 +353,26 @@ impl Worker {
         if operations.is_empty() {
             return done(None);
         }
-        let call = self.session.store.update_user().identity_store_id(&*self.store).user_id(id);
-        let call = call.set_operations(Some(operations)).set_revision(self.revision(id));
+        let call = self
+            .session
+            .store
+            .update_user()
+            .identity_store_id(&*self.store)
+            .user_id(id);
+        let call = call
+            .set_operations(Some(operations))
+            .set_revision(self.revision(id));
         self.session.write(Operation::UpdateUser, call.send()).await?;
         done(None)
     }
 
     async fn delete_user(&self, id: &str) -> Outcome {
-        let call = self.session.store.delete_user().identity_store_id(&*self.store).user_id(id);
+        let call = self
+            .session
+            .store
+            .delete_user()
+            .identity_store_id(&*self.store)
+            .user_id(id);
         let call = call.set_revision(self.revision(id));
         self.session.write(Operation::DeleteUser, call.send()).await?;
         done(None)
@@ -335,18 +388,33 @@ impl Worker {
 
     async fn update_group(&self, id: &str, group: &Group) -> Outcome {
         let name = Document::String(group.display_name.to_string());
-        let description = group.description.as_deref().map(|text| Document::String(text.to_owned()));
+        let description = group
+            .description
+            .as_deref()
+            .map(|text| Document::String(text.to_owned()));
         let mut operations = Vec::new();
         operations.extend(change("displayName", Some(name)));
         operations.extend(change("description", description));
-        let call = self.session.store.update_group().identity_store_id(&*self.store).group_id(id);
-        let call = call.set_operations(Some(operations)).set_revision(self.revision(id));
+        let call = self
+            .session
+            .store
+            .update_group()
+            .identity_store_id(&*self.store)
+            .group_id(id);
+        let call = call
+            .set_operations(Some(operations))
+            .set_revision(self.revision(id));
         self.session.write(Operation::UpdateGroup, call.send()).await?;
         done(None)
     }
 
     async fn delete_group(&self, id: &str) -> Outcome {
-        let call = self.session.store.delete_group().identity_store_id(&*self.store).group_id(id);
+        let call = self
+            .session
+            .store
+            .delete_group()
+            .identity_store_id(&*self.store)
+            .group_id(id);
         let call = call.set_revision(self.revision(id));
         self.session.write(Operation::DeleteGroup, call.send()).await?;
         done(None)
@@ -356,7 +424,10 @@ impl Worker {
         let call = self.session.store.create_group_membership();
         let call = call.identity_store_id(&*self.store).group_id(group);
         let call = call.member_id(MemberId::UserId(user.to_owned()));
-        let made = self.session.write(Operation::CreateGroupMembership, call.send()).await?;
+        let made = self
+            .session
+            .write(Operation::CreateGroupMembership, call.send())
+            .await?;
         let pair = (group.to_owned(), user.to_owned());
         self.hints().memberships.insert(pair, made.membership_id.clone());
         done(Some(made.membership_id))
@@ -371,7 +442,9 @@ impl Worker {
         };
         let call = self.session.store.delete_group_membership();
         let call = call.identity_store_id(&*self.store).membership_id(membership);
-        self.session.write(Operation::DeleteGroupMembership, call.send()).await?;
+        self.session
+            .write(Operation::DeleteGroupMembership, call.send())
+            .await?;
         done(None)
     }
 
@@ -450,6 +523,8 @@ fn emails(address: &str) -> Document {
 }
 
 fn account_tags(tags: &Tags) -> Vec<AccountTag> {
-    let tags = tags.iter().map(|(key, value)| AccountTag::builder().key(key).value(value).build());
+    let tags = tags
+        .iter()
+        .map(|(key, value)| AccountTag::builder().key(key).value(value).build());
     tags.filter_map(Result::ok).collect()
 }

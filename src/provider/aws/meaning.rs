@@ -49,8 +49,16 @@ where
     let content_type = header("content-type").unwrap_or_default();
     let body = raw.body().bytes().unwrap_or_default();
     let parsed: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    let field = |name: &str| parsed.get(name).and_then(|value| value.as_str()).map(str::to_owned);
-    let (code, message) = (error.code().map(str::to_owned), error.message().map(str::to_owned));
+    let field = |name: &str| {
+        parsed
+            .get(name)
+            .and_then(|value| value.as_str())
+            .map(str::to_owned)
+    };
+    let (code, message) = (
+        error.code().map(str::to_owned),
+        error.message().map(str::to_owned),
+    );
     Refusal {
         status: Some(raw.status().as_u16()),
         is_page: content_type.contains("html") || body.trim_ascii_start().starts_with(b"<!"),
@@ -140,7 +148,10 @@ fn meaning(refusal: &Refusal) -> Meaning {
         | "IncompleteSignature"
         | "OptInRequired"
         | "AccountSuspended" => Meaning::Denied,
-        "UnknownOperationException" | "UnknownOperation" | "InvalidAction" | "NotImplemented"
+        "UnknownOperationException"
+        | "UnknownOperation"
+        | "InvalidAction"
+        | "NotImplemented"
         | "UnsupportedAPIEndpointException" => Meaning::Unsupported,
         _ if code.contains("Throttl")
             || code == "TooManyRequestsException"
@@ -265,15 +276,20 @@ mod tests {
         );
         let error = call_error(
             Operation::TagAccount,
-            refused(400, "AccessDeniedException", "You don't have permissions to access this resource."),
+            refused(
+                400,
+                "AccessDeniedException",
+                "You don't have permissions to access this resource.",
+            ),
         );
-        assert_eq!(
-            error.missing_action.as_deref(),
-            Some("organizations:TagResource")
-        );
+        assert_eq!(error.missing_action.as_deref(), Some("organizations:TagResource"));
         let expired = call_error(
             Operation::ListInstances,
-            refused(403, "ExpiredTokenException", "The security token included in the request is expired"),
+            refused(
+                403,
+                "ExpiredTokenException",
+                "The security token included in the request is expired",
+            ),
         );
         assert_eq!((expired.meaning, expired.missing_action), (Meaning::Denied, None));
     }
@@ -303,10 +319,19 @@ mod tests {
     #[test]
     fn throttling_is_told_by_code_and_silence_by_the_lack_of_one() {
         assert_eq!(meaning(&refused(400, "ThrottlingException", "")), Meaning::Retry);
-        assert_eq!(meaning(&refused(400, "TooManyRequestsException", "")), Meaning::Retry);
-        assert_eq!(meaning(&refused(500, "InternalServerException", "")), Meaning::Unknown);
+        assert_eq!(
+            meaning(&refused(400, "TooManyRequestsException", "")),
+            Meaning::Retry
+        );
+        assert_eq!(
+            meaning(&refused(500, "InternalServerException", "")),
+            Meaning::Unknown
+        );
         assert_eq!(meaning(&Refusal::default()), Meaning::Unknown);
-        assert_eq!(meaning(&refused(200, "", "unexpected end of input")), Meaning::Unknown);
+        assert_eq!(
+            meaning(&refused(200, "", "unexpected end of input")),
+            Meaning::Unknown
+        );
     }
 
     #[test]

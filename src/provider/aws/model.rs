@@ -170,14 +170,6 @@ impl Model {
         }
     }
 
-    /// The ARN of a set.
-    pub fn arn(&self, name: &PermissionSetName) -> Option<&String> {
-        self.sets
-            .iter()
-            .find(|(_, set)| set.name == *name)
-            .map(|(arn, _)| arn)
-    }
-
     /// The name of a principal; by id when the identity store does not know it.
     pub fn principal(&self, principal: &PrincipalId) -> Option<PrincipalKey> {
         let id = || ServiceId::new(&principal.id).ok();
@@ -278,7 +270,9 @@ impl Model {
         for ((at, of), row) in &relation.pairs {
             accounts.add(*at, account);
             sets.add(*of, set);
-            row.principals.iter().for_each(|who| principals.add(*who, principal));
+            row.principals
+                .iter()
+                .for_each(|who| principals.add(*who, principal));
         }
         let names = Names::new(accounts.all(), sets.all(), principals.all()).map_err(|error| {
             ProviderError::Storage {

@@ -21,7 +21,8 @@ use crate::model::account::Account;
 use crate::model::action::Effect;
 use crate::model::instance::Observed;
 use crate::provider::{
-    Call, CallError, Ids, Meaning, Outcome, Provider, ProviderError, ReadRequest, Started, TakenToExist, Ticket,
+    Call, CallError, Ids, Meaning, Outcome, Provider, ProviderError, ReadRequest, Started, TakenToExist,
+    Ticket,
 };
 
 /// How long the start of calls waits for the service to take them, so that their request ids can be noted. What takes
@@ -38,6 +39,8 @@ pub struct Aws {
     finished: Arc<Finished>,
     strategy: Strategy,
     known: Mutex<Known>,
+    /// When this was connected, by the machine's clock.
+    begun: Timestamp,
 }
 
 /// What readings have taught.
@@ -82,6 +85,7 @@ impl Aws {
             finished: Arc::default(),
             strategy: options.strategy,
             known: Mutex::default(),
+            begun: Timestamp::now(),
         })
     }
 
@@ -155,7 +159,8 @@ impl Provider for Aws {
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        let passed = Duration::from_secs_f64(self.session.pacer.now());
+        self.begun.saturating_add(passed).unwrap_or(self.begun)
     }
 
     fn read(&self, request: &ReadRequest) -> Result<Observed, ProviderError> {
@@ -171,16 +176,10 @@ impl Provider for Aws {
         let scope = self.scope(request, &known);
         let before = self.session.calls();
         let model = match known.model.take().filter(|_| !request.touched_by.is_empty()) {
+            // What was read by halves is forgotten, so that the next reading is a whole one.
             Some(model) => {
-                let kept = model.clone();
                 let refreshed = touched::refresh(&self.session, model, &request.touched_by, &scope);
-                match self.runtime.block_on(refreshed) {
-                    Ok(model) => model,
-                    Err(error) => {
-                        known.model = Some(kept);
-                        return Err(error);
-                    }
-                }
+                self.runtime.block_on(refreshed)?
             }
             None => self.runtime.block_on(whole(&self.session, &scope, self.now()))?,
         };
@@ -203,7 +202,10 @@ impl Provider for Aws {
                         Effect::Grant { .. } | Effect::Revoke { .. } | Effect::Provision { .. }
                     );
                     let id = match is_request {
-                        true => self.runtime.block_on(tokio::time::timeout_at(until, accepted)).ok(),
+                        true => self
+                            .runtime
+                            .block_on(tokio::time::timeout_at(until, accepted))
+                            .ok(),
                         false => None,
                     };
                     Started::Pending {
@@ -259,7 +261,10 @@ impl Provider for Aws {
 }
 
 /// Calls made between two counts.
-fn difference(after: &BTreeMap<Operation, u64>, before: &BTreeMap<Operation, u64>) -> BTreeMap<Arc<str>, u64> {
+fn difference(
+    after: &BTreeMap<Operation, u64>,
+    before: &BTreeMap<Operation, u64>,
+) -> BTreeMap<Arc<str>, u64> {
     let operations: BTreeSet<&Operation> = after.keys().collect();
     let mut calls: BTreeMap<Arc<str>, u64> = BTreeMap::new();
     for operation in operations {

@@ -107,7 +107,10 @@ mod tests {
         for _ in 0..100 {
             bucket.throttled(60.0);
         }
-        assert!(bucket.take(60.0, 0.0).unwrap_err() <= 1.0 + 1e-6, "never slower than a tenth");
+        assert!(
+            bucket.take(60.0, 0.0).unwrap_err() <= 1.0 + 1e-6,
+            "never slower than a tenth"
+        );
         assert!(bucket.take(120.0, 0.0).is_ok());
         assert!(bucket.pace > 9.99);
     }

@@ -71,7 +71,13 @@ impl Requests {
     }
 
     /// Waits until a request has ended.
-    pub async fn end(self: &Arc<Self>, session: &Arc<Session>, instance: &str, kind: Kind, id: String) -> Ended {
+    pub async fn end(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        instance: &str,
+        kind: Kind,
+        id: String,
+    ) -> Ended {
         let (sender, ended) = oneshot::channel();
         let is_watched = {
             let mut all = self.lock();
@@ -80,7 +86,12 @@ impl Requests {
             std::mem::replace(&mut of_kind.is_watched, true)
         };
         if !is_watched {
-            tokio::spawn(watch(Arc::clone(self), Arc::clone(session), instance.to_owned(), kind));
+            tokio::spawn(watch(
+                Arc::clone(self),
+                Arc::clone(session),
+                instance.to_owned(),
+                kind,
+            ));
         }
         match ended.await {
             Ok(ended) => ended,
@@ -97,7 +108,10 @@ impl Requests {
     }
 
     fn settle(&self, kind: Kind, id: &str, ended: Ended) {
-        let sender = self.lock().get_mut(&kind).and_then(|of_kind| of_kind.waiting.remove(id));
+        let sender = self
+            .lock()
+            .get_mut(&kind)
+            .and_then(|of_kind| of_kind.waiting.remove(id));
         // Whoever asked may have gone since.
         let _ = sender.map(|sender| sender.send(ended));
     }
@@ -114,10 +128,14 @@ async fn watch(requests: Arc<Requests>, session: Arc<Session>, instance: String,
         }
         let ended = candidates(&session, &instance, kind, &ids).await;
         let arn: Arc<str> = instance.as_str().into();
-        let described = for_each(&session, ended.into_iter().collect(), move |session, id: String| {
-            let instance = Arc::clone(&arn);
-            async move { (describe(&session, &instance, kind, &id).await, id) }
-        })
+        let described = for_each(
+            &session,
+            ended.into_iter().collect(),
+            move |session, id: String| {
+                let instance = Arc::clone(&arn);
+                async move { (describe(&session, &instance, kind, &id).await, id) }
+            },
+        )
         .await;
         let mut any = false;
         for (status, id) in described {
@@ -139,7 +157,12 @@ async fn watch(requests: Arc<Requests>, session: Arc<Session>, instance: String,
 }
 
 /// Requests that may have ended: those no longer listed as in progress, or all, where nothing lists them.
-async fn candidates(session: &Arc<Session>, instance: &str, kind: Kind, ids: &BTreeSet<String>) -> BTreeSet<String> {
+async fn candidates(
+    session: &Arc<Session>,
+    instance: &str,
+    kind: Kind,
+    ids: &BTreeSet<String>,
+) -> BTreeSet<String> {
     match in_progress(session, instance, kind).await {
         Ok(listed) => ids.difference(&listed).cloned().collect(),
         Err(error) if error.meaning == Meaning::Unsupported || error.meaning == Meaning::Denied => {
@@ -153,7 +176,11 @@ async fn candidates(session: &Arc<Session>, instance: &str, kind: Kind, ids: &BT
     }
 }
 
-async fn in_progress(session: &Arc<Session>, instance: &str, kind: Kind) -> Result<BTreeSet<String>, CallError> {
+async fn in_progress(
+    session: &Arc<Session>,
+    instance: &str,
+    kind: Kind,
+) -> Result<BTreeSet<String>, CallError> {
     let filter = || {
         OperationStatusFilter::builder()
             .status(StatusValues::InProgress)
@@ -166,23 +193,38 @@ async fn in_progress(session: &Arc<Session>, instance: &str, kind: Kind) -> Resu
             Kind::Creation => {
                 let call = session.sso.list_account_assignment_creation_status();
                 let call = call.instance_arn(instance).filter(filter()).max_results(100);
-                let page = session.aside(kind.list(), call.set_next_token(token).send()).await?;
+                let page = session
+                    .aside(kind.list(), call.set_next_token(token).send())
+                    .await?;
                 let all = page.account_assignments_creation_status.unwrap_or_default();
-                (all.into_iter().map(|status| status.request_id).collect(), page.next_token)
+                (
+                    all.into_iter().map(|status| status.request_id).collect(),
+                    page.next_token,
+                )
             }
             Kind::Deletion => {
                 let call = session.sso.list_account_assignment_deletion_status();
                 let call = call.instance_arn(instance).filter(filter()).max_results(100);
-                let page = session.aside(kind.list(), call.set_next_token(token).send()).await?;
+                let page = session
+                    .aside(kind.list(), call.set_next_token(token).send())
+                    .await?;
                 let all = page.account_assignments_deletion_status.unwrap_or_default();
-                (all.into_iter().map(|status| status.request_id).collect(), page.next_token)
+                (
+                    all.into_iter().map(|status| status.request_id).collect(),
+                    page.next_token,
+                )
             }
             Kind::Provisioning => {
                 let call = session.sso.list_permission_set_provisioning_status();
                 let call = call.instance_arn(instance).filter(filter()).max_results(100);
-                let page = session.aside(kind.list(), call.set_next_token(token).send()).await?;
+                let page = session
+                    .aside(kind.list(), call.set_next_token(token).send())
+                    .await?;
                 let all = page.permission_sets_provisioning_status.unwrap_or_default();
-                (all.into_iter().map(|status| status.request_id).collect(), page.next_token)
+                (
+                    all.into_iter().map(|status| status.request_id).collect(),
+                    page.next_token,
+                )
             }
         };
         listed.extend(ids.into_iter().flatten());
@@ -197,7 +239,12 @@ async fn in_progress(session: &Arc<Session>, instance: &str, kind: Kind) -> Resu
 ///
 /// # Errors
 /// When its status cannot be read.
-pub async fn describe(session: &Arc<Session>, instance: &str, kind: Kind, id: &str) -> Result<Option<Ended>, CallError> {
+pub async fn describe(
+    session: &Arc<Session>,
+    instance: &str,
+    kind: Kind,
+    id: &str,
+) -> Result<Option<Ended>, CallError> {
     let (status, reason) = match kind {
         Kind::Creation => {
             let send = || {
@@ -251,7 +298,11 @@ pub fn ended(kind: Kind, status: Option<&StatusValues>, reason: Option<String>, 
 
 /// Nobody can tell how a request that was accepted ended: only another look at what is there.
 fn unfollowed(kind: Kind, id: &str, error: &CallError) -> CallError {
-    unknown(kind, id, &format!("it was accepted, and how it ended cannot be read: {error}"))
+    unknown(
+        kind,
+        id,
+        &format!("it was accepted, and how it ended cannot be read: {error}"),
+    )
 }
 
 fn unknown(kind: Kind, id: &str, message: &str) -> CallError {

@@ -113,11 +113,7 @@ impl Session {
     ///
     /// # Errors
     /// What the service refuses, or its silence after several attempts.
-    pub async fn read<T, E, F>(
-        &self,
-        operation: Operation,
-        send: impl Fn() -> F,
-    ) -> Result<T, CallError>
+    pub async fn read<T, E, F>(&self, operation: Operation, send: impl Fn() -> F) -> Result<T, CallError>
     where
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,

@@ -76,7 +76,10 @@ pub enum Work {
     /// A user leaves a group.
     RemoveMember { group: String, user: String },
     /// A set and all that is in it.
-    CreateSet { name: String, definition: Box<Definition> },
+    CreateSet {
+        name: String,
+        definition: Box<Definition>,
+    },
     /// What differs.
     UpdateSet {
         arn: String,
@@ -178,7 +181,12 @@ pub fn resolve(effect: &Effect, ids: &dyn Ids) -> Step<Work> {
             arn: find.set(name)?,
             accounts: match accounts {
                 None => None,
-                Some(accounts) => Some(accounts.iter().map(|key| find.account(key)).collect::<Step<_>>()?),
+                Some(accounts) => Some(
+                    accounts
+                        .iter()
+                        .map(|key| find.account(key))
+                        .collect::<Step<_>>()?,
+                ),
             },
         },
         Effect::Grant {
@@ -220,14 +228,18 @@ impl Find<'_> {
     fn new_account(&self, account: &Account) -> Step<Work> {
         let email = match (&account.key, &account.email) {
             (AccountKey::Email(email), _) | (AccountKey::Id(_), Some(email)) => email.to_string(),
-            (AccountKey::Id(id), None) => return Err(unknown(&format!("the e-mail address of account {id}"))),
+            (AccountKey::Id(id), None) => {
+                return Err(unknown(&format!("the e-mail address of account {id}")));
+            }
         };
         let unit = account.ou.as_ref().filter(|path| !path.is_root());
         let tags = account.tags.iter().flatten();
         Ok(Work::CreateAccount {
             name: account.name.to_string(),
             email,
-            tags: tags.map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+            tags: tags
+                .map(|(key, value)| (key.to_string(), value.to_string()))
+                .collect(),
             root: match unit {
                 Some(_) => Some(self.unit(&OuPath::root())?),
                 None => None,

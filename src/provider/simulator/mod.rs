@@ -397,7 +397,7 @@ mod tests {
                 TakenToExist::User(user("ada.lovelace@example.com")),
                 TakenToExist::PermissionSet(name("view")),
             ],
-            touched_by: Vec::new(),
+            ..ReadRequest::default()
         }
     }
 

@@ -82,9 +82,11 @@ pub async fn whole(
                      `rolecall drift` reads by account and set"
                 ));
             }
-            Err(error) if matches!(error.meaning, Meaning::Denied | Meaning::Unsupported) => session.notice(
-                format!("assignments cannot be read by user and group ({error}); they are read by account and set"),
-            ),
+            Err(error) if matches!(error.meaning, Meaning::Denied | Meaning::Unsupported) => {
+                session.notice(format!(
+                    "assignments cannot be read by user and group ({error}); they are read by account and set"
+                ))
+            }
             Err(error) => return Err(error),
         }
     }
@@ -248,7 +250,11 @@ pub async fn of_pairs(
                 if numbers.is_empty() {
                     relation.pairs.remove(&key);
                 } else {
-                    relation.pairs.entry(key).or_insert_with(PairRow::default).principals = numbers;
+                    relation
+                        .pairs
+                        .entry(key)
+                        .or_insert_with(PairRow::default)
+                        .principals = numbers;
                 }
             }
             Err(error) if super::is_fatal(&error) => return Err(error),
@@ -275,9 +281,9 @@ async fn of_pair(
         })
         .await;
     let found = super::directory::absent(found)?.unwrap_or_default();
-    let principals = found.into_iter().filter_map(|assignment| {
-        principal_id(assignment.principal_type.as_ref(), assignment.principal_id)
-    });
+    let principals = found
+        .into_iter()
+        .filter_map(|assignment| principal_id(assignment.principal_type.as_ref(), assignment.principal_id));
     Ok(principals.collect())
 }
 
@@ -361,12 +367,18 @@ mod tests {
             from_management: false,
             ..choice
         };
-        assert!(!by_principal(member, 500_000, 51_000), "only the management account may");
+        assert!(
+            !by_principal(member, 500_000, 51_000),
+            "only the management account may"
+        );
         let drift = Choice {
             orphans: true,
             ..choice
         };
-        assert!(!by_principal(drift, 500_000, 51_000), "orphans are seen by pair alone");
+        assert!(
+            !by_principal(drift, 500_000, 51_000),
+            "orphans are seen by pair alone"
+        );
         let told = Choice {
             strategy: Strategy::Principals,
             ..member

@@ -27,7 +27,10 @@ pub async fn users(session: &Arc<Session>, store: &str) -> Result<Vec<Found<User
     let found = session
         .pages(Operation::ListUsers, send, |page| (page.users, page.next_token))
         .await?;
-    Ok(found.iter().filter_map(|user| named(session, user_of(user), &user.user_id)).collect())
+    Ok(found
+        .iter()
+        .filter_map(|user| named(session, user_of(user), &user.user_id))
+        .collect())
 }
 
 /// Every group, a hundred a call.
@@ -59,10 +62,12 @@ pub async fn members(session: &Arc<Session>, store: &str, group: &str) -> Result
             (page.group_memberships, page.next_token)
         })
         .await?;
-    let users = found.into_iter().filter_map(|membership| match membership.member_id {
-        Some(MemberId::UserId(user)) => Some((user, membership.membership_id)),
-        _ => None,
-    });
+    let users = found
+        .into_iter()
+        .filter_map(|membership| match membership.member_id {
+            Some(MemberId::UserId(user)) => Some((user, membership.membership_id)),
+            _ => None,
+        });
     Ok(users.collect())
 }
 
@@ -81,7 +86,8 @@ pub async fn user(
     }
     let send = || {
         let call = session.store.get_user_id().identity_store_id(store);
-        call.alternate_identifier(unique("userName", name.as_str())).send()
+        call.set_alternate_identifier(unique("userName", name.as_str()))
+            .send()
     };
     match absent(session.read(Operation::GetUserId, send).await)? {
         Some(answer) => describe_user(session, store, &answer.user_id).await,
@@ -90,7 +96,11 @@ pub async fn user(
 }
 
 /// A user by id; `None` when there is none.
-pub async fn describe_user(session: &Arc<Session>, store: &str, id: &str) -> Result<Option<Found<User>>, CallError> {
+pub async fn describe_user(
+    session: &Arc<Session>,
+    store: &str,
+    id: &str,
+) -> Result<Option<Found<User>>, CallError> {
     let send = || {
         let call = session.store.describe_user();
         call.identity_store_id(store).user_id(id).send()
@@ -127,7 +137,8 @@ pub async fn group(
     }
     let send = || {
         let call = session.store.get_group_id().identity_store_id(store);
-        call.alternate_identifier(unique("displayName", name.as_str())).send()
+        call.set_alternate_identifier(unique("displayName", name.as_str()))
+            .send()
     };
     match absent(session.read(Operation::GetGroupId, send).await)? {
         Some(answer) => describe_group(session, store, &answer.group_id).await,
@@ -161,16 +172,11 @@ async fn describe_group(
 }
 
 /// An attribute by which there is at most one.
-pub fn unique(path: &str, value: &str) -> AlternateIdentifier {
+fn unique(path: &str, value: &str) -> Option<AlternateIdentifier> {
     let attribute = UniqueAttribute::builder()
         .attribute_path(path)
-        .attribute_value(Document::String(value.to_owned()))
-        .build();
-    match attribute {
-        Ok(attribute) => AlternateIdentifier::UniqueAttribute(attribute),
-        // Both fields are set.
-        Err(_) => AlternateIdentifier::Unknown,
-    }
+        .attribute_value(Document::String(value.to_owned()));
+    attribute.build().ok().map(AlternateIdentifier::UniqueAttribute)
 }
 
 /// "Not found" as an answer.
@@ -184,7 +190,9 @@ pub fn absent<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
 
 fn named<T>(session: &Session, found: Option<Versioned<T>>, id: &str) -> Option<Found<T>> {
     if found.is_none() {
-        session.notice(format!("{id} of the identity store has no usable name, and is left out"));
+        session.notice(format!(
+            "{id} of the identity store has no usable name, and is left out"
+        ));
     }
     found.map(|found| (id.to_owned(), found))
 }

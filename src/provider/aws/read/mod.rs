@@ -50,10 +50,17 @@ pub fn is_fatal(error: &CallError) -> bool {
 ///
 /// # Errors
 /// When there is none, or the service does not answer.
-pub async fn whole(session: &Arc<Session>, scope: &Scope, at: jiff::Timestamp) -> Result<Model, ProviderError> {
+pub async fn whole(
+    session: &Arc<Session>,
+    scope: &Scope,
+    at: jiff::Timestamp,
+) -> Result<Model, ProviderError> {
     let (instance, caller) = start::find(session).await?;
     let mut model = Model::new(at, instance, caller);
-    let (arn, store) = (model.instance.arn.to_string(), model.instance.identity_store.to_string());
+    let (arn, store) = (
+        model.instance.arn.to_string(),
+        model.instance.identity_store.to_string(),
+    );
     let (tree, people, sets) = tokio::join!(
         organization(session, model.instance.management_account.clone()),
         people(session, &store),
@@ -64,12 +71,18 @@ pub async fn whole(session: &Arc<Session>, scope: &Scope, at: jiff::Timestamp) -
         people.map(|people| people(&mut model)),
         sets.map(|sets| sets(&mut model)),
     ];
-    fill.into_iter().collect::<Result<Vec<()>, CallError>>().map_err(ProviderError::Call)?;
+    fill.into_iter()
+        .collect::<Result<Vec<()>, CallError>>()
+        .map_err(ProviderError::Call)?;
     declared_accounts(session, &mut model, scope);
     let tags = tags(session, &mut model, scope);
     tags.await.map_err(ProviderError::Call)?;
-    assignments(session, &mut model, scope).await.map_err(ProviderError::Call)?;
-    model.in_progress = progress::requests(session, &model).await.map_err(ProviderError::Call)?;
+    assignments(session, &mut model, scope)
+        .await
+        .map_err(ProviderError::Call)?;
+    model.in_progress = progress::requests(session, &model)
+        .await
+        .map_err(ProviderError::Call)?;
     Ok(model)
 }
 
@@ -92,7 +105,9 @@ pub async fn organization(session: &Arc<Session>, management: Option<AccountId>)
             ));
             let why = error.to_string();
             Ok(Box::new(move |model| {
-                model.held.insert(HeldSubject::All(Kind::OrganizationalUnit), why.into());
+                model
+                    .held
+                    .insert(HeldSubject::All(Kind::OrganizationalUnit), why.into());
             }))
         }
     }
@@ -100,7 +115,10 @@ pub async fn organization(session: &Arc<Session>, management: Option<AccountId>)
 
 /// Users, groups and memberships.
 async fn people(session: &Arc<Session>, store: &str) -> Result<Fill, CallError> {
-    let (users, groups) = tokio::join!(directory::users(session, store), directory::groups(session, store));
+    let (users, groups) = tokio::join!(
+        directory::users(session, store),
+        directory::groups(session, store)
+    );
     let (users, users_held) = or_held(users, HeldSubject::All(Kind::User))?;
     let (groups, groups_held) = or_held(groups, HeldSubject::All(Kind::Group))?;
     let ids: Vec<String> = groups.iter().map(|(id, _)| id.clone()).collect();
@@ -136,18 +154,25 @@ pub async fn members(session: &Arc<Session>, store: &str, groups: Vec<String>) -
 }
 
 fn take_members(model: &mut Model, group: String, found: Result<Vec<directory::Membership>, CallError>) {
-    let name = model.groups.get(&group).map(|group| group.value.display_name.clone());
+    let name = model
+        .groups
+        .get(&group)
+        .map(|group| group.value.display_name.clone());
     let held = name.map(HeldSubject::Members);
     match found {
         Ok(memberships) => {
             model.members.insert(group.clone(), directory::ids(&memberships));
-            let ids = memberships.into_iter().map(|(user, id)| ((group.clone(), user), id));
+            let ids = memberships
+                .into_iter()
+                .map(|(user, id)| ((group.clone(), user), id));
             model.memberships.extend(ids);
             held.map(|held| model.held.remove(&held));
         }
         Err(error) => {
             model.members.remove(&group);
-            model.held.extend(held.map(|held| (held, error.to_string().into())));
+            model
+                .held
+                .extend(held.map(|held| (held, error.to_string().into())));
         }
     }
 }
@@ -164,7 +189,11 @@ async fn permission_sets(session: &Arc<Session>, instance: &str) -> Result<Fill,
 }
 
 /// These permission sets.
-pub async fn describe_sets(session: &Arc<Session>, instance: &str, arns: Vec<String>) -> Result<Fill, CallError> {
+pub async fn describe_sets(
+    session: &Arc<Session>,
+    instance: &str,
+    arns: Vec<String>,
+) -> Result<Fill, CallError> {
     let arn: Arc<str> = instance.into();
     let described = for_each(session, arns, move |session, set| {
         let instance = Arc::clone(&arn);
@@ -206,7 +235,10 @@ fn take_set(model: &mut Model, arn: String, found: Result<Option<sets::Read>, Ca
 
 /// Where the organization cannot be read, the accounts are those that are declared.
 fn declared_accounts(session: &Session, model: &mut Model, scope: &Scope) {
-    if !model.held.contains_key(&HeldSubject::All(Kind::OrganizationalUnit)) {
+    if !model
+        .held
+        .contains_key(&HeldSubject::All(Kind::OrganizationalUnit))
+    {
         return;
     }
     for account in &scope.declared {
@@ -228,7 +260,12 @@ fn declared_accounts(session: &Session, model: &mut Model, scope: &Scope) {
 /// Tags, of the accounts where they decide something: a call each.
 async fn tags(session: &Arc<Session>, model: &mut Model, scope: &Scope) -> Result<(), CallError> {
     let says_tags = |account: &&Account| account.tags.is_some();
-    let declared = scope.declared.iter().filter(says_tags).filter_map(Account::id).cloned();
+    let declared = scope
+        .declared
+        .iter()
+        .filter(says_tags)
+        .filter_map(Account::id)
+        .cloned();
     let mut wanted: BTreeSet<AccountId> = declared.chain(scope.tagged.iter().cloned()).collect();
     wanted.retain(|id| model.accounts.contains_key(id));
     if scope.all_tags {
@@ -256,7 +293,9 @@ pub async fn read_tags(
                 model.tagged.insert(id);
             }
             Err(error) if is_fatal(&error) => return Err(error),
-            Err(error) => session.notice(format!("tags of accounts cannot be read ({error}); they are left alone")),
+            Err(error) => session.notice(format!(
+                "tags of accounts cannot be read ({error}); they are left alone"
+            )),
         }
     }
     Ok(())
@@ -264,7 +303,10 @@ pub async fn read_tags(
 
 /// Who may use what where.
 async fn assignments(session: &Arc<Session>, model: &mut Model, scope: &Scope) -> Result<(), CallError> {
-    let accounts: Vec<String> = match model.held.contains_key(&HeldSubject::All(Kind::OrganizationalUnit)) {
+    let accounts: Vec<String> = match model
+        .held
+        .contains_key(&HeldSubject::All(Kind::OrganizationalUnit))
+    {
         // By set, which needs no list of accounts.
         true => Vec::new(),
         false => model.accounts.keys().map(ToString::to_string).collect(),

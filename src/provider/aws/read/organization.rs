@@ -98,7 +98,10 @@ async fn children(
     let operation = Operation::ListOrganizationalUnitsForParent;
     let send = |token| {
         let call = session.organizations.list_organizational_units_for_parent();
-        call.parent_id(parent).max_results(20).set_next_token(token).send()
+        call.parent_id(parent)
+            .max_results(20)
+            .set_next_token(token)
+            .send()
     };
     let found = session
         .pages(operation, send, |page| {
@@ -185,11 +188,7 @@ async fn accounts_by_parent(
 }
 
 /// An account as the model has it; `None` when it has no id.
-pub fn account(
-    found: &SdkAccount,
-    unit: Option<OuPath>,
-    management: Option<&AccountId>,
-) -> Option<Account> {
+pub fn account(found: &SdkAccount, unit: Option<OuPath>, management: Option<&AccountId>) -> Option<Account> {
     let id = AccountId::new(found.id()?).ok()?;
     Some(Account {
         name: found.name().unwrap_or_default().into(),
@@ -211,7 +210,9 @@ fn status(found: &SdkAccount) -> AccountStatus {
     match (found.state(), found.status().map(|status| status.as_str())) {
         (Some(SdkState::Active), _) => AccountStatus::Active,
         (Some(SdkState::PendingActivation), _) => AccountStatus::PendingActivation,
-        (Some(SdkState::PendingClosure), _) | (None, Some("PENDING_CLOSURE")) => AccountStatus::PendingClosure,
+        (Some(SdkState::PendingClosure), _) | (None, Some("PENDING_CLOSURE")) => {
+            AccountStatus::PendingClosure
+        }
         (Some(SdkState::Closed), _) => AccountStatus::Closed,
         (Some(_), _) | (None, Some("SUSPENDED")) => AccountStatus::Suspended,
         (None, _) => AccountStatus::Active,
@@ -219,10 +220,7 @@ fn status(found: &SdkAccount) -> AccountStatus {
 }
 
 /// An account's tags.
-pub async fn tags(
-    session: &Arc<Session>,
-    id: &AccountId,
-) -> Result<BTreeMap<Arc<str>, Arc<str>>, CallError> {
+pub async fn tags(session: &Arc<Session>, id: &AccountId) -> Result<BTreeMap<Arc<str>, Arc<str>>, CallError> {
     let send = |token| {
         let call = session.organizations.list_tags_for_resource();
         call.resource_id(id.as_str()).set_next_token(token).send()
@@ -248,7 +246,9 @@ pub async fn one(
         call.account_id(id.as_str()).send()
     };
     let answer = session.read(Operation::DescribeAccount, send).await?;
-    let Some(found) = answer.account else { return Ok(None) };
+    let Some(found) = answer.account else {
+        return Ok(None);
+    };
     let unit = match unit_of(&found, units) {
         Some(unit) => Some(unit),
         None => parent(session, id, units).await?,
@@ -275,7 +275,9 @@ async fn parent(
 pub async fn is_delegated(session: &Arc<Session>, account: &AccountId) -> Result<bool, CallError> {
     let send = |token| {
         let call = session.organizations.list_delegated_administrators();
-        call.service_principal("sso.amazonaws.com").set_next_token(token).send()
+        call.service_principal("sso.amazonaws.com")
+            .set_next_token(token)
+            .send()
     };
     let found = session
         .pages(Operation::ListDelegatedAdministrators, send, |page| {

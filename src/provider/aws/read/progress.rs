@@ -71,7 +71,11 @@ fn or_none(ids: Result<Vec<String>, CallError>) -> Result<Vec<String>, CallError
     match ids {
         // Who may not look cannot have started anything either, and what others started shows in the end.
         Err(error) if matches!(error.meaning, Meaning::Unsupported | Meaning::Denied) => {
-            if super::is_fatal(&error) { Err(error) } else { Ok(Vec::new()) }
+            if super::is_fatal(&error) {
+                Err(error)
+            } else {
+                Ok(Vec::new())
+            }
         }
         ids => ids,
     }
@@ -91,7 +95,10 @@ async fn creations(session: &Arc<Session>, instance: &str) -> Result<Vec<String>
     };
     let found = session
         .pages(Operation::ListAccountAssignmentCreationStatus, send, |page| {
-            (page.account_assignments_creation_status.unwrap_or_default(), page.next_token)
+            (
+                page.account_assignments_creation_status.unwrap_or_default(),
+                page.next_token,
+            )
         })
         .await?;
     Ok(found.into_iter().filter_map(|status| status.request_id).collect())
@@ -105,7 +112,10 @@ async fn deletions(session: &Arc<Session>, instance: &str) -> Result<Vec<String>
     };
     let found = session
         .pages(Operation::ListAccountAssignmentDeletionStatus, send, |page| {
-            (page.account_assignments_deletion_status.unwrap_or_default(), page.next_token)
+            (
+                page.account_assignments_deletion_status.unwrap_or_default(),
+                page.next_token,
+            )
         })
         .await?;
     Ok(found.into_iter().filter_map(|status| status.request_id).collect())
@@ -119,13 +129,20 @@ async fn provisionings(session: &Arc<Session>, instance: &str) -> Result<Vec<Str
     };
     let found = session
         .pages(Operation::ListPermissionSetProvisioningStatus, send, |page| {
-            (page.permission_sets_provisioning_status.unwrap_or_default(), page.next_token)
+            (
+                page.permission_sets_provisioning_status.unwrap_or_default(),
+                page.next_token,
+            )
         })
         .await?;
     Ok(found.into_iter().filter_map(|status| status.request_id).collect())
 }
 
-async fn provisioning(session: &Arc<Session>, model: &Model, id: &str) -> Result<Option<InProgress>, CallError> {
+async fn provisioning(
+    session: &Arc<Session>,
+    model: &Model,
+    id: &str,
+) -> Result<Option<InProgress>, CallError> {
     let send = || {
         let call = session.sso.describe_permission_set_provisioning_status();
         let call = call.instance_arn(model.instance.arn.as_str());

@@ -49,7 +49,9 @@ pub async fn describe(session: &Arc<Session>, instance: &str, arn: &str) -> Resu
         return Ok(None);
     };
     let Some(name) = found.name().and_then(|name| PermissionSetName::new(name).ok()) else {
-        session.notice(format!("the permission set {arn} has no usable name, and is left out"));
+        session.notice(format!(
+            "the permission set {arn} has no usable name, and is left out"
+        ));
         return Ok(None);
     };
     let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(Text::from);
@@ -130,12 +132,18 @@ async fn inline_policy(session: &Arc<Session>, instance: &str, arn: &str) -> Res
         let call = session.sso.get_inline_policy_for_permission_set();
         call.instance_arn(instance).permission_set_arn(arn).send()
     };
-    let answer = session.read(Operation::GetInlinePolicyForPermissionSet, send).await?;
+    let answer = session
+        .read(Operation::GetInlinePolicyForPermissionSet, send)
+        .await?;
     let policy = answer.inline_policy().filter(|policy| !policy.is_empty());
     Ok(policy.map(Text::from))
 }
 
-async fn managed_policies(session: &Arc<Session>, instance: &str, arn: &str) -> Result<Vec<String>, CallError> {
+async fn managed_policies(
+    session: &Arc<Session>,
+    instance: &str,
+    arn: &str,
+) -> Result<Vec<String>, CallError> {
     let send = |token| {
         let call = session.sso.list_managed_policies_in_permission_set();
         let call = call.instance_arn(instance).permission_set_arn(arn);
@@ -143,7 +151,10 @@ async fn managed_policies(session: &Arc<Session>, instance: &str, arn: &str) -> 
     };
     let found = session
         .pages(Operation::ListManagedPoliciesInPermissionSet, send, |page| {
-            (page.attached_managed_policies.unwrap_or_default(), page.next_token)
+            (
+                page.attached_managed_policies.unwrap_or_default(),
+                page.next_token,
+            )
         })
         .await?;
     Ok(found.into_iter().filter_map(|policy| policy.arn).collect())
@@ -182,7 +193,9 @@ async fn boundary(session: &Arc<Session>, instance: &str, arn: &str) -> Result<O
     let answer = absent(session.read(operation, send).await)?;
     let boundary = answer.and_then(|answer| answer.permissions_boundary);
     Ok(boundary.and_then(|boundary| {
-        let managed = boundary.managed_policy_arn().map(|arn| Boundary::Managed(arn.into()));
+        let managed = boundary
+            .managed_policy_arn()
+            .map(|arn| Boundary::Managed(arn.into()));
         let customer = boundary.customer_managed_policy_reference();
         managed.or_else(|| customer.map(|reference| Boundary::CustomerManaged(policy(reference))))
     }))
@@ -195,7 +208,10 @@ async fn tags(
 ) -> Result<BTreeMap<Arc<str>, Text>, CallError> {
     let send = |token| {
         let call = session.sso.list_tags_for_resource();
-        call.instance_arn(instance).resource_arn(arn).set_next_token(token).send()
+        call.instance_arn(instance)
+            .resource_arn(arn)
+            .set_next_token(token)
+            .send()
     };
     let found: Vec<Tag> = session
         .pages(Operation::ListTagsForResource, send, |page| {

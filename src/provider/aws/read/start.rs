@@ -18,7 +18,10 @@ use crate::provider::{CallError, ProviderError};
 pub async fn find(session: &Arc<Session>) -> Result<(Instance, Option<Caller>), ProviderError> {
     let (instances, identity, described) = tokio::join!(
         instances(session, None),
-        session.read(Operation::GetCallerIdentity, || session.sts.get_caller_identity().send()),
+        session.read(Operation::GetCallerIdentity, || session
+            .sts
+            .get_caller_identity()
+            .send()),
         organization::describe(session),
     );
     let instances = instances.map_err(ProviderError::Call)?;
@@ -28,7 +31,10 @@ pub async fn find(session: &Arc<Session>) -> Result<(Instance, Option<Caller>), 
     let Some(found) = choose(&instances, management.as_ref()) else {
         return Err(elsewhere(session, &instances).await);
     };
-    if let Some(primary) = found.primary_region().filter(|primary| *primary != &*session.region) {
+    if let Some(primary) = found
+        .primary_region()
+        .filter(|primary| *primary != &*session.region)
+    {
         return Err(ProviderError::NoInstance {
             region: Arc::clone(&session.region),
             message: format!(
@@ -41,7 +47,10 @@ pub async fn find(session: &Arc<Session>) -> Result<(Instance, Option<Caller>), 
     let instance = instance(session, found, organization.as_ref())?;
     let caller = match identity {
         Some(identity) => {
-            let (account, arn) = (identity.account().unwrap_or_default(), identity.arn().unwrap_or_default());
+            let (account, arn) = (
+                identity.account().unwrap_or_default(),
+                identity.arn().unwrap_or_default(),
+            );
             let is_owner = found.owner_account_id() == Some(account);
             caller(session, account, arn, is_owner, &instance).await
         }
@@ -60,7 +69,10 @@ fn optional<T>(session: &Session, answer: Result<T, CallError>, what: &str) -> O
     }
 }
 
-async fn instances(session: &Arc<Session>, scope: Option<RegionScope>) -> Result<Vec<InstanceMetadata>, CallError> {
+async fn instances(
+    session: &Arc<Session>,
+    scope: Option<RegionScope>,
+) -> Result<Vec<InstanceMetadata>, CallError> {
     let send = |token| {
         let call = session.sso.list_instances().set_region_scope(scope.clone());
         call.set_next_token(token).send()
@@ -75,7 +87,9 @@ async fn instances(session: &Arc<Session>, scope: Option<RegionScope>) -> Result
 /// The organisation's instance: permission sets live there, and not in those that single accounts may have.
 fn choose<'i>(found: &'i [InstanceMetadata], management: Option<&AccountId>) -> Option<&'i InstanceMetadata> {
     let is_ready = |instance: &&InstanceMetadata| {
-        instance.status().is_none_or(|status| *status == InstanceStatus::Active)
+        instance
+            .status()
+            .is_none_or(|status| *status == InstanceStatus::Active)
     };
     let is_organizations = |instance: &&InstanceMetadata| {
         management.is_some_and(|account| instance.owner_account_id() == Some(account.as_str()))
@@ -87,10 +101,15 @@ fn choose<'i>(found: &'i [InstanceMetadata], management: Option<&AccountId>) -> 
 /// What to say when there is no instance here.
 async fn elsewhere(session: &Arc<Session>, here: &[InstanceMetadata]) -> ProviderError {
     let others = match here.is_empty() {
-        true => instances(session, Some(RegionScope::AllRegions)).await.unwrap_or_default(),
+        true => instances(session, Some(RegionScope::AllRegions))
+            .await
+            .unwrap_or_default(),
         false => Vec::new(),
     };
-    let regions: Vec<&str> = others.iter().filter_map(InstanceMetadata::primary_region).collect();
+    let regions: Vec<&str> = others
+        .iter()
+        .filter_map(InstanceMetadata::primary_region)
+        .collect();
     let message = match (here.first().and_then(InstanceMetadata::status), regions.first()) {
         (Some(status), _) => format!("the instance there is {status}; try again when it is ACTIVE"),
         (None, Some(region)) => format!("there is one in {region}: set region = \"{region}\" in the provider block"),
@@ -186,7 +205,10 @@ mod tests {
     #[test]
     fn the_organisations_instance_comes_before_an_accounts_own() {
         let of = |owner: &str, status: InstanceStatus| {
-            InstanceMetadata::builder().owner_account_id(owner).status(status).build()
+            InstanceMetadata::builder()
+                .owner_account_id(owner)
+                .status(status)
+                .build()
         };
         let management = AccountId::new("111122223333").unwrap();
         let found = [

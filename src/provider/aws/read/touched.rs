@@ -65,7 +65,10 @@ pub async fn refresh(
 }
 
 async fn accounts(session: &Arc<Session>, model: &mut Model, touched: &Touched) -> Result<(), CallError> {
-    if model.held.contains_key(&HeldSubject::All(Kind::OrganizationalUnit)) {
+    if model
+        .held
+        .contains_key(&HeldSubject::All(Kind::OrganizationalUnit))
+    {
         return Ok(());
     }
     let pages = model.accounts.len() / 20 + model.units.len();
@@ -96,7 +99,11 @@ async fn accounts(session: &Arc<Session>, model: &mut Model, touched: &Touched) 
     super::read_tags(session, model, tagged).await
 }
 
-async fn users(session: &Arc<Session>, model: &mut Model, names: &BTreeSet<UserName>) -> Result<(), CallError> {
+async fn users(
+    session: &Arc<Session>,
+    model: &mut Model,
+    names: &BTreeSet<UserName>,
+) -> Result<(), CallError> {
     if names.is_empty() || model.held.contains_key(&HeldSubject::All(Kind::User)) {
         return Ok(());
     }
@@ -114,7 +121,11 @@ async fn users(session: &Arc<Session>, model: &mut Model, names: &BTreeSet<UserN
     Ok(())
 }
 
-async fn groups(session: &Arc<Session>, model: &mut Model, names: &BTreeSet<GroupName>) -> Result<(), CallError> {
+async fn groups(
+    session: &Arc<Session>,
+    model: &mut Model,
+    names: &BTreeSet<GroupName>,
+) -> Result<(), CallError> {
     if names.is_empty() || model.held.contains_key(&HeldSubject::All(Kind::Group)) {
         return Ok(());
     }
@@ -129,13 +140,24 @@ async fn groups(session: &Arc<Session>, model: &mut Model, names: &BTreeSet<Grou
             model.groups.extend(found);
         }
     }
-    let touched = model.groups.iter().filter(|(_, group)| names.contains(&group.value.display_name));
+    let touched = model
+        .groups
+        .iter()
+        .filter(|(_, group)| names.contains(&group.value.display_name));
     let touched: Vec<String> = touched.map(|(id, _)| id.clone()).collect();
     super::members(session, &store, touched.clone()).await?(model);
-    let members = touched.iter().filter_map(|group| model.members.get(group)).flatten();
-    let strangers: BTreeSet<String> = members.filter(|id| !model.users.contains_key(*id)).cloned().collect();
+    let members = touched
+        .iter()
+        .filter_map(|group| model.members.get(group))
+        .flatten();
+    let strangers: BTreeSet<String> = members
+        .filter(|id| !model.users.contains_key(*id))
+        .cloned()
+        .collect();
     for id in strangers {
-        model.users.extend(directory::describe_user(session, &store, &id).await?);
+        model
+            .users
+            .extend(directory::describe_user(session, &store, &id).await?);
     }
     Ok(())
 }
@@ -180,13 +202,22 @@ async fn assignments(
         return Ok(());
     }
     let instance = model.instance.arn.to_string();
-    let named = model.sets.iter().filter(|(_, set)| touched.sets.contains(&set.name));
+    let named = model
+        .sets
+        .iter()
+        .filter(|(_, set)| touched.sets.contains(&set.name));
     let arns: Vec<String> = named.map(|(arn, _)| arn.clone()).collect();
     let gone = |model: &Model, set: &u32| {
         let arn = model.relation.sets.value(*set);
         arn.is_none_or(|arn| !model.sets.contains_key(arn))
     };
-    let vanished: Vec<(u32, u32)> = model.relation.pairs.keys().filter(|(_, set)| gone(model, set)).copied().collect();
+    let vanished: Vec<(u32, u32)> = model
+        .relation
+        .pairs
+        .keys()
+        .filter(|(_, set)| gone(model, set))
+        .copied()
+        .collect();
     for key in vanished {
         model.relation.pairs.remove(&key);
     }
@@ -196,7 +227,11 @@ async fn assignments(
     let stale = access::stale(session, &instance, arns.clone()).await?;
     for arn in &arns {
         let number = model.relation.sets.number(arn);
-        let rows = model.relation.pairs.iter_mut().filter(|((_, set), _)| *set == number);
+        let rows = model
+            .relation
+            .pairs
+            .iter_mut()
+            .filter(|((_, set), _)| *set == number);
         rows.for_each(|(_, row)| row.is_stale = false);
     }
     for (account, set) in stale {
@@ -221,7 +256,10 @@ async fn tuples(
     let principals = principals(model, touched);
     let all_pairs = accounts.len().saturating_mul(arns.len());
     // Those that exist cost a call for each set to find, and then one each; as many as last time, say.
-    let of_accounts: BTreeSet<u32> = accounts.iter().map(|id| model.relation.accounts.number(id)).collect();
+    let of_accounts: BTreeSet<u32> = accounts
+        .iter()
+        .map(|id| model.relation.accounts.number(id))
+        .collect();
     let of_sets: BTreeSet<u32> = arns.iter().map(|arn| model.relation.sets.number(arn)).collect();
     let is_touched = |(account, set): &(u32, u32)| of_accounts.contains(account) && of_sets.contains(set);
     let known = model.relation.pairs.keys().filter(|key| is_touched(key));
@@ -250,10 +288,15 @@ async fn tuples(
         arns.iter().flat_map(each).collect()
     } else {
         let found = existing_pairs(session, model, &accounts, arns).await?;
-        let there: BTreeSet<(u32, u32)> =
-            found.iter().map(|(account, set)| model.relation.key(account, set)).collect();
+        let there: BTreeSet<(u32, u32)> = found
+            .iter()
+            .map(|(account, set)| model.relation.key(account, set))
+            .collect();
         // Those that were there and are gone leave the model.
-        model.relation.pairs.retain(|key, _| !is_touched(key) || there.contains(key));
+        model
+            .relation
+            .pairs
+            .retain(|key, _| !is_touched(key) || there.contains(key));
         found
     };
     let refused = access::of_pairs(session, &instance, pairs, &mut model.relation).await?;
@@ -275,8 +318,14 @@ async fn existing_pairs(
 }
 
 fn principals(model: &Model, touched: &Touched) -> Vec<PrincipalId> {
-    let groups = model.groups.iter().filter(|(_, row)| touched.groups.contains(&row.value.display_name));
-    let users = model.users.iter().filter(|(_, row)| touched.users.contains(&row.value.user_name));
+    let groups = model
+        .groups
+        .iter()
+        .filter(|(_, row)| touched.groups.contains(&row.value.display_name));
+    let users = model
+        .users
+        .iter()
+        .filter(|(_, row)| touched.users.contains(&row.value.user_name));
     let groups = groups.map(|(id, _)| PrincipalId {
         is_group: true,
         id: id.clone(),
