@@ -136,7 +136,16 @@ pub(super) fn own_path(
         .get(&session.permission_set)
         .and_then(|new| names.permission_set_rank(new));
     let stays = enters(after, set, true) || renamed.is_some_and(|new| enters(after, new, true));
-    if enters(before, set, false) && !stays {
+    // That the caller is in proves that there is a path. If it may lead through a group whose members could not be
+    // read, taking that group's grant may cut it.
+    let may_lose = of_pair(before, Pair::new(account, set)).iter().any(|tuple| {
+        let Some(PrincipalKey::Group(group)) = names.principal(tuple.principal()) else {
+            return false;
+        };
+        let goes = after.binary_search(tuple).is_err() && renamed.is_none() || deletes(actions, group);
+        goes && members(sources, renames, group).is_none()
+    });
+    if (enters(before, set, false) || may_lose) && !stays {
         findings.push(Finding {
             remedy: Some("keep that path, or run this as someone who keeps access".into()),
             ..Finding::new(
@@ -149,6 +158,11 @@ pub(super) fn own_path(
             )
         });
     }
+}
+
+fn deletes(actions: &[Action], group: &GroupName) -> bool {
+    let gone = |action: &Action| matches!(&action.effect, Some(Effect::DeleteGroup { group: gone }) if gone == group);
+    actions.iter().any(gone)
 }
 
 /// Whether the caller's user is the principal or a member of it, before or after the plan.
@@ -169,7 +183,7 @@ fn is_behind(
     match principal {
         PrincipalKey::User(name) => renames.user_now(name) == user,
         PrincipalKey::Group(group) => {
-            let was = members(sources, renames, group).contains(user);
+            let was = members(sources, renames, group).is_some_and(|members| members.contains(user));
             if !later {
                 return was;
             }
@@ -192,19 +206,21 @@ fn is_behind(
     }
 }
 
-fn members(sources: &Sources<'_>, renames: &Renames, group: &GroupName) -> BTreeSet<UserName> {
-    let old = renames
-        .groups
-        .iter()
-        .find(|(_, new)| *new == group)
-        .map(|(old, _)| old);
-    let observed = sources.observed.groups.get(old.unwrap_or(group));
-    let members = observed.and_then(|group| group.value.members.as_ref());
-    members
-        .into_iter()
-        .flatten()
-        .map(|user| renames.user_now(user).clone())
-        .collect()
+/// The members that a group has now, under the names that users are going to have; `None` when they could not be read.
+/// A group that is not there has none.
+pub(super) fn members(
+    sources: &Sources<'_>,
+    renames: &Renames,
+    group: &GroupName,
+) -> Option<BTreeSet<UserName>> {
+    let mut renamed = renames.groups.iter();
+    let old = renamed.find(|(_, new)| *new == group).map(|(old, _)| old);
+    let Some(observed) = sources.observed.groups.get(old.unwrap_or(group)) else {
+        return Some(BTreeSet::new());
+    };
+    let members = observed.value.members.as_ref()?;
+    let now = members.iter().map(|user| renames.user_now(user).clone());
+    Some(now.collect())
 }
 
 #[cfg(test)]
@@ -281,5 +297,27 @@ mod tests {
             .assign("a", &[group("Ops")], &["root"], &[1, 2])
             .assign("b", &[group("Ops")], &["look"], &[2]);
         assert!(!world.plan(renamed).is_refused());
+    }
+
+    #[test]
+    fn a_path_that_may_lead_through_unreadable_members_is_not_cut() {
+        let session = CallerSession {
+            user: user_name("ada"),
+            permission_set: set("view"),
+        };
+        let mut world = World::new().has_user("ada").apply(stack());
+        for group in world.observed.snapshot.groups.values_mut() {
+            group.value.members = None;
+        }
+        let world = called_by(world, CallerRole::Management, Some(session));
+        let without = Stack::new()
+            .accounts(&[1, 2])
+            .set("root", "root")
+            .set("view", "view")
+            .group("ops", "Ops", &["ada"])
+            .assign("a", &[group("Ops")], &["root"], &[1, 2]);
+        let refused = |plan: &crate::plan::Plan| plan.findings.iter().any(|it| &*it.code == "own-access");
+        assert!(refused(&world.plan(without)));
+        assert!(!refused(&world.plan(stack())), "nothing is taken");
     }
 }

@@ -3,8 +3,10 @@
 //! It covers format, stack, instance, lineage, mode, the ordered actions with
 //! before and after, the grants, revokes and records by name, the blocks that
 //! declare them, what waits for what, role effects, and gains and losses. It does
-//! not cover the state's serial, the clock, where things are written, the cost, or
-//! anything observed that no step depends on. Names that no step uses take no
+//! not cover the state's serial, the clock, where things are written, the cost,
+//! which steps the caller may not run (another identity runs them, under the same
+//! digest), or anything observed that neither a step nor a person's access depends
+//! on. Names that no step uses take no
 //! part either: every table is reduced to what is used before it is hashed.
 
 use std::io::Write as _;
@@ -95,7 +97,6 @@ struct ActionView<'a> {
     reason: &'a super::change::Reason,
     expected_id: &'a Option<crate::id::ServiceId>,
     restore: bool,
-    blocked: &'a Option<Arc<str>>,
 }
 
 impl Canon {
@@ -207,7 +208,6 @@ impl Canon {
                 reason: &action.reason,
                 expected_id: &action.expected_id,
                 restore: action.restore,
-                blocked: &action.blocked,
             });
         }
     }
@@ -224,22 +224,13 @@ impl Canon {
     fn tuples(&mut self, plan: &Plan) {
         let mut notes = vec![UNUSED; plan.notes.len()];
         let mut next = 0;
-        let grants = plan
-            .grants
-            .iter()
-            .map(|s| (s.tuple, s.note, s.reason as u32, s.blocked));
-        let revokes = plan
-            .revokes
-            .iter()
-            .map(|s| (s.tuple, s.note, s.reason as u32, s.blocked));
-        let records = plan
-            .records
-            .iter()
-            .map(|s| (s.tuple, s.note, s.change as u32, false));
+        let grants = plan.grants.iter().map(|s| (s.tuple, s.note, s.reason as u32));
+        let revokes = plan.revokes.iter().map(|s| (s.tuple, s.note, s.reason as u32));
+        let records = plan.records.iter().map(|s| (s.tuple, s.note, s.change as u32));
         self.number(plan.grants.len() as u64);
         self.number(plan.revokes.len() as u64);
         self.number(plan.records.len() as u64);
-        for (tuple, note, why, blocked) in grants.chain(revokes).chain(records) {
+        for (tuple, note, why) in grants.chain(revokes).chain(records) {
             let place = notes.get(note as usize).copied().unwrap_or(UNUSED);
             let place = if place == UNUSED {
                 self.note(plan, note);
@@ -252,8 +243,8 @@ impl Canon {
                 place
             };
             let [account, set, principal] = self.tuple(tuple);
-            let mut bytes = [0_u8; 24];
-            let numbers = [account, set, principal, place, why, u32::from(blocked)];
+            let mut bytes = [0_u8; 20];
+            let numbers = [account, set, principal, place, why];
             for (slot, number) in bytes.chunks_mut(4).zip(numbers) {
                 slot.copy_from_slice(&number.to_le_bytes());
             }

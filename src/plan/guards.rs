@@ -17,6 +17,7 @@ use super::finding::{Finding, Level, counted};
 use super::input::Mode;
 use super::matching::Rules;
 use super::provisioning::pairs_of;
+use super::renames::Renames;
 use super::roles::RoleEffects;
 use super::sources::Sources;
 use super::universe::Universe;
@@ -26,6 +27,7 @@ pub(super) struct Guarded<'a> {
     pub sources: &'a Sources<'a>,
     pub universe: &'a Universe<'a>,
     pub rules: &'a Rules,
+    pub renames: &'a Renames,
     pub diff: &'a AccessDiff,
     pub actions: &'a [Action],
     pub roles: &'a RoleEffects,
@@ -42,6 +44,8 @@ impl Guarded<'_> {
         self.pins(findings);
         self.removals(findings);
         self.protected(findings);
+        self.idle_patterns(findings);
+        self.ignored_declarations(findings);
         self.quotas(findings);
         self.restores(findings);
         self.orphans(findings);
@@ -101,13 +105,9 @@ impl Guarded<'_> {
                 )
             }));
         }
-        let known: BTreeSet<&Address> = self
-            .sources
-            .recorded
-            .access
-            .declarations
-            .iter()
-            .map(|block| &block.address)
+        let recorded = self.sources.recorded.access.declarations.iter();
+        let known: BTreeSet<Address> = recorded
+            .map(|block| self.sources.address_now(&block.address))
             .collect();
         for (block, count) in &self.diff.expired_new {
             findings.extend(self.on_block(*block, |address| {
@@ -247,49 +247,7 @@ impl Guarded<'_> {
         }
     }
 
-    fn removals(&self, findings: &mut Vec<Finding>) {
-        let input = self.sources.input;
-        let count = self.diff.revokes.len() as u64;
-        let limit = input
-            .options
-            .max_removals
-            .unwrap_or(input.desired.settings.max_removals);
-        if input.options.mode != Mode::Destroy && count > limit {
-            findings.push(Finding {
-                remedy: Some(format!("if it is meant, run it with --max-removals {count}").into()),
-                ..Finding::new(
-                    Level::Refusal,
-                    "max-removals",
-                    format!("{} would be removed, and the limit is {limit}", grants(count)),
-                )
-            });
-        }
-    }
-
-    fn protected(&self, findings: &mut Vec<Finding>) {
-        for rule in &self.rules.protect {
-            let hit = self
-                .diff
-                .revokes
-                .iter()
-                .filter(|step| rule.rule.matches(step.tuple));
-            let subjects: BTreeSet<Arc<str>> = hit.filter_map(|step| self.spell(step.tuple)).collect();
-            if !subjects.is_empty() {
-                let message = format!(
-                    "{} are protected by \"{}\"",
-                    grants(subjects.len() as u64),
-                    rule.label
-                );
-                findings.push(Finding {
-                    subjects,
-                    remedy: Some("keep them declared, or take them out of the `protect` block first".into()),
-                    ..Finding::new(Level::Refusal, "protected", message)
-                });
-            }
-        }
-    }
-
-    fn spell(&self, tuple: Tuple) -> Option<Arc<str>> {
+    pub(super) fn spell(&self, tuple: Tuple) -> Option<Arc<str>> {
         let (account, set, principal) = self.universe.names.resolve(tuple)?;
         let account = self.sources.observed.account_name(account);
         Some(format!("{principal} → {set} in {account}").into())
@@ -394,8 +352,8 @@ impl Guarded<'_> {
             .collect();
         if !subjects.is_empty() {
             let message = format!(
-                "{} accounts would have more than {limit} permission sets at the peak, which is the quota",
-                subjects.len()
+                "{} would have more than {limit} permission sets at the peak, which is the quota",
+                counted(subjects.len(), "account")
             );
             findings.push(Finding {
                 subjects,
@@ -422,19 +380,17 @@ impl Guarded<'_> {
         if subjects.is_empty() && entities.is_empty() {
             return;
         }
-        let message = match (subjects.len() as u64, entities.len()) {
-            (count, 0) => format!(
-                "{} made before are gone from the service and would be restored",
-                grants(count)
-            ),
-            (0, others) => {
-                format!("{others} things made before are gone from the service and would be restored")
-            }
-            (count, others) => format!(
-                "{} and {others} other things made before are gone from the service and would be restored",
-                grants(count)
-            ),
+        let are = if subjects.len() + entities.len() == 1 {
+            "is"
+        } else {
+            "are"
         };
+        let what = match (subjects.len(), entities.len()) {
+            (count, 0) => grants(count as u64),
+            (0, others) => counted(others, "thing"),
+            (count, others) => format!("{} and {}", grants(count as u64), counted(others, "other thing")),
+        };
+        let message = format!("{what} made before {are} gone from the service and would be restored");
         findings.push(Finding {
             subjects: subjects.into_iter().chain(entities).collect(),
             remedy: Some("someone may have revoked them on purpose: find out first".into()),
@@ -634,7 +590,7 @@ pub(super) fn keep_sets_in_use(
     });
 }
 
-fn grants(count: u64) -> String {
+pub(super) fn grants(count: u64) -> String {
     match count {
         1 => "1 grant".to_owned(),
         count => format!("{count} grants"),

@@ -13,7 +13,7 @@ use crate::id::{GroupName, PrincipalKey, UserName};
 use crate::model::access::{Names, Pair, Tuple};
 use crate::model::action::Effect;
 
-use super::change::{Action, GrantReason, GrantStep, RevokeReason, RevokeStep};
+use super::change::{Action, GrantStep, RevokeReason, RevokeStep};
 use super::provisioning::of_pair;
 use super::renames::Renames;
 use super::sources::Sources;
@@ -65,7 +65,11 @@ impl Keeping<'_> {
                 waits.revokes.insert(index, needed.into_iter().collect());
             }
         }
-        let grants = self.grants_through(&endings);
+        let mut grants = self.grants_through(&endings);
+        // Decided once for a grant, not once for each of the people who leave its group.
+        for list in grants.values_mut() {
+            list.retain(|tuple| people.something_comes(self, *tuple));
+        }
         for (index, rank, user) in endings {
             let mut needed: BTreeSet<Wait> = BTreeSet::new();
             for tuple in grants.get(&rank).into_iter().flatten() {
@@ -162,8 +166,7 @@ impl Keeping<'_> {
             .permission_set_rank(self.renames.permission_sets.get(old)?)?;
         let tuple = Tuple::new(step.tuple.account(), new, step.tuple.principal());
         let index = self.grant_of(tuple)?;
-        let grant = self.grants.get(index as usize)?;
-        (grant.reason == GrantReason::Renamed || grant.tuple == tuple).then_some(Wait::Grant(index))
+        Some(Wait::Grant(index))
     }
 
     /// The pair that follows when the pair's set gets another name.
@@ -175,6 +178,13 @@ impl Keeping<'_> {
         let new = self.renames.permission_sets.get(old)?;
         let new = self.names.permission_set_rank(new)?;
         Some(Pair::new(pair.account(), new))
+    }
+
+    /// The grants at the end of a pair, and of the one that follows it.
+    fn beside(&self, pair: Pair) -> impl Iterator<Item = &Tuple> {
+        let successor = self.renamed_pair(pair);
+        let successor = successor.map_or(&[][..], |pair| of_pair(self.after, pair));
+        of_pair(self.after, pair).iter().chain(successor)
     }
 
     fn grant_of(&self, tuple: Tuple) -> Option<u32> {
@@ -234,9 +244,7 @@ impl<'a> People<'a> {
                     );
                     own.before.sort_unstable();
                     own.after.clone_from(&own.before);
-                    // A group that gets another name is the same under both.
-                    let now = keeping.renames.groups.get(group).unwrap_or(group);
-                    for (user, join) in changes.get(now).into_iter().flatten() {
+                    for (user, join) in changes.get(group).into_iter().flatten() {
                         match join {
                             Some(index) => {
                                 own.joins.insert(user, *index);
@@ -263,25 +271,26 @@ impl<'a> People<'a> {
         }
     }
 
+    /// Whether people get to a grant's pair in a new way, so that an end of `tuple` may have to wait.
+    fn something_comes(&self, keeping: &Keeping<'_>, tuple: Tuple) -> bool {
+        let joins = |principal: u32| {
+            let members = self.members.get(&principal);
+            members.is_some_and(|members| !members.joins.is_empty())
+        };
+        let mut paths = keeping.beside(tuple.pair());
+        paths.any(|other| joins(other.principal()) || keeping.grant_of(*other).is_some())
+    }
+
     /// What must be done before the path `tuple` is taken from its people, or from `only` one of them.
     fn needs(&mut self, keeping: &Keeping<'_>, tuple: Tuple, only: Option<&UserName>) -> BTreeSet<Wait> {
-        let mut paths: Vec<Path> = Vec::new();
-        let mut something_comes = false;
-        let same = of_pair(keeping.after, tuple.pair());
-        let renamed = keeping.renamed_pair(tuple.pair());
-        let successor = renamed.map_or(&[][..], |pair| of_pair(keeping.after, pair));
-        for other in same.iter().chain(successor) {
-            let is_new = keeping.grant_of(*other).is_some();
-            let joins = self
-                .members
-                .get(&other.principal())
-                .is_some_and(|members| !members.joins.is_empty());
-            something_comes |= is_new || joins;
-            paths.push((other.permission_set(), other.principal(), is_new));
-        }
-        if !something_comes {
+        if !self.something_comes(keeping, tuple) {
             return BTreeSet::new();
         }
+        let path = |other: &Tuple| {
+            let is_new = keeping.grant_of(*other).is_some();
+            (other.permission_set(), other.principal(), is_new)
+        };
+        let paths: Vec<Path> = keeping.beside(tuple.pair()).map(path).collect();
         let question = (tuple.principal(), only.cloned(), paths);
         let needs = match self.known.get(&question) {
             Some(needs) => needs.clone(),

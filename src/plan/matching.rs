@@ -32,6 +32,8 @@ pub(super) struct Rules {
     pub protect: Vec<NamedRule>,
     /// Patterns that are not globs, with what is wrong with them.
     pub broken: Vec<String>,
+    /// Patterns of `protect` blocks that match no name there is: the block's label, and the pattern.
+    pub idle: Vec<(Arc<str>, Arc<str>)>,
 }
 
 impl Rules {
@@ -52,13 +54,23 @@ impl Rules {
                 rule: rule(&named.matcher),
             })
             .collect();
+        let mut idle = Vec::new();
+        for named in &settings.protect {
+            note_idle(&named.label, &named.matcher, names, snapshots, &mut idle);
+        }
         Rules {
             scope,
             has_scope: settings.scope != Scope::Declared,
             ignore,
             protect,
             broken,
+            idle,
         }
+    }
+
+    /// Whether there is any `ignore` block.
+    pub fn has_ignore(&self) -> bool {
+        !self.ignore.is_empty()
     }
 
     /// Whether the stack is responsible for the grant, as far as its scope says.
@@ -103,5 +115,36 @@ impl Rule {
         fits(&self.permission_sets, tuple.permission_set())
             && fits(&self.accounts, tuple.account())
             && fits(&self.principals, tuple.principal())
+    }
+}
+
+/// Notes the patterns of a matcher that match no name, each on its own.
+fn note_idle(
+    label: &Arc<str>,
+    matcher: &Matcher,
+    names: &Names,
+    snapshots: &[&Snapshot],
+    idle: &mut Vec<(Arc<str>, Arc<str>)>,
+) {
+    let alone = |change: &dyn Fn(&mut Matcher)| {
+        let mut one = Matcher::default();
+        change(&mut one);
+        Rule::new(&one, names, snapshots, &mut Vec::new())
+    };
+    let hits = |flags: &Option<Vec<bool>>| flags.as_ref().is_none_or(|flags| flags.contains(&true));
+    for pattern in &matcher.permission_sets {
+        if !hits(&alone(&|one| one.permission_sets = vec![pattern.clone()]).permission_sets) {
+            idle.push((label.clone(), pattern.clone()));
+        }
+    }
+    for pattern in &matcher.principals {
+        if !hits(&alone(&|one| one.principals = vec![pattern.clone()]).principals) {
+            idle.push((label.clone(), pattern.clone()));
+        }
+    }
+    for pattern in &matcher.accounts {
+        if !hits(&alone(&|one| one.accounts = vec![pattern.clone()]).accounts) {
+            idle.push((label.clone(), pattern.clone()));
+        }
     }
 }

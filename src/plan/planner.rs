@@ -132,6 +132,7 @@ impl<'a> Stage<'a> {
             sources: self.sources,
             universe,
             rules: &self.rules,
+            renames: self.renames,
             diff: &self.diff,
             actions: &actions,
             roles: &roles,

@@ -20,6 +20,8 @@ mod tests;
 use std::sync::Arc;
 
 use crate::address::Address;
+use crate::id::GroupName;
+use crate::model::action::Effect;
 
 use self::access::Judge;
 use self::held::HeldNames;
@@ -27,6 +29,7 @@ use self::relations::Relations;
 use self::rules::Rules;
 
 use super::Plan;
+use super::change::{Action, RevokeReason};
 use super::input::{Mode, PlanInput};
 
 /// A broken invariant.
@@ -156,6 +159,25 @@ fn shape(plan: &Plan, found: &mut Found) -> bool {
     found.violations.len() == before
 }
 
+/// Ways in that end: grants but for those of a set that gets another name, memberships, users.
+fn removals(plan: &Plan, input: &PlanInput) -> u64 {
+    let ends = plan
+        .revokes
+        .iter()
+        .filter(|step| step.reason != RevokeReason::Renamed);
+    let members = |group: &GroupName| {
+        let seen = input.observed.snapshot.groups.get(group);
+        seen.and_then(|seen| seen.value.members.as_ref())
+            .map_or(0, |members| members.len() as u64)
+    };
+    let lost = |action: &Action| match &action.effect {
+        Some(Effect::RemoveMember { .. } | Effect::DeleteUser { .. }) => 1,
+        Some(Effect::DeleteGroup { group }) => members(group),
+        _ => 0,
+    };
+    ends.count() as u64 + plan.actions.iter().map(lost).sum::<u64>()
+}
+
 /// What must be refused is refused.
 fn guards(plan: &Plan, input: &PlanInput, relations: &Relations, rules: &Rules, found: &mut Found) {
     let same = plan.mode == input.options.mode
@@ -170,12 +192,10 @@ fn guards(plan: &Plan, input: &PlanInput, relations: &Relations, rules: &Rules, 
     }
     let settings = &input.desired.settings;
     let limit = input.options.max_removals.unwrap_or(settings.max_removals);
-    let over = plan.revokes.len() as u64 > limit && plan.mode != Mode::Destroy;
+    let removals = removals(plan, input);
+    let over = removals > limit && plan.mode != Mode::Destroy;
     found.require(!over, "max-removals", || {
-        format!(
-            "{} revokes are more than the limit of {limit}, and the plan is not refused",
-            plan.revokes.len()
-        )
+        format!("{removals} removals are more than the limit of {limit}, and the plan is not refused")
     });
     let bound = input.recorded.instance.as_ref();
     let other = bound.is_some_and(|bound| bound.arn != input.observed.instance.arn);
