@@ -446,6 +446,82 @@ pub enum SimCommand {
     },
     /// The latest calls the simulated service answered, as JSON lines
     Calls,
+    /// Serve the simulated service to AWS clients, in AWS's own protocols
+    #[command(long_about = SERVE_ABOUT, after_long_help = crate::provider::simulator::wire::fault::SYNTAX)]
+    Serve(SimServeArgs),
+}
+
+const SERVE_ABOUT: &str = "\
+Serve the simulated service to AWS clients, in AWS's own protocols
+
+IAM Identity Center (sso-admin), the identity store, Organizations, and the parts of IAM and STS that show the roles in \
+the accounts. The first line on standard output is the address; point AWS_ENDPOINT_URL at it.
+
+Signatures are not verified. The access key id says who calls: twelve digits are that account, keys that sts AssumeRole \
+gave out the role's account, all others the management account. The Region it is signed for must be the instance's own.";
+
+/// `sim serve`
+#[derive(Debug, Args)]
+pub struct SimServeArgs {
+    /// The address; port 0 takes a free one. Other than loopback addresses let others in
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4580")]
+    pub listen: std::net::SocketAddr,
+    /// The world's directory; the stack's own world unless given
+    #[arg(long, value_name = "DIR")]
+    pub world: Option<PathBuf>,
+    /// The seed of a fresh world's ids, and of the faults
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// The Region of a fresh world; eu-west-1 unless given
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// How time passes: as on the wall, or jumping to a request's end when somebody asks how it stands
+    #[arg(long, value_enum, value_name = "CLOCK", default_value_t)]
+    pub clock: ServeClock,
+    /// Whether the service's quotas and throttling hold
+    #[arg(long, value_enum, value_name = "ON|OFF", default_value_t)]
+    pub quotas: Switch,
+    /// No customer managed policy exists in any account: permission sets with one fail to be provisioned
+    #[arg(long)]
+    pub strict: bool,
+    /// An IAM action that no caller is allowed, such as sso:CreateAccountAssignment; may be repeated
+    #[arg(long, value_name = "ACTION")]
+    pub deny: Vec<String>,
+    /// Something that goes wrong on the way; see below
+    #[arg(long, value_name = "FAULT")]
+    pub fault: Vec<crate::provider::simulator::wire::fault::Fault>,
+}
+
+impl SimServeArgs {
+    /// Whether polls find requests ended.
+    pub fn fast(&self) -> bool {
+        self.clock == ServeClock::Fast
+    }
+
+    /// Whether quotas hold.
+    pub fn with_quotas(&self) -> bool {
+        self.quotas == Switch::On
+    }
+}
+
+/// `--clock`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ServeClock {
+    /// As on the wall
+    #[default]
+    Real,
+    /// Whoever asks how a request stands finds it ended
+    Fast,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// They hold
+    #[default]
+    On,
+    /// They do not
+    Off,
 }
 
 /// `completions`

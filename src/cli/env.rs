@@ -273,6 +273,22 @@ impl Env {
     /// # Errors
     /// When it names another provider, or the world's files are damaged or cannot be written.
     pub fn simulator(&self, settings: &ProviderSettings) -> Result<Simulator, Failure> {
+        self.open_simulator(&self.simulator_options(settings)?)
+    }
+
+    /// A simulated service as it is set up, for the command line alone.
+    ///
+    /// # Errors
+    /// When the world's files are damaged or cannot be written.
+    pub fn open_simulator(&self, options: &Options) -> Result<Simulator, Failure> {
+        Ok(Simulator::open(options)?)
+    }
+
+    /// How the simulated service that the configuration names is set up.
+    ///
+    /// # Errors
+    /// When it names another provider.
+    pub fn simulator_options(&self, settings: &ProviderSettings) -> Result<Options, Failure> {
         let ProviderSettings::Simulator {
             seed,
             strict,
@@ -295,7 +311,7 @@ impl Env {
         if let Some(region) = region {
             options.region = region.to_string();
         }
-        Ok(Simulator::open(&options)?)
+        Ok(options)
     }
 
     /// The provider that the configuration names.
@@ -368,6 +384,20 @@ impl Env {
     /// The machine's time, for the history. Expiry goes by the provider's clock.
     pub fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    /// Calls `stop` at the first Ctrl-C or termination; the second one ends the process at once.
+    pub fn on_stop(&self, stop: impl Fn() + Send + 'static) {
+        let seen = AtomicBool::new(false);
+        let handler = move || {
+            if seen.swap(true, Ordering::SeqCst) {
+                std::process::exit(130);
+            }
+            stop();
+        };
+        if ctrlc::set_handler(handler).is_err() {
+            self.detail("signals cannot be handled here");
+        }
     }
 
     /// Becomes true at the first Ctrl-C or termination; the second one ends the process at once, which the journal

@@ -185,6 +185,8 @@ fn only_the_edge_and_the_adapters_touch_the_outside() {
         "provider/aws/",
         "provider/simulator/store.rs",
         "provider/simulator/mod.rs",
+        // Connections and the time that passes between requests.
+        "provider/simulator/wire/server.rs",
     ];
     let banned = [
         "std::fs",

@@ -15,6 +15,7 @@ pub mod policy;
 pub mod schemas;
 pub mod show;
 pub mod sim;
+pub mod sim_serve;
 pub mod state;
 pub mod state_log;
 pub mod validate;

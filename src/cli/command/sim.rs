@@ -19,6 +19,7 @@ pub fn run(env: &Env, command: SimCommand) -> Result<Exit, Failure> {
             let done = simulator(env)?.tamper(&change)?;
             done.map_err(|error| Failure::new(error.to_string()))?;
         }
+        SimCommand::Serve(args) => return super::sim_serve::run(env, &args),
         SimCommand::Calls => {
             let calls: Vec<CallEntry> =
                 simulator(env)?.with_world(|world| world.calls().entries().cloned().collect())?;

@@ -157,7 +157,7 @@ impl Calls<'_> {
         let above = self.unit(&path.parent().unwrap_or_else(OuPath::root))?;
         let operation = Operation::CreateOrganizationalUnit;
         let unit = call(self.world, operation, |world| {
-            world.create_organizational_unit(&above, path.name())
+            world.create_organizational_unit(&above, path.name(), &BTreeMap::new())
         })?;
         Ok(done(Some(unit.id)))
     }

@@ -48,11 +48,12 @@ pub(super) fn refused(operation: Operation, error: &ServiceError) -> CallError {
         ErrorCode::DuplicateAccountException
         | ErrorCode::DuplicateOrganizationalUnitException
         | ErrorCode::AccountAlreadyRegisteredException => Meaning::AlreadyExists,
-        ErrorCode::AccessDeniedException => Meaning::Denied,
+        ErrorCode::AccessDeniedException | ErrorCode::UnmodifiableEntity => Meaning::Denied,
         ErrorCode::ValidationException | ErrorCode::InvalidInputException => Meaning::Invalid,
         ErrorCode::ServiceQuotaExceededException | ErrorCode::ConstraintViolationException => Meaning::Quota,
         ErrorCode::ResourceNotFoundException
         | ErrorCode::AccountNotFoundException
+        | ErrorCode::AccountAlreadyClosedException
         | ErrorCode::AccountNotRegisteredException
         | ErrorCode::ChildNotFoundException
         | ErrorCode::CreateAccountStatusNotFoundException

@@ -9,6 +9,7 @@ mod meaning;
 mod observe;
 mod requests;
 pub mod store;
+pub mod wire;
 pub mod world;
 
 use std::collections::BTreeMap;

@@ -14,11 +14,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::world::World;
-use super::world::effect::Record;
+use super::world::effect::{Effect, Record};
 use crate::provider::ProviderError;
 
 const LOG_MAGIC: &[u8; 16] = b"rolecall world1\n";
-const SNAPSHOT_MAGIC: &[u8; 16] = b"rolecall worlds\n";
+const SNAPSHOT_MAGIC: &[u8; 16] = b"rolecall worlds2";
 /// Length of a record and a check of it, before the record's checksum and bytes.
 const RECORD_HEAD: usize = 8 + 16;
 /// A log is folded into a new snapshot when it outgrows this and the snapshot.
@@ -162,7 +162,12 @@ impl WorldStore {
         let path = self.log_path();
         let bytes =
             encode(&postcard::to_stdvec(&records).map_err(|error| broken(&path, &error.to_string()))?);
-        let writes = records.iter().any(|record| matches!(record, Record::Effect(_)));
+        // A clock that was lost goes on from the next use.
+        let lasting = |record: &Record| match record {
+            Record::Effect(Effect::Clock { .. }) | Record::Call(_) | Record::Charge { .. } => false,
+            Record::Effect(_) => true,
+        };
+        let writes = records.iter().any(lasting);
         let written = self
             .log
             .seek(SeekFrom::Start(self.applied))

@@ -160,6 +160,9 @@ impl World {
 
     /// The caller's ARN.
     pub fn caller_arn(&self) -> String {
+        if let Some(arn) = &self.caller.arn {
+            return arn.clone();
+        }
         let management = || {
             self.organization
                 .account(self.organization.management())

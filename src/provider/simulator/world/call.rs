@@ -150,6 +150,31 @@ operations! {
     ListRoles = Iam "ListRoles" Reads;
     GetRole = Iam "GetRole" Reads;
     ListSamlProviders = Iam "ListSAMLProviders" Reads;
+    // In the order in which they were added: stored calls name an operation by its place in this list.
+    UpdateInstance = Sso "UpdateInstance" Writes;
+    AddRegion = Sso "AddRegion" Writes;
+    RemoveRegion = Sso "RemoveRegion" Writes;
+    DescribeRegion = Sso "DescribeRegion" Reads;
+    ListRegions = Sso "ListRegions" Reads;
+    CreateInstanceAccessControlAttributeConfiguration = Sso "CreateInstanceAccessControlAttributeConfiguration" Writes;
+    UpdateInstanceAccessControlAttributeConfiguration = Sso "UpdateInstanceAccessControlAttributeConfiguration" Writes;
+    DeleteInstanceAccessControlAttributeConfiguration = Sso "DeleteInstanceAccessControlAttributeConfiguration" Writes;
+    DescribeInstanceAccessControlAttributeConfiguration = Sso "DescribeInstanceAccessControlAttributeConfiguration" Reads;
+    ListIdentityStores = IdentityStore "ListIdentityStores" Reads;
+    DescribeIdentityStore = IdentityStore "DescribeIdentityStore" Reads;
+    DescribeOrganizationalUnit = Organizations "DescribeOrganizationalUnit" Reads;
+    ListChildren = Organizations "ListChildren" Reads;
+    ListCreateAccountStatus = Organizations "ListCreateAccountStatus" Reads;
+    CloseAccount = Organizations "CloseAccount" Writes;
+    ListDelegatedServicesForAccount = Organizations "ListDelegatedServicesForAccount" Reads;
+    EnableServiceAccess = Organizations "EnableAWSServiceAccess" Writes;
+    DisableServiceAccess = Organizations "DisableAWSServiceAccess" Writes;
+    ListServiceAccessForOrganization = Organizations "ListAWSServiceAccessForOrganization" Reads;
+    ListAttachedRolePolicies = Iam "ListAttachedRolePolicies" Reads;
+    ListRolePolicies = Iam "ListRolePolicies" Reads;
+    GetRolePolicy = Iam "GetRolePolicy" Reads;
+    ListRoleTags = Iam "ListRoleTags" Reads;
+    GetSamlProvider = Iam "GetSAMLProvider" Reads;
 }
 
 impl fmt::Display for Operation {
@@ -189,6 +214,8 @@ pub struct Caller {
     /// latter matter only for assignments in the management account, where IAM Identity Center acts with the
     /// caller's own permissions.
     pub denied: BTreeSet<String>,
+    /// The caller's ARN, where it is known.
+    pub arn: Option<String>,
 }
 
 impl Caller {

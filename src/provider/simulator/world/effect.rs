@@ -146,6 +146,25 @@ pub enum Effect {
         left: u32,
         reason: String,
     },
+    /// The instance has another name, or none.
+    InstanceNamed { name: Option<String> },
+    /// Tags of the instance were set or removed.
+    InstanceTagged { edits: Vec<(String, Option<String>)> },
+    /// The instance is encrypted with this key, or with one of AWS's own.
+    InstanceEncrypted { key: Option<String>, done: Time },
+    /// The instance is replicated to a Region.
+    RegionAdded { region: String, done: Time },
+    /// The instance will not be replicated to a Region any more.
+    RegionRemoved { region: String, done: Time },
+    /// The attributes for access control are these, by key; none: there is no configuration.
+    AttributesSet {
+        attributes: Option<Vec<(String, String)>>,
+        done: Time,
+    },
+    /// A service may act in the organisation's accounts, or not any more.
+    ServiceAccess { service: String, enabled: bool },
+    /// An account is being closed.
+    AccountClosing { account: AccountIx, done: Time },
 }
 
 /// An effect refers to something that is not there: the log it came from is damaged or belongs to another world.
@@ -218,7 +237,8 @@ impl World {
                 true
             }
             other => {
-                self.apply_to_organization(other)
+                self.apply_to_instance(other)
+                    || self.apply_to_organization(other)
                     || self.apply_to_identity_store(other)
                     || self.apply_to_permission_sets(other)
                     || self.apply_to_access(other)
@@ -265,9 +285,16 @@ impl World {
             Effect::AccountTagged { account, edits } => self
                 .organization
                 .edit_account(*account, |account| edit_tags(&mut account.tags, edits)),
-            Effect::AccountState { account, state } => self
-                .organization
-                .edit_account(*account, |account| account.state = *state),
+            Effect::AccountClosing { account, done } => {
+                self.instance.close(*account, *done);
+                self.organization
+                    .edit_account(*account, |account| account.state = AccountState::PendingClosure)
+            }
+            Effect::AccountState { account, state } => {
+                self.instance.forget_closing(*account);
+                self.organization
+                    .edit_account(*account, |account| account.state = *state)
+            }
             Effect::Delegated { to } => {
                 let known = to.is_none_or(|at| self.organization.account(at).is_some());
                 self.organization.set_delegated(to.filter(|_| known));

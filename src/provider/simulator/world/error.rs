@@ -35,11 +35,13 @@ pub enum ErrorCode {
     TargetNotFoundException,
     TooManyRequestsException,
     NoSuchEntity,
+    AccountAlreadyClosedException,
+    UnmodifiableEntity,
 }
 
 impl ErrorCode {
     /// Every code, for reading one from text.
-    pub const ALL: [ErrorCode; 24] = [
+    pub const ALL: [ErrorCode; 26] = [
         ErrorCode::AccessDeniedException,
         ErrorCode::ValidationException,
         ErrorCode::ResourceNotFoundException,
@@ -64,6 +66,8 @@ impl ErrorCode {
         ErrorCode::TargetNotFoundException,
         ErrorCode::TooManyRequestsException,
         ErrorCode::NoSuchEntity,
+        ErrorCode::AccountAlreadyClosedException,
+        ErrorCode::UnmodifiableEntity,
     ];
 
     /// The code with this name, if the world knows it.

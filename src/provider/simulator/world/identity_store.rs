@@ -217,6 +217,34 @@ impl World {
         })
     }
 
+    /// `ListUsers` or `ListGroups` with a filter on the name, which is unique: at most one.
+    ///
+    /// # Errors
+    /// What any call may be answered with.
+    pub fn list_principals_named(
+        &mut self,
+        kind: PrincipalKind,
+        name: &str,
+    ) -> Answer<Option<PrincipalDescription>> {
+        let operation = match kind {
+            PrincipalKind::User => Operation::ListUsers,
+            PrincipalKind::Group => Operation::ListGroups,
+        };
+        self.call(operation, Subject::text(name), |world| {
+            let found = world.identity_store.by_name(kind, name);
+            let found = found.and_then(|at| world.identity_store.live(at));
+            Ok(found.map(|principal| world.describe_one(principal)))
+        })
+    }
+
+    /// `ListIdentityStores` and `DescribeIdentityStore`: there is one, and its id is known.
+    ///
+    /// # Errors
+    /// What any call may be answered with.
+    pub fn read_identity_store(&mut self, operation: Operation) -> Answer<()> {
+        self.call(operation, Subject::Nothing, |_| Ok(()))
+    }
+
     /// `GetUserId` or `GetGroupId`.
     ///
     /// # Errors
@@ -411,6 +439,14 @@ impl World {
         Ok(Existence::Made)
     }
 
+    /// The present revision of the user or group with this id, without a call.
+    pub fn revision_of(&self, id: &str) -> Option<String> {
+        let at = self.identity_store.by_uuid(self.ids.parse_principal_id(id)?)?;
+        self.identity_store
+            .live(at)
+            .map(|principal| principal.revision.to_string())
+    }
+
     /// The service's id of the principal at a place, also of a deleted one.
     pub fn principal_id(&self, at: PrincipalIx) -> Option<String> {
         self.identity_store
@@ -558,20 +594,33 @@ fn check_group(group: &Group) -> Answer<()> {
 
 fn edit_user(user: &mut User, path: &str, value: Option<&str>) {
     let owned = value.map(str::to_owned);
+    let given = || owned.clone().unwrap_or_default();
     match path {
-        "userName" => user.user_name = owned.unwrap_or_default(),
-        "displayName" => user.display_name = owned.unwrap_or_default(),
-        "name.givenName" => user.given_name = owned.unwrap_or_default(),
-        "name.familyName" => user.family_name = owned.unwrap_or_default(),
-        "emails" | "emails.value" => user.email = owned,
-        _ => match owned {
-            Some(value) => {
-                user.attributes.insert(path.to_owned(), value);
-            }
-            None => {
-                user.attributes.remove(path);
-            }
-        },
+        "userName" => user.user_name = given(),
+        "displayName" => user.display_name = given(),
+        "name.givenName" => user.given_name = given(),
+        "name.familyName" => user.family_name = given(),
+        "emails" | "emails.value" => user.email.clone_from(&owned),
+        _ => {}
+    }
+    let own = [
+        "userName",
+        "displayName",
+        "name.givenName",
+        "name.familyName",
+        "emails",
+        "emails.value",
+    ];
+    match owned {
+        Some(value) if !own.contains(&path) => {
+            user.attributes.insert(path.to_owned(), value);
+        }
+        Some(_) => {}
+        // With an attribute go the parts of it.
+        None => user.attributes.retain(|known, _| {
+            let rest = known.strip_prefix(path);
+            rest.is_none_or(|rest| !(rest.is_empty() || rest.starts_with('.')))
+        }),
     }
 }
 

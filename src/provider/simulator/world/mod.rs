@@ -9,6 +9,7 @@
 //! One file holds one area of the service's rules, and its tests.
 
 pub mod access;
+pub mod account_roles;
 pub mod assignment;
 pub mod authorize;
 pub mod call;
@@ -25,6 +26,7 @@ pub mod provisioning;
 pub mod quota;
 pub mod request;
 pub mod role;
+pub mod service_access;
 pub mod tamper;
 mod validate;
 
@@ -40,6 +42,7 @@ use effect::{Effect, Record};
 use error::{ErrorCode, ServiceError};
 use identity_store::IdentityStore;
 use ids::Ids;
+use instance::Instance;
 use organization::{Account, AccountState, Organization};
 use permission_set::PermissionSets;
 use place::{AccountIx, PrincipalIx, SetIx, UnitIx};
@@ -90,6 +93,7 @@ pub struct World {
     requests: Requests,
     faults: BTreeMap<Operation, Fault>,
     calls: CallLog,
+    instance: Instance,
     #[serde(skip)]
     caller: Caller,
     #[serde(skip)]
@@ -124,6 +128,7 @@ impl World {
             requests: Requests::default(),
             faults: BTreeMap::new(),
             calls: CallLog::default(),
+            instance: Instance::default(),
             caller: Caller::default(),
             throttle: Throttle::default(),
             outbox: None,
@@ -219,9 +224,10 @@ impl World {
         self.now
     }
 
-    /// When the next request ends; `None` when none is in progress.
+    /// When the next thing that takes its time ends; `None` when none is in progress.
     pub fn next_event(&self) -> Option<Time> {
-        self.requests.next_due().map(|(at, _)| at)
+        let request = self.requests.next_due().map(|(at, _)| at);
+        request.into_iter().chain(self.instance.next_due(self.now)).min()
     }
 
     /// When the next call of an operation will not be throttled.
@@ -251,7 +257,7 @@ impl World {
     pub fn advance_to_next(&mut self) -> bool {
         let next = self.next_event();
         if let Some(at) = next {
-            self.end_due(at.max(self.now));
+            self.advance_to(at.max(self.now));
         }
         next.is_some()
     }
@@ -274,6 +280,12 @@ impl World {
     fn end_due(&mut self, by: Time) {
         while let Some((_, sequence)) = self.requests.next_due().filter(|(due, _)| *due <= by) {
             self.finish(sequence);
+        }
+        while let Some(account) = self.instance.closed_by(by) {
+            let state = AccountState::Suspended;
+            if self.commit(Effect::AccountState { account, state }).is_err() {
+                return;
+            }
         }
     }
 

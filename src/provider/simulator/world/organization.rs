@@ -10,6 +10,7 @@ use super::effect::Effect;
 use super::error::{ErrorCode, ServiceError};
 use super::place::{AccountIx, UnitIx};
 use super::request::{Request, RequestKind, Status};
+use super::service_access::ChildKind;
 use super::validate;
 
 mod records;
@@ -82,18 +83,31 @@ impl World {
     ///
     /// # Errors
     /// `ParentNotFoundException`, `DuplicateOrganizationalUnitException`, `InvalidInputException`.
-    pub fn create_organizational_unit(&mut self, parent: &str, name: &str) -> Answer<UnitDescription> {
+    pub fn create_organizational_unit(
+        &mut self,
+        parent: &str,
+        name: &str,
+        tags: &BTreeMap<String, String>,
+    ) -> Answer<UnitDescription> {
         self.call(
             Operation::CreateOrganizationalUnit,
             Subject::text(name),
             |world| {
                 let above = world.parent_unit(parent)?;
                 world.check_unit_name(above, name)?;
+                world
+                    .check_tags(&BTreeMap::new(), tags)
+                    .map_err(as_invalid_input)?;
                 let at = UnitIx::new(world.organization.units_made());
                 world.commit(Effect::UnitCreated {
                     parent: above,
                     name: name.to_owned(),
                 })?;
+                if !tags.is_empty() {
+                    let edits = tags.iter().map(|(key, value)| (key.clone(), Some(value.clone())));
+                    let edits = edits.collect();
+                    world.commit(Effect::UnitTagged { unit: at, edits })?;
+                }
                 world.describe_unit(at).ok_or_else(unit_missing)
             },
         )
@@ -438,6 +452,7 @@ impl World {
             account_id: made.map(|account| account.id.clone()),
             failure_reason: request.failure.as_deref().map(str::to_owned),
             requested: request.created,
+            completed: (request.status != Status::InProgress).then_some(request.due),
         }
     }
 
@@ -483,6 +498,31 @@ impl World {
                 ErrorCode::ParentNotFoundException,
                 "We can't find a root or OU with the ParentId that you specified.",
             )
+        })
+    }
+
+    /// A unit that is not the root, as the service describes it.
+    pub(super) fn unit_named(&self, id: &str) -> Answer<UnitDescription> {
+        let (at, _) = self.lower_unit(id)?;
+        self.describe_unit(at).ok_or_else(unit_missing)
+    }
+
+    /// The ids of what is directly below a root or unit.
+    pub(super) fn child_ids(&self, parent: &str, kind: ChildKind) -> Answer<Vec<String>> {
+        let organization = &self.organization;
+        let Some(children) = organization.children(self.parent_unit(parent)?) else {
+            return Ok(Vec::new());
+        };
+        let accounts = || {
+            children
+                .accounts
+                .iter()
+                .filter_map(|at| organization.account(*at))
+        };
+        let units = || children.units.iter().filter_map(|at| organization.unit(*at));
+        Ok(match kind {
+            ChildKind::Account => accounts().map(|account| account.id.clone()).collect(),
+            ChildKind::Unit => units().map(|unit| unit.id.clone()).collect(),
         })
     }
 
@@ -611,10 +651,18 @@ mod tests {
     fn units_nest_have_unique_names_and_are_deleted_only_when_empty() {
         let mut world = world();
         let root = world.list_roots().unwrap().remove(0).id;
-        let workloads = world.create_organizational_unit(&root, "Workloads").unwrap();
-        let prod = world.create_organizational_unit(&workloads.id, "Prod").unwrap();
-        world.create_organizational_unit(&root, "Prod").unwrap();
-        let error = world.create_organizational_unit(&root, "Prod").unwrap_err();
+        let workloads = world
+            .create_organizational_unit(&root, "Workloads", &BTreeMap::new())
+            .unwrap();
+        let prod = world
+            .create_organizational_unit(&workloads.id, "Prod", &BTreeMap::new())
+            .unwrap();
+        world
+            .create_organizational_unit(&root, "Prod", &BTreeMap::new())
+            .unwrap();
+        let error = world
+            .create_organizational_unit(&root, "Prod", &BTreeMap::new())
+            .unwrap_err();
         assert_eq!(error.code, ErrorCode::DuplicateOrganizationalUnitException);
         let error = world.delete_organizational_unit(&workloads.id).unwrap_err();
         assert_eq!(error.code, ErrorCode::OrganizationalUnitNotEmptyException);
@@ -622,7 +670,9 @@ mod tests {
         assert_eq!(world.organization.path(at), "Workloads/Prod");
         world.delete_organizational_unit(&prod.id).unwrap();
         world.delete_organizational_unit(&workloads.id).unwrap();
-        let error = world.create_organizational_unit(&workloads.id, "x").unwrap_err();
+        let error = world
+            .create_organizational_unit(&workloads.id, "x", &BTreeMap::new())
+            .unwrap_err();
         assert_eq!(error.code, ErrorCode::ParentNotFoundException);
     }
 
@@ -633,7 +683,10 @@ mod tests {
             .ensure_account("111122223333", "a", "a@example.com")
             .unwrap();
         let root = world.list_roots().unwrap().remove(0).id;
-        let unit = world.create_organizational_unit(&root, "U").unwrap().id;
+        let unit = world
+            .create_organizational_unit(&root, "U", &BTreeMap::new())
+            .unwrap()
+            .id;
         let code = |result: Answer<()>| result.unwrap_err().code;
         assert_eq!(
             code(world.move_account("111122223333", &unit, &root)),

@@ -77,20 +77,7 @@ impl World {
         self.call(
             Operation::GetRole,
             Subject::text(format!("{account} {name}")),
-            |world| {
-                let at = world.iam_account(account)?;
-                let pairs = world.access.pairs(at).iter();
-                let mut all = world
-                    .service_linked_role(at)
-                    .into_iter()
-                    .chain(pairs.filter_map(|pair| world.describe_role(at, pair)));
-                all.find(|role| role.name == name).ok_or_else(|| {
-                    ServiceError::new(
-                        ErrorCode::NoSuchEntity,
-                        format!("The role with name {name} cannot be found."),
-                    )
-                })
-            },
+            |world| world.find_role(account, name),
         )
     }
 
@@ -100,13 +87,7 @@ impl World {
     /// `NoSuchEntity` for an account outside the organisation.
     pub fn list_saml_providers(&mut self, account: &str) -> Answer<Vec<String>> {
         self.call(Operation::ListSamlProviders, Subject::text(account), |world| {
-            let at = world.iam_account(account)?;
-            let exists = world.access.row(at).is_some_and(|row| row.saml_provider);
-            Ok(exists
-                .then(|| world.saml_provider_arn(at))
-                .flatten()
-                .into_iter()
-                .collect())
+            Ok(world.saml_provider_in(account)?.into_iter().collect())
         })
     }
 
@@ -204,6 +185,25 @@ impl World {
             key: policy.key(),
             exists,
         })
+    }
+
+    pub(super) fn find_role(&self, account: &str, name: &str) -> Answer<RoleDescription> {
+        let at = self.iam_account(account)?;
+        let pairs = self.access.pairs(at).iter();
+        let provisioned = pairs.filter_map(|pair| self.describe_role(at, pair));
+        let mut all = self.service_linked_role(at).into_iter().chain(provisioned);
+        all.find(|role| role.name == name).ok_or_else(|| {
+            ServiceError::new(
+                ErrorCode::NoSuchEntity,
+                format!("The role with name {name} cannot be found."),
+            )
+        })
+    }
+
+    pub(super) fn saml_provider_in(&self, account: &str) -> Answer<Option<String>> {
+        let at = self.iam_account(account)?;
+        let exists = self.access.row(at).is_some_and(|row| row.saml_provider);
+        Ok(exists.then(|| self.saml_provider_arn(at)).flatten())
     }
 
     fn iam_account(&self, id: &str) -> Answer<AccountIx> {

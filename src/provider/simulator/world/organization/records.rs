@@ -412,4 +412,6 @@ pub struct CreateAccountStatus {
     pub failure_reason: Option<String>,
     /// When it was asked for.
     pub requested: Time,
+    /// When it ended.
+    pub completed: Option<Time>,
 }

@@ -1,0 +1,94 @@
+//! `sim serve`: the simulated service on the wire.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::cli::args::{SimServeArgs, VariableArgs};
+use crate::cli::env::Env;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::pipeline::Stack;
+use crate::config::evaluate::ProviderSettings;
+use crate::provider::simulator::Options;
+use crate::provider::simulator::wire::{Clock, Setup, Wire};
+
+/// Runs it.
+pub fn run(env: &Env, args: &SimServeArgs) -> Result<Exit, Failure> {
+    let options = options(env, args);
+    let setup = Setup {
+        clock: if args.fast() { Clock::Fast } else { Clock::Real },
+        faults: args.fault.clone(),
+        seed: options.seed,
+        denied: args.deny.iter().cloned().collect(),
+        now: env.now(),
+    };
+    let place = options.directory.clone();
+    let region = options.region.clone();
+    let wire = Wire::new(env.open_simulator(&options)?, setup)?;
+    let (management, region) = wire
+        .simulator()
+        .with_world(|world| {
+            let instance = world.instance();
+            (instance.owner_account_id, instance.region)
+        })
+        .unwrap_or((String::new(), region));
+    if let Some(place) = place {
+        env.say(&format!(
+            "world {} · management account {management} · {region}",
+            place.display()
+        ));
+    }
+    if !args.listen.ip().is_loopback() {
+        let shown = match args.listen.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => "every address of this machine".to_owned(),
+            IpAddr::V6(ip) if ip.is_unspecified() => "every address of this machine".to_owned(),
+            ip => ip.to_string(),
+        };
+        env.say(&format!(
+            "warning: listening on {shown}: whoever reaches it can read and change this world, as no signature is verified"
+        ));
+    }
+    serve(env, wire, args.listen)
+}
+
+/// The world that was named, else the one of the stack's simulator, else the one a stack here would have.
+fn options(env: &Env, args: &SimServeArgs) -> Options {
+    let mut options = Options::at(&env.own_directory().join("world"));
+    if let Some(place) = &args.world {
+        options.directory = Some(place.clone());
+    } else if let Ok(stack) = Stack::load(env, &VariableArgs::default()) {
+        let settings = stack.evaluate(env.now(), None).provider;
+        if let ProviderSettings::Simulator { .. } = settings {
+            options = env.simulator_options(&settings).unwrap_or(options);
+        }
+    }
+    options.seed = args.seed.unwrap_or(options.seed);
+    if let Some(region) = &args.region {
+        options.region.clone_from(region);
+    }
+    options.strict |= args.strict;
+    options.quotas = args.with_quotas();
+    options
+}
+
+#[cfg(feature = "serve")]
+fn serve(env: &Env, wire: Wire, listen: SocketAddr) -> Result<Exit, Failure> {
+    use crate::provider::simulator::wire::server::{Stop, serve};
+    let stop = Stop::default();
+    let signalled = stop.clone();
+    env.on_stop(move || signalled.stop());
+    let announce = |address: SocketAddr| {
+        // Scripts wait for this line; that nobody does is no reason to fail.
+        let _ = env.print(|out| writeln!(out, "http://{address}"));
+    };
+    serve(wire, listen, &stop, announce).map_err(|error| {
+        let cause = anyhow::Error::new(error).context(format!("cannot listen on {listen}"));
+        Failure::from(cause)
+    })?;
+    Ok(Exit::Done)
+}
+
+#[cfg(not(feature = "serve"))]
+fn serve(_: &Env, _: Wire, _: SocketAddr) -> Result<Exit, Failure> {
+    Err(Failure::new("this rolecall was built without its server")
+        .help("build it with the feature `serve`, which is on by default"))
+}

@@ -1,0 +1,244 @@
+//! What Organizations has besides its tree: services with access to it, delegated services, closing accounts, lists of
+//! children and of requests for accounts.
+//!
+//! Operation names, fields and errors are those of the service model (organizations 2016-11-28).
+
+use std::collections::BTreeMap;
+
+use super::World;
+use super::call::{Listed, Operation, Page, Subject};
+use super::clock::Time;
+use super::effect::Effect;
+use super::error::{ErrorCode, ServiceError};
+use super::organization::{AccountState, CreateAccountStatus, SERVICE_PRINCIPAL, UnitDescription};
+use super::request::{RequestKind, Status};
+
+/// Organizations returns at most 20 to a page (service model).
+const PAGE: u32 = 20;
+
+/// What `ListChildren` lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChildKind {
+    /// `ACCOUNT`
+    Account,
+    /// `ORGANIZATIONAL_UNIT`
+    Unit,
+}
+
+type Answer<T> = Result<T, ServiceError>;
+
+impl World {
+    /// `EnableAWSServiceAccess`: lets a service act in the organisation's accounts. IAM Identity Center may from the start.
+    ///
+    /// # Errors
+    /// `InvalidInputException` for what is no service principal.
+    pub fn enable_service_access(&mut self, service: &str) -> Answer<()> {
+        self.service_access(Operation::EnableServiceAccess, service, true)
+    }
+
+    /// `DisableAWSServiceAccess`.
+    ///
+    /// # Errors
+    /// `InvalidInputException` for what is no service principal.
+    pub fn disable_service_access(&mut self, service: &str) -> Answer<()> {
+        self.service_access(Operation::DisableServiceAccess, service, false)
+    }
+
+    /// `ListAWSServiceAccessForOrganization`: service principals, and since when.
+    ///
+    /// # Errors
+    /// `InvalidInputException` for a page that cannot be.
+    pub fn list_service_access(&mut self, page: &Page) -> Answer<Listed<(String, Time)>> {
+        let operation = Operation::ListServiceAccessForOrganization;
+        self.call(operation, Subject::Nothing, |world| {
+            let (start, count) = page.window(PAGE)?;
+            let mut all: BTreeMap<String, Option<Time>> = world.instance.services.clone();
+            all.entry(SERVICE_PRINCIPAL.to_owned())
+                .or_insert(Some(Time::BEGINNING));
+            let enabled = all
+                .into_iter()
+                .filter_map(|(service, since)| Some((service, since?)));
+            Ok(Listed::collect(enabled.enumerate().skip(start), count))
+        })
+    }
+
+    /// `ListDelegatedServicesForAccount`: the service principals.
+    ///
+    /// # Errors
+    /// `AccountNotFoundException`, `AccountNotRegisteredException`.
+    pub fn list_delegated_services(&mut self, account: &str) -> Answer<Vec<String>> {
+        let operation = Operation::ListDelegatedServicesForAccount;
+        self.call(operation, Subject::text(account), |world| {
+            let at = world.org_account(account)?;
+            if world.organization.delegated() == Some(at) {
+                return Ok(vec![SERVICE_PRINCIPAL.to_owned()]);
+            }
+            Err(ServiceError::new(
+                ErrorCode::AccountNotRegisteredException,
+                "The provided account is not a registered delegated administrator for your organization.",
+            ))
+        })
+    }
+
+    /// `CloseAccount`: the account is suspended after a while; its assignments stay.
+    ///
+    /// # Errors
+    /// `AccountNotFoundException`, `AccountAlreadyClosedException`, `ConflictException` while it is being closed,
+    /// `ConstraintViolationException` for the management account.
+    pub fn close_account(&mut self, id: &str) -> Answer<()> {
+        self.call(Operation::CloseAccount, Subject::text(id), |world| {
+            let account = world.org_account(id)?;
+            if account == world.organization.management() {
+                return Err(ServiceError::new(
+                    ErrorCode::ConstraintViolationException,
+                    "You cannot close the management account of an organization.",
+                ));
+            }
+            match world.organization.account(account).map(|account| account.state) {
+                Some(AccountState::PendingClosure) => Err(super::assignment::conflict_in_progress()),
+                Some(AccountState::Suspended | AccountState::Closed) => Err(ServiceError::new(
+                    ErrorCode::AccountAlreadyClosedException,
+                    "The account is already closed.",
+                )),
+                _ => {
+                    let done = world.close_in_a_while();
+                    world.commit(Effect::AccountClosing { account, done })
+                }
+            }
+        })
+    }
+
+    /// `DescribeOrganizationalUnit`.
+    ///
+    /// # Errors
+    /// `OrganizationalUnitNotFoundException`.
+    pub fn describe_organizational_unit(&mut self, id: &str) -> Answer<UnitDescription> {
+        self.call(
+            Operation::DescribeOrganizationalUnit,
+            Subject::text(id),
+            |world| world.unit_named(id),
+        )
+    }
+
+    /// `ListChildren`: the ids of the accounts or units directly below a root or unit.
+    ///
+    /// # Errors
+    /// `ParentNotFoundException`.
+    pub fn list_children(&mut self, parent: &str, kind: ChildKind, page: &Page) -> Answer<Listed<String>> {
+        self.call(Operation::ListChildren, Subject::text(parent), |world| {
+            let (start, count) = page.window(PAGE)?;
+            let children = world.child_ids(parent, kind)?;
+            Ok(Listed::collect(
+                children.into_iter().enumerate().skip(start),
+                count,
+            ))
+        })
+    }
+
+    /// `ListCreateAccountStatus`, of those in the given states; none given is all of them.
+    ///
+    /// # Errors
+    /// `InvalidInputException` for a page that cannot be.
+    pub fn list_create_account_status(
+        &mut self,
+        states: &[Status],
+        page: &Page,
+    ) -> Answer<Listed<CreateAccountStatus>> {
+        self.call(Operation::ListCreateAccountStatus, Subject::Nothing, |world| {
+            let (start, count) = page.window(PAGE)?;
+            let requests = world.requests.from(start as u64);
+            let wanted = requests.filter(|request| {
+                matches!(request.kind, RequestKind::Account { .. })
+                    && (states.is_empty() || states.contains(&request.status))
+            });
+            let described =
+                wanted.filter_map(|r| Some((usize::try_from(r.sequence).ok()?, world.account_status(r))));
+            Ok(Listed::collect(described, count))
+        })
+    }
+
+    fn service_access(&mut self, operation: Operation, service: &str, enabled: bool) -> Answer<()> {
+        self.call(operation, Subject::text(service), |world| {
+            if !service.ends_with(".amazonaws.com") {
+                return Err(ServiceError::new(
+                    ErrorCode::InvalidInputException,
+                    "You specified an unrecognized service principal.",
+                ));
+            }
+            let service = service.to_owned();
+            world.commit(Effect::ServiceAccess { service, enabled })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Stage, stage, world};
+    use super::*;
+
+    #[test]
+    fn identity_center_has_access_from_the_start_and_it_can_be_taken() {
+        let mut world = world();
+        let names = |world: &mut World| -> Vec<String> {
+            let listed = world.list_service_access(&Page::default()).unwrap();
+            listed.items.into_iter().map(|(name, _)| name).collect()
+        };
+        assert_eq!(names(&mut world), ["sso.amazonaws.com"]);
+        world.enable_service_access("config.amazonaws.com").unwrap();
+        world.disable_service_access("sso.amazonaws.com").unwrap();
+        assert_eq!(names(&mut world), ["config.amazonaws.com"]);
+        assert!(world.enable_service_access("nonsense").is_err());
+    }
+
+    #[test]
+    fn a_closed_account_is_suspended_after_a_while() {
+        let Stage { mut world, .. } = stage();
+        world.close_account("111122223333").unwrap();
+        let state = |world: &mut World| world.describe_account("111122223333").unwrap().state;
+        assert_eq!(state(&mut world), AccountState::PendingClosure);
+        let error = world.close_account("111122223333").unwrap_err();
+        assert_eq!(error.code, ErrorCode::ConflictException);
+        world.settle();
+        assert_eq!(state(&mut world), AccountState::Suspended);
+        let error = world.close_account("111122223333").unwrap_err();
+        assert_eq!(error.code, ErrorCode::AccountAlreadyClosedException);
+        assert_eq!(world.next_event(), None);
+        let management = world.describe_organization().unwrap().management_account_id;
+        assert!(world.close_account(&management).is_err());
+    }
+
+    #[test]
+    fn children_and_requests_for_accounts_are_listed() {
+        let Stage { mut world, .. } = stage();
+        let root = world.ids().root_id();
+        world
+            .create_organizational_unit(&root, "Workloads", &BTreeMap::new())
+            .unwrap();
+        let units = world
+            .list_children(&root, ChildKind::Unit, &Page::default())
+            .unwrap();
+        assert_eq!(units.items.len(), 1);
+        let unit = world.describe_organizational_unit(&units.items[0]).unwrap();
+        assert_eq!(unit.name, "Workloads");
+        assert!(
+            world.describe_organizational_unit(&root).is_err(),
+            "the root is no unit"
+        );
+        world
+            .create_account("new", "new@example.com", &BTreeMap::new())
+            .unwrap();
+        let all = |world: &mut World, states: &[Status]| {
+            world
+                .list_create_account_status(states, &Page::default())
+                .unwrap()
+                .items
+                .len()
+        };
+        assert_eq!(all(&mut world, &[Status::Succeeded]), 0);
+        world.settle();
+        assert_eq!(
+            (all(&mut world, &[Status::Succeeded]), all(&mut world, &[])),
+            (1, 1)
+        );
+    }
+}
