@@ -14,7 +14,8 @@
 //! [`model::instance::Observed`]; the [`state`] holds a [`model::record::Recorded`]. All three carry one shape, a
 //! [`model::Snapshot`]: entities by key, and access as a relation of packed tuples ([`model::access`]). [`plan`]
 //! compares them, purely; [`apply`] carries a plan out through the provider and keeps a journal; [`report`] builds
-//! views; [`cli`] is the only part that knows there is a process around it.
+//! views; [`import`] goes the other way, from a reading to the text that a person would have written for it;
+//! [`cli`] is the only part that knows there is a process around it.
 //!
 //! # Invariants
 //!
@@ -29,7 +30,7 @@
 //!   `state/sled`.
 //!
 //! Modules import leftwards only: diagnostic → source; address → id; model → id, address; graph → address, model;
-//! config → these; plan → these but config; state and provider → id, address, model; apply → plan, graph and both
+//! config → these; import → config, model; plan → these but config; state and provider → id, address, model; apply → plan, graph and both
 //! seams; report → model, plan, apply's events; cli → everything. A test holds the imports against this list.
 
 pub mod address;
@@ -40,6 +41,7 @@ pub mod diagnostic;
 pub mod drift;
 pub mod graph;
 pub mod id;
+pub mod import;
 pub mod model;
 pub mod plan;
 pub mod provider;

@@ -363,11 +363,7 @@ impl<'a> Run<'a> {
         // Without a last reading the record is as true as without a run: what was last seen is dated.
         if let Ok(observed) = self.seams.provider.read(&ReadRequest::default()) {
             self.ids.observe(&observed.snapshot);
-            self.write(Entry::Observed(Box::new(Seen {
-                at: observed.at,
-                snapshot: observed.snapshot,
-                roles: observed.roles,
-            })))?;
+            self.write(Entry::Observed(Box::new(Seen::of(observed))))?;
         }
         let mut outputs = self.plan.outputs.clone();
         for output in outputs.values_mut() {

@@ -40,6 +40,8 @@ pub enum Command {
     Init(InitArgs),
     /// Report everything that is wrong with the configuration, without asking the service
     Validate(ValidateArgs),
+    /// Write configuration files in canonical layout; comments stay, meaning never changes
+    Fmt(FmtArgs),
     /// Show what would change: access, roles and people
     Plan(PlanArgs),
     /// Plan, ask, and do it; or do exactly the plan that was reviewed
@@ -48,6 +50,10 @@ pub enum Command {
     Destroy(DestroyArgs),
     /// Compare the service with what was applied and declared; changes nothing
     Drift(DriftArgs),
+    /// Write configuration and state for everything the service holds; the plan is empty then
+    Import(ImportArgs),
+    /// Read the service and keep what it says, dated, in the state
+    Observe(ObserveArgs),
     /// Show a saved plan, or the state
     Show(ShowArgs),
     /// Write what depends on what, for Graphviz or Mermaid
@@ -142,6 +148,19 @@ pub struct ValidateArgs {
     pub format: FormatArgs,
 }
 
+/// `fmt`
+#[derive(Debug, Args)]
+pub struct FmtArgs {
+    /// Files, or directories with everything below them; the stack's directory unless given
+    pub paths: Vec<PathBuf>,
+    /// Change nothing; exit with 1 if a file is not in canonical layout
+    #[arg(long)]
+    pub check: bool,
+    /// Write the names of the changed files as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `plan`
 #[derive(Debug, Args)]
 pub struct PlanArgs {
@@ -154,6 +173,16 @@ pub struct PlanArgs {
     /// Read the service again (`false`: plan with what was last seen)
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub refresh: bool,
+    /// Plan with what `observe` or `apply` last read, without a lock and without asking the service
+    #[arg(long, conflicts_with_all = ["refresh", "destroy", "only"])]
+    pub observed: bool,
+    /// With --observed: refuse a reading that is older than this, like 90m or 6h
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = parse_time)]
+    pub max_age: std::time::Duration,
+    /// Compare with the configuration in another directory instead of state and service: what the change of the
+    /// text means, in people. Needs neither a state nor credentials; names are taken to exist
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["observed", "refresh", "destroy", "only", "out"])]
+    pub base: Option<PathBuf>,
     /// Print the plan's digest and nothing else
     #[arg(long, conflicts_with_all = ["format", "json"])]
     pub digest_only: bool,
@@ -253,6 +282,41 @@ pub struct DriftArgs {
     /// Output
     #[command(flatten)]
     pub format: FormatArgs,
+}
+
+/// `observe`
+#[derive(Debug, Args)]
+pub struct ObserveArgs {
+    /// Write the result as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The lock
+    #[command(flatten)]
+    pub lock: LockArgs,
+    /// Variables
+    #[command(flatten)]
+    pub variables: VariableArgs,
+}
+
+/// `import`
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// Where to; made if it does not exist. The stack's directory unless given
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Select accounts by unit and tag where that means the same today; each such block is marked, because it
+    /// also grants to accounts that come later
+    #[arg(long)]
+    pub infer: bool,
+    /// Write the result as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The lock
+    #[command(flatten)]
+    pub lock: LockArgs,
+    /// Variables
+    #[command(flatten)]
+    pub variables: VariableArgs,
 }
 
 /// `show`

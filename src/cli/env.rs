@@ -188,6 +188,60 @@ impl Env {
         create().map_err(|error| Failure::write(path, error))
     }
 
+    /// Replaces the text of a file that is there, whole or not at all; who may read it stays as it is.
+    ///
+    /// # Errors
+    /// When its directory cannot be written to.
+    pub fn replace_text(&self, path: &Path, text: &str) -> Result<(), Failure> {
+        let replace = || -> io::Result<()> {
+            // The file itself, not a link to it.
+            let path = fs::canonicalize(path)?;
+            let parent = path.parent().unwrap_or(Path::new("."));
+            let mut file = tempfile::NamedTempFile::new_in(parent)?;
+            file.write_all(text.as_bytes())?;
+            file.as_file().sync_all()?;
+            file.as_file()
+                .set_permissions(fs::metadata(&path)?.permissions())?;
+            file.persist(&path).map_err(|error| error.error)?;
+            Ok(())
+        };
+        replace().map_err(|error| Failure::write(path, error))
+    }
+
+    /// Whether a path is a directory.
+    pub fn is_directory(&self, path: &Path) -> bool {
+        path.is_dir()
+    }
+
+    /// The files in a directory and below, without those in hidden directories; links to directories are not
+    /// followed.
+    ///
+    /// # Errors
+    /// When a directory cannot be read.
+    pub fn files_below(&self, directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+        let mut found = Vec::new();
+        let mut open = vec![directory.to_owned()];
+        while let Some(next) = open.pop() {
+            for entry in fs::read_dir(&next).map_err(|error| Failure::read(&next, error))? {
+                let entry = entry.map_err(|error| Failure::read(&next, error))?;
+                let kind = entry.file_type().map_err(|error| Failure::read(&next, error))?;
+                let hidden = entry.file_name().to_string_lossy().starts_with('.');
+                // Without the `./` that nobody would write.
+                let path = match next.as_os_str() == "." {
+                    true => PathBuf::from(entry.file_name()),
+                    false => entry.path(),
+                };
+                if kind.is_dir() && !hidden {
+                    open.push(path);
+                } else if !kind.is_dir() {
+                    found.push(path);
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
     /// Creates a directory with those above it, and one for rolecall's own files in it that only the owner may
     /// enter.
     ///
@@ -223,6 +277,40 @@ impl Env {
     pub fn working_directory(&self) -> Arc<str> {
         let path = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         slashes_absolute(&path).into()
+    }
+
+    /// Whether the stack has any `*.hcl` file. A directory that is not there has none.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn has_configuration(&self) -> Result<bool, Failure> {
+        if !self.dir.exists() {
+            return Ok(false);
+        }
+        let entries = fs::read_dir(&self.dir).map_err(|error| Failure::read(&self.dir, error))?;
+        let mut names = entries.filter_map(|entry| entry.ok().map(|entry| entry.file_name()));
+        Ok(names.any(|name| name.to_string_lossy().ends_with(".hcl")))
+    }
+
+    /// The simulated world of this stack as a path from another stack's directory; both must exist.
+    ///
+    /// # Errors
+    /// When they do not.
+    pub fn world_seen_from(&self, other: &Env, world: Option<&str>) -> Result<String, Failure> {
+        let absolute = |path: &Path| fs::canonicalize(path).map_err(|error| Failure::read(path, error));
+        let (from, here) = (absolute(&other.dir)?, absolute(&self.dir)?);
+        let place = here.join(world.map_or_else(|| Path::new(OWN_DIRECTORY).join("world"), PathBuf::from));
+        let common = from
+            .components()
+            .zip(place.components())
+            .take_while(|(a, b)| a == b)
+            .count();
+        let up = from.components().skip(common).map(|_| "..".to_owned());
+        let down = place
+            .components()
+            .skip(common)
+            .map(|part| part.as_os_str().to_string_lossy().into_owned());
+        Ok(up.chain(down).collect::<Vec<_>>().join("/"))
     }
 
     /// `*.auto.hclvars` of the stack, in the order of their names.
@@ -330,6 +418,17 @@ impl Env {
                 Box::new(provider.with_hook(Box::new(move |_| boundary(n))))
             }
         })
+    }
+
+    /// The time that decides expiry and age: the simulated world's own, else the machine's. Asks no service.
+    ///
+    /// # Errors
+    /// As [`Env::simulator`].
+    pub fn clock(&self, settings: &ProviderSettings) -> Result<Timestamp, Failure> {
+        match settings {
+            ProviderSettings::Simulator { .. } => Ok(self.simulator(settings)?.now()),
+            ProviderSettings::Aws { .. } => Ok(self.now()),
+        }
     }
 
     /// A store for a run to write to. Tests of crashes may end the process at its boundaries.

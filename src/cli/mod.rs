@@ -58,10 +58,13 @@ fn dispatch(env: &Env, command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Init(args) => command::init::run(env, &args),
         Command::Validate(args) => command::validate::run(env, &args),
+        Command::Fmt(args) => command::fmt::run(env, &args),
         Command::Plan(args) => command::plan::run(env, &args),
         Command::Apply(args) => command::apply::run(env, &args),
         Command::Destroy(args) => command::destroy::run(env, &args),
         Command::Drift(args) => command::drift::run(env, &args),
+        Command::Import(args) => command::import::run(env, &args),
+        Command::Observe(args) => command::observe::run(env, &args),
         Command::Show(args) => command::show::run(env, &args),
         Command::Graph(args) => command::graph::run(env, &args),
         Command::Console(args) => command::console::run(env, &args),

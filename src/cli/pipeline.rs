@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::apply::settle;
-use crate::config::evaluate::{EvalOptions, Evaluation, Referred, VariableInput, evaluate};
+use crate::config::evaluate::{EvalOptions, Evaluation, Referred, UnknownVariable, VariableInput, evaluate};
 use crate::config::module::compile;
 use crate::config::program::Program;
 use crate::diagnostic::Diagnostics;
@@ -14,6 +14,7 @@ use crate::model::record::Recorded;
 use crate::model::stack::Desired;
 use crate::plan::input::{INPUT_VERSION, Options, PlanInput};
 use crate::plan::{Plan, check::check, plan};
+use crate::provider::frozen::Frozen;
 use crate::provider::{Provider, ReadRequest, TakenToExist};
 use crate::source::SourceMap;
 
@@ -87,6 +88,15 @@ impl Stack {
             );
         }
         Ok(evaluation)
+    }
+
+    /// The same stack, which takes values for variables that it does not have to be for another one.
+    #[must_use]
+    pub fn lenient(mut self) -> Self {
+        for variable in &mut self.variables {
+            variable.unknown = UnknownVariable::Ignore;
+        }
+        self
     }
 
     /// The compiled configuration, for the console.
@@ -241,6 +251,32 @@ pub struct Planned {
 /// As [`read`], and [`Failure::Unsound`].
 pub fn make_plan(env: &Env, stack: &Stack, recorded: Recorded, options: Options) -> Result<Planned, Failure> {
     let reading = read(env, stack, &recorded, !options.unrefreshed)?;
+    plan_on(reading, recorded, options)
+}
+
+/// Plans with an earlier reading in the place of the service, which nobody asks.
+///
+/// # Errors
+/// As [`make_plan`].
+pub fn make_plan_with(
+    env: &Env,
+    stack: &Stack,
+    recorded: Recorded,
+    options: Options,
+    frozen: Frozen,
+) -> Result<Planned, Failure> {
+    let observed = frozen.read(&ReadRequest::default())?;
+    let evaluation = stack.evaluated(env, frozen.now(), Some(&observed))?;
+    let reading = Reading {
+        name: stack.name(&evaluation),
+        desired: evaluation.desired,
+        provider: Box::new(frozen),
+        observed,
+    };
+    plan_on(reading, recorded, options)
+}
+
+fn plan_on(reading: Reading, recorded: Recorded, options: Options) -> Result<Planned, Failure> {
     let input = PlanInput {
         format_version: INPUT_VERSION,
         stack: reading.name,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::instance::Instance;
+use super::instance::{Caller, Held, InProgress, Instance, Observed, Quotas};
 use super::roles::RoleRow;
 use super::snapshot::Snapshot;
 use super::stack::Output;
@@ -47,6 +47,62 @@ pub struct Seen {
     /// The roles it showed, as ranks in the names of `snapshot.access`.
     #[serde(default)]
     pub roles: Vec<RoleRow>,
+    /// The rest of the reading: what planning with it needs besides. Older states have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub around: Option<Box<Around>>,
+}
+
+/// What a reading says besides what is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Around {
+    /// From where it was read.
+    pub instance: Instance,
+    /// By whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<Caller>,
+    /// What applies there.
+    #[serde(default)]
+    pub quotas: Quotas,
+    /// What could not be read.
+    #[serde(default)]
+    pub held: Vec<Held>,
+    /// What the service was doing.
+    #[serde(default)]
+    pub in_progress: Vec<InProgress>,
+}
+
+impl Seen {
+    /// A reading as it is recorded.
+    pub fn of(observed: Observed) -> Self {
+        Seen {
+            at: observed.at,
+            snapshot: observed.snapshot,
+            roles: observed.roles,
+            around: Some(Box::new(Around {
+                instance: observed.instance,
+                caller: observed.caller,
+                quotas: observed.quotas,
+                held: observed.held,
+                in_progress: observed.in_progress,
+            })),
+        }
+    }
+
+    /// The reading again; `None` if too little of it was recorded to plan with.
+    pub fn observed(&self) -> Option<Observed> {
+        let around = self.around.as_deref()?.clone();
+        Some(Observed {
+            at: self.at,
+            instance: around.instance,
+            caller: around.caller,
+            quotas: around.quotas,
+            snapshot: self.snapshot.clone(),
+            roles: self.roles.clone(),
+            held: around.held,
+            in_progress: around.in_progress,
+            calls: BTreeMap::new(),
+        })
+    }
 }
 
 /// A run that began and did not end.

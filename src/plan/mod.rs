@@ -10,6 +10,7 @@
 //! for is stated by rule (per set, account, principal) and, sparsely, per tuple.
 
 mod access_diff;
+pub mod base;
 mod bulk;
 mod caller;
 pub mod change;

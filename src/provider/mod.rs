@@ -5,6 +5,7 @@
 
 pub mod aws;
 pub mod fault;
+pub mod frozen;
 pub mod simulator;
 
 use std::fmt;

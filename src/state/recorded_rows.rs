@@ -129,6 +129,9 @@ pub fn encode(recorded: &Recorded, before: &Rows) -> Result<Rows, StateError> {
         put_snapshot("seen", &seen.snapshot, &mut tables, &mut rows)?;
         put_roles(seen, &mut tables, &mut rows)?;
         rows.insert(b"seen/at".to_vec(), pack(&seen.at)?);
+        if let Some(around) = &seen.around {
+            rows.insert(b"seen/around".to_vec(), pack(around)?);
+        }
     }
     tables.accounts.write("a", &mut rows);
     tables.permission_sets.write("s", &mut rows);
@@ -168,6 +171,10 @@ pub fn decode(rows: &Rows) -> Result<Recorded, StateError> {
             at: unpack("seen/at", at)?,
             snapshot,
             roles,
+            around: rows
+                .get(&b"seen/around"[..])
+                .map(|row| unpack("seen/around", row))
+                .transpose()?,
         });
     }
     Ok(recorded)

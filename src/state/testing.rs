@@ -337,5 +337,6 @@ pub fn observed(grants: &Grants) -> Entry {
             ..Snapshot::default()
         },
         roles,
+        around: None,
     }))
 }

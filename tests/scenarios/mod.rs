@@ -10,6 +10,9 @@
 //! - old line
 //! + new line
 //! > end
+//! > show some.hcl
+//! what is in the file
+//! > end
 //! $ rolecall plan --detailed-exitcode
 //! < a line of standard input
 //! standard output
@@ -38,7 +41,10 @@ fn replay(script: &str) -> String {
     let mut out = String::new();
     let mut lines = script.lines().peekable();
     while let Some(line) = lines.next() {
-        if let Some(edit) = line.strip_prefix("> ") {
+        if let Some(name) = line.strip_prefix("> show ") {
+            for _ in lines.by_ref().take_while(|line| *line != "> end") {}
+            out.push_str(&format!("{line}\n{}> end\n", sandbox.read(name)));
+        } else if let Some(edit) = line.strip_prefix("> ") {
             out.push_str(line);
             out.push('\n');
             let mut body = Vec::new();

@@ -71,6 +71,8 @@ fn may_import(module: &str) -> &'static [&'static str] {
         "model" => &["id", "address", "source"],
         "graph" => &["address", "model"],
         "config" => &["source", "diagnostic", "id", "address", "model", "graph"],
+        // What is imported is written as the language wants it.
+        "import" => &["config", "diagnostic", "model", "id", "address", "source"],
         // Entities are recorded as the fold records them.
         "plan" => &["id", "address", "model", "graph", "source", "state"],
         "state" | "provider" => &["id", "address", "model", "source"],
@@ -102,6 +104,7 @@ fn may_import(module: &str) -> &'static [&'static str] {
             "provider",
             "apply",
             "drift",
+            "import",
             "report",
         ],
         _ => &[],

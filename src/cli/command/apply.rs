@@ -164,11 +164,7 @@ impl Job<'_> {
     fn observe(&self, planned: &Planned, store: &mut LocalStore) -> Result<Exit, Failure> {
         let observed = &planned.input.observed;
         if planned.input.recorded.lineage.is_some() {
-            let seen = Seen {
-                at: observed.at,
-                snapshot: observed.snapshot.clone(),
-                roles: observed.roles.clone(),
-            };
+            let seen = Seen::of(observed.clone());
             store.append(&[Entry::Observed(Box::new(seen))])?;
             store.sync()?;
             let recorded = store.load()?;

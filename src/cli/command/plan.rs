@@ -1,13 +1,22 @@
 //! `plan`: what would change.
 
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
 use crate::cli::args::{Only, PlanArgs};
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::pipeline::{Stack, checked_plan, make_plan};
+use crate::cli::pipeline::{Stack, checked_plan, make_plan, make_plan_with};
 use crate::cli::{approval, saved_plan};
+use crate::config::evaluate::ProviderSettings;
+use crate::model::record::{Recorded, Seen};
 use crate::plan::Plan;
+use crate::plan::base::applied;
 use crate::plan::input::{INPUT_VERSION, Mode, Options, PlanInput};
+use crate::provider::frozen::Frozen;
 use crate::report::json::plan::PlanJson;
 use crate::report::plan_view::PlanView;
 use crate::report::terminal::plan::{Title, write};
@@ -22,7 +31,9 @@ pub fn run(env: &Env, args: &PlanArgs) -> Result<Exit, Failure> {
     if let Some(path) = &args.out {
         saved_plan::save(env, path, &plan)?;
     }
-    remember(env, &plan);
+    if args.base.is_none() {
+        remember(env, &plan);
+    }
     show(env, args, &plan, provider.as_deref())?;
     if plan.is_refused() {
         return Ok(Exit::Refused);
@@ -40,8 +51,12 @@ pub fn mode(only: Option<Only>) -> Mode {
     }
 }
 
+/// What is planned from, according to the options.
 fn planned(env: &Env, args: &PlanArgs) -> Result<(Plan, Option<String>), Failure> {
     let stack = Stack::load(env, &args.variables)?;
+    if let Some(base) = &args.base {
+        return compared(env, args, &stack, base);
+    }
     let offline = stack.evaluated(env, env.now(), None)?;
     let mut store = env.store(&offline.state)?;
     let recorded = store.load()?;
@@ -55,17 +70,102 @@ fn planned(env: &Env, args: &PlanArgs) -> Result<(Plan, Option<String>), Failure
         max_removals: args.max_removals,
         unrefreshed: !args.refresh,
     };
-    let mut planned = make_plan(env, &stack, recorded, options)?;
+    let planned = if args.observed {
+        let frozen = last_reading(env, args, &recorded, &offline.provider)?;
+        make_plan_with(env, &stack, recorded, options, frozen)?
+    } else {
+        make_plan(env, &stack, recorded, options)?
+    };
     if let Some(path) = &args.dump_input {
-        planned.input.redact();
-        env.write_private(path, |out| {
-            serde_json::to_writer(out, &planned.input).map_err(Into::into)
-        })?;
+        dump(env, path, planned.input)?;
     }
     Ok((planned.plan, Some(planned.provider.name().to_owned())))
 }
 
-fn replay(env: &Env, path: &std::path::Path) -> Result<Plan, Failure> {
+/// The last recorded reading, unless it is too old.
+fn last_reading(
+    env: &Env,
+    args: &PlanArgs,
+    recorded: &Recorded,
+    settings: &ProviderSettings,
+) -> Result<Frozen, Failure> {
+    let Some(observed) = recorded.seen.as_ref().and_then(Seen::observed) else {
+        return Err(
+            Failure::new("the state holds no reading of the service to plan with")
+                .help("run `rolecall observe`"),
+        );
+    };
+    let now = env.clock(settings)?;
+    let age = age(observed.at, now);
+    let old = format!(
+        "the service was last read {} ago, at {}",
+        wording(age),
+        observed.at
+    );
+    if age > args.max_age {
+        return Err(
+            Failure::refused(format!("{old}; that is longer than {}", wording(args.max_age)))
+                .help("run `rolecall observe`, or allow more with --max-age"),
+        );
+    }
+    env.say(&format!("note: {old}; this plan goes by that"));
+    Ok(Frozen::new(settings.name(), now, observed))
+}
+
+/// How long ago; a reading of the future is new.
+fn age(at: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(at)).unwrap_or_default()
+}
+
+/// A length of time in its two largest units.
+fn wording(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, _) => format!("{minutes} min"),
+        (hours, 0, _) => format!("{hours} h"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+/// The plan from another configuration to this one.
+fn compared(
+    env: &Env,
+    args: &PlanArgs,
+    stack: &Stack,
+    base: &Path,
+) -> Result<(Plan, Option<String>), Failure> {
+    let now = env.now();
+    let base_env = Env {
+        dir: base.to_owned(),
+        ..env.clone()
+    };
+    let base = Stack::load(&base_env, &args.variables)?.lenient();
+    let offline = base.evaluated(&base_env, now, None)?;
+    let next = stack.evaluated(env, now, None)?;
+    let fail = |error: crate::id::IdError| Failure::new(error.to_string());
+    let (_, first) = applied(&offline.desired, &next.desired.snapshot, now).map_err(fail)?;
+    // With what both refer to in view, look-ups have answers.
+    let before = base.evaluated(&base_env, now, Some(&first))?;
+    let (recorded, observed) = applied(&before.desired, &next.desired.snapshot, now).map_err(fail)?;
+    let options = Options {
+        max_removals: args.max_removals,
+        ..Options::default()
+    };
+    let frozen = Frozen::new("declared", now, observed);
+    let planned = make_plan_with(env, stack, recorded, options, frozen)?;
+    if let Some(path) = &args.dump_input {
+        dump(env, path, planned.input)?;
+    }
+    Ok((planned.plan, None))
+}
+
+fn dump(env: &Env, path: &Path, mut input: PlanInput) -> Result<(), Failure> {
+    input.redact();
+    env.write_private(path, |out| serde_json::to_writer(out, &input).map_err(Into::into))
+}
+
+fn replay(env: &Env, path: &Path) -> Result<Plan, Failure> {
     let bytes = env.read(path)?;
     let shown = path.display();
     let input: PlanInput = serde_json::from_slice(&bytes)
@@ -106,6 +206,8 @@ fn show(env: &Env, args: &PlanArgs, plan: &Plan, provider: Option<&str>) -> Resu
     }
     let command = if args.destroy {
         "rolecall destroy"
+    } else if args.base.is_some() {
+        "rolecall plan --base"
     } else {
         "rolecall plan"
     };

@@ -91,6 +91,16 @@ pub enum ProviderSettings {
     },
 }
 
+impl ProviderSettings {
+    /// The label of the block that says so.
+    pub fn name(&self) -> &'static str {
+        match self {
+            ProviderSettings::Simulator { .. } => "simulator",
+            ProviderSettings::Aws { .. } => "aws",
+        }
+    }
+}
+
 impl Default for ProviderSettings {
     fn default() -> Self {
         ProviderSettings::Simulator {

@@ -6,9 +6,11 @@
 //!
 //! Everything here is a pure function of a file's id and text, so files can be parsed in parallel.
 
+pub mod layout;
 mod lower;
 mod scan;
 mod template;
+mod tokens;
 pub mod write;
 
 use std::sync::Arc;

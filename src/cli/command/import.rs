@@ -1,0 +1,327 @@
+//! `import`: the live instance as configuration and state, without writing to the service.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::apply::event::Silent;
+use crate::apply::{ApplyError, RunOptions};
+use crate::cli::args::{ImportArgs, VariableArgs};
+use crate::cli::env::Env;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::pipeline::{Planned, Stack, make_plan_with};
+use crate::config::evaluate::ProviderSettings;
+use crate::import::{self, Counts, Import, LeftOut, Options};
+use crate::plan::input;
+use crate::provider::ReadRequest;
+use crate::provider::frozen::Frozen;
+use crate::report::escape::escape;
+use crate::report::plan_view::PlanView;
+use crate::report::terminal::plan::{Title, write};
+use crate::state::StateStore;
+use crate::state::entry::Author;
+use crate::state::local::LocalStore;
+
+/// The result for machines.
+#[derive(Serialize)]
+struct ImportJson<'a> {
+    /// The files written, as paths from where rolecall was started.
+    files: Vec<String>,
+    /// How much they declare.
+    declared: &'a Counts,
+    /// Permission sets under `ignore`.
+    ignored: Vec<&'a str>,
+    /// What is not declared, and why.
+    left_out: &'a [LeftOut],
+}
+
+/// Runs it.
+pub fn run(env: &Env, args: &ImportArgs) -> Result<Exit, Failure> {
+    let source = Source::of(env, args)?;
+    let place = source.place.clone();
+    let mut store = place.store(&source)?;
+    place
+        .env
+        .create_own_directory()
+        .and_then(|()| Ok(store.lock(&env.lock_request("rolecall import", args.lock.lock_timeout))?))?;
+    let recorded = store.load()?;
+    if recorded.lineage.is_some() || recorded.serial > 0 {
+        return Err(
+            Failure::new("there is a state here already, and import begins a new one")
+                .help("import into another directory with --out, or `rolecall state rm` what is recorded"),
+        );
+    }
+    let provider = env.provider(&source.settings)?;
+    let observed = provider.read(&ReadRequest::default())?;
+    let imported = import::import(&observed, &source.options(env, args)?);
+    let written = place.write(&imported)?;
+    // From here on the reading stands in for the service: nothing can be written to it, nor can it change meanwhile.
+    let frozen = Frozen::new(provider.name(), provider.now(), observed);
+    adopt(&place.env, &mut store, frozen.clone())?;
+    confirm(&place.env, &mut store, frozen)?;
+    show(env, args, &imported, &written)?;
+    Ok(Exit::Done)
+}
+
+/// What is imported from.
+struct Source {
+    settings: ProviderSettings,
+    state: crate::config::evaluate::StateSettings,
+    has_settings: bool,
+    /// Whether the stack of `-C` has configuration.
+    configured: bool,
+    place: Place,
+}
+
+/// Where to.
+#[derive(Clone)]
+struct Place {
+    env: Env,
+    /// Whether it is another directory than that of `-C`.
+    apart: bool,
+}
+
+impl Source {
+    fn of(env: &Env, args: &ImportArgs) -> Result<Self, Failure> {
+        let place = Place {
+            apart: args.out.is_some(),
+            env: Env {
+                dir: args.out.clone().unwrap_or_else(|| env.dir.clone()),
+                ..env.clone()
+            },
+        };
+        if place.apart && place.env.has_configuration()? {
+            return Err(
+                Failure::new(format!("{} holds configuration already", place.env.dir.display()))
+                    .help("name a new directory: `rolecall import --out DIR`"),
+            );
+        }
+        let mut source = Source {
+            settings: ProviderSettings::default(),
+            state: Default::default(),
+            has_settings: false,
+            configured: env.has_configuration()?,
+            place,
+        };
+        if !source.configured {
+            env.say(
+                "note: no configuration here says which service is meant, so this imports the simulated one",
+            );
+            return Ok(source);
+        }
+        let stack = Stack::load(env, &args.variables)?;
+        let evaluation = stack.evaluated(env, env.now(), None)?;
+        let declares = evaluation.desired.snapshot.entity_keys().next().is_some();
+        if declares && !source.place.apart {
+            return Err(Failure::new("the configuration here declares things already")
+                .help("import into a new directory with --out, and compare"));
+        }
+        source.has_settings = stack.program().root().is_some_and(|root| root.settings.is_some());
+        source.settings = evaluation.provider;
+        source.state = evaluation.state;
+        Ok(source)
+    }
+
+    /// What to write. A stack of its own says where the service is.
+    fn options(&self, env: &Env, args: &ImportArgs) -> Result<Options, Failure> {
+        let provider = match (&self.settings, self.place.apart) {
+            (_, false) => None,
+            (
+                ProviderSettings::Simulator {
+                    seed,
+                    strict,
+                    region,
+                    world,
+                },
+                true,
+            ) => Some(ProviderSettings::Simulator {
+                seed: *seed,
+                strict: *strict,
+                region: region.clone(),
+                world: Some(env.world_seen_from(&self.place.env, world.as_deref())?.into()),
+            }),
+            (aws, true) => Some(aws.clone()),
+        };
+        Ok(Options {
+            infer: args.infer,
+            provider,
+            has_settings: self.has_settings && !self.place.apart,
+        })
+    }
+}
+
+impl Place {
+    fn store(&self, source: &Source) -> Result<LocalStore, Failure> {
+        let settings = if self.apart {
+            Default::default()
+        } else {
+            source.state.clone()
+        };
+        self.env.store(&settings)
+    }
+
+    /// Writes all files, or none if one of them is there.
+    fn write(&self, imported: &Import) -> Result<Vec<PathBuf>, Failure> {
+        let ignored = (
+            ".gitignore".to_owned(),
+            format!("{}/\n", crate::cli::env::OWN_DIRECTORY),
+        );
+        let own = (!self.env.exists(&self.path(".gitignore"))).then_some(ignored);
+        if let Some((name, _)) = imported
+            .files
+            .iter()
+            .find(|(name, _)| self.env.exists(&self.path(name)))
+        {
+            return Err(Failure::new(format!(
+                "{} is there already, and is not overwritten; nothing was written",
+                self.path(name).display()
+            ))
+            .help("import into a new directory: `rolecall import --out DIR`"));
+        }
+        for (name, text) in imported.files.iter().chain(&own) {
+            self.env.create_new(&self.path(name), text)?;
+        }
+        Ok(imported.files.iter().map(|(name, _)| self.path(name)).collect())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        if self.env.dir == Path::new(".") {
+            PathBuf::from(name)
+        } else {
+            self.env.dir.join(name)
+        }
+    }
+}
+
+fn planned(env: &Env, store: &mut LocalStore, frozen: Frozen) -> Result<Planned, Failure> {
+    let stack = Stack::load(env, &VariableArgs::default())?;
+    let recorded = store.load()?;
+    make_plan_with(env, &stack, recorded, input::Options::default(), frozen)
+}
+
+/// Shows a plan that is not what it must be, and says so.
+fn not_as_expected(env: &Env, planned: &Planned, what: &str) -> Failure {
+    let title = Title {
+        command: "rolecall import",
+        provider: Some(planned.provider.name()),
+    };
+    let shown = env.print(|out| write(&PlanView::new(&planned.plan), title, env.out, out));
+    match shown {
+        Ok(()) => Failure::new(what).help(
+            "the files are there to be looked at; if the difference is not one in the service, please report it",
+        ),
+        Err(failure) => failure,
+    }
+}
+
+/// Records everything that is declared as adopted. The service is not written to: a plan that would do so is an
+/// error.
+fn adopt(env: &Env, store: &mut LocalStore, frozen: Frozen) -> Result<(), Failure> {
+    let planned = planned(env, store, frozen)?;
+    if planned.plan.is_refused() || !planned.plan.changes_nothing_in_the_service() {
+        return Err(not_as_expected(
+            env,
+            &planned,
+            "what was written is not what the service holds; nothing is recorded",
+        ));
+    }
+    let options = RunOptions {
+        run: env.unique("run 0").into(),
+        by: Author {
+            at: planned.provider.now(),
+            actor: env.actor().into(),
+        },
+        command: "import".into(),
+        reason: Some(Arc::from("imported")),
+        new_lineage: env.unique("lineage").into(),
+    };
+    let result = crate::apply::apply(
+        &planned.plan,
+        &planned.input,
+        planned.provider.as_ref(),
+        &mut env.watched(store),
+        &mut Silent,
+        &|| false,
+        &options,
+    );
+    match result {
+        Ok(_) => Ok(()),
+        Err(ApplyError::Stale(changes)) => Err(Failure::new(format!(
+            "the service changed meanwhile: {}",
+            changes.join("; ")
+        ))
+        .help("remove the files that were written, and import again")),
+        Err(ApplyError::State(error)) => Err(error.into()),
+        Err(ApplyError::Provider(error)) => Err(error.into()),
+    }
+}
+
+/// Plans once more: there must be nothing to do.
+fn confirm(env: &Env, store: &mut LocalStore, frozen: Frozen) -> Result<(), Failure> {
+    let planned = planned(env, store, frozen)?;
+    if planned.plan.is_empty() && !planned.plan.is_refused() {
+        return Ok(());
+    }
+    Err(not_as_expected(
+        env,
+        &planned,
+        "the plan after the import is not empty",
+    ))
+}
+
+fn show(env: &Env, args: &ImportArgs, imported: &Import, written: &[PathBuf]) -> Result<(), Failure> {
+    let ignored: Vec<&str> = imported.ignored.iter().map(|name| name.as_str()).collect();
+    if args.json {
+        let json = ImportJson {
+            files: written.iter().map(|path| path.display().to_string()).collect(),
+            declared: &imported.counts,
+            ignored,
+            left_out: &imported.left_out,
+        };
+        return super::print_json(env, &json);
+    }
+    let counts = &imported.counts;
+    env.print(|out| {
+        for path in written {
+            writeln!(out, "{}", path.display())?;
+        }
+        writeln!(out)?;
+        let lines = [
+            (counts.organizational_units, "organizational unit"),
+            (counts.accounts, "account"),
+            (counts.users, "user"),
+            (counts.groups, "group"),
+            (counts.permission_sets, "permission set"),
+        ];
+        for (count, what) in lines {
+            writeln!(out, "{count:>6} {what}{}", if count == 1 { "" } else { "s" })?;
+        }
+        let (blocks, grants) = (counts.assignments, counts.grants);
+        let plural = |count: usize| if count == 1 { "" } else { "s" };
+        writeln!(
+            out,
+            "{grants:>6} grant{} in {blocks} assignment block{}",
+            plural(grants),
+            plural(blocks)
+        )?;
+        if !ignored.is_empty() {
+            writeln!(
+                out,
+                "\nLeft to the AWS services that made them: {}",
+                ignored.join(", ")
+            )?;
+        }
+        if !imported.left_out.is_empty() {
+            writeln!(out, "\nNot declared:")?;
+        }
+        for left in &imported.left_out {
+            writeln!(out, "  {}: {}", escape(&left.what), escape(&left.why))?;
+        }
+        writeln!(
+            out,
+            "\nThe plan is empty: the configuration says what the service holds."
+        )
+    })
+}

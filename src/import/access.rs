@@ -1,0 +1,425 @@
+//! Access as assignment blocks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::syntax::write::{Block, Item, Value};
+use crate::id::{AccountKey, PermissionSetName, PrincipalKey};
+use crate::model::instance::Observed;
+use crate::model::snapshot::Snapshot;
+
+use super::cover::{Grant, Product, covers};
+use super::labels::Labels;
+use super::select::{Ground, Selector, enumeration};
+use super::{LeftOut, Named, Names, can_be_written, service_pattern};
+
+/// A list of accounts that several blocks name gets a name of its own from this length on.
+const LONG_LIST: usize = 4;
+
+/// The grants that can be declared.
+#[derive(Debug, Default)]
+pub(super) struct Grants {
+    triples: BTreeSet<(AccountKey, PermissionSetName, PrincipalKey)>,
+}
+
+impl Grants {
+    /// Everything observed but the grants of service-owned sets, of principals that are gone, and of what cannot be
+    /// named; the latter two are reported.
+    pub fn of(observed: &Observed, left_out: &mut Vec<LeftOut>) -> Self {
+        let snapshot = &observed.snapshot;
+        let access = &snapshot.access;
+        let mut this = Grants::default();
+        let mut lost: BTreeMap<(String, &'static str), (BTreeSet<&PermissionSetName>, u64)> = BTreeMap::new();
+        for tuple in &access.tuples {
+            let Some((account, set, principal)) = access.names.resolve(*tuple) else {
+                continue;
+            };
+            if service_pattern(set).is_some() {
+                continue;
+            }
+            match unknown(snapshot, set, principal) {
+                None => {
+                    this.triples
+                        .insert((account.clone(), set.clone(), principal.clone()));
+                }
+                Some(lacking) => {
+                    let entry = lost.entry(lacking).or_default();
+                    entry.0.insert(set);
+                    entry.1 += 1;
+                }
+            }
+        }
+        left_out.extend(lost.into_iter().map(|((who, why), (sets, count))| {
+            let sets: Vec<&str> = sets.iter().map(|set| set.as_str()).collect();
+            let grants = if count == 1 {
+                "1 grant".to_owned()
+            } else {
+                format!("{count} grants")
+            };
+            LeftOut {
+                what: format!("{grants} of {who} ({})", sets.join(", ")),
+                why: why.to_owned(),
+            }
+        }));
+        this
+    }
+
+    /// The accounts in which something is granted.
+    pub fn accounts(&self) -> BTreeSet<AccountKey> {
+        self.triples.iter().map(|(account, ..)| account.clone()).collect()
+    }
+
+    /// The permission sets that are granted.
+    pub fn permission_sets(&self) -> BTreeSet<PermissionSetName> {
+        self.triples.iter().map(|(_, set, _)| set.clone()).collect()
+    }
+
+    /// The principals to which something is granted.
+    pub fn principals(&self) -> BTreeSet<PrincipalKey> {
+        self.triples
+            .iter()
+            .map(|(.., principal)| principal.clone())
+            .collect()
+    }
+}
+
+/// What keeps a grant from being declared: of whom or what it is, and why.
+fn unknown(
+    snapshot: &Snapshot,
+    set: &PermissionSetName,
+    principal: &PrincipalKey,
+) -> Option<(String, &'static str)> {
+    if principal.is_orphan() {
+        return Some((
+            principal.to_string(),
+            "the identity store no longer knows it; remove the grants in the service",
+        ));
+    }
+    let there = match principal {
+        PrincipalKey::Group(name) => snapshot.groups.contains_key(name),
+        PrincipalKey::User(name) => snapshot.users.contains_key(name),
+        PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => false,
+    };
+    if !there {
+        return Some((principal.to_string(), "it could not be read"));
+    }
+    if !can_be_written(principal.name()) {
+        return Some((
+            principal.to_string(),
+            "its name is not in composed Unicode form (NFC), which configuration is",
+        ));
+    }
+    if !snapshot.permission_sets.contains_key(set) {
+        return Some((format!("permission set {set}"), "the set could not be read"));
+    }
+    None
+}
+
+/// Assignment blocks.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    pub items: Vec<Item>,
+    pub blocks: usize,
+    pub grants: usize,
+}
+
+/// So many blocks that differ in their one principal and their accounts alone are one block with `for_each`.
+const ALIKE: usize = 3;
+
+/// Blocks that declare the grants.
+pub(super) fn assignments(grants: &Grants, names: &Names, ground: &Ground, infer: bool) -> Written {
+    let ranks = Ranks::of(grants, names);
+    let mut writer = Writer {
+        ranks: &ranks,
+        ground,
+        infer,
+        labels: Labels::default(),
+        lists: BTreeMap::new(),
+        selectors: BTreeMap::new(),
+    };
+    let found = covers(&ranks.grants);
+    for products in &found {
+        writer.select(products);
+    }
+    let products = found
+        .into_iter()
+        .min_by_key(|products| writer.weight(products))
+        .unwrap_or_default();
+    let locals = writer.name_lists(&products);
+    let mut items = Vec::new();
+    if !locals.items.is_empty() {
+        items.extend([Item::Block(locals), Item::Blank]);
+    }
+    let groups = writer.alike(&products);
+    for group in &groups {
+        items.extend(match group.as_slice() {
+            [product] => writer.assignment(product),
+            several => writer.for_each(several),
+        });
+        items.push(Item::Blank);
+    }
+    Written {
+        items,
+        blocks: groups.len(),
+        grants: ranks.grants.len(),
+    }
+}
+
+/// The grants as ranks in sorted tables of what can be referred to.
+struct Ranks<'n> {
+    accounts: Vec<(&'n AccountKey, &'n Named)>,
+    sets: Vec<&'n Named>,
+    principals: Vec<&'n Named>,
+    grants: Vec<Grant>,
+}
+
+impl<'n> Ranks<'n> {
+    fn of(grants: &Grants, names: &'n Names) -> Self {
+        let set_ranks: BTreeMap<&PermissionSetName, u32> = names.permission_sets.keys().zip(0..).collect();
+        let principal_ranks: BTreeMap<&PrincipalKey, u32> = names.principals.keys().zip(0..).collect();
+        let account_ranks: BTreeMap<&AccountKey, u32> = names.accounts.keys().zip(0..).collect();
+        let ranked = grants.triples.iter().filter_map(|(account, set, principal)| {
+            Some([
+                *account_ranks.get(account)?,
+                *set_ranks.get(set)?,
+                *principal_ranks.get(principal)?,
+            ])
+        });
+        Ranks {
+            accounts: names.accounts.iter().collect(),
+            sets: names.permission_sets.values().collect(),
+            principals: names.principals.values().collect(),
+            grants: ranked.collect(),
+        }
+    }
+}
+
+struct Writer<'r> {
+    ranks: &'r Ranks<'r>,
+    ground: &'r Ground,
+    infer: bool,
+    labels: Labels,
+    /// Lists that have a name.
+    lists: BTreeMap<Vec<u32>, Named>,
+    /// What selects a list of accounts, for the lists seen so far.
+    selectors: BTreeMap<Vec<u32>, Option<Selector>>,
+}
+
+impl Writer<'_> {
+    /// Finds selectors for the account lists of a cover.
+    fn select(&mut self, products: &[Product]) {
+        for product in products {
+            let [accounts, ..] = &product.sides;
+            if !self.selectors.contains_key(accounts) {
+                let keys = accounts
+                    .iter()
+                    .filter_map(|rank| self.ranks.accounts.get(*rank as usize));
+                let selector = self.ground.select(&keys.map(|(key, _)| (*key).clone()).collect());
+                self.selectors.insert(accounts.clone(), selector);
+            }
+        }
+    }
+
+    fn selector(&self, accounts: &Vec<u32>) -> Option<&Selector> {
+        self.selectors.get(accounts)?.as_ref()
+    }
+
+    /// How much there is to read in a cover: blocks first, then names.
+    fn weight(&self, products: &[Product]) -> (usize, usize) {
+        let accounts = |product: &Product| {
+            let [accounts, ..] = &product.sides;
+            if self.infer && self.selector(accounts).is_some() {
+                2
+            } else {
+                accounts.len()
+            }
+        };
+        let groups = self.alike(products);
+        let names = groups.iter().map(|group| match group.as_slice() {
+            [product] => {
+                let [_, sets, principals] = &product.sides;
+                sets.len() + principals.len() + accounts(product)
+            }
+            several => several.iter().map(|product| 1 + accounts(product)).sum(),
+        });
+        (groups.len(), names.sum())
+    }
+
+    fn listed(&self, accounts: &[u32]) -> Value {
+        let named = accounts
+            .iter()
+            .filter_map(|rank| self.ranks.accounts.get(*rank as usize));
+        Value::List(named.map(|(_, named)| Value::raw(&*named.reference)).collect())
+    }
+
+    /// Long lists that several blocks name, as locals.
+    fn name_lists(&mut self, products: &[Product]) -> Block {
+        let mut uses: BTreeMap<&Vec<u32>, usize> = BTreeMap::new();
+        for product in products {
+            let [accounts, ..] = &product.sides;
+            *uses.entry(accounts).or_default() += 1;
+        }
+        let mut labels = Labels::default();
+        let mut locals = Block::new("locals", []);
+        for (accounts, count) in uses {
+            let selector = self.selector(accounts).cloned();
+            if count < 2 || accounts.len() < LONG_LIST || (self.infer && selector.is_some()) {
+                continue;
+            }
+            let word = selector
+                .as_ref()
+                .map(|selector| format!("{} accounts", selector.word));
+            let label = labels.give(&[word.as_deref().unwrap_or("accounts")], "accounts");
+            if let Some(selector) = selector {
+                let comment = format!(
+                    "Today these are the accounts of {}; new ones are not in the list by themselves.",
+                    selector.over
+                );
+                locals.items.push(Item::Comment(comment));
+            }
+            locals
+                .items
+                .extend([Item::Attribute(label.clone(), self.listed(accounts)), Item::Blank]);
+            self.lists.insert(accounts.clone(), Named::new("local", &label));
+        }
+        if locals.items.last() == Some(&Item::Blank) {
+            locals.items.pop();
+        }
+        locals
+    }
+
+    /// Products that one block with `for_each` declares, in the order of their first ones; most stand alone.
+    fn alike<'p>(&self, products: &'p [Product]) -> Vec<Vec<&'p Product>> {
+        let kind = |product: &Product| {
+            let [_, sets, principals] = &product.sides;
+            let [principal] = pick(&self.ranks.principals, principals)[..] else {
+                return None;
+            };
+            Some((sets.clone(), principal.family.clone()))
+        };
+        let mut groups: BTreeMap<_, Vec<&Product>> = BTreeMap::new();
+        for product in products {
+            if let Some(kind) = kind(product) {
+                groups.entry(kind).or_default().push(product);
+            }
+        }
+        // A principal that has the sets in two products has no one list of accounts.
+        groups.retain(|_, group| {
+            let principals: BTreeSet<&Vec<u32>> =
+                group.iter().map(|product| principals_of(product)).collect();
+            group.len() >= ALIKE && principals.len() == group.len()
+        });
+        let mut out = Vec::new();
+        for product in products {
+            match kind(product).and_then(|kind| groups.get(&kind)) {
+                None => out.push(vec![product]),
+                Some(group) if group.first() == Some(&product) => out.push(group.clone()),
+                Some(_) => {}
+            }
+        }
+        out
+    }
+
+    /// How the accounts of a product are written, and what a selector goes by.
+    fn accounts(&self, accounts: &Vec<u32>) -> (Value, Option<Selector>) {
+        if let Some(selector) = self.infer.then(|| self.selector(accounts).cloned()).flatten() {
+            return (selector.value.clone(), Some(selector));
+        }
+        match self.lists.get(accounts) {
+            Some(list) => (Value::raw(&*list.reference), None),
+            None => (self.listed(accounts), None),
+        }
+    }
+
+    fn assignment(&mut self, product: &Product) -> Vec<Item> {
+        let [accounts, sets, principals] = &product.sides;
+        let principals = pick(&self.ranks.principals, principals);
+        let sets = pick(&self.ranks.sets, sets);
+        let (value, selector) = self.accounts(accounts);
+        let first = accounts
+            .first()
+            .and_then(|rank| self.ranks.accounts.get(*rank as usize));
+        let place = match (&selector, self.lists.get(accounts), first) {
+            (Some(selector), ..) => selector.word.clone(),
+            (None, Some(list), _) => list.label.clone(),
+            (None, None, Some((_, account))) => account.label.clone(),
+            (None, None, None) => String::new(),
+        };
+        let short = format!("{} {}", together(&principals), together(&sets));
+        let label = self.labels.give(&[&short, &format!("{short} {place}")], "access");
+        let block = Block::new("assignment", [label.as_str()])
+            .with("principals", references(&principals))
+            .with("permission_sets", references(&sets))
+            .with("accounts", value);
+        let comment = selector.map(|selector| inferred(&[selector.over]));
+        comment.into_iter().chain([Item::Block(block)]).collect()
+    }
+
+    /// One block for several principals with the same sets, each in accounts of its own.
+    fn for_each(&mut self, products: &[&Product]) -> Vec<Item> {
+        let mut entries = Vec::new();
+        let mut over = BTreeSet::new();
+        let (mut family, mut sets) = (String::new(), Vec::new());
+        for product in products {
+            let [accounts, product_sets, principals] = &product.sides;
+            sets = pick(&self.ranks.sets, product_sets);
+            let (value, selector) = self.accounts(accounts);
+            over.extend(selector.map(|selector| selector.over));
+            for principal in pick(&self.ranks.principals, principals) {
+                family.clone_from(&principal.family);
+                entries.push((principal.key.clone(), value.clone()));
+            }
+        }
+        let word = family.rsplit('.').next().unwrap_or_default();
+        let label = self.labels.give(
+            &[&together(&sets), &format!("{word} {}", together(&sets))],
+            "access",
+        );
+        let mut block = Block::new("assignment", [label.as_str()]).with("for_each", Value::Object(entries));
+        block.items.push(Item::Blank);
+        let block = block
+            .with(
+                "principals",
+                Value::List(vec![Value::raw(format!("{family}[each.key]"))]),
+            )
+            .with("permission_sets", references(&sets))
+            .with("accounts", Value::raw("each.value"));
+        let over: Vec<String> = over.into_iter().collect();
+        let comment = (!over.is_empty()).then(|| inferred(&over));
+        comment.into_iter().chain([Item::Block(block)]).collect()
+    }
+}
+
+/// The mark of a block that says more than what is there.
+fn inferred(over: &[String]) -> Item {
+    Item::Comment(format!(
+        "Inferred: accounts that join {} later get this access too.",
+        enumeration(over)
+    ))
+}
+
+fn principals_of(product: &Product) -> &Vec<u32> {
+    let [_, _, principals] = &product.sides;
+    principals
+}
+
+fn pick<'n>(table: &[&'n Named], ranks: &[u32]) -> Vec<&'n Named> {
+    ranks
+        .iter()
+        .filter_map(|rank| table.get(*rank as usize))
+        .copied()
+        .collect()
+}
+
+fn references(names: &[&Named]) -> Value {
+    Value::List(names.iter().map(|named| Value::raw(&*named.reference)).collect())
+}
+
+/// What a list is called in a label.
+fn together(names: &[&Named]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.label.clone(),
+        [one, other] => format!("{} and {}", one.label, other.label),
+        [one, ..] => format!("{} and others", one.label),
+    }
+}

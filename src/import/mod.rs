@@ -1,0 +1,304 @@
+//! Import: from a reading of the service to configuration that a person would have written.
+//!
+//! A pure function of what was observed. Everything that can be declared is: units as a tree, accounts by id, users
+//! and groups that no directory syncs, permission sets, and access as few assignment blocks ([`cover`]) over listed
+//! accounts, or, if asked for, over selectors ([`select`]). What a directory syncs is looked up. What AWS services run
+//! for themselves goes under `ignore`. What cannot be declared is listed with the reason, never dropped silently.
+
+mod access;
+mod cover;
+mod labels;
+mod organization;
+mod people;
+mod policy;
+mod select;
+mod sets;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use unicode_normalization::is_nfc;
+
+use crate::config::evaluate::{ProviderSettings, ReadBy};
+use crate::config::syntax::write::{Block, Item, Value, file, quoted};
+use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName};
+use crate::model::instance::{HeldSubject, Observed};
+
+use access::{Grants, assignments};
+use organization::Organization;
+use people::People;
+use sets::PermissionSets;
+
+/// Permission sets that AWS Control Tower, its account factory and AWS Service Catalog make and change themselves
+/// (AWS Control Tower user guide, "AWS IAM Identity Center groups for AWS Control Tower").
+const SERVICE_SETS: &[&str] = &[
+    "AWSAdministratorAccess",
+    "AWSControlTower*",
+    "AWSOrganizationsFullAccess",
+    "AWSPowerUserAccess",
+    "AWSReadOnlyAccess",
+    "AWSServiceCatalog*",
+];
+
+/// Groups that AWS Control Tower makes (the same page).
+const SERVICE_GROUPS: &[&str] = &[
+    "AWSAccountFactory",
+    "AWSAuditAccountAdmins",
+    "AWSControlTowerAdmins",
+    "AWSLogArchiveAdmins",
+    "AWSLogArchiveViewers",
+    "AWSSecurityAuditPowerUsers",
+    "AWSSecurityAuditors",
+    "AWSServiceCatalogAdmins",
+];
+
+/// What to write.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Selectors instead of lists where they mean the same accounts today.
+    pub infer: bool,
+    /// The provider that the new stack shall have, if it has no configuration that says so yet.
+    pub provider: Option<ProviderSettings>,
+    /// Leave out the `rolecall` block: the stack has one.
+    pub has_settings: bool,
+}
+
+/// Configuration for what was observed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Import {
+    /// Names and texts of files, in the order of their names.
+    pub files: Vec<(String, String)>,
+    /// What is not declared, and why.
+    pub left_out: Vec<LeftOut>,
+    /// Permission sets under `ignore`.
+    pub ignored: Vec<PermissionSetName>,
+    /// How much is declared.
+    pub counts: Counts,
+}
+
+/// Something of the service that the configuration does not declare.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct LeftOut {
+    /// What.
+    pub what: String,
+    /// Why.
+    pub why: String,
+}
+
+/// How much is declared.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Organizational units, without the root.
+    pub organizational_units: usize,
+    /// Accounts.
+    pub accounts: usize,
+    /// Users, look-ups included.
+    pub users: usize,
+    /// Groups, look-ups included.
+    pub groups: usize,
+    /// Permission sets, look-ups included.
+    pub permission_sets: usize,
+    /// Assignment blocks.
+    pub assignments: usize,
+    /// Grants that those blocks declare.
+    pub grants: usize,
+}
+
+/// How blocks refer to an entity, and what it is called in labels made from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Named {
+    reference: String,
+    label: String,
+    /// What the reference is an element of, by this key: `group`, `group.team`, `user.person`.
+    family: String,
+    key: String,
+}
+
+impl Named {
+    /// A block of its own: `group.ops`.
+    fn new(kind: &str, label: &str) -> Self {
+        Named {
+            reference: format!("{kind}.{label}"),
+            label: label.to_owned(),
+            family: kind.to_owned(),
+            key: label.to_owned(),
+        }
+    }
+
+    /// An instance of a block: `user.person["ada"]`.
+    fn instance(block: &str, key: &str, label: &str) -> Self {
+        Named {
+            reference: format!("{block}[{}]", quoted(key)),
+            label: label.to_owned(),
+            family: block.to_owned(),
+            key: key.to_owned(),
+        }
+    }
+}
+
+/// References by key.
+#[derive(Debug, Default)]
+struct Names {
+    accounts: BTreeMap<AccountKey, Named>,
+    principals: BTreeMap<PrincipalKey, Named>,
+    permission_sets: BTreeMap<PermissionSetName, Named>,
+}
+
+/// Text that the language can hold as it is: strings are in Unicode's composed form (NFC) there.
+fn can_be_written(text: &str) -> bool {
+    is_nfc(text)
+}
+
+/// Writes configuration for what was observed.
+pub fn import(observed: &Observed, options: &Options) -> Import {
+    let snapshot = &observed.snapshot;
+    let mut left_out = Vec::new();
+    let grants = Grants::of(observed, &mut left_out);
+    let organization = Organization::of(snapshot, &grants);
+    let people = People::of(snapshot, &grants, &mut left_out);
+    let sets = PermissionSets::of(snapshot, &grants, &mut left_out);
+    left_out.extend(observed.held.iter().map(|held| LeftOut {
+        what: held_name(&held.subject),
+        why: format!("could not be read: {}", held.why),
+    }));
+    left_out.sort();
+    left_out.dedup();
+
+    let names = Names {
+        accounts: organization.accounts.clone(),
+        principals: people.principals.clone(),
+        permission_sets: sets.names.clone(),
+    };
+    let ignored: Vec<PermissionSetName> = sets.ignored.clone();
+    let written = assignments(&grants, &names, &organization.ground, options.infer);
+    let counts = Counts {
+        organizational_units: organization.ground.units.len().saturating_sub(1),
+        accounts: names.accounts.len(),
+        users: people.users(),
+        groups: people.groups(),
+        permission_sets: names.permission_sets.len(),
+        assignments: written.blocks,
+        grants: written.grants,
+    };
+    let mut files = vec![
+        ("stack.hcl", stack(options, &ignored, &left_out)),
+        ("accounts.hcl", organization.items),
+        ("people.hcl", people.user_items),
+        ("groups.hcl", people.group_items),
+        ("permission_sets.hcl", sets.items),
+        ("access.hcl", written.items),
+    ];
+    files.sort_by_key(|(name, _)| *name);
+    let mut files: Vec<(String, String)> = files
+        .into_iter()
+        .filter(|(_, items)| !items.is_empty())
+        .map(|(name, items)| (name.to_owned(), file(&items)))
+        .collect();
+    files.extend(organization.table.map(|table| ("accounts.csv".to_owned(), table)));
+    files.extend(people.table.map(|table| ("people.csv".to_owned(), table)));
+    files.sort();
+    Import {
+        files,
+        left_out,
+        ignored,
+        counts,
+    }
+}
+
+/// The `rolecall` and `provider` blocks, and what is not declared.
+fn stack(options: &Options, ignored: &[PermissionSetName], left_out: &[LeftOut]) -> Vec<Item> {
+    let mut items = Vec::new();
+    if !options.has_settings {
+        let mut settings = Block::new("rolecall", []).with("required_version", Value::text(">= 0.1"));
+        if !ignored.is_empty() {
+            let patterns: BTreeSet<&str> = ignored.iter().filter_map(service_pattern).collect();
+            settings.items.push(Item::Blank);
+            settings.items.push(Item::Comment(
+                "AWS services made these and change them themselves.".to_owned(),
+            ));
+            settings.items.push(Item::Block(
+                Block::new("ignore", ["AWS services"]).with("permission_sets", Value::texts(patterns)),
+            ));
+        }
+        items.push(Item::Block(settings));
+    }
+    if let Some(provider) = &options.provider {
+        items.extend([Item::Blank, Item::Block(provider_block(provider))]);
+    }
+    if !left_out.is_empty() {
+        items.push(Item::Blank);
+        items.push(Item::Comment("Not declared, and why:".to_owned()));
+        let lines = left_out
+            .iter()
+            .map(|left| Item::Comment(format!("- {}: {}", left.what, left.why).replace('\n', " ")));
+        items.extend(lines);
+    }
+    items
+}
+
+/// The pattern for a service's own permission set; `None` if it is none.
+fn service_pattern(name: &PermissionSetName) -> Option<&'static str> {
+    SERVICE_SETS
+        .iter()
+        .copied()
+        .find(|pattern| match pattern.strip_suffix('*') {
+            Some(prefix) => name.as_str().starts_with(prefix),
+            None => name.as_str() == *pattern,
+        })
+}
+
+fn is_service_group(name: &GroupName) -> bool {
+    SERVICE_GROUPS.contains(&name.as_str())
+}
+
+fn provider_block(settings: &ProviderSettings) -> Block {
+    let text = |value: &Option<std::sync::Arc<str>>| value.as_deref().map(Value::text);
+    match settings {
+        ProviderSettings::Simulator {
+            seed,
+            strict,
+            region,
+            world,
+        } => Block::new("provider", ["simulator"])
+            .with_some("region", text(region))
+            .with_some("seed", seed.map(|seed| Value::raw(seed.to_string())))
+            .with_some("strict", strict.then(|| Value::raw("true")))
+            .with_some("world", text(world)),
+        ProviderSettings::Aws {
+            region,
+            profile,
+            endpoint_url,
+            rate,
+            read_by,
+        } => Block::new("provider", ["aws"])
+            .with_some("region", text(region))
+            .with_some("profile", text(profile))
+            .with_some("endpoint_url", text(endpoint_url))
+            .with_some("rate", rate.map(|rate| Value::raw(rate.to_string())))
+            .with_some(
+                "read_by",
+                read_by.as_ref().map(|by| match by {
+                    ReadBy::Pairs => Value::text("pairs"),
+                    ReadBy::Principals => Value::text("principals"),
+                }),
+            ),
+    }
+}
+
+fn held_name(subject: &HeldSubject) -> String {
+    match subject {
+        HeldSubject::Entity(key) => key.to_string(),
+        HeldSubject::Principal(key) => format!("grants of {key}"),
+        HeldSubject::Pair(account, set) => format!("grants of permission set {set} in account {account}"),
+        HeldSubject::Members(group) => format!("members of group {group}"),
+        HeldSubject::All(kind) => format!("every {kind}"),
+    }
+}
+
+/// Whether a user can be written as a principal or member at all.
+fn user_key(name: &UserName) -> PrincipalKey {
+    PrincipalKey::User(name.clone())
+}
