@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 /// Access as code for AWS IAM Identity Center.
 ///
@@ -111,15 +111,61 @@ impl FormatArgs {
     }
 }
 
-/// Values for the stack's variables.
+/// Values for the stack's variables, as options.
 #[derive(Debug, Clone, Default, Args)]
-pub struct VariableArgs {
-    /// Set a variable; may be repeated
+struct VariableOptions {
+    /// Set a variable; may be repeated, and of this and --var-file the later one wins
     #[arg(long = "var", value_name = "NAME=VALUE")]
-    pub vars: Vec<String>,
-    /// Read variables from a file; may be repeated, later ones win
+    vars: Vec<String>,
+    /// Read variables from a file; may be repeated
     #[arg(long = "var-file", value_name = "FILE")]
-    pub var_files: Vec<PathBuf>,
+    var_files: Vec<PathBuf>,
+}
+
+/// Values for the stack's variables, in the order of the options, of which the later wins.
+#[derive(Debug, Clone, Default)]
+pub struct VariableArgs {
+    /// What was given.
+    pub given: Vec<GivenVariable>,
+}
+
+/// One `--var` or `--var-file`.
+#[derive(Debug, Clone)]
+pub enum GivenVariable {
+    /// `NAME=VALUE`
+    Option(String),
+    /// A file of them.
+    File(PathBuf),
+}
+
+impl FromArgMatches for VariableArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let options = VariableOptions::from_arg_matches(matches)?;
+        let places = |id| matches.indices_of(id).into_iter().flatten();
+        let vars = options.vars.into_iter().map(GivenVariable::Option);
+        let files = options.var_files.into_iter().map(GivenVariable::File);
+        let vars = places("vars").zip(vars);
+        let mut given: Vec<(usize, GivenVariable)> = vars.chain(places("var_files").zip(files)).collect();
+        given.sort_by_key(|(place, _)| *place);
+        Ok(VariableArgs {
+            given: given.into_iter().map(|(_, given)| given).collect(),
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for VariableArgs {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        VariableOptions::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        VariableOptions::augment_args_for_update(command)
+    }
 }
 
 /// How long to wait for the lock.

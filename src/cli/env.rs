@@ -659,7 +659,10 @@ impl SourceTree for DiskFiles {
         let bytes = fs::read(self.root.join(path)).map_err(|error| sentence(&error))?;
         String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
-            format!("not valid UTF-8 at byte {at}")
+            let before = String::from_utf8_lossy(error.as_bytes().get(..at).unwrap_or_default());
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            format!("not valid UTF-8 at line {line}, column {column} (save it as UTF-8)")
         })
     }
 }

@@ -40,6 +40,10 @@ pub const CODES: &[(&str, &str)] = &[
         "bad-variable-value",
         "a variable's value that does not fit its type",
     ),
+    (
+        "block-in-variables",
+        "a block in a file that gives variables values",
+    ),
     ("cycle", "a value that needs itself, perhaps by way of others"),
     ("duplicate-attribute", "one attribute twice in one block"),
     ("duplicate-block", "two blocks of one kind with one label"),

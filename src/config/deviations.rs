@@ -19,7 +19,31 @@ pub const DEVIATIONS: &[Deviation] = &[
         subject: "`&&` and `||`",
         terraform: "evaluate both sides",
         here: "do not look at the right side when the left one decides",
-        reason: "`x != null && x.a` should not need `try`",
+        reason: "`x != null && x.a` should not need `try`; so the side that was not looked at makes nothing sensitive",
+    },
+    Deviation {
+        subject: "A function that does not exist, inside `try` or `can`",
+        terraform: "is a failure like any other: the next argument is taken",
+        here: "is an error",
+        reason: "a misspelt name should not decide who gets access",
+    },
+    Deviation {
+        subject: "`templatefile` inside a template file",
+        terraform: "is an error",
+        here: "works, to a limited depth",
+        reason: "there is no reason to forbid it",
+    },
+    Deviation {
+        subject: "Files of variables",
+        terraform: "take no function calls",
+        here: "take pure functions, but no names",
+        reason: "they depend on nothing but the file",
+    },
+    Deviation {
+        subject: "`element` of a tuple with a negative index",
+        terraform: "breaks down inside the function",
+        here: "is an error; of a list it counts from the end, as there",
+        reason: "an error says what to do",
     },
     Deviation {
         subject: "Entities",
@@ -30,7 +54,7 @@ pub const DEVIATIONS: &[Deviation] = &[
     Deviation {
         subject: "Unknown values",
         terraform: "say nothing but their type",
-        here: "remember which attribute they stand for; text made of them is completed by apply",
+        here: "remember which attribute they stand for; text made of them is completed by apply where an attribute takes it (policies, relay state, tags, descriptions of permission sets)",
         reason: "a plan can show, and its digest cover, what will be written",
     },
     Deviation {

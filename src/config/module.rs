@@ -12,6 +12,8 @@ use crate::source::{FileId, SourceMap, Span};
 
 /// A directory or file that cannot be read.
 const UNREADABLE: Code = Code("unreadable-source");
+/// A block in a file of variables.
+const NOT_A_VARIABLE: Code = Code("block-in-variables");
 /// A directory without any `*.hcl` file.
 const EMPTY: Code = Code("no-configuration");
 /// A `source` that is not a path written out.
@@ -67,7 +69,16 @@ pub fn variable_file(map: &mut SourceMap, name: &str, text: &str) -> (Body, Vec<
     let text = map
         .file(file)
         .map_or_else(|| Arc::from(text), |file| file.text.clone());
-    parse_body(file, &text)
+    let (body, mut found) = parse_body(file, &text);
+    found.extend(body.blocks.iter().map(|block| {
+        Diagnostic::error(
+            NOT_A_VARIABLE,
+            format!("a file of variables holds no `{}` blocks", block.kind),
+        )
+        .at(crate::config::check::head(block), "")
+        .help("write `name = value`; blocks belong into a `*.hcl` file")
+    }));
+    (body, found)
 }
 
 struct Loader<'s> {

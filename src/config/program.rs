@@ -186,6 +186,12 @@ impl Program {
         let mut modules = self.modules.iter();
         modules.any(|module| !module.organizations.items.is_empty())
     }
+
+    /// Whether anything is looked up in the service, so that some values are known only once it was read.
+    pub fn looks_up(&self) -> bool {
+        let data = |module: &Module| module.blocks.iter().any(|block| block.data);
+        self.asks_for_organization() || self.modules.iter().any(data)
+    }
 }
 
 impl Module {

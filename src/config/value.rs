@@ -444,7 +444,7 @@ impl Value {
     /// The language's `==`: a bool, unknown if it hangs on something unknown. Never converts.
     pub fn equals(&self, other: &Value) -> Value {
         let sensitive = self.contains_sensitive() || other.contains_sensitive();
-        let result = match compare(self, other) {
+        let result = match compare(self, other, false) {
             Some(equal) => Value::bool(equal),
             None => Value::unknown(Type::Bool),
         };
@@ -461,11 +461,12 @@ impl From<Data> for Value {
     }
 }
 
-/// Whether two values are equal; `None` if that cannot be known yet.
-fn compare(left: &Value, right: &Value) -> Option<bool> {
+/// Whether two values are equal; `None` if that cannot be known yet. Inside of others, nulls of different types make
+/// their holders' types differ, and values of different types are not equal.
+fn compare(left: &Value, right: &Value, inside: bool) -> Option<bool> {
     match (&left.data, &right.data) {
         (Data::Unknown(_), _) | (_, Data::Unknown(_)) => None,
-        (Data::Null(_), Data::Null(_)) => Some(true),
+        (Data::Null(a), Data::Null(b)) => Some(!inside || a == b),
         (Data::Bool(a), Data::Bool(b)) => Some(a == b),
         (Data::Number(a), Data::Number(b)) => Some(a == b),
         (Data::String(a), Data::String(b)) => Some(a == b),
@@ -505,7 +506,7 @@ fn compare_fields(left: &Fields, right: &Fields) -> Option<bool> {
 fn all_equal<'a>(pairs: impl Iterator<Item = (&'a Value, &'a Value)>) -> Option<bool> {
     let mut known = true;
     for (left, right) in pairs {
-        match compare(left, right) {
+        match compare(left, right, true) {
             Some(true) => {}
             Some(false) => return Some(false),
             None => known = false,

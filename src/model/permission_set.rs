@@ -45,7 +45,7 @@ pub enum SessionDurationError {
     #[error("a session duration is written like \"PT8H\" or \"PT1H30M\" (ISO 8601); this is `{0}`")]
     Form(String),
     /// It is shorter than an hour or longer than twelve.
-    #[error("a session lasts from 1 hour (PT1H) to 12 hours (PT12H); `{0}` is {1} seconds")]
+    #[error("a session lasts from 1 hour (PT1H) to 12 hours (PT12H); `{0}` is {length}", length = spelled(*.1))]
     Range(String, u64),
 }
 
@@ -60,8 +60,15 @@ impl FromStr for SessionDuration {
             Some(_) => return Err(form()),
             None => (body, ""),
         };
-        let day_part = units(days, &[('D', 86_400)]).ok_or_else(form)?;
-        let time_part = units(time, &[('H', 3600), ('M', 60), ('S', 1)]).ok_or_else(form)?;
+        // Years, months and weeks have a form, and are too long unless there are none of them.
+        let long = [
+            ('Y', 365 * 86_400),
+            ('M', 30 * 86_400),
+            ('W', 7 * 86_400),
+            ('D', 86_400),
+        ];
+        let day_part = units(days, &long).ok_or_else(form)?;
+        let time_part = units(&whole_seconds(time), &[('H', 3600), ('M', 60), ('S', 1)]).ok_or_else(form)?;
         let (Some(total), false) = (day_part.checked_add(time_part), body.is_empty()) else {
             return Err(form());
         };
@@ -69,6 +76,31 @@ impl FromStr for SessionDuration {
             Ok(seconds) if (Self::MIN.0..=Self::MAX.0).contains(&seconds) => Ok(SessionDuration(seconds)),
             _ => Err(SessionDurationError::Range(text.to_owned(), total)),
         }
+    }
+}
+
+/// Seconds as people say them: `13 hours`, `59 minutes`, `3599 seconds`.
+fn spelled(seconds: u64) -> String {
+    let (count, unit) = match seconds {
+        0 => (0, "second"),
+        _ if seconds.is_multiple_of(3600) => (seconds / 3600, "hour"),
+        _ if seconds.is_multiple_of(60) => (seconds / 60, "minute"),
+        _ => (seconds, "second"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// `3600.0S` as `3600S`: a fraction of nothing has a form, too.
+fn whole_seconds(time: &str) -> String {
+    match time.split_once('.') {
+        Some((before, after))
+            if after
+                .strip_suffix('S')
+                .is_some_and(|zeros| !zeros.is_empty() && zeros.bytes().all(|digit| digit == b'0')) =>
+        {
+            format!("{before}S")
+        }
+        _ => time.to_owned(),
     }
 }
 
@@ -256,7 +288,11 @@ mod tests {
         assert_eq!(of("PT12H").unwrap(), SessionDuration::MAX);
         assert!(matches!(of("PT59M"), Err(SessionDurationError::Range(_, 3540))));
         assert!(matches!(of("P1D"), Err(SessionDurationError::Range(_, 86_400))));
-        for bad in ["1h", "PT", "P", "PT1M1H", "PT1", "pt1h", "PT1.5H", ""] {
+        assert_eq!(of("PT3600.0S").unwrap(), SessionDuration::MIN);
+        assert_eq!(of("P0Y0M0DT2H").unwrap().to_string(), "PT2H");
+        for bad in [
+            "1h", "PT", "P", "PT1M1H", "PT1", "pt1h", "PT1.5H", "PT3600.S", "P-1DT2H", "",
+        ] {
             assert!(matches!(of(bad), Err(SessionDurationError::Form(_))), "{bad}");
         }
     }

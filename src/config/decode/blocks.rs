@@ -65,13 +65,16 @@ impl Nested<'_, '_, '_> {
         Some(items.iter().filter_map(Value::as_str).map(Arc::from).collect())
     }
 
-    pub(super) fn entities(&self, name: &str, kinds: &[Kind]) -> Option<Vec<Arc<Entity>>> {
-        let expr = self.expr(name)?;
+    /// The entities of an attribute, flattened: `None` if anything in it is wrong, `Some(None)` if it is absent or null.
+    pub(super) fn entities(&self, name: &str, kinds: &[Kind]) -> Option<Option<Vec<Arc<Entity>>>> {
+        let Some(expr) = self.expr(name) else {
+            return Some(None);
+        };
         let entities = eval(expr, self.scope).and_then(|value| {
             if value.is_null() {
-                Ok(Vec::new())
+                Ok(None)
             } else {
-                self.engine.entity_list(name, &value, kinds, expr)
+                self.engine.entity_list(name, &value, kinds, expr).map(Some)
             }
         });
         self.engine.settle(entities)

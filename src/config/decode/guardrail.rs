@@ -54,6 +54,7 @@ impl Decoder<'_, '_> {
         };
         let except = read
             .entities("except", &[Kind::Group, Kind::User])
+            .flatten()
             .unwrap_or_default();
         let mut rules = Vec::new();
         for block in &declared.block.body.blocks {
@@ -144,14 +145,9 @@ fn rule(nested: &Nested<'_, '_, '_>) -> Option<Rule> {
 
 /// `None` if anything in it is wrong, which is reported: a selector that lost a part would mean more than was written.
 fn selector(nested: &Nested<'_, '_, '_>) -> Option<Selector> {
-    let list = |name: &str, kinds: &[Kind]| match (nested.expr(name), nested.entities(name, kinds)) {
-        (None, _) => Some(None),
-        (Some(_), Some(entities)) => Some(Some(entities)),
-        (Some(_), None) => None,
-    };
-    let principals = list("principals", &[Kind::Group, Kind::User])?;
-    let sets = list("permission_sets", &[Kind::PermissionSet])?;
-    let accounts = list("accounts", &[Kind::Account])?;
+    let principals = nested.entities("principals", &[Kind::Group, Kind::User])?;
+    let sets = nested.entities("permission_sets", &[Kind::PermissionSet])?;
+    let accounts = nested.entities("accounts", &[Kind::Account])?;
     Some(Selector {
         principals: principals.map(|found| keys(&found, principal).into_iter().collect()),
         permission_sets: sets.map(|found| keys(&found, permission_set).into_iter().collect()),

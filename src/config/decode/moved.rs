@@ -8,6 +8,7 @@ use crate::config::syntax::{Expr, ExprKind, Step};
 use crate::config::value::Data;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::stack::Moved;
+use crate::source::Span;
 
 /// A `moved` block that names no two blocks of one kind.
 const BAD_MOVE: Code = Code("bad-move");
@@ -15,12 +16,51 @@ const BAD_MOVE: Code = Code("bad-move");
 impl Decoder<'_, '_> {
     pub(super) fn moved(&mut self, id: ModuleId, module: &Module) {
         let path = self.engine.instance(id).path.clone();
+        let mut moves: Vec<(Moved, Span)> = Vec::new();
         for declared in &module.moved {
-            self.out
-                .desired
-                .moved
-                .extend(moved(self.engine, declared, &path, module));
+            let Some(next) = moved(self.engine, declared, &path, module) else {
+                continue;
+            };
+            let place = crate::config::check::head(&declared.block);
+            match moves
+                .iter()
+                .find_map(|(known, at)| Some((contradiction(known, &next)?, *at)))
+            {
+                Some((why, at)) => self.engine.report(
+                    Diagnostic::error(BAD_MOVE, why)
+                        .at(place, "")
+                        .also(at, "the other move is here")
+                        .help("one thing becomes one other thing: remove one of the blocks"),
+                ),
+                None => moves.push((next, place)),
+            }
         }
+        self.out
+            .desired
+            .moved
+            .extend(moves.into_iter().map(|(moved, _)| moved));
+    }
+}
+
+/// Why two moves cannot both have happened.
+fn contradiction(one: &Moved, other: &Moved) -> Option<String> {
+    if one.to == other.to {
+        Some(format!(
+            "`{}` and `{}` cannot both become `{}`",
+            one.from, other.from, one.to
+        ))
+    } else if one.from == other.from {
+        Some(format!(
+            "`{}` cannot become `{}` and `{}`",
+            one.from, one.to, other.to
+        ))
+    } else if one.from == other.to && one.to == other.from {
+        Some(format!(
+            "`{}` and `{}` cannot become each other",
+            one.from, one.to
+        ))
+    } else {
+        None
     }
 }
 

@@ -300,7 +300,10 @@ fn inline(reader: &Reader<'_, '_>) -> Option<Text> {
                 .because("of two, the service would keep the last one, silently")
                 .help("keep one of them"),
         );
-        return None;
+        // What else is wrong with either is said in the same run.
+        if let Some(known) = reader.text("inline_policy").as_ref().and_then(Text::as_known) {
+            check_inline(reader, known, reader.place("inline_policy"));
+        }
     }
     match block {
         Some(block) => {

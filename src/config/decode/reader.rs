@@ -113,7 +113,7 @@ impl<'e, 'a> Reader<'e, 'a> {
         let opaque = value
             .as_unknown()
             .is_some_and(|unknown| unknown.origin == Origin::Opaque);
-        if !opaque || self.engine.options.observed.is_some() {
+        if !opaque || !self.engine.awaits_look_ups() {
             let failure = self.engine.unknown(value, &format!("`{name}`"), self.place(name));
             self.engine.report_failure(*failure);
         }
@@ -128,22 +128,23 @@ impl<'e, 'a> Reader<'e, 'a> {
             .collect()
     }
 
-    /// The entities of an attribute, flattened.
+    /// The entities of an attribute, flattened; `None` if it is absent (or null, which is the same) or wrong.
     pub(super) fn entities(&self, name: &str, kinds: &[Kind]) -> Option<Vec<Arc<Entity>>> {
-        let expr = self.expr(name)?;
+        let (index, schema) = self.block.schema.attribute(name)?;
+        let expr = &self.block.attributes.get(index)?.as_ref()?.expr;
         let scope = ModuleScope::with(self.engine, self.entity.module, self.entity.each.clone());
         let entities = eval(expr, &scope).and_then(|value| {
             if value.is_null() {
-                Ok(Vec::new())
+                self.engine.may_be_null(schema, expr).map(|()| None)
             } else {
-                self.engine.entity_list(name, &value, kinds, expr)
+                self.engine.entity_list(name, &value, kinds, expr).map(Some)
             }
         });
         let entities = self.engine.settle(entities);
         if entities.is_none() {
             self.failed.set(true);
         }
-        entities
+        entities.flatten()
     }
 
     pub(super) fn expr(&self, name: &str) -> Option<&'a Expr> {

@@ -247,13 +247,19 @@ impl Engine<'_> {
         }
     }
 
+    /// Whether what is not known may be known once the service was read: nothing was read yet, and something is looked
+    /// up. A value computed from what apply learns does not say so; without look-ups there can be nothing else.
+    pub(in crate::config) fn awaits_look_ups(&self) -> bool {
+        self.options.observed.is_none() && self.program.looks_up()
+    }
+
     /// Why a value that must be known cannot be used. Without a reading of the service, look-ups have no answer
     /// yet, and nothing is wrong with that.
     pub(in crate::config) fn unknown(&self, value: &Value, what: &str, span: Span) -> Box<Failure> {
         let opaque = value
             .as_unknown()
             .is_some_and(|unknown| unknown.origin == Origin::Opaque);
-        if opaque && self.options.observed.is_none() {
+        if opaque && self.awaits_look_ups() {
             return silent();
         }
         Failure::always(

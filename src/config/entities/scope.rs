@@ -201,6 +201,10 @@ impl<'e, 'a> ModuleScope<'e, 'a> {
             if kind == Kind::OrganizationalUnit && label == "root" && !data {
                 return Ok((self.engine.root_unit(), 1));
             }
+            if first.key.is_sensitive() {
+                let message = format!("there is no `{kind}` by that name, which is sensitive");
+                return Err(unknown_name(message, first.span, None));
+            }
             return Err(self.undeclared_entity(kind, data, label, first.span));
         };
         let instances = self.engine.instances(self.module, index, span)?;

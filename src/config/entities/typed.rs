@@ -6,7 +6,7 @@ use crate::address::Kind;
 use crate::config::convert::convert;
 use crate::config::entities::{Engine, silent};
 use crate::config::eval::{EvalResult, Failure, code};
-use crate::config::schema::{AttributeSchema, Ty};
+use crate::config::schema::{AttributeSchema, Need, Ty};
 use crate::config::syntax::{Expr, ExprKind};
 use crate::config::types::Type;
 use crate::config::value::{Data, Entity, Origin, Value};
@@ -15,6 +15,8 @@ use crate::source::Span;
 
 /// A sensitive value in an entity's attribute.
 const SENSITIVE: Code = Code("sensitive-attribute");
+/// A needed attribute that is null.
+const MISSING: Code = Code("missing-attribute");
 /// An account id without quotes.
 const UNQUOTED_ID: Code = Code("unquoted-account-id");
 /// Something other than an entity of the right kind where one is needed.
@@ -24,18 +26,10 @@ impl Engine<'_> {
     /// An attribute's value as its schema wants it; null if it is absent.
     pub(in crate::config) fn typed(&self, schema: &AttributeSchema, value: Value, expr: &Expr) -> EvalResult {
         if value.contains_sensitive() {
-            return Err(Failure::always(
-                Diagnostic::error(
-                    SENSITIVE,
-                    format!("`{}` cannot hold a sensitive value", schema.name),
-                )
-                .at(expr.span, "part of this is sensitive")
-                .because("what the service is told is shown in plans and kept in the state")
-                .help("use `nonsensitive(…)` if it may be shown"),
-            ));
+            return Err(sensitive(schema.name, expr.span));
         }
         if value.is_null() {
-            return Ok(Value::NULL);
+            return self.may_be_null(schema, expr).map(|()| Value::NULL);
         }
         match schema.ty {
             Ty::Bool => self.plain(schema, &value, &Type::Bool, expr),
@@ -60,6 +54,22 @@ impl Engine<'_> {
                 Ok(value)
             }
         }
+    }
+
+    /// Whether an attribute may be null, which is to be absent.
+    ///
+    /// # Errors
+    /// When the block needs it.
+    pub(in crate::config) fn may_be_null(&self, schema: &AttributeSchema, expr: &Expr) -> EvalResult<()> {
+        if schema.need != Need::Required {
+            return Ok(());
+        }
+        Err(Failure::always(
+            Diagnostic::error(MISSING, format!("`{}` is needed, and it is null", schema.name))
+                .at(expr.span, "this is null")
+                .because(schema.doc)
+                .help(format!("give it a value ({})", schema.ty.shown())),
+        ))
     }
 
     fn text(&self, schema: &AttributeSchema, value: &Value, expr: &Expr) -> EvalResult {
@@ -100,13 +110,21 @@ impl Engine<'_> {
                 Diagnostic::error(
                     code::WRONG_TYPE,
                     format!(
-                        "`{}` takes {}, not a {}",
+                        "`{}` takes {}, not {} {}",
                         schema.name,
                         article(schema.ty),
+                        if matches!(
+                            entity.kind(),
+                            Kind::Account | Kind::OrganizationalUnit | Kind::Assignment
+                        ) {
+                            "an"
+                        } else {
+                            "a"
+                        },
                         entity.kind()
                     ),
                 )
-                .at(expr.span, format!("this is {} itself", entity.address))
+                .at(expr.span, format!("this is `{}`", entity.address))
                 .help("choose one of its attributes, such as its name"),
             ));
         }
@@ -148,6 +166,10 @@ impl Engine<'_> {
         kinds: &[Kind],
         expr: &Expr,
     ) -> EvalResult<Vec<Arc<Entity>>> {
+        // Marks of the elements are on them, or on the list for a set or a selection by a sensitive condition.
+        if value.contains_sensitive() {
+            return Err(sensitive(name, expr.span));
+        }
         let mut found = Vec::new();
         let parts: Option<(&[Expr], &[Value])> = match &expr.kind {
             ExprKind::Tuple(exprs) => value.elements().map(|values| (exprs.as_slice(), values)),
@@ -187,7 +209,7 @@ impl Engine<'_> {
                 .try_for_each(|child| self.collect(name, child, kinds, span, found)),
             Data::Unknown(unknown) => {
                 // A look-up that has no answer yet selects nothing yet.
-                if unknown.origin == Origin::Opaque && self.options.observed.is_none() {
+                if unknown.origin == Origin::Opaque && self.awaits_look_ups() {
                     return Ok(());
                 }
                 match &unknown.origin {
@@ -200,6 +222,18 @@ impl Engine<'_> {
     }
 }
 
+fn sensitive(name: &str, span: Span) -> Box<Failure> {
+    Failure::always(
+        Diagnostic::error(SENSITIVE, format!("`{name}` cannot hold a sensitive value"))
+            .at(
+                span,
+                "part of this is sensitive, or was chosen by something that is",
+            )
+            .because("what the service is told is shown in plans and kept in the state")
+            .help("use `nonsensitive(…)` if it may be shown"),
+    )
+}
+
 fn wrong(name: &str, kinds: &[Kind], value: &Value, span: Span) -> Box<Failure> {
     let plural: Vec<String> = kinds.iter().map(|kind| plural(*kind)).collect();
     let takes = plural.join(" and ");
@@ -207,9 +241,15 @@ fn wrong(name: &str, kinds: &[Kind], value: &Value, span: Span) -> Box<Failure> 
     let (found, help) = match value.data() {
         Data::Entity(entity) => (entity.address.to_string(), None),
         Data::String(text) => {
-            let help = format!(
-                "declare it (`{first} \"label\" {{ … }}`) or look it up (`data \"{first}\" \"label\" {{ … }}`), and write the reference without quotes"
-            );
+            let declare = format!("declare it (`{first} \"label\" {{ … }}`)");
+            // Units are looked up all at once, through the organization.
+            let look_up = match kinds.first() {
+                Some(Kind::OrganizationalUnit) => {
+                    "`data \"organization\" \"x\" {}` and `.ou[\"path\"]`".to_owned()
+                }
+                _ => format!("`data \"{first}\" \"label\" {{ … }}`"),
+            };
+            let help = format!("{declare} or look it up ({look_up}), and write the reference without quotes");
             (format!("the text {text:?}"), Some(help))
         }
         Data::Unknown(unknown) => {

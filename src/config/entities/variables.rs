@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::config::check::head;
 use crate::config::constraint::{constant, parse_type};
-use crate::config::convert::convert;
+use crate::config::convert::{ConvertError, convert};
 use crate::config::entities::{Engine, ModuleId, ModuleScope, Node, silent};
 use crate::config::eval::{EvalResult, Failure, code, eval};
 use crate::config::evaluate::{InputValue, VariableInput};
 use crate::config::program::Variable;
-use crate::config::syntax::{Block, Expr, parse_expression};
+use crate::config::syntax::{Block, Expr, ExprKind, parse_expression};
 use crate::config::types::Type;
 use crate::config::value::Value;
 use crate::diagnostic::{Code, Diagnostic};
@@ -71,14 +71,25 @@ impl Engine<'_> {
             Some(expr) => parse_type(expr).map_err(|error| Failure::always(*error))?,
             None => Type::Any,
         };
-        Ok(Declaration {
+        let declaration = Declaration {
             name,
             block,
             ty,
             default: find("default"),
             sensitive: flag("sensitive", false)?,
             nullable: flag("nullable", true)?,
-        })
+        };
+        match declaration.default {
+            Some(expr) if !declaration.nullable && is_null(expr) => Err(Failure::always(
+                Diagnostic::error(
+                    BAD_VALUE,
+                    format!("the default of `{name}` is null, and `nullable = false`"),
+                )
+                .at(expr.span, "")
+                .help("remove the default, or `nullable = false`"),
+            )),
+            _ => Ok(declaration),
+        }
     }
 
     fn given(&self, id: ModuleId, declaration: &Declaration<'_>) -> EvalResult {
@@ -236,8 +247,26 @@ impl Engine<'_> {
     }
 }
 
+fn is_null(expr: &Expr) -> bool {
+    matches!(&expr.kind, ExprKind::Literal(value) if value.is_null())
+}
+
+/// What is said of a sensitive value that does not fit.
+const REDACTED: &str = "it is of another type (the value is sensitive and not shown)";
+
+impl Declaration<'_> {
+    /// Why a value does not fit, without the value if it is not to be shown.
+    fn reason(&self, why: &ConvertError) -> String {
+        if self.sensitive {
+            return REDACTED.to_owned();
+        }
+        why.to_string()
+    }
+}
+
 fn fit(value: &Value, declaration: &Declaration<'_>, span: Span, what: &str) -> EvalResult {
     convert(value, &declaration.ty).map_err(|why| {
+        let why = declaration.reason(&why);
         Failure::always(
             Diagnostic::error(
                 BAD_VALUE,
@@ -258,6 +287,11 @@ fn read_input(input: &VariableInput, declaration: &Declaration<'_>) -> EvalResul
         InputValue::Text(text) => text,
     };
     let bad = |why: String| {
+        let why = if declaration.sensitive {
+            REDACTED.to_owned()
+        } else {
+            why
+        };
         Failure::always(
             Diagnostic::error(
                 BAD_VALUE,

@@ -393,14 +393,17 @@ fn element(arguments: &[Value]) -> Outcome {
         }
     }
     let items = items(arguments, 0)?;
-    let Ok(index) = usize::try_from(index) else {
+    // A list counts from its end; Terraform itself breaks down on a tuple there.
+    if index < 0 && !matches!(list.data(), Data::List(_)) {
         return refuse(
             1,
             format!("the index {index} is negative"),
-            "for the last element, use list[length(list) - 1]",
+            "for the last element, use list[length(list) - 1], or `tolist`",
         );
-    };
-    match index.checked_rem(items.len()).and_then(|index| items.get(index)) {
+    }
+    let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
+    let index = index.checked_rem_euclid(length);
+    match index.and_then(|index| items.get(usize::try_from(index).ok()?)) {
         Some(item) => Ok(item.clone().with_sensitive(sensitive)),
         None => refuse(
             0,

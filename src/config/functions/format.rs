@@ -280,7 +280,7 @@ fn any(verb: &Verb, value: &Value) -> Result<Option<Vec<Part>>, FunctionError> {
         Data::Unknown(_) if verb.text == "%v" => return Ok(value.parts()),
         Data::Unknown(_) => return Ok(None),
         Data::String(text) if !verb.style.sharp => pad_text(text, &plain),
-        Data::Number(number) => decimal::float(number, 'g', &plain),
+        Data::Number(number) if !verb.style.sharp => decimal::float(number, 'g', &plain),
         Data::Bool(flag) => pad_text(&flag.to_string(), &plain),
         Data::Null(_) => pad_text("null", &plain),
         _ => {

@@ -65,9 +65,6 @@ const fn one(
 /// `range` makes at most this many numbers.
 const RANGE_LIMIT: usize = 1_024;
 
-/// Whole powers up to this one are multiplied out.
-const EXACT_POWER: usize = 1_024;
-
 fn abs(arguments: &[Value]) -> Outcome {
     let number = number(arguments, 0)?;
     Ok(Value::number(if number.is_negative() {
@@ -86,6 +83,9 @@ fn floor(arguments: &[Value]) -> Outcome {
 }
 
 fn round(number: &Number, down: bool) -> Outcome {
+    if number.is_zero() {
+        return Ok(Value::number(Number::from_i64(0)));
+    }
     if number.is_integer() || number.is_infinite() {
         return Ok(Value::number(number.clone()));
     }
@@ -111,7 +111,7 @@ fn log(arguments: &[Value]) -> Outcome {
     }
     // The quotient of natural logarithms, as Terraform computes it: log(1000, 10) is a little below 3.
     from_float(
-        value.ln() / base.ln(),
+        libm::log(value) / libm::log(base),
         1,
         "a logarithm needs a base above 0 that is not 1",
         "use a base such as 2 or 10",
@@ -119,26 +119,63 @@ fn log(arguments: &[Value]) -> Outcome {
 }
 
 fn pow(arguments: &[Value]) -> Outcome {
-    let (exact, times) = (number(arguments, 0)?, number(arguments, 1)?.to_usize());
-    if let Some(times) = times.filter(|times| exact.is_integer() && *times <= EXACT_POWER) {
-        // The double nearest to the exact power; a chain of multiplied doubles would drift off it.
-        let mut product = Number::from_i64(1);
-        for _ in 0..times {
-            product = match product.mul(exact) {
-                Ok(product) => product,
-                Err(error) => return refuse(1, error.to_string(), "use finite numbers"),
-            };
-        }
-        let nearest = Number::from_f64(product.to_f64());
-        return Ok(Value::number(nearest.unwrap_or(product)));
-    }
     let (base, power) = (number(arguments, 0)?.to_f64(), number(arguments, 1)?.to_f64());
     from_float(
-        base.powf(power),
+        power_of(base, power),
         1,
         "a negative number has no power with a fraction",
         "use a whole power",
     )
+}
+
+/// A power in doubles, the way Terraform's language computes it: the whole part of the exponent by repeated squaring of
+/// the base's fraction, so that the last digits drift as they do there; `pow(10, 100)` is a little above a googol.
+fn power_of(base: f64, power: f64) -> f64 {
+    if power == 0.5 {
+        return base.sqrt();
+    }
+    let special = base == 0.0 || !base.is_finite() || !power.is_finite() || power.abs() >= 9e18;
+    if special || power == 0.0 || base == 1.0 {
+        return base.powf(power);
+    }
+    let (mut whole, mut rest) = (power.abs().trunc(), power.abs().fract());
+    if rest != 0.0 && base < 0.0 {
+        return f64::NAN;
+    }
+    let mut result = 1.0;
+    if rest != 0.0 {
+        if rest > 0.5 {
+            rest -= 1.0;
+            whole += 1.0;
+        }
+        result = libm::exp(rest * libm::log(base));
+    }
+    let (mut square, mut square_exponent) = libm::frexp(base);
+    let mut exponent = 0_i32;
+    // Below 9e18, so that it fits; the loop ends sooner than the bits do once the result is nothing or infinite.
+    let mut left = whole as u64;
+    while left != 0 {
+        if square_exponent.abs() > 1 << 12 {
+            exponent = exponent.saturating_add(square_exponent);
+            break;
+        }
+        if left & 1 == 1 {
+            result *= square;
+            exponent += square_exponent;
+        }
+        square *= square;
+        square_exponent <<= 1;
+        if square < 0.5 {
+            square += square;
+            square_exponent -= 1;
+        }
+        left >>= 1;
+    }
+    if power < 0.0 {
+        result = 1.0 / result;
+        exponent = -exponent;
+    }
+    libm::ldexp(result, exponent)
 }
 
 fn from_float(result: f64, index: usize, problem: &str, help: &str) -> Outcome {

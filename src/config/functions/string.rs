@@ -294,8 +294,11 @@ fn substr(arguments: &[Value]) -> Outcome {
         offset
     };
     let skip = usize::try_from(skip).unwrap_or(usize::MAX);
-    // Any negative length means up to the end.
-    let take = usize::try_from(length).unwrap_or(usize::MAX);
+    // Any negative length means up to the end; so does 0 after a negative offset, in Terraform.
+    let take = match length {
+        0 if offset < 0 => usize::MAX,
+        length => usize::try_from(length).unwrap_or(usize::MAX),
+    };
     Ok(Value::string(
         whole_text
             .graphemes(true)

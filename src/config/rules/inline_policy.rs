@@ -114,6 +114,7 @@ fn document_rules(document: &Value) -> Vec<Finding> {
                 .enumerate()
                 .flat_map(|(index, statement)| statement_rules(index, statement));
             found.extend(rules);
+            found.extend(repeated_sids(statements));
         }
         Some(statement @ Value::Object(_)) => found.extend(statement_rules(0, statement)),
         _ => found.push(Finding::error(
@@ -122,6 +123,24 @@ fn document_rules(document: &Value) -> Vec<Finding> {
         )),
     }
     found
+}
+
+/// Statement ids that stand twice (IAM user guide, "IAM JSON policy elements: Sid": unique within a policy).
+fn repeated_sids(statements: &[Value]) -> Vec<Finding> {
+    let mut seen = std::collections::BTreeSet::new();
+    let sids = statements
+        .iter()
+        .filter_map(|statement| statement.get("Sid")?.as_str());
+    let repeated = sids.filter(|sid| !sid.is_empty() && !seen.insert(*sid));
+    repeated
+        .map(|sid| {
+            Finding::error(
+                INVALID,
+                format!("two statements of the policy have the `Sid` `{sid}`"),
+            )
+            .help("give each its own, or leave `Sid` out")
+        })
+        .collect()
 }
 
 fn statement_rules(index: usize, statement: &Value) -> Vec<Finding> {

@@ -373,6 +373,11 @@ impl<'t> Lowerer<'t> {
                 span: self.span(ident),
                 kind: ExprKind::Literal(Value::string(self.ident(ident))),
             },
+            // A bare word is a key, whatever else it could mean.
+            ObjectKey::Expression(Expression::Null(word)) => Expr {
+                span: self.span(word),
+                kind: ExprKind::Literal(Value::string("null")),
+            },
             ObjectKey::Expression(expr) => self.expr(expr),
         }
     }

@@ -1,0 +1,26 @@
+group "g" {}
+
+moved {
+  from = group.x
+  to   = group.g
+}
+
+moved { #~ bad-move
+  from = group.y
+  to   = group.g
+}
+
+moved { #~ bad-move
+  from = group.x
+  to   = group.z
+}
+
+moved {
+  from = group.q
+  to   = group.r
+}
+
+moved { #~ bad-move
+  from = group.r
+  to   = group.q
+}
