@@ -8,6 +8,8 @@
     reason = "a test that cannot go on should stop, and say where"
 )]
 
+#[cfg(all(feature = "aws", feature = "serve"))]
+mod aws;
 mod common;
 mod crash;
 mod diagnostics;

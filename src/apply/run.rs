@@ -361,7 +361,7 @@ impl<'a> Run<'a> {
         };
         counts.blocked += std::mem::take(&mut counts.open);
         // Without a last reading the record is as true as without a run: what was last seen is dated.
-        if let Ok(observed) = self.seams.provider.read(&ReadRequest::default()) {
+        if let Ok(observed) = self.read_touched(touched(self.plan)) {
             self.ids.observe(&observed.snapshot);
             self.write(Entry::Observed(Box::new(Seen::of(observed))))?;
         }

@@ -538,6 +538,7 @@ fn aws(settings: &ProviderSettings) -> Result<Box<dyn Provider>, Failure> {
         options.region = owned(region);
         options.profile = owned(profile);
         options.endpoint_url = owned(endpoint_url);
+        options.speed = test_speed();
         options.rate = rate.map_or(DEFAULT_RATE, |rate| rate as f64);
         options.strategy = match read_by {
             None => Strategy::Cheapest,
@@ -555,6 +556,15 @@ fn aws(_: &ProviderSettings) -> Result<Box<dyn Provider>, Failure> {
         Failure::new("this rolecall was built without the feature `aws`, so that it has no provider \"aws\"")
             .help("build it with the default features: cargo install --locked --path ."),
     )
+}
+
+/// How much faster than the machine's the clocks of the AWS provider and of the simulator's server run: a test of pace
+/// sets ROLECALL_TEST_SPEED.
+#[cfg(any(feature = "aws", feature = "serve"))]
+fn test_speed() -> f64 {
+    let set = std::env::var("ROLECALL_TEST_SPEED").ok();
+    let speed: Option<f64> = set.and_then(|speed| speed.parse().ok());
+    speed.filter(|speed| *speed > 0.0).unwrap_or(1.0)
 }
 
 /// At which boundary between rolecall, its journal and the service the process ends, as a crash would: a test of

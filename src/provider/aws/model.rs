@@ -8,9 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 
-use crate::id::{
-    AccountId, AccountKey, GroupName, OuPath, PermissionSetName, PrincipalKey, ServiceId, UserName,
-};
+use crate::id::{AccountId, AccountKey, GroupName, OuPath, PrincipalKey, ServiceId, UserName};
 use crate::model::access::{Access, Names, Pair, Tuple};
 use crate::model::account::{Account, OrganizationalUnit};
 use crate::model::instance::{Caller, Held, HeldSubject, InProgress, Instance, Observed, Quotas};

@@ -245,7 +245,7 @@ pub async fn describe(
     kind: Kind,
     id: &str,
 ) -> Result<Option<Ended>, CallError> {
-    let (status, reason) = match kind {
+    let (about, status, reason) = match kind {
         Kind::Creation => {
             let send = || {
                 let call = session.sso.describe_account_assignment_creation_status();
@@ -255,7 +255,7 @@ pub async fn describe(
             let operation = Operation::DescribeAccountAssignmentCreationStatus;
             let answer = session.read(operation, send).await?;
             let status = answer.account_assignment_creation_status;
-            status.map(|status| (status.status, status.failure_reason))
+            status.map(|status| (status.request_id, status.status, status.failure_reason))
         }
         Kind::Deletion => {
             let send = || {
@@ -266,7 +266,7 @@ pub async fn describe(
             let operation = Operation::DescribeAccountAssignmentDeletionStatus;
             let answer = session.read(operation, send).await?;
             let status = answer.account_assignment_deletion_status;
-            status.map(|status| (status.status, status.failure_reason))
+            status.map(|status| (status.request_id, status.status, status.failure_reason))
         }
         Kind::Provisioning => {
             let send = || {
@@ -277,10 +277,14 @@ pub async fn describe(
             let operation = Operation::DescribePermissionSetProvisioningStatus;
             let answer = session.read(operation, send).await?;
             let status = answer.permission_set_provisioning_status;
-            status.map(|status| (status.status, status.failure_reason))
+            status.map(|status| (status.request_id, status.status, status.failure_reason))
         }
     }
     .unwrap_or_default();
+    // An answer about another request says nothing; the next look will.
+    if about.is_some_and(|about| about != id) {
+        return Ok(None);
+    }
     Ok(ended(kind, status.as_ref(), reason, id))
 }
 

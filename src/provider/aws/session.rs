@@ -118,10 +118,29 @@ impl Session {
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
+        self.read_ours(operation, send, |_| true).await
+    }
+
+    /// As [`Session::read`], of an answer that says what it is about: one about something else, as a confused proxy or
+    /// connection may bring it, is no answer.
+    ///
+    /// # Errors
+    /// As [`Session::read`].
+    pub async fn read_ours<T, E, F>(
+        &self,
+        operation: Operation,
+        send: impl Fn() -> F,
+        is_ours: impl Fn(&T) -> bool,
+    ) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
         let mut attempt = 0;
         loop {
             let error = match self.once(operation, 0.0, send()).await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) if is_ours(&answer) => return Ok(answer),
+                Ok(_) => somebody_elses(operation),
                 Err(error) => error,
             };
             attempt += 1;
@@ -175,10 +194,30 @@ impl Session {
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
+        self.pages_ours(operation, send, |_| true, take).await
+    }
+
+    /// As [`Session::pages`], of pages that say what they are about.
+    ///
+    /// # Errors
+    /// As [`Session::read_ours`].
+    pub async fn pages_ours<T, I, E, F>(
+        &self,
+        operation: Operation,
+        send: impl Fn(Option<String>) -> F,
+        is_ours: impl Fn(&T) -> bool,
+        take: impl Fn(T) -> (Vec<I>, Option<String>),
+    ) -> Result<Vec<I>, CallError>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
         let mut all = Vec::new();
         let mut token: Option<String> = None;
         loop {
-            let answer = self.read(operation, || send(token.clone())).await?;
+            let answer = self
+                .read_ours(operation, || send(token.clone()), &is_ours)
+                .await?;
             let (items, next) = take(answer);
             all.extend(items);
             // A server that repeats its token would never come to an end.
@@ -289,6 +328,19 @@ where
     }
     results.sort_unstable_by_key(|(at, _)| *at);
     results.into_iter().map(|(_, result)| result).collect()
+}
+
+fn somebody_elses(operation: Operation) -> CallError {
+    CallError {
+        meaning: Meaning::Unknown,
+        operation: operation.name().into(),
+        code: "WrongAnswer".into(),
+        message:
+            "the answer is about something else than the question; something on the way mixes answers up"
+                .into(),
+        request_id: None,
+        missing_action: None,
+    }
 }
 
 fn is_throttle(error: &CallError) -> bool {

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use aws_sdk_ssoadmin::operation::list_account_assignments::ListAccountAssignmentsOutput;
 use aws_sdk_ssoadmin::types::{PrincipalType, ProvisioningStatus};
 
 use super::super::model::{PairRow, PrincipalId, Relation};
@@ -38,12 +39,13 @@ pub struct Choice {
     pub orphans: bool,
 }
 
-/// Whether to read by principal: `pairs` calls the one way, `principals` the other.
+/// Whether to read by principal: `pairs` calls the one way; the other way one for each principal and a hundred
+/// assignments, of which there are at least as many as pairs.
 pub fn by_principal(choice: Choice, pairs: usize, principals: usize) -> bool {
     match choice.strategy {
         Strategy::Pairs => false,
         Strategy::Principals => true,
-        Strategy::Cheapest => choice.from_management && !choice.orphans && principals < pairs,
+        Strategy::Cheapest => choice.from_management && !choice.orphans && principals + pairs / 100 < pairs,
     }
 }
 
@@ -275,8 +277,14 @@ async fn of_pair(
         let call = call.account_id(account).permission_set_arn(set);
         call.max_results(100).set_next_token(token).send()
     };
+    let is_ours = |page: &ListAccountAssignmentsOutput| {
+        page.account_assignments().iter().all(|assignment| {
+            assignment.account_id() == Some(account) && assignment.permission_set_arn() == Some(set)
+        })
+    };
+    let operation = Operation::ListAccountAssignments;
     let found = session
-        .pages(Operation::ListAccountAssignments, send, |page| {
+        .pages_ours(operation, send, is_ours, |page| {
             (page.account_assignments.unwrap_or_default(), page.next_token)
         })
         .await;

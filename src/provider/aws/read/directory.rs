@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use aws_sdk_identitystore::operation::list_group_memberships::ListGroupMembershipsOutput;
 use aws_sdk_identitystore::types::{
     AlternateIdentifier, Group as SdkGroup, MemberId, UniqueAttribute, User as SdkUser,
 };
@@ -57,8 +58,16 @@ pub async fn members(session: &Arc<Session>, store: &str, group: &str) -> Result
         let call = session.store.list_group_memberships().identity_store_id(store);
         call.group_id(group).max_results(100).set_next_token(token).send()
     };
+    let is_ours = |page: &ListGroupMembershipsOutput| {
+        let mut groups = page
+            .group_memberships()
+            .iter()
+            .filter_map(|membership| membership.group_id());
+        groups.all(|id| id == group)
+    };
+    let operation = Operation::ListGroupMemberships;
     let found = session
-        .pages(Operation::ListGroupMemberships, send, |page| {
+        .pages_ours(operation, send, is_ours, |page| {
             (page.group_memberships, page.next_token)
         })
         .await?;

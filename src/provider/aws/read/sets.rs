@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aws_sdk_ssoadmin::operation::describe_permission_set::DescribePermissionSetOutput;
 use aws_sdk_ssoadmin::types::{CustomerManagedPolicyReference, Tag};
 
 use super::super::operation::Operation;
@@ -44,7 +45,12 @@ pub async fn describe(session: &Arc<Session>, instance: &str, arn: &str) -> Resu
         let call = session.sso.describe_permission_set();
         call.instance_arn(instance).permission_set_arn(arn).send()
     };
-    let answer = absent(session.read(Operation::DescribePermissionSet, send).await)?;
+    let is_ours = |answer: &DescribePermissionSetOutput| {
+        let set = answer.permission_set();
+        set.is_none_or(|set| set.permission_set_arn() == Some(arn))
+    };
+    let operation = Operation::DescribePermissionSet;
+    let answer = absent(session.read_ours(operation, send, is_ours).await)?;
     let Some(found) = answer.and_then(|answer| answer.permission_set) else {
         return Ok(None);
     };

@@ -1,0 +1,51 @@
+//! The provider for AWS, over the wire: the whole program through the AWS SDK against the simulator's server.
+
+mod pace;
+mod proxy;
+mod scenario;
+mod server;
+
+use std::process::Stdio;
+
+use crate::common::{Output, Sandbox};
+
+/// Runs the program in a stack's directory with the service at `url`, as the management account unless said.
+pub fn run(sandbox: &Sandbox, url: &str, args: &[&str]) -> Output {
+    run_as(sandbox, url, "AKIAIOSFODNN7EXAMPLE", &[], args)
+}
+
+/// As [`run`], as the caller whom the server takes the access key for, and with more in the environment.
+pub fn run_as(sandbox: &Sandbox, url: &str, key: &str, more: &[(&str, &str)], args: &[&str]) -> Output {
+    let output = sandbox
+        .command()
+        .env("AWS_ACCESS_KEY_ID", key)
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .env("AWS_REGION", "eu-west-1")
+        .env("AWS_ENDPOINT_URL", url)
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .envs(more.iter().copied())
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    Output {
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+        code: output.status.code().unwrap_or(-1),
+    }
+}
+
+/// Runs the program, which must end with this code, and returns what it said, results first.
+pub fn expect(sandbox: &Sandbox, url: &str, args: &[&str], code: i32) -> String {
+    let output = run(sandbox, url, args);
+    let said = format!("{}{}", output.stdout, output.stderr);
+    assert_eq!(output.code, code, "rolecall {}\n{said}", args.join(" "));
+    said
+}
+
+/// Applies, after which there must be nothing left to do.
+pub fn apply(sandbox: &Sandbox, url: &str) -> String {
+    let said = expect(sandbox, url, &["apply", "--auto-approve"], 0);
+    expect(sandbox, url, &["plan", "--detailed-exitcode"], 0);
+    said
+}
