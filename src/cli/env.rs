@@ -409,7 +409,7 @@ impl Env {
     pub fn provider(&self, settings: &ProviderSettings) -> Result<Box<dyn Provider>, Failure> {
         let provider = match settings {
             ProviderSettings::Simulator { .. } => Box::new(self.simulator(settings)?),
-            ProviderSettings::Aws { .. } => aws(settings)?,
+            ProviderSettings::Aws { .. } => aws(settings, self.test_speed())?,
         };
         Ok(match kill_at() {
             None => provider,
@@ -429,6 +429,14 @@ impl Env {
             ProviderSettings::Simulator { .. } => Ok(self.simulator(settings)?.now()),
             ProviderSettings::Aws { .. } => Ok(self.now()),
         }
+    }
+
+    /// How much faster than the machine's the clocks of the AWS provider and of the simulator's server run: a test of
+    /// pace sets ROLECALL_TEST_SPEED.
+    pub fn test_speed(&self) -> f64 {
+        let set = std::env::var("ROLECALL_TEST_SPEED").ok();
+        let speed: Option<f64> = set.and_then(|speed| speed.parse().ok());
+        speed.filter(|speed| *speed > 0.0).unwrap_or(1.0)
     }
 
     /// A store for a run to write to. Tests of crashes may end the process at its boundaries.
@@ -522,7 +530,7 @@ impl Env {
 
 /// The service itself.
 #[cfg(feature = "aws")]
-fn aws(settings: &ProviderSettings) -> Result<Box<dyn Provider>, Failure> {
+fn aws(settings: &ProviderSettings, speed: f64) -> Result<Box<dyn Provider>, Failure> {
     use crate::config::evaluate::ReadBy;
     use crate::provider::aws::{Aws, DEFAULT_RATE, Options, Strategy};
     let mut options = Options::default();
@@ -538,7 +546,7 @@ fn aws(settings: &ProviderSettings) -> Result<Box<dyn Provider>, Failure> {
         options.region = owned(region);
         options.profile = owned(profile);
         options.endpoint_url = owned(endpoint_url);
-        options.speed = test_speed();
+        options.speed = speed;
         options.rate = rate.map_or(DEFAULT_RATE, |rate| rate as f64);
         options.strategy = match read_by {
             None => Strategy::Cheapest,
@@ -551,20 +559,11 @@ fn aws(settings: &ProviderSettings) -> Result<Box<dyn Provider>, Failure> {
 
 /// The service itself, which this program was built without.
 #[cfg(not(feature = "aws"))]
-fn aws(_: &ProviderSettings) -> Result<Box<dyn Provider>, Failure> {
+fn aws(_: &ProviderSettings, _: f64) -> Result<Box<dyn Provider>, Failure> {
     Err(
         Failure::new("this rolecall was built without the feature `aws`, so that it has no provider \"aws\"")
             .help("build it with the default features: cargo install --locked --path ."),
     )
-}
-
-/// How much faster than the machine's the clocks of the AWS provider and of the simulator's server run: a test of pace
-/// sets ROLECALL_TEST_SPEED.
-#[cfg(any(feature = "aws", feature = "serve"))]
-fn test_speed() -> f64 {
-    let set = std::env::var("ROLECALL_TEST_SPEED").ok();
-    let speed: Option<f64> = set.and_then(|speed| speed.parse().ok());
-    speed.filter(|speed| *speed > 0.0).unwrap_or(1.0)
 }
 
 /// At which boundary between rolecall, its journal and the service the process ends, as a crash would: a test of

@@ -174,7 +174,7 @@ account "two" {{ id = "{self.accounts[1]}" }}
 
         self.write("sets.hcl", SETS.replace("ACTION", "s3:List*").replace("NAME", ""))
         said = self.apply()
-        self.assertIn("2 accounts to provision", said)
+        self.assertIn("pushed to its roles in 2 accounts", said)
 
         self.write("sets.hcl", SETS.replace("ACTION", "s3:List*").replace("NAME", 'name = "look"'))
         self.apply()

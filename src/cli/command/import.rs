@@ -54,7 +54,13 @@ pub fn run(env: &Env, args: &ImportArgs) -> Result<Exit, Failure> {
         );
     }
     let provider = env.provider(&source.settings)?;
-    let observed = provider.read(&ReadRequest::default())?;
+    // Everything there is: also assignments of deleted users and groups, and what tags could be selected by.
+    let observed = provider.read(&ReadRequest {
+        orphaned_grants: true,
+        account_tags: true,
+        ..ReadRequest::default()
+    })?;
+    crate::cli::pipeline::tell_notices(env, provider.as_ref());
     let imported = import::import(&observed, &source.options(env, args)?);
     let written = place.write(&imported)?;
     // From here on the reading stands in for the service: nothing can be written to it, nor can it change meanwhile.

@@ -80,7 +80,7 @@ fn serve(env: &Env, wire: Wire, listen: SocketAddr) -> Result<Exit, Failure> {
         // Scripts wait for this line; that nobody does is no reason to fail.
         let _ = env.print(|out| writeln!(out, "http://{address}"));
     };
-    serve(wire, listen, &stop, announce).map_err(|error| {
+    serve(wire, listen, &stop, env.test_speed(), announce).map_err(|error| {
         let cause = anyhow::Error::new(error).context(format!("cannot listen on {listen}"));
         Failure::from(cause)
     })?;

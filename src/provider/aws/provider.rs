@@ -202,10 +202,10 @@ impl Provider for Aws {
                         Effect::Grant { .. } | Effect::Revoke { .. } | Effect::Provision { .. }
                     );
                     let id = match is_request {
+                        // Timers belong to the runtime.
                         true => self
                             .runtime
-                            .block_on(tokio::time::timeout_at(until, accepted))
-                            .ok(),
+                            .block_on(async { tokio::time::timeout_at(until, accepted).await.ok() }),
                         false => None,
                     };
                     Started::Pending {

@@ -39,14 +39,30 @@ pub struct Choice {
     pub orphans: bool,
 }
 
-/// Whether to read by principal: `pairs` calls the one way; the other way one for each principal and a hundred
-/// assignments, of which there are at least as many as pairs.
+/// Whether to read by principal: `pairs` calls the one way, at least `principals` the other.
 pub fn by_principal(choice: Choice, pairs: usize, principals: usize) -> bool {
     match choice.strategy {
         Strategy::Pairs => false,
         Strategy::Principals => true,
-        Strategy::Cheapest => choice.from_management && !choice.orphans && principals + pairs / 100 < pairs,
+        Strategy::Cheapest => choice.from_management && !choice.orphans && principals < pairs,
     }
+}
+
+/// Who is in which group, by ids.
+pub type Members = BTreeMap<String, BTreeSet<String>>;
+
+/// How many calls it takes to read these users: a user's list has what comes through groups as well, a hundred
+/// assignments a call. `of_group` counts the assignments of a group.
+pub fn calls_for_users(users: &[PrincipalId], members: &Members, of_group: impl Fn(&str) -> usize) -> usize {
+    let mut through_groups: BTreeMap<&str, usize> = BTreeMap::new();
+    for (group, members) in members {
+        let count = of_group(group);
+        for user in members.iter().filter(|_| count > 0) {
+            *through_groups.entry(user).or_default() += count;
+        }
+    }
+    let count = |user: &PrincipalId| through_groups.get(user.id.as_str()).copied().unwrap_or(0);
+    users.iter().map(|user| count(user).div_ceil(100).max(1)).sum()
 }
 
 /// Pairs that could not be read, and why.
@@ -60,7 +76,7 @@ pub async fn whole(
     session: &Arc<Session>,
     instance: &str,
     (accounts, sets): (Vec<String>, Vec<String>),
-    principals: Vec<PrincipalId>,
+    (principals, members): (Vec<PrincipalId>, &Members),
     choice: Choice,
 ) -> Result<(Relation, Refused), CallError> {
     let pairs = provisioned(session, instance, accounts, sets).await?;
@@ -70,30 +86,59 @@ pub async fn whole(
     }
     let mut rest: Vec<(String, String)> = pairs.into_keys().collect();
     if by_principal(choice, rest.len(), principals.len()) {
-        let (by_principal, by_pair) = (principals.len(), rest.len());
-        match of_principals(session, instance, principals).await {
-            Ok(grants) => {
+        match all_principals(session, instance, principals, members, (choice, rest.len())).await {
+            Ok(Some((grants, calls))) => {
                 for (account, set, principal) in &grants {
                     relation.grant(account, set, principal);
                 }
+                // Where nothing is assigned, nothing can be missed.
+                if !rest.is_empty() {
+                    let by_pair = rest.len();
+                    session.notice(format!(
+                        "assignments were read by user and group ({calls} calls; by account and set it would have been \
+                         {by_pair}): those of deleted users and groups show only where nobody else has the set; \
+                         `rolecall drift` reads by account and set"
+                    ));
+                }
                 // A role without a principal that is there must belong to one that is not.
                 rest.retain(|(account, set)| relation.row(account, set).principals.is_empty());
-                session.notice(format!(
-                    "assignments were read by user and group ({by_principal} calls; by account and set it would have \
-                     been {by_pair}): those of deleted users and groups show only where nobody else has the set; \
-                     `rolecall drift` reads by account and set"
-                ));
             }
+            Ok(None) => {}
             Err(error) if matches!(error.meaning, Meaning::Denied | Meaning::Unsupported) => {
                 session.notice(format!(
                     "assignments cannot be read by user and group ({error}); they are read by account and set"
-                ))
+                ));
             }
             Err(error) => return Err(error),
         }
     }
     let refused = of_pairs(session, instance, rest, &mut relation).await?;
     Ok((relation, refused))
+}
+
+/// The assignments of all principals and the calls that took, groups first: they tell what the users will take. `None`
+/// when reading by pair takes less.
+async fn all_principals(
+    session: &Arc<Session>,
+    instance: &str,
+    principals: Vec<PrincipalId>,
+    members: &Members,
+    (choice, pairs): (Choice, usize),
+) -> Result<Option<(Vec<Grant>, usize)>, CallError> {
+    let (groups, users): (Vec<_>, Vec<_>) = principals.into_iter().partition(|who| who.is_group);
+    let group_count = groups.len();
+    let mut grants = of_principals(session, instance, groups).await?;
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, _, group) in &grants {
+        *counts.entry(&group.id).or_default() += 1;
+    }
+    let pages: usize = counts.values().map(|count| count.div_ceil(100) - 1).sum();
+    let for_users = calls_for_users(&users, members, |group| counts.get(group).copied().unwrap_or(0));
+    if !by_principal(choice, pairs, for_users) {
+        return Ok(None);
+    }
+    grants.extend(of_principals(session, instance, users).await?);
+    Ok(Some((grants, group_count + pages + for_users)))
 }
 
 /// The pairs of accounts and sets that exist, and whether the role there is out of date.
@@ -392,5 +437,22 @@ mod tests {
             ..member
         };
         assert!(by_principal(told, 1, 2));
+    }
+
+    #[test]
+    fn users_in_large_groups_take_more_calls() {
+        let user = |id: &str| PrincipalId {
+            is_group: false,
+            id: id.to_owned(),
+        };
+        let group = |name: &str, users: &[&str]| {
+            let users = users.iter().map(|user| (*user).to_owned());
+            (name.to_owned(), users.collect::<BTreeSet<String>>())
+        };
+        let members: Members = [group("g", &["ada", "bob"]), group("h", &["ada"])].into();
+        let users = [user("ada"), user("bob"), user("eve")];
+        let of_group = |id: &str| if id == "g" { 950 } else { 60 };
+        assert_eq!(calls_for_users(&users, &members, of_group), 11 + 10 + 1);
+        assert_eq!(calls_for_users(&users, &members, |_| 0), 3);
     }
 }

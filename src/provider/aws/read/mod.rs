@@ -245,8 +245,6 @@ fn declared_accounts(session: &Session, model: &mut Model, scope: &Scope) {
         let Some(id) = account.id() else { continue };
         let assumed = Account {
             management: model.instance.management_account.as_ref() == Some(id),
-            ou: None,
-            tags: None,
             status: Default::default(),
             ..account.clone()
         };
@@ -315,6 +313,7 @@ async fn assignments(session: &Arc<Session>, model: &mut Model, scope: &Scope) -
     let principals = principals(model);
     let choice = choice(model, scope);
     let arn = model.instance.arn.to_string();
+    let principals = (principals, &model.members);
     match access::whole(session, &arn, (accounts, sets), principals, choice).await {
         Ok((relation, refused)) => {
             model.relation = relation;

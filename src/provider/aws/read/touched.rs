@@ -1,6 +1,6 @@
 //! Reading again only what some entities touch, into what was read before.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::model::{Model, PrincipalId, Versioned};
@@ -265,7 +265,9 @@ async fn tuples(
     let known = model.relation.pairs.keys().filter(|key| is_touched(key));
     let existing = arns.len() + known.count();
     let choice = super::choice(model, scope);
-    if access::by_principal(choice, all_pairs.min(existing), principals.len()) {
+    let by_principal =
+        principals.iter().filter(|who| who.is_group).count() + calls_for_users(model, &principals);
+    if access::by_principal(choice, all_pairs.min(existing), by_principal) {
         let found = access::of_principals(session, &instance, principals.clone()).await?;
         let numbers: BTreeSet<u32> = principals
             .iter()
@@ -302,6 +304,22 @@ async fn tuples(
     let refused = access::of_pairs(session, &instance, pairs, &mut model.relation).await?;
     super::hold_pairs(model, refused);
     Ok(())
+}
+
+/// How many calls reading the users among these takes, by what their groups had.
+fn calls_for_users(model: &Model, principals: &[PrincipalId]) -> usize {
+    let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+    for number in model.relation.pairs.values().flat_map(|row| &row.principals) {
+        *counts.entry(*number).or_default() += 1;
+    }
+    let counts: BTreeMap<&str, usize> = counts
+        .into_iter()
+        .filter_map(|(number, count)| Some((model.relation.principals.value(number)?.id.as_str(), count)))
+        .collect();
+    let users: Vec<PrincipalId> = principals.iter().filter(|who| !who.is_group).cloned().collect();
+    access::calls_for_users(&users, &model.members, |group| {
+        counts.get(group).copied().unwrap_or(0)
+    })
 }
 
 /// The touched pairs that exist.

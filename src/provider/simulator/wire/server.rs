@@ -40,7 +40,7 @@ impl Stop {
     }
 }
 
-/// Serves a world at an address until it is told to stop; `announce` learns the address, whose port may have been 0.
+/// Serves a world at an address until it is told to stop, its clock `speed` times as fast as the wall's; `announce` learns the address, whose port may have been 0.
 ///
 /// # Errors
 /// When the address cannot be used.
@@ -48,6 +48,7 @@ pub fn serve(
     wire: Wire,
     listen: SocketAddr,
     stop: &Stop,
+    speed: f64,
     announce: impl FnOnce(SocketAddr),
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -60,6 +61,7 @@ pub fn serve(
         let door = Arc::new(Door {
             wire,
             started: Instant::now(),
+            speed,
         });
         let router = Router::new().fallback(answer).with_state(door);
         let service = router.into_make_service_with_connect_info::<Line>();
@@ -82,6 +84,7 @@ pub fn serve(
 struct Door {
     wire: Wire,
     started: Instant,
+    speed: f64,
 }
 
 async fn answer(
@@ -108,7 +111,7 @@ async fn answer(
         target: text("x-amz-target"),
         body: body.to_vec(),
     };
-    let elapsed = door.started.elapsed();
+    let elapsed = door.started.elapsed().mul_f64(door.speed);
     let answered = tokio::task::spawn_blocking(move || door.wire.answer(&request, elapsed)).await;
     let Ok(Answered { reply, delay, cut }) = answered else {
         return plain(
