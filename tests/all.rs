@@ -10,6 +10,7 @@
 
 #[cfg(all(feature = "aws", feature = "serve"))]
 mod aws;
+mod commands;
 mod common;
 mod crash;
 mod diagnostics;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::plan::Finding;
 use crate::source::Location;
 use crate::state::entry::RunEnd;
 
@@ -15,6 +16,32 @@ pub const EVENT_FORMAT_VERSION: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum Event {
+    /// The plan that is about to be carried out, or is refused, or has nothing to do.
+    Planned {
+        /// [`EVENT_FORMAT_VERSION`].
+        format_version: u32,
+        /// When, by the provider's clock.
+        at: Timestamp,
+        /// The plan's digest.
+        digest: Arc<str>,
+        /// Whether anything would change, in the service or in the state.
+        has_changes: bool,
+        /// Whether a finding refuses it; then nothing follows.
+        refused: bool,
+        /// What a person should read first, the refusals among it.
+        findings: Vec<Finding>,
+    },
+    /// The command fails; nothing follows. A wrong configuration gives one of these per mistake.
+    Error {
+        /// What is wrong.
+        message: Arc<str>,
+        /// What to do about it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        remedy: Option<Arc<str>>,
+        /// Where it is written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        location: Option<Location>,
+    },
     /// The run begins.
     RunStarted {
         /// [`EVENT_FORMAT_VERSION`].

@@ -163,19 +163,7 @@ impl IdTable {
     /// An output's value with its texts filled in as far as they are known.
     #[must_use]
     pub fn fill_output(&self, value: &OutputValue) -> OutputValue {
-        match value {
-            OutputValue::Text(text) => OutputValue::Text(text.resolve(&|reference| self.value(reference))),
-            OutputValue::List(items) => {
-                OutputValue::List(items.iter().map(|item| self.fill_output(item)).collect())
-            }
-            OutputValue::Map(fields) => OutputValue::Map(
-                fields
-                    .iter()
-                    .map(|(key, value)| (key.clone(), self.fill_output(value)))
-                    .collect(),
-            ),
-            other => other.clone(),
-        }
+        value.resolve(&|reference| self.value(reference))
     }
 }
 

@@ -32,7 +32,7 @@ use super::records::record_only;
 use super::recover::recover;
 use super::retry::Attempts;
 use super::stale::{Checked, check, touched};
-use super::walk::{BlockedBy, Counts, Walk};
+use super::walk::{BlockedBy, Counts, Progress, Walk};
 
 /// What identifies a run.
 #[derive(Debug, Clone)]
@@ -260,7 +260,7 @@ impl<'a> Run<'a> {
             run: Arc::clone(&options.run),
             at: self.seams.provider.now(),
             digest: Arc::clone(&plan.digest),
-            steps: self.walk.counts().open,
+            steps: self.counts().open,
         };
         self.seams.sink.event(&event);
         let blocked = self.walk.take_initially_blocked();
@@ -351,7 +351,7 @@ impl<'a> Run<'a> {
 
     fn finish(mut self) -> Result<ApplyResult, ApplyError> {
         self.write_outcomes()?;
-        let mut counts = self.walk.counts();
+        let mut counts = self.counts();
         let end = if counts.open > 0 && (self.seams.stop)() {
             RunEnd::Interrupted
         } else if counts.open + counts.failed + counts.blocked > 0 {
@@ -387,6 +387,23 @@ impl<'a> Run<'a> {
             failures: self.failures,
             recorded,
         })
+    }
+
+    /// How many steps that change the service stand where. Actions that only the record knows are no steps to
+    /// whoever reads the count.
+    fn counts(&self) -> Counts {
+        let mut counts = self.walk.counts();
+        let actions = (0..).zip(&self.plan.actions);
+        for (index, _) in actions.filter(|(_, action)| action.effect.is_none()) {
+            let bucket = match self.walk.progress(StepId::Action(index)) {
+                Progress::Pending | Progress::Ready | Progress::InFlight => &mut counts.open,
+                Progress::Done => &mut counts.done,
+                Progress::Failed => &mut counts.failed,
+                Progress::Blocked => &mut counts.blocked,
+            };
+            *bucket = bucket.saturating_sub(1);
+        }
+        counts
     }
 
     /// Takes an entry into the record and the journal; durable with the next sync.

@@ -12,11 +12,12 @@ use crate::report::terminal::plan::{Title, write};
 
 use super::env::Env;
 use super::error::Failure;
+use super::saved_plan::Loaded;
 
 /// What was given on the command line.
 pub enum Consent<'a> {
     /// A saved plan.
-    Reviewed(&'a Path, Box<Plan>),
+    Reviewed(&'a Path, Box<Loaded>),
     /// A digest.
     Digest(&'a str),
     /// `--auto-approve`, and whether `--restore` came with it.
@@ -46,10 +47,20 @@ pub fn rendered(plan: &Plan) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// The plan as text, and below it every action in full: what the text leaves out may be what differs.
-pub fn rendered_in_full(plan: &Plan) -> String {
-    let actions = serde_json::to_string_pretty(&plan.actions).unwrap_or_default();
-    format!("{}\n{actions}\n", rendered(plan))
+/// What was approved, as far as it is at hand.
+#[derive(Clone, Copy)]
+pub enum Approved<'a> {
+    /// The plan itself.
+    Plan(&'a Plan),
+    /// Its text.
+    Text(&'a str),
+    /// Its digest alone.
+    Unknown,
+}
+
+/// Every action in full: what the text leaves out may be what differs.
+fn actions_in_full(plan: &Plan) -> String {
+    serde_json::to_string_pretty(&plan.actions).unwrap_or_default()
 }
 
 /// Holds the plan made now against the one that was approved.
@@ -63,7 +74,7 @@ pub fn same_as_approved(
     plan: &Plan,
     recorded: &Recorded,
     digest: &str,
-    approved: Option<&str>,
+    approved: Approved<'_>,
 ) -> Result<(), Failure> {
     if *plan.digest == *digest {
         return Ok(());
@@ -73,18 +84,19 @@ pub fn same_as_approved(
         env.say("This goes on with the interrupted run of the approved plan.");
         return Ok(());
     }
+    let now = rendered(plan);
     match approved {
-        Some(approved) => {
-            let now = rendered(plan);
-            let text = approved.split_once("\n[").map_or(approved, |(text, _)| text);
+        Approved::Plan(before) => {
+            show_difference(env, &rendered(before), &now);
             // The text is what was reviewed. Only where it reads the same are the actions compared in full.
-            if reads_the_same(text, &now) {
-                show_difference(env, approved, &rendered_in_full(plan));
-            } else {
-                show_difference(env, text, &now);
+            let (left, right) = (actions_in_full(before), actions_in_full(plan));
+            if reads_the_same(&rendered(before), &now) && left != right {
+                env.say("The steps in full differ:\n");
+                show_lines(env, &left, &right);
             }
         }
-        None => env.say(&format!("The plan is now:\n\n{}", rendered(plan))),
+        Approved::Text(text) => show_difference(env, text, &now),
+        Approved::Unknown => env.say(&format!("The plan is now:\n\n{now}")),
     }
     Err(Failure::refused(format!(
         "the plan is no longer the approved one: its digest is {}, approved was {digest}; nothing was done",
@@ -110,6 +122,10 @@ const MOST_LINES: usize = 120;
 
 fn show_difference(env: &Env, approved: &str, now: &str) {
     env.say("The approved plan (-) and the plan as it is now (+) differ:\n");
+    show_lines(env, approved, now);
+}
+
+fn show_lines(env: &Env, approved: &str, now: &str) {
     let all = lines(approved, now, 2);
     let left_out = all.len().saturating_sub(MOST_LINES);
     for line in all.into_iter().take(MOST_LINES) {
@@ -123,7 +139,9 @@ fn show_difference(env: &Env, approved: &str, now: &str) {
     }
     if left_out > 0 {
         env.say(&format!(
-            "  … {left_out} more lines; compare `rolecall show FILE` with `rolecall plan`"
+            "  … {left_out} more lines; compare `{}` with `{}`",
+            env.typed("show FILE"),
+            env.typed("plan")
         ));
     }
     env.say("");

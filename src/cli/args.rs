@@ -268,10 +268,10 @@ pub enum Only {
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
     /// A plan saved by `plan --out`: it is planned again, and applied only if the result is the same
-    #[arg(value_name = "FILE", conflicts_with = "only")]
+    #[arg(value_name = "FILE", conflicts_with_all = ["only", "max_removals", "vars", "var_files"])]
     pub plan: Option<PathBuf>,
     /// Apply only if the plan has this digest
-    #[arg(long, value_name = "DIGEST", conflicts_with = "plan")]
+    #[arg(long, value_name = "DIGEST", conflicts_with = "plan", value_parser = parse_digest)]
     pub digest: Option<String>,
     /// Apply these changes alone
     #[arg(long, value_enum, value_name = "WHAT")]
@@ -486,13 +486,15 @@ pub enum StateCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Replace the state by an exported one
+    /// Take in an exported state; a damaged one is put aside first
+    ///
+    /// A state that can be read is replaced only by an export of itself that is not older.
     Import {
         /// The export
         file: PathBuf,
-        /// Put a damaged state aside first
+        /// Also over a sound state that is newer, or another one
         #[arg(long)]
-        replace_damaged: bool,
+        force: bool,
         /// The lock
         #[command(flatten)]
         lock: LockArgs,
@@ -683,6 +685,13 @@ fn parse_time(text: &str) -> Result<std::time::Duration, String> {
     seconds
         .map(std::time::Duration::from_secs)
         .ok_or_else(|| "a time is written like 30s, 5m or 1h".to_owned())
+}
+
+/// A digest in the form plans show: groups and letters as they come.
+fn parse_digest(text: &str) -> Result<String, String> {
+    crate::plan::digest::parse(text).ok_or_else(|| {
+        "a digest is eight groups of four hexadecimal digits, as the last line of a plan shows it".to_owned()
+    })
 }
 
 #[cfg(test)]

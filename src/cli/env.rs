@@ -16,6 +16,7 @@ use crate::config::module::SourceTree;
 use crate::provider::Provider;
 use crate::provider::fault::{Faults, Faulty};
 use crate::provider::simulator::{Options, Simulator};
+use crate::report::escape::escape_lines;
 use crate::report::style::{Meaning, Styles};
 use crate::state::fault::Watched;
 use crate::state::local::LocalStore;
@@ -101,15 +102,15 @@ impl Env {
     /// Says what is wrong and what helps.
     pub fn complain(&self, failure: &Failure) {
         let error = self.err.paint(Meaning::Error, "error");
-        self.say(&format!("{error}: {failure}"));
+        self.say(&format!("{error}: {}", escape_lines(&failure.to_string())));
         if let Failure::Unsound(violations) = failure {
             violations
                 .iter()
                 .take(20)
                 .for_each(|violation| self.say(&format!("  {violation}")));
         }
-        if let Some(advice) = failure.advice() {
-            self.say(&format!("help: {advice}"));
+        if let Some(advice) = self.advice(failure) {
+            self.say(&format!("help: {}", escape_lines(&advice)));
         }
     }
 
@@ -340,7 +341,11 @@ impl Env {
 
     /// Where rolecall keeps its own files.
     pub fn own_directory(&self) -> PathBuf {
-        self.dir.join(OWN_DIRECTORY)
+        if self.dir == Path::new(".") {
+            PathBuf::from(OWN_DIRECTORY)
+        } else {
+            self.dir.join(OWN_DIRECTORY)
+        }
     }
 
     /// The store that the configuration names.
@@ -389,10 +394,7 @@ impl Env {
             )
             .help("run it where the provider is \"simulator\""));
         };
-        let place = match world {
-            Some(path) => self.dir.join(&**path),
-            None => self.own_directory().join("world"),
-        };
+        let place = self.world_place(world.as_deref());
         let mut options = Options::at(&place);
         options.strict = *strict;
         options.seed = seed.unwrap_or(options.seed);
@@ -478,6 +480,11 @@ impl Env {
         }
     }
 
+    /// This machine's name.
+    pub fn host(&self) -> String {
+        host_name()
+    }
+
     /// Who acts, for the history: ROLECALL_ACTOR, else `user@host`.
     pub fn actor(&self) -> String {
         let set = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -488,7 +495,7 @@ impl Env {
         format!("{}@{}", user.unwrap_or_else(|| "unknown".to_owned()), host_name())
     }
 
-    /// The machine's time, for the history. Expiry goes by the provider's clock.
+    /// The machine's time. Expiry and the history go by the provider's clock.
     pub fn now(&self) -> Timestamp {
         Timestamp::now()
     }
@@ -505,6 +512,34 @@ impl Env {
         if ctrlc::set_handler(handler).is_err() {
             self.detail("signals cannot be handled here");
         }
+    }
+
+    /// The time for an entry of the history that no run writes: the provider's, as for runs, where it can be had
+    /// without asking the service.
+    pub fn history_time(&self, settings: &ProviderSettings) -> Timestamp {
+        match settings {
+            ProviderSettings::Simulator { world, .. } if self.world_place(world.as_deref()).exists() => self
+                .simulator(settings)
+                .map_or_else(|_| self.now(), |simulator| Provider::now(&simulator)),
+            _ => self.now(),
+        }
+    }
+
+    fn world_place(&self, world: Option<&str>) -> PathBuf {
+        match world {
+            Some(path) => self.dir.join(path),
+            None => self.own_directory().join("world"),
+        }
+    }
+
+    /// What the configuration names and this rolecall does not have: a provider or a state.
+    pub fn lacking(&self, provider: &ProviderSettings, state: &StateSettings) -> Vec<Failure> {
+        let provider = match provider {
+            ProviderSettings::Simulator { .. } => None,
+            ProviderSettings::Aws { .. } if cfg!(feature = "aws") => None,
+            ProviderSettings::Aws { .. } => aws(provider, 1.0).err(),
+        };
+        provider.into_iter().chain(self.store(state).err()).collect()
     }
 
     /// Becomes true at the first Ctrl-C or termination; the second one ends the process at once, which the journal
@@ -655,8 +690,13 @@ impl SourceTree for DiskFiles {
         let mut names = Vec::new();
         for entry in entries {
             let entry = entry.map_err(|error| sentence(&error))?;
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            // What is called like a part of the configuration and cannot be read is a mistake to be told, not a part
+            // to be left out: leaving it out would remove what it declares.
             let is_file = fs::metadata(entry.path()).is_ok_and(|found| found.is_file());
-            if let (true, Ok(name)) = (is_file, entry.file_name().into_string()) {
+            if is_file || name.ends_with(".hcl") {
                 names.push(name);
             }
         }
@@ -665,7 +705,16 @@ impl SourceTree for DiskFiles {
     }
 
     fn read(&self, path: &str) -> Result<String, String> {
-        let bytes = fs::read(self.root.join(path)).map_err(|error| sentence(&error))?;
+        let place = self.root.join(path);
+        match fs::metadata(&place) {
+            Ok(found) if found.is_dir() => return Err("it is a directory".to_owned()),
+            Ok(found) if !found.is_file() => return Err("it is not a regular file".to_owned()),
+            Err(_) if fs::symlink_metadata(&place).is_ok_and(|found| found.is_symlink()) => {
+                return Err("it is a link to something that is not there".to_owned());
+            }
+            _ => {}
+        }
+        let bytes = fs::read(place).map_err(|error| sentence(&error))?;
         String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
             let before = String::from_utf8_lossy(error.as_bytes().get(..at).unwrap_or_default());

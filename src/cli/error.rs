@@ -125,7 +125,7 @@ impl Failure {
         match self {
             Failure::Said { help, .. } => help.clone(),
             Failure::State(StateError::Locked(info)) => Some(format!(
-                "wait for it with --lock-timeout 5m, or, if that process is gone, run rolecall force-unlock {}",
+                "wait for it with --lock-timeout 5m, or, if that process is gone, `rolecall force-unlock {}`",
                 info.id
             )),
             Failure::Unsound(_) => Some("please report it with the output of plan --dump-input".to_owned()),

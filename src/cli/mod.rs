@@ -1,5 +1,6 @@
 //! The command line: the only part that knows there is a process around it.
 
+pub mod advice;
 pub mod approval;
 pub mod args;
 pub mod command;
@@ -13,6 +14,10 @@ pub mod variables;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+
+use crate::apply::event::Event;
+use crate::diagnostic::Severity;
+use crate::report::diagnostics::to_json;
 
 use args::{Cli, Command};
 use env::Env;
@@ -33,11 +38,14 @@ pub fn run() -> Exit {
         }
     };
     let env = Env::new(&cli.global);
+    let machine = machine(&cli.command);
     match dispatch(&env, cli.command) {
         Ok(exit) => exit,
         Err(failure) => {
             if !failure.is_broken_pipe() {
                 complain(&env, &failure);
+                // Whoever cannot be written to has been told above.
+                let _ = tell_machine(&env, machine, &failure);
             }
             failure.exit()
         }
@@ -52,6 +60,69 @@ fn complain(env: &Env, failure: &Failure) {
     } else {
         env.complain(failure);
     }
+}
+
+/// What a program that reads standard output expects there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Machine {
+    /// Nothing: a person reads.
+    No,
+    /// One document.
+    Document,
+    /// A line per event.
+    Lines,
+}
+
+fn machine(command: &Command) -> Machine {
+    let (json, kind) = match command {
+        Command::Plan(args) => (args.format.is_json(), Machine::Document),
+        Command::Drift(args) => (args.format.is_json(), Machine::Document),
+        Command::Apply(args) => (args.format.is_json(), Machine::Lines),
+        Command::Destroy(args) => (args.format.is_json(), Machine::Lines),
+        _ => (false, Machine::No),
+    };
+    if json { kind } else { Machine::No }
+}
+
+/// A wrong configuration as `validate --json` writes it; any failure of a run as events.
+fn tell_machine(env: &Env, machine: Machine, failure: &Failure) -> Result<(), Failure> {
+    match (machine, failure) {
+        (Machine::Document, Failure::Diagnostics(parts)) => {
+            let (found, sources) = parts.as_ref();
+            command::print_json(env, &to_json(found, sources))
+        }
+        (Machine::Lines, failure) => {
+            let lines: Vec<String> = error_events(env, failure)
+                .iter()
+                .map(|event| serde_json::to_string(event).unwrap_or_default())
+                .collect();
+            env.print(|out| lines.iter().try_for_each(|line| writeln!(out, "{line}")))
+        }
+        (Machine::No | Machine::Document, _) => Ok(()),
+    }
+}
+
+fn error_events(env: &Env, failure: &Failure) -> Vec<Event> {
+    let Failure::Diagnostics(parts) = failure else {
+        return vec![Event::Error {
+            message: failure.to_string().into(),
+            remedy: env.advice(failure).map(Into::into),
+            location: None,
+        }];
+    };
+    let (found, sources) = parts.as_ref();
+    let errors = found.sorted().into_iter().map(|(item, _)| item);
+    let errors = errors.filter(|item| item.severity == Severity::Error);
+    errors
+        .map(|item| Event::Error {
+            message: item.message.clone(),
+            remedy: item.remedy.clone(),
+            location: item
+                .primary
+                .as_ref()
+                .and_then(|label| sources.location(label.span)),
+        })
+        .collect()
 }
 
 fn dispatch(env: &Env, command: Command) -> Result<Exit, Failure> {

@@ -16,11 +16,13 @@ use crate::plan::input::{INPUT_VERSION, Options, PlanInput};
 use crate::plan::{Plan, check::check, plan};
 use crate::provider::frozen::Frozen;
 use crate::provider::{Provider, ReadRequest, TakenToExist};
+use crate::report::wording::counted;
 use crate::source::SourceMap;
 
 use super::args::VariableArgs;
 use super::env::{DiskFiles, Env};
 use super::error::Failure;
+use super::variables::Given;
 
 /// A stack's configuration: compiled, with the values of its variables.
 pub struct Stack {
@@ -40,9 +42,27 @@ impl Stack {
     /// # Errors
     /// When variable files cannot be read; what is wrong with the text shows up in [`Stack::evaluate`].
     pub fn load(env: &Env, args: &VariableArgs) -> Result<Self, Failure> {
+        Self::load_given(env, &Given::read(env, args)?)
+    }
+
+    /// As [`Stack::load`], with values that were read already.
+    ///
+    /// # Errors
+    /// As [`Stack::load`].
+    pub fn load_given(env: &Env, given: &Given) -> Result<Self, Failure> {
         let files = env.files();
         let (program, mut sources, mut found) = compile(&files, ".");
-        let variables = super::variables::collect(env, args, &mut sources, &mut found)?;
+        let variables = super::variables::collect(env, given, &mut sources, &mut found)?;
+        env.detail(&format!(
+            "read {} and {}",
+            counted(sources.files().count() as u64, "file"),
+            counted(variables.len() as u64, "value")
+        ));
+        if env.verbose > 1 {
+            sources
+                .files()
+                .for_each(|(_, file)| env.say(&format!("  {}", file.name)));
+        }
         Ok(Stack {
             program,
             sources,
@@ -190,6 +210,7 @@ fn read_as(
         last_seen(recorded)?
     };
     tell_notices(env, provider.as_ref());
+    tell_reading(env, provider.as_ref(), &observed, refresh);
     let evaluation = stack.evaluated(env, provider.now(), Some(&observed))?;
     Ok(Reading {
         name: stack.name(&evaluation),
@@ -203,6 +224,35 @@ fn read_as(
 pub fn tell_notices(env: &Env, provider: &dyn Provider) {
     for notice in provider.take_notices() {
         env.say(&format!("note: {notice}"));
+    }
+}
+
+/// With `-v`, what was read of the service; with `-vv`, by which calls.
+fn tell_reading(env: &Env, provider: &dyn Provider, observed: &Observed, refresh: bool) {
+    if env.verbose == 0 {
+        return;
+    }
+    let source = if refresh {
+        format!("read from provider {}", provider.name())
+    } else {
+        format!("as last seen at {}", observed.at)
+    };
+    let snapshot = &observed.snapshot;
+    let parts = [
+        (snapshot.accounts.len(), "account"),
+        (snapshot.users.len(), "user"),
+        (snapshot.groups.len(), "group"),
+        (snapshot.permission_sets.len(), "permission set"),
+        (snapshot.access.tuples.len(), "assignment"),
+    ];
+    let parts = parts.map(|(count, what)| counted(count as u64, what));
+    let calls: u64 = observed.calls.values().sum();
+    let calls = counted(calls, "API call");
+    env.detail(&format!("{source}: {}; {calls}", parts.join(", ")));
+    if env.verbose > 1 {
+        for (operation, count) in &observed.calls {
+            env.say(&format!("  {operation} {count}"));
+        }
     }
 }
 
@@ -251,7 +301,7 @@ pub struct Planned {
 /// As [`read`], and [`Failure::Unsound`].
 pub fn make_plan(env: &Env, stack: &Stack, recorded: Recorded, options: Options) -> Result<Planned, Failure> {
     let reading = read(env, stack, &recorded, !options.unrefreshed)?;
-    plan_on(reading, recorded, options)
+    plan_on(env, reading, recorded, options)
 }
 
 /// Plans with an earlier reading in the place of the service, which nobody asks.
@@ -273,10 +323,10 @@ pub fn make_plan_with(
         provider: Box::new(frozen),
         observed,
     };
-    plan_on(reading, recorded, options)
+    plan_on(env, reading, recorded, options)
 }
 
-fn plan_on(reading: Reading, recorded: Recorded, options: Options) -> Result<Planned, Failure> {
+fn plan_on(env: &Env, reading: Reading, recorded: Recorded, options: Options) -> Result<Planned, Failure> {
     let input = PlanInput {
         format_version: INPUT_VERSION,
         stack: reading.name,
@@ -287,6 +337,13 @@ fn plan_on(reading: Reading, recorded: Recorded, options: Options) -> Result<Pla
         options,
     };
     let plan = checked_plan(&input)?;
+    env.detail(&format!(
+        "planned and checked: {}, {}, {}, {} of the state alone",
+        counted(plan.actions.len() as u64, "action"),
+        counted(plan.grants.len() as u64, "grant"),
+        counted(plan.revokes.len() as u64, "revoke"),
+        counted(plan.records.len() as u64, "change"),
+    ));
     Ok(Planned {
         provider: reading.provider,
         input,

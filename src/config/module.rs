@@ -124,7 +124,10 @@ impl Loader<'_> {
                     UNREADABLE,
                     format!("the directory `{directory}` cannot be read: {why}"),
                     called_at,
-                    None,
+                    Some(match called_at {
+                        Some(_) => "create it, or correct `source`: a path relative to the file that calls the module",
+                        None => "name the stack's directory with -C",
+                    }),
                 );
                 return None;
             }

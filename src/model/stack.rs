@@ -170,6 +170,26 @@ pub enum OutputValue {
     Map(BTreeMap<Arc<str>, OutputValue>),
 }
 
+impl OutputValue {
+    /// The same value with every reference that `lookup` knows filled in.
+    #[must_use]
+    pub fn resolve(&self, lookup: &dyn Fn(&super::text::Reference) -> Option<Arc<str>>) -> OutputValue {
+        match self {
+            OutputValue::Text(text) => OutputValue::Text(text.resolve(lookup)),
+            OutputValue::List(items) => {
+                OutputValue::List(items.iter().map(|item| item.resolve(lookup)).collect())
+            }
+            OutputValue::Map(fields) => OutputValue::Map(
+                fields
+                    .iter()
+                    .map(|(key, value)| (key.clone(), value.resolve(lookup)))
+                    .collect(),
+            ),
+            other => other.clone(),
+        }
+    }
+}
+
 /// A file that evaluation read through a function.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FileRead {

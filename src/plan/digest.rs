@@ -32,6 +32,20 @@ pub fn digest(plan: &Plan) -> Arc<str> {
     shown(&canon.hasher.finalize())
 }
 
+/// A digest as somebody typed it, in the form that [`digest`] gives: capitals and missing dashes are forgiven.
+/// `None` when it is no digest.
+pub fn parse(text: &str) -> Option<String> {
+    let digits: String = text.trim().chars().filter(|c| *c != '-').collect();
+    let whole = digits.len() == 32 && digits.chars().all(|c| c.is_ascii_hexdigit());
+    whole.then(|| {
+        let groups = digits.as_bytes().chunks(4);
+        let groups: Vec<String> = groups
+            .map(|group| String::from_utf8_lossy(group).to_ascii_lowercase())
+            .collect();
+        groups.join("-")
+    })
+}
+
 fn shown(hash: &blake3::Hash) -> Arc<str> {
     let groups: Vec<String> = hash
         .as_bytes()
@@ -364,6 +378,26 @@ mod tests {
             .set("view", "view")
             .group("ops", "Ops", &[])
             .assign("a", &[group("Ops")], &["view"], &[1, 2])
+    }
+
+    #[test]
+    fn a_typed_digest_is_forgiven_its_looks() {
+        let digest = "49ba-b1bd-007e-9097-9096-197d-5d49-90da";
+        let parse = crate::plan::digest::parse;
+        assert_eq!(
+            parse(" 49BA-B1BD-007E-9097-9096-197D-5D49-90DA ").as_deref(),
+            Some(digest)
+        );
+        assert_eq!(parse("49bab1bd007e90979096197d5d4990da").as_deref(), Some(digest));
+        for bad in [
+            "",
+            "xyz",
+            "49ba-b1bd",
+            "49ba-b1bd-007e-9097-9096-197d-5d49-90dg",
+            "é".repeat(16).as_str(),
+        ] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod keeping;
 mod lives;
 mod matching;
 mod order;
+pub mod outputs;
 pub mod people;
 pub mod people_effects;
 pub mod planner;
@@ -120,6 +121,9 @@ pub struct Plan {
     pub selections: BTreeMap<Address, Selection>,
     /// Outputs as they will be.
     pub outputs: BTreeMap<Arc<str>, Output>,
+    /// How they differ from the recorded ones. Not covered by the digest.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub output_changes: BTreeMap<Arc<str>, outputs::OutputChange>,
     /// How much of the instance is in view.
     pub totals: Totals,
     /// How long sessions last that began before the plan ran, in seconds, by the rank of each permission set of
@@ -152,6 +156,7 @@ impl Plan {
             && self.grants.is_empty()
             && self.revokes.is_empty()
             && self.records.is_empty()
+            && self.output_changes.is_empty()
     }
 
     /// Whether nothing would change in the service.

@@ -264,6 +264,8 @@ impl<'a> Stage<'a> {
             totals: diff.totals,
             ..empty(input)
         };
+        plan.outputs = super::outputs::outputs(sources);
+        plan.output_changes = super::outputs::output_changes(&input.recorded.outputs, &plan.outputs);
         plan.people = super::people_effects::people_effects(&plan, input, &before, after.unwrap_or(&before));
         plan.session_seconds = session_seconds(&plan, sources);
         plan.user_names = user_names(&plan, sources);
@@ -299,7 +301,8 @@ fn empty(input: &PlanInput) -> Plan {
         findings: Vec::new(),
         cost: Default::default(),
         selections: input.desired.selections.clone(),
-        outputs: input.desired.outputs.clone(),
+        outputs: input.recorded.outputs.clone(),
+        output_changes: BTreeMap::new(),
         totals: Totals::default(),
         session_seconds: BTreeMap::new(),
     }

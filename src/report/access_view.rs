@@ -1,6 +1,6 @@
 //! Who can enter what, and through which group: a recorded reading, with groups expanded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use globset::{Glob, GlobMatcher};
 use jiff::Timestamp;
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::PrincipalKey;
 use crate::model::snapshot::Snapshot;
 
+use super::escape::escape;
 use super::plan_view::principal_name;
 
 /// The version of the JSON form.
@@ -43,6 +44,67 @@ impl Query {
             permission_set: matcher(permission_set)?,
         })
     }
+}
+
+/// What a query filters by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filter {
+    /// Users and groups.
+    Principal,
+    /// Accounts.
+    Account,
+    /// Permission sets.
+    PermissionSet,
+}
+
+impl Query {
+    /// The names there are to filter by, when the filter matches none of them: whether or not they have access.
+    pub fn unknown(&self, filter: Filter, snapshot: &Snapshot) -> Option<BTreeSet<String>> {
+        let (matcher, names) = match filter {
+            Filter::Principal => (&self.principal, principals(snapshot)),
+            Filter::Account => (&self.account, accounts(snapshot)),
+            Filter::PermissionSet => (&self.permission_set, permission_sets(snapshot)),
+        };
+        let found = names.iter().any(|name| matches(matcher, &[name]));
+        (!found).then_some(names)
+    }
+}
+
+fn principals(snapshot: &Snapshot) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = snapshot.groups.keys().map(ToString::to_string).collect();
+    for (name, user) in &snapshot.users {
+        names.insert(name.to_string());
+        names.insert(user.value.shown().to_owned());
+    }
+    let members = snapshot
+        .groups
+        .values()
+        .filter_map(|group| group.value.members.as_ref());
+    names.extend(members.flatten().map(ToString::to_string));
+    names.extend(
+        snapshot
+            .access
+            .names
+            .principals
+            .iter()
+            .map(|key| key.name().to_owned()),
+    );
+    names
+}
+
+fn accounts(snapshot: &Snapshot) -> BTreeSet<String> {
+    let known = snapshot.accounts.keys().chain(&snapshot.access.names.accounts);
+    known
+        .flat_map(|key| [key.to_string(), snapshot.account_name(key)])
+        .collect()
+}
+
+fn permission_sets(snapshot: &Snapshot) -> BTreeSet<String> {
+    let known = snapshot
+        .permission_sets
+        .keys()
+        .chain(&snapshot.access.names.permission_sets);
+    known.map(ToString::to_string).collect()
 }
 
 fn matches(matcher: &Option<GlobMatcher>, texts: &[&str]) -> bool {
@@ -176,12 +238,14 @@ impl AccessView {
     }
 }
 
-/// Spreadsheets take a field that begins so for a formula; a leading apostrophe makes it text.
+/// Spreadsheets take a field that begins so for a formula; a leading apostrophe makes it text. Characters that a
+/// terminal obeys, or that hide others, are written as escapes.
 fn guarded(field: &str) -> String {
+    let visible = escape(field);
     if field.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{field}")
+        format!("'{visible}")
     } else {
-        field.to_owned()
+        visible.into_owned()
     }
 }
 

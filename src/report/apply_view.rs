@@ -48,7 +48,10 @@ pub fn summary(end: RunEnd, done: u64, failed: u64, not_run: u64, styles: Styles
     match end {
         RunEnd::Complete => {
             let word = styles.paint(Meaning::Good, "Applied.");
-            format!("{word} {steps} done.")
+            match done {
+                0 => format!("{word} Nothing was to change in the service; the state is up to date."),
+                _ => format!("{word} {steps} done."),
+            }
         }
         RunEnd::Partial | RunEnd::Interrupted => {
             let word = if end == RunEnd::Partial {

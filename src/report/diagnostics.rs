@@ -234,8 +234,8 @@ pub struct DiagnosticJson {
     /// Where; absent for findings about no file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<PlaceJson>,
-    /// Other places that explain it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// Other places that explain it; absent if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub related: Vec<PlaceJson>,
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]

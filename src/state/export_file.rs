@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::StateError;
 use super::export::{self, ExportError, Limits};
 use super::files::{io_error, make_private_directory, sync_directory_of};
+use super::{Remedy, StateError};
 
 /// How many exports are kept.
 pub const KEEP: usize = 10;
@@ -104,8 +104,7 @@ fn failed(path: &Path, action: &str, error: &ExportError) -> StateError {
         other => StateError::Damaged {
             file: path.display().to_string().into(),
             problem: other.to_string().into(),
-            remedy: "name a file that `rolecall state export` or an earlier run wrote (`.rolecall/exports`)"
-                .into(),
+            remedy: Remedy::OtherFile,
         },
     }
 }

@@ -7,12 +7,12 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::StateError;
 use super::files::{io_error, sync_directory_of};
 use super::journal::{
     Damage, FILE_HEADER, FORMAT, Position, Record, Step, Torn, decode_frame, decode_header, encode_frames,
     encode_header,
 };
+use super::{Remedy, StateError};
 
 /// How much is read at once.
 const READ_AHEAD: usize = 1 << 20;
@@ -123,21 +123,60 @@ impl JournalFile {
 }
 
 /// Reads a journal behind `from` (everything, if `None`) without writing; somebody else may be appending to it.
-/// One that does not exist is empty.
+/// One that does not exist, or that a crash left without its header, is empty.
 ///
 /// # Errors
 /// When it is damaged, newer, or does not hold the position `from`.
 pub fn read(path: &Path, from: Option<Position>) -> Result<Contents, StateError> {
+    let nothing = Contents {
+        records: Vec::new(),
+        end: Position::start(),
+        torn: None,
+    };
     match File::open(path) {
+        Ok(file) if from.is_none() && length(path, &file)? < FILE_HEADER as u64 => Ok(nothing),
         Ok(file) => Reader::new(path, &file, from)?.read(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && from.is_none() => Ok(Contents {
-            records: Vec::new(),
-            end: Position::start(),
-            torn: None,
-        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && from.is_none() => Ok(nothing),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(missing(path)),
         Err(error) => Err(io_error(path, "cannot read", &error)),
     }
+}
+
+/// Whether a journal holds anything at all: a header, at least.
+pub fn has_begun(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|found| found.is_file() && found.len() >= FILE_HEADER as u64)
+}
+
+/// Reads the whole journal and checks that each frame follows from the one before it.
+///
+/// # Errors
+/// When it is damaged, newer, or cannot be read.
+pub fn verify(path: &Path) -> Result<(), StateError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing(path)),
+        Err(error) => return Err(io_error(path, "cannot read", &error)),
+    };
+    match Reader::new(path, &file, None)?.read_each(|_| {}) {
+        (_, Some(error)) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The records in front of the damage of a journal, as many as can be read.
+pub fn salvage(path: &Path) -> Vec<Record> {
+    let mut records = Vec::new();
+    if let Ok(file) = File::open(path)
+        && let Ok(reader) = Reader::new(path, &file, None)
+    {
+        reader.read_each(|more| records.extend(more));
+    }
+    records
+}
+
+fn length(path: &Path, file: &File) -> Result<u64, StateError> {
+    Ok(io_at(path, "cannot read", file.metadata())?.len())
 }
 
 /// The part of a file that lies behind a position, read piece by piece.
@@ -152,7 +191,11 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(path: &'a Path, mut file: &'a File, from: Option<Position>) -> Result<Self, StateError> {
-        let length = io_at(path, "cannot read", file.metadata())?.len();
+        let length = length(path, file)?;
+        if length < FILE_HEADER as u64 {
+            let problem = format!("the journal is cut off at byte {length}, inside its header");
+            return Err(lost(path, problem));
+        }
         let mut header = [0; FILE_HEADER];
         let read = file
             .seek(SeekFrom::Start(0))
@@ -174,32 +217,37 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn read(mut self) -> Result<Contents, StateError> {
+    fn read(self) -> Result<Contents, StateError> {
         let mut records = Vec::new();
+        match self.read_each(|more| records.extend(more)) {
+            (_, Some(error)) => Err(error),
+            ((end, torn), None) => Ok(Contents { records, end, torn }),
+        }
+    }
+
+    /// Hands out the records frame by frame, up to the end or to an error; says where that is.
+    fn read_each(
+        mut self,
+        mut take: impl FnMut(Vec<Record>),
+    ) -> ((Position, Option<Torn>), Option<StateError>) {
         loop {
             let window = self.window.get(self.consumed..).unwrap_or(&[]);
             let remaining = self.length.saturating_sub(self.at.offset);
-            match decode_frame(self.at, window, remaining).map_err(|damage| damaged(self.path, damage))? {
-                Step::Need(bytes) => self.fill(bytes)?,
-                Step::Frame(more, end) => {
+            let step = decode_frame(self.at, window, remaining).map_err(|damage| damaged(self.path, damage));
+            let filled = match step {
+                Ok(Step::Need(bytes)) => self.fill(bytes),
+                Ok(Step::Frame(more, end)) => {
                     self.consumed += (end.offset - self.at.offset) as usize;
                     self.at = end;
-                    records.extend(more);
+                    take(more);
+                    Ok(())
                 }
-                Step::End => {
-                    return Ok(Contents {
-                        records,
-                        end: self.at,
-                        torn: None,
-                    });
-                }
-                Step::Torn(torn) => {
-                    return Ok(Contents {
-                        records,
-                        end: self.at,
-                        torn: Some(torn),
-                    });
-                }
+                Ok(Step::End) => return ((self.at, None), None),
+                Ok(Step::Torn(torn)) => return ((self.at, Some(torn)), None),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = filled {
+                return ((self.at, None), Some(error));
             }
         }
     }
@@ -310,13 +358,9 @@ fn lost(path: &Path, problem: String) -> StateError {
     StateError::Damaged {
         file: path.display().to_string().into(),
         problem: problem.into(),
-        remedy: RESTORE.into(),
+        remedy: Remedy::Import { newest: None },
     }
 }
-
-/// What helps when the journal cannot be read.
-pub const RESTORE: &str = "restore the newest export with `rolecall state import .rolecall/exports/FILE`, then run \
-                           `rolecall plan` to see what happened since; the damaged files are kept aside";
 
 #[cfg(test)]
 mod tests {
@@ -404,12 +448,13 @@ mod tests {
         let ends = write_three(&path);
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..ends[1].offset as usize]).unwrap();
-        let text = JournalFile::open(&path, Some(ends[2])).unwrap_err().to_string();
+        let error = JournalFile::open(&path, Some(ends[2])).unwrap_err();
+        assert_import(&error);
+        let text = error.to_string();
         assert!(
             text.contains(&format!("ends at byte {}", ends[1].offset)),
             "{text}"
         );
-        assert!(text.contains("rolecall state import"), "{text}");
         std::fs::remove_file(&path).unwrap();
         assert!(JournalFile::open(&path, Some(ends[2])).is_err());
         assert!(!path.exists());
@@ -433,15 +478,50 @@ mod tests {
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[ends[0].offset as usize + 40] ^= 4;
         std::fs::write(&path, bytes).unwrap();
-        let text = JournalFile::open(&path, None).unwrap_err().to_string();
+        assert!(verify(&path).is_err());
+        let error = JournalFile::open(&path, None).unwrap_err();
+        assert_import(&error);
+        let text = error.to_string();
+        assert!(text.contains("journal:"), "{text}");
         assert!(
             text.contains(&format!("damaged at byte {}", ends[0].offset)),
             "{text}"
         );
+    }
+
+    fn assert_import(error: &StateError) {
+        let import = |remedy: &Remedy| matches!(remedy, Remedy::Import { .. });
         assert!(
-            text.contains("journal:") && text.contains("rolecall state import"),
-            "{text}"
+            matches!(error, StateError::Damaged { remedy, .. } if import(remedy)),
+            "{error:?}"
         );
+    }
+
+    #[test]
+    fn what_is_in_front_of_the_damage_can_be_read() {
+        let (_keep, path) = journal();
+        let ends = write_three(&path);
+        verify(&path).unwrap();
+        let whole = read(&path, None).unwrap().records;
+        assert_eq!(salvage(&path), whole);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[ends[0].offset as usize + 40] ^= 4;
+        std::fs::write(&path, bytes).unwrap();
+        let before = salvage(&path);
+        assert_eq!(before.len() as u64, ends[0].records);
+        assert_eq!(whole[..before.len()], before[..]);
+    }
+
+    #[test]
+    fn a_journal_of_no_bytes_is_damage_only_where_something_was_recorded() {
+        let (_keep, path) = journal();
+        let ends = write_three(&path);
+        std::fs::write(&path, b"").unwrap();
+        let error = read(&path, Some(ends[0])).unwrap_err();
+        assert_import(&error);
+        assert!(error.to_string().contains("cut off"), "{error}");
+        // A crash while the journal was made leaves it like this.
+        assert_eq!(read(&path, None).unwrap().records, []);
     }
 
     #[cfg(unix)]

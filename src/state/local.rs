@@ -21,7 +21,9 @@ use super::journal_file::{self, JournalFile};
 use super::lock::{LockError, Patience};
 use super::lock_file::{HeldLock, LockFile, SystemPatience};
 use super::sled::SledCheckpoint;
-use super::{Entry, LockInfo, LockRequest, StateError, StateStore, export_file, inconsistent, recorded_rows};
+use super::{
+    Entry, LockInfo, LockRequest, Remedy, StateError, StateStore, export_file, inconsistent, recorded_rows,
+};
 use crate::model::record::Recorded;
 
 /// A state in a directory.
@@ -77,13 +79,91 @@ impl LocalStore {
         Ok(LockFile::new(&self.directory).holder()?.map(|holder| holder.info))
     }
 
+    /// Who holds the lock and still runs, seen from the machine called `host`: somebody else's run under way.
+    ///
+    /// # Errors
+    /// When the lock file cannot be read.
+    pub fn running(&self, host: &str) -> Result<Option<LockInfo>, StateError> {
+        if self.lock.is_some() {
+            return Ok(None);
+        }
+        Ok(LockFile::new(&self.directory).active(host, self.patience.now())?)
+    }
+
+    /// Where the state is kept.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Checks the whole history, which opening a state does not: it reads what lies behind the checkpoint.
+    ///
+    /// # Errors
+    /// When the journal is damaged somewhere, or is not there though there is a checkpoint or an export.
+    pub fn verify(&self) -> Result<(), StateError> {
+        if self.is_fresh() {
+            return Ok(());
+        }
+        self.check_presence()?;
+        journal_file::verify(&self.journal_path()).map_err(|error| self.with_export(error))
+    }
+
+    /// The state as the checkpoint has it, whatever became of the journal.
+    pub fn last_known(&self) -> Option<Recorded> {
+        let (_, rows) = self.read_checkpoint().ok()??;
+        recorded_rows::decode(&rows).ok()
+    }
+
+    /// Whether nothing was ever recorded here, as far as can be told.
+    fn is_fresh(&self) -> bool {
+        !journal_file::has_begun(&self.journal_path())
+            && !SledCheckpoint::exists(&self.checkpoint_path())
+            && self.exports().is_empty()
+    }
+
+    /// That a journal and a checkpoint are not both gone while exports tell that there was a state.
+    fn check_presence(&self) -> Result<(), StateError> {
+        let present = journal_file::has_begun(&self.journal_path())
+            || SledCheckpoint::exists(&self.checkpoint_path())
+            || self.exports().is_empty();
+        if present {
+            return Ok(());
+        }
+        Err(self.with_export(StateError::Damaged {
+            file: self.journal_path().display().to_string().into(),
+            problem: "the journal and the checkpoint are gone, but exports tell that there was a state"
+                .into(),
+            remedy: Remedy::Import { newest: None },
+        }))
+    }
+
+    /// An error whose remedy is an import names the newest export.
+    fn with_export(&self, error: StateError) -> StateError {
+        match error {
+            StateError::Damaged {
+                file,
+                problem,
+                remedy: Remedy::Import { newest: None },
+            } => StateError::Damaged {
+                file,
+                problem,
+                remedy: Remedy::Import {
+                    newest: self
+                        .exports()
+                        .last()
+                        .map(|path| path.display().to_string().into()),
+                },
+            },
+            other => other,
+        }
+    }
+
     /// The exports that are kept, oldest first.
     pub fn exports(&self) -> Vec<PathBuf> {
         export_file::list(&self.directory.join("exports"))
     }
 
-    /// Puts a damaged journal and checkpoint aside, under names that say so, to begin anew with an import. The lock
-    /// must be held. Returns where they are now.
+    /// Puts a damaged journal and checkpoint aside, under names that say so, to begin anew with an import; as much
+    /// of the history as can be read is taken over. The lock must be held. Returns where the files are now.
     ///
     /// # Errors
     /// When the lock is not held, or the files cannot be renamed.
@@ -92,6 +172,7 @@ impl LocalStore {
         self.journal = None;
         self.known = None;
         self.in_run = false;
+        let history = self.salvaged();
         let mut moved = Vec::new();
         for path in [self.journal_path(), self.checkpoint_path()] {
             if !path.exists() {
@@ -105,7 +186,23 @@ impl LocalStore {
             moved.push(to);
         }
         self.sync_directory()?;
+        self.read_journal(None)?;
+        self.journal()?.append(history);
         Ok(moved)
+    }
+
+    /// What can be read of the journal from its beginning, as far as it makes sense.
+    fn salvaged(&self) -> Vec<Record> {
+        let mut fold = Fold::default();
+        let mut whole = |record: &Record| match decode(record) {
+            Ok(Some(entry)) => fold.push(&entry).is_ok(),
+            Ok(None) => true,
+            Err(_) => false,
+        };
+        let mut records = journal_file::salvage(&self.journal_path());
+        let length = records.iter().take_while(|record| whole(record)).count();
+        records.truncate(length);
+        records
     }
 
     fn journal_path(&self) -> PathBuf {
@@ -139,17 +236,17 @@ impl LocalStore {
     fn read_journal(&mut self, from: Option<Position>) -> Result<Vec<Record>, StateError> {
         let path = self.journal_path();
         if self.lock.is_none() {
-            let contents = journal_file::read(&path, from)?;
+            let contents = journal_file::read(&path, from).map_err(|error| self.with_export(error))?;
             self.known = Some(contents.end);
             return Ok(contents.records);
         }
         self.journal = None;
-        let opened = JournalFile::open(&path, from)?;
+        let opened = JournalFile::open(&path, from).map_err(|error| self.with_export(error))?;
         if let Some(torn) = opened.torn {
             self.remarks.push(format!(
-                "the last write before a crash was not finished; {} bytes at the end of {} were dropped",
-                torn.bytes,
-                path.display()
+                "the last write before a crash was not finished; {} was cut off there, at byte {}",
+                path.display(),
+                torn.offset
             ));
         }
         self.known = Some(opened.journal.durable());
@@ -197,6 +294,7 @@ impl LocalStore {
 
 impl StateStore for LocalStore {
     fn load(&mut self) -> Result<Recorded, StateError> {
+        self.check_presence()?;
         let held = self.read_checkpoint()?;
         let from = held.as_ref().map(|(position, _)| *position);
         let base = held.map_or_else(
@@ -272,7 +370,17 @@ impl StateStore for LocalStore {
     }
 
     fn history(&mut self) -> Result<Vec<Entry>, StateError> {
-        decode_all(&journal_file::read(&self.journal_path(), None)?.records)
+        self.check_presence()?;
+        let path = self.journal_path();
+        // The checkpoint knows how long the journal was: one that was cut off would pass for a shorter history.
+        let reached = self.read_checkpoint().ok().flatten();
+        let whole = || -> Result<Vec<Record>, StateError> {
+            if let Some((position, _)) = reached {
+                journal_file::read(&path, Some(position))?;
+            }
+            Ok(journal_file::read(&path, None)?.records)
+        };
+        decode_all(&whole().map_err(|error| self.with_export(error))?)
     }
 }
 
@@ -424,6 +532,113 @@ mod tests {
         );
     }
 
+    fn remedy(error: StateError) -> Remedy {
+        match error {
+            StateError::Damaged { remedy, .. } => remedy,
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn a_lost_journal_names_the_newest_export_also_when_the_checkpoint_is_lost() {
+        let directory = tempfile::tempdir().unwrap();
+        write_and_checkpoint(directory.path(), &run_of_entities("one"));
+        let store = LocalStore::new(directory.path());
+        let newest = store.exports().last().unwrap().display().to_string();
+        let expected = Remedy::Import {
+            newest: Some(newest.into()),
+        };
+        let journal = directory.path().join("journal");
+        for damage in [
+            || -> Option<Vec<u8>> { None },
+            || Some(Vec::new()),
+            || Some(b"rolecall journal".to_vec()),
+        ] {
+            fs::remove_file(&journal).unwrap();
+            if let Some(bytes) = damage() {
+                fs::write(&journal, bytes).unwrap();
+            }
+            let mut store = LocalStore::new(directory.path());
+            assert_eq!(remedy(store.load().unwrap_err()), expected);
+            assert_eq!(remedy(store.history().unwrap_err()), expected);
+            assert_eq!(remedy(store.verify().unwrap_err()), expected);
+            fs::write(&journal, b"").unwrap();
+        }
+        fs::remove_dir_all(directory.path().join("checkpoint")).unwrap();
+        for _ in 0..2 {
+            let mut store = LocalStore::new(directory.path());
+            assert_eq!(remedy(store.load().unwrap_err()), expected);
+            assert_eq!(remedy(store.history().unwrap_err()), expected);
+            let _ = fs::remove_file(&journal);
+        }
+    }
+
+    #[test]
+    fn a_history_that_was_cut_off_is_not_a_shorter_one() {
+        let directory = tempfile::tempdir().unwrap();
+        write_and_checkpoint(directory.path(), &run_of_entities("one"));
+        let journal = directory.path().join("journal");
+        let short = fs::read(&journal).unwrap();
+        write_and_checkpoint(directory.path(), &run_of_grants("two", &grants(0)));
+        fs::write(&journal, short).unwrap();
+        let error = LocalStore::new(directory.path()).history().unwrap_err();
+        assert!(matches!(remedy(error), Remedy::Import { newest: Some(_) }));
+    }
+
+    #[test]
+    fn damage_in_the_middle_is_found_by_verifying_and_the_history_before_it_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = run_of_entities("one");
+        write_and_checkpoint(directory.path(), &first);
+        let journal = directory.path().join("journal");
+        let middle = fs::read(&journal).unwrap().len() + 40;
+        write_and_checkpoint(directory.path(), &run_of_grants("two", &grants(0)));
+        let mut bytes = fs::read(&journal).unwrap();
+        bytes[middle] ^= 1;
+        fs::write(&journal, bytes).unwrap();
+        let expected = load(directory.path());
+        let mut store = LocalStore::new(directory.path());
+        assert!(store.verify().is_err());
+        assert_eq!(store.last_known(), Some(expected.clone()));
+        store.lock(&request()).unwrap();
+        store.set_aside().unwrap();
+        let entry = Entry::Imported {
+            by: author(),
+            recorded: Box::new(expected),
+        };
+        store.append(std::slice::from_ref(&entry)).unwrap();
+        store.sync().unwrap();
+        let mut history = first;
+        history.push(entry);
+        assert_eq!(store.history().unwrap(), history);
+        store.verify().unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn every_file_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        for n in 0..3 {
+            write_and_checkpoint(directory.path(), &run_of_grants(&format!("run {n}"), &grants(n)));
+        }
+        let mut open = vec![directory.path().to_owned()];
+        let mut files = 0;
+        while let Some(next) = open.pop() {
+            for entry in fs::read_dir(next).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    open.push(path);
+                    continue;
+                }
+                let mode = path.metadata().unwrap().permissions().mode() & 0o777;
+                assert_eq!(mode, 0o600, "{}", path.display());
+                files += 1;
+            }
+        }
+        assert!(files >= 5);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
 
@@ -450,7 +665,7 @@ mod tests {
             match store.load() {
                 Ok(loaded) => prop_assert_eq!(loaded, expected),
                 Err(StateError::Damaged { remedy, .. }) => {
-                    prop_assert!(remedy.contains("mv "), "{}", remedy);
+                    prop_assert!(matches!(remedy, Remedy::SetAside { .. }), "{:?}", remedy);
                     fs::rename(directory.path().join("checkpoint"), directory.path().join("checkpoint.damaged")).unwrap();
                     prop_assert_eq!(load(directory.path()), expected);
                 }

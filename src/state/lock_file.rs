@@ -65,7 +65,7 @@ impl LockFile {
         let liveness = record
             .holder
             .as_ref()
-            .map_or(Liveness::Unknown, |holder| self.liveness(holder, claim));
+            .map_or(Liveness::Unknown, |holder| self.liveness(holder, &claim.host));
         let takeover = match decide(&record, liveness, now) {
             Decision::Free => None,
             Decision::TakeOver(takeover) => Some(takeover),
@@ -106,6 +106,22 @@ impl LockFile {
         Ok(self.load()?.holder)
     }
 
+    /// Who holds the lock and, as far as can be told from `host`, still runs.
+    ///
+    /// # Errors
+    /// When the lock file cannot be read.
+    pub fn active(&self, host: &str, now: Timestamp) -> Result<Option<LockInfo>, LockError> {
+        let record = self.load()?;
+        let liveness = record
+            .holder
+            .as_ref()
+            .map_or(Liveness::Unknown, |holder| self.liveness(holder, host));
+        Ok(match decide(&record, liveness, now) {
+            Decision::Held(holder) => Some(holder.info),
+            Decision::Free | Decision::TakeOver(_) => None,
+        })
+    }
+
     /// Takes the lock named `id` away from its holder, who will notice at the next write.
     ///
     /// # Errors
@@ -123,8 +139,8 @@ impl LockFile {
     }
 
     /// On this machine, the holder's own file tells whether its process lives: the system unlocks it on exit.
-    fn liveness(&self, holder: &Holder, claim: &LockInfo) -> Liveness {
-        if holder.info.host != claim.host {
+    fn liveness(&self, holder: &Holder, host: &str) -> Liveness {
+        if *holder.info.host != *host {
             return Liveness::Unknown;
         }
         let path = self.alive_path(&holder.info.id);

@@ -61,14 +61,14 @@ pub enum StateError {
     #[error("the state is locked by {} (pid {} on {}), running `{}` since {}; lock id {}", .0.owner, .0.pid, .0.host, .0.command, .0.since, .0.id)]
     Locked(LockInfo),
     /// It is damaged: which file, what is wrong, and the command that restores it.
-    #[error("{file}: {problem}\n{remedy}")]
+    #[error("{file}: {problem}")]
     Damaged {
         /// Which file.
         file: Arc<str>,
         /// What is wrong.
         problem: Arc<str>,
-        /// The command that restores it.
-        remedy: Arc<str>,
+        /// What repairs it.
+        remedy: Remedy,
     },
     /// It was written by a newer rolecall.
     #[error("the state has format {found}, and this rolecall reads up to {known}; use a newer rolecall")]
@@ -91,6 +91,23 @@ pub enum StateError {
     /// An entry does not fit the state (a run's outcome without the run, a name that is not there).
     #[error("{0}")]
     Inconsistent(Arc<str>),
+}
+
+/// What repairs a damaged state. The edge, which knows how rolecall was called, makes commands of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// The journal is lost or damaged: an export is to be imported, the newest one where there is any.
+    Import {
+        /// Its path.
+        newest: Option<Arc<str>>,
+    },
+    /// The checkpoint is to be put aside; the journal has everything that was in it.
+    SetAside {
+        /// The checkpoint's path.
+        path: Arc<str>,
+    },
+    /// The file is no export: another one is to be named.
+    OtherFile,
 }
 
 /// An error about entries that do not fit together.

@@ -18,11 +18,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::StateError;
 use super::checkpoint::{
     Change, Checkpoint, FORMAT, Head, HeadError, MAX_PIECE, Rows, decode_head, encode_head, mismatch, pieces,
 };
 use super::files::{io_error, make_private_directory, sync_directory_of};
+use super::{Remedy, StateError};
 
 const HEAD_KEY: &[u8] = b"head";
 const ROW: u8 = b'r';
@@ -77,9 +77,11 @@ impl SledCheckpoint {
     fn make_private(&self) {
         // The directory is closed to others already; this is for whoever copies the files out of it.
         #[cfg(unix)]
-        for name in ["db", "conf"] {
+        for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
             use std::os::unix::fs::PermissionsExt as _;
-            let _ = fs::set_permissions(self.path.join(name), fs::Permissions::from_mode(0o600));
+            if entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                let _ = fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o600));
+            }
         }
     }
 
@@ -202,6 +204,14 @@ impl Checkpoint for SledCheckpoint {
     }
 }
 
+impl Drop for SledCheckpoint {
+    fn drop(&mut self) {
+        // sled writes snapshots while it runs and when it closes.
+        self.db = None;
+        self.make_private();
+    }
+}
+
 /// Tries until the lock of a process (or of this one) that is just closing the database is gone.
 fn open_database(path: &Path) -> Result<sled::Db, StateError> {
     let deadline = Instant::now() + PATIENCE;
@@ -260,10 +270,9 @@ fn damaged(path: &Path, problem: &str) -> StateError {
     StateError::Damaged {
         file: shown.to_string().into(),
         problem: format!("the checkpoint is damaged: {problem}").into(),
-        remedy: format!(
-            "the journal still has everything: `mv {shown} {shown}.damaged`, and the next command makes the checkpoint anew"
-        )
-        .into(),
+        remedy: Remedy::SetAside {
+            path: shown.to_string().into(),
+        },
     }
 }
 
@@ -360,7 +369,7 @@ mod tests {
             // Nothing at all left: the journal says whether there should be something.
             Ok(None) => false,
             Err(StateError::Damaged { remedy, .. }) => {
-                assert!(remedy.contains("mv "), "{remedy}");
+                assert!(matches!(remedy, Remedy::SetAside { .. }), "{remedy:?}");
                 false
             }
             Err(other) => panic!("{other}"),

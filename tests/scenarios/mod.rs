@@ -6,6 +6,7 @@
 //! > file extra.hcl
 //! group "x" { … }
 //! > end
+//! > remove .rolecall/journal
 //! > replace main.hcl
 //! - old line
 //! + new line
@@ -48,7 +49,7 @@ fn replay(script: &str) -> String {
             out.push_str(line);
             out.push('\n');
             let mut body = Vec::new();
-            if !edit.starts_with("copy ") {
+            if !edit.starts_with("copy ") && !edit.starts_with("remove ") {
                 for line in lines.by_ref() {
                     out.push_str(line);
                     out.push('\n');
@@ -101,6 +102,14 @@ fn apply_edit(sandbox: &Sandbox, edit: &str, body: &[&str]) {
     let (verb, name) = edit.split_once(' ').unwrap();
     match verb {
         "copy" => sandbox.copy(name),
+        "remove" => {
+            let path = sandbox.path().join(name);
+            if path.is_dir() {
+                std::fs::remove_dir_all(path).unwrap();
+            } else {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
         "file" => sandbox.write(name, &(body.join("\n") + "\n")),
         "replace" => {
             let side = |sign: &str| {

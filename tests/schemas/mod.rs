@@ -35,7 +35,8 @@ fn what_the_program_writes_has_the_fields_of_the_schemas() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert_eq!(events.first().unwrap()["event"], "run_started");
+    assert_eq!(events[0]["event"], "planned");
+    assert_eq!(events[1]["event"], "run_started");
     assert_eq!(events.last().unwrap()["event"], "run_finished");
     assert_eq!(events.last().unwrap()["end"], "complete");
     assert_fits("drift.schema.json", &json(&["drift", "--json"]));

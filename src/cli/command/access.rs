@@ -1,13 +1,17 @@
 //! `access`: who can enter what, from the state.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::cli::args::{AccessArgs, AccessFormat};
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
+use crate::diagnostic::did_you_mean;
 use crate::model::record::Recorded;
-use crate::report::access_view::{Query, view};
+use crate::model::snapshot::Snapshot;
+use crate::report::access_view::{Filter, Query, view};
 use crate::report::terminal::state::access;
 use crate::state::StateStore;
 use crate::state::entry::Entry;
@@ -25,10 +29,12 @@ pub fn run(env: &Env, args: &AccessArgs) -> Result<Exit, Failure> {
         args.permission_set.as_deref(),
     )
     .map_err(|error| Failure::new(format!("not a pattern: {error}")))?;
-    let found = match &recorded.seen {
-        Some(seen) => view(&seen.snapshot, Some(seen.at), &query),
-        None => view(&recorded.applied, None, &query),
+    let (snapshot, seen_at) = match &recorded.seen {
+        Some(seen) => (&seen.snapshot, Some(seen.at)),
+        None => (&recorded.applied, None),
     };
+    known(args, &query, snapshot)?;
+    let found = view(snapshot, seen_at, &query);
     match args.format {
         _ if args.json => super::print_json(env, &found)?,
         AccessFormat::Json => super::print_json(env, &found)?,
@@ -36,6 +42,44 @@ pub fn run(env: &Env, args: &AccessArgs) -> Result<Exit, Failure> {
         AccessFormat::Text => env.print(|out| access(&found, env.out, out))?,
     }
     Ok(Exit::Done)
+}
+
+/// That every filter names something. "Nobody" as the answer to a question about nothing would pass for a fact.
+fn known(args: &AccessArgs, query: &Query, snapshot: &Snapshot) -> Result<(), Failure> {
+    let given = [
+        (Filter::Principal, &args.principal, "user or group"),
+        (Filter::Account, &args.account, "account"),
+        (Filter::PermissionSet, &args.permission_set, "permission set"),
+    ];
+    let mut wrong = Vec::new();
+    let mut help = Vec::new();
+    for (filter, text, what) in given {
+        let Some(text) = text else { continue };
+        let names = query.unknown(filter, snapshot);
+        let Some(names) = names else { continue };
+        wrong.push(format!("no {what} is called `{text}`"));
+        help.extend(did_you_mean_any_case(text, &names));
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let help = if help.is_empty() {
+        "names are as the service has them, with * and ? for parts; `rolecall access` shows all".to_owned()
+    } else {
+        help.join(" ")
+    };
+    Err(Failure::new(wrong.join("; ")).help(help))
+}
+
+/// Close names; the same one in other letters is the closest.
+fn did_you_mean_any_case(text: &str, names: &BTreeSet<String>) -> Option<String> {
+    let same = names
+        .iter()
+        .find(|name| name.to_lowercase() == text.to_lowercase());
+    match same {
+        Some(name) => Some(format!("did you mean `{name}`?")),
+        None => did_you_mean(text, names.iter().map(String::as_str)),
+    }
 }
 
 /// A time, or a day at whose start (UTC) is meant.

@@ -1,22 +1,28 @@
 //! `apply`: plan, get a yes, do it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use jiff::Timestamp;
+
+use crate::apply::event::{EVENT_FORMAT_VERSION, Event};
 use crate::apply::{ApplyError, ApplyResult, RunOptions, recover};
-use crate::cli::approval::{Consent, approve, same_as_approved};
-use crate::cli::args::{ApplyArgs, LockArgs, VariableArgs};
+use crate::cli::advice::shell_word;
+use crate::cli::approval::{Approved, Consent, approve, same_as_approved};
+use crate::cli::args::{ApplyArgs, LockArgs};
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::pipeline::{Planned, Stack, make_plan};
 use crate::cli::progress::{JsonLines, Progress};
-use crate::cli::saved_plan;
+use crate::cli::saved_plan::{self, Loaded, MadeWith};
+use crate::cli::variables::Given;
 use crate::model::record::{Recorded, Seen};
-use crate::plan::Plan;
 use crate::plan::input::Options;
 use crate::provider::ReadRequest;
 use crate::report::apply_view;
+use crate::report::escape::escape;
 use crate::report::json::parts::outputs;
 use crate::report::plan_view::PlanView;
 use crate::report::terminal::plan::{Title, write};
@@ -26,8 +32,16 @@ use crate::state::{Entry, StateStore};
 
 /// Runs it.
 pub fn run(env: &Env, args: &ApplyArgs) -> Result<Exit, Failure> {
-    let consent = match (&args.plan, &args.digest, args.auto_approve) {
-        (Some(path), ..) => Consent::Reviewed(path, Box::new(saved_plan::load(env, path)?)),
+    let saved = args.plan.as_deref().map(|path| reviewed(env, path)).transpose()?;
+    let made_with = match &saved {
+        Some((_, saved)) => saved.made_with.clone(),
+        None => MadeWith {
+            max_removals: args.max_removals,
+            variables: Given::read(env, &args.variables)?,
+        },
+    };
+    let consent = match (saved, &args.digest, args.auto_approve) {
+        (Some((path, saved)), ..) => Consent::Reviewed(path, saved),
         (None, Some(digest), _) => Consent::Digest(digest),
         (None, None, true) => Consent::Automatic {
             restore: args.restore,
@@ -36,7 +50,7 @@ pub fn run(env: &Env, args: &ApplyArgs) -> Result<Exit, Failure> {
     };
     // A saved plan says itself what it is narrowed to.
     let mode = match &consent {
-        Consent::Reviewed(_, plan) => plan.mode,
+        Consent::Reviewed(_, saved) => saved.plan.mode,
         _ => super::plan::mode(args.only),
     };
     let job = Job {
@@ -49,10 +63,70 @@ pub fn run(env: &Env, args: &ApplyArgs) -> Result<Exit, Failure> {
     };
     let options = Options {
         mode,
-        max_removals: args.max_removals,
+        max_removals: made_with.max_removals,
         unrefreshed: false,
     };
-    job.run(&args.variables, &args.lock, options)
+    job.run(&made_with.variables, &args.lock, options)
+}
+
+/// A saved plan that was accepted when it was made.
+fn reviewed<'a>(env: &Env, path: &'a Path) -> Result<(&'a Path, Box<Loaded>), Failure> {
+    let saved = saved_plan::load(env, path)?;
+    if saved.plan.is_refused() {
+        let file = shell_word(&path.to_string_lossy());
+        return Err(Failure::refused(format!(
+            "{} is a refused plan, saved for reading only; nothing was done",
+            path.display()
+        ))
+        .help(format!("`rolecall show {file}` says why it is refused")));
+    }
+    if let Some(options) = saved.made_with.summary() {
+        env.say(&format!(
+            "Planning with what the saved plan was made with: {}",
+            escape(&options)
+        ));
+    }
+    Ok((path, Box::new(saved)))
+}
+
+/// What became of an approval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Approval {
+    /// It is of this plan, or none was given.
+    Holds,
+    /// It was used, and there is nothing left to do.
+    AppliedBefore,
+}
+
+fn planned_event(planned: &Planned) -> Event {
+    let plan = &planned.plan;
+    Event::Planned {
+        format_version: EVENT_FORMAT_VERSION,
+        at: planned.provider.now(),
+        digest: plan.digest.clone(),
+        has_changes: !plan.is_empty(),
+        refused: plan.is_refused(),
+        findings: plan.findings.clone(),
+    }
+}
+
+/// When, and by whom, the plan with this digest was carried out to its end. A history that cannot be read tells
+/// nothing.
+fn applied_before(store: &mut LocalStore, digest: &str) -> Option<(Timestamp, Arc<str>)> {
+    let mut last = None;
+    let mut found = None;
+    for entry in store.history().ok()? {
+        match entry {
+            Entry::RunStarted(run) => last = (*run.digest == *digest).then_some(run.by.actor),
+            Entry::RunFinished {
+                at,
+                end: RunEnd::Complete,
+                ..
+            } => found = last.take().map(|actor| (at, actor)).or(found),
+            _ => {}
+        }
+    }
+    found
 }
 
 /// A plan to be approved and carried out.
@@ -76,9 +150,9 @@ impl Job<'_> {
     ///
     /// # Errors
     /// As planning and approving; and when the state or the service fails.
-    pub fn run(&self, variables: &VariableArgs, lock: &LockArgs, options: Options) -> Result<Exit, Failure> {
+    pub fn run(&self, variables: &Given, lock: &LockArgs, options: Options) -> Result<Exit, Failure> {
         let env = self.env;
-        let stack = Stack::load(env, variables)?;
+        let stack = Stack::load_given(env, variables)?;
         let offline = stack.evaluated(env, env.now(), None)?;
         if self.json && matches!(self.consent, Consent::Ask) {
             return Err(Failure::new("--json leaves nothing to ask with")
@@ -89,10 +163,16 @@ impl Job<'_> {
         store.lock(&env.lock_request(&format!("rolecall {}", self.command), lock.lock_timeout))?;
         let recorded = store.load()?;
         super::tell_remarks(env, &mut store);
+        super::tell_state(env, &store, &recorded);
+        self.tell_history(&store);
         let recorded = self.recovered(&stack, recorded, &mut store)?;
         let planned = make_plan(env, &stack, recorded, options)?;
-        self.check_digest(&planned)?;
-        if !self.json {
+        if self.check_digest(&planned, &mut store)? == Approval::AppliedBefore {
+            return self.observe(&planned, &mut store);
+        }
+        if self.json {
+            self.event(&planned_event(&planned))?;
+        } else {
             let command = format!("rolecall {}", self.command);
             let title = Title {
                 command: &command,
@@ -101,7 +181,7 @@ impl Job<'_> {
             env.print(|out| write(&PlanView::new(&planned.plan), title, env.out, out))?;
         }
         if planned.plan.is_refused() {
-            return self.refused(&planned.plan);
+            return Ok(Exit::Refused);
         }
         if planned.plan.is_empty() && planned.input.recorded.unfinished.is_none() {
             return self.observe(&planned, &mut store);
@@ -133,31 +213,61 @@ impl Job<'_> {
         Ok(store.load()?)
     }
 
-    fn check_digest(&self, planned: &Planned) -> Result<(), Failure> {
-        let (plan, recorded) = (&planned.plan, &planned.input.recorded);
-        match &self.consent {
-            Consent::Reviewed(_, reviewed) => {
-                let text = crate::cli::approval::rendered_in_full(reviewed);
-                same_as_approved(self.env, plan, recorded, &reviewed.digest, Some(&text))
+    /// Says when the history, which opening does not read whole, is damaged.
+    fn tell_history(&self, store: &LocalStore) {
+        if let Err(error) = store.verify() {
+            let failure = Failure::State(error);
+            self.env.say(&format!(
+                "note: the history is damaged; what is recorded is whole: {failure}"
+            ));
+            if let Some(advice) = self.env.advice(&failure) {
+                self.env.say(&format!("help: {advice}"));
             }
-            Consent::Digest(digest) => {
-                let last = self.env.own_directory().join("last-plan.txt");
-                let text = self.env.read_text(&last).ok();
-                let text = text.filter(|text| text.contains(&format!("Digest {digest}")));
-                same_as_approved(self.env, plan, recorded, digest, text.as_deref())
-            }
-            Consent::Automatic { .. } | Consent::Ask => Ok(()),
         }
     }
 
-    fn refused(&self, plan: &Plan) -> Result<Exit, Failure> {
-        if self.json {
-            super::print_json(
-                self.env,
-                &crate::report::json::plan::PlanJson::new(&PlanView::new(plan)),
-            )?;
+    fn check_digest(&self, planned: &Planned, store: &mut LocalStore) -> Result<Approval, Failure> {
+        let (plan, recorded) = (&planned.plan, &planned.input.recorded);
+        let digest: &str = match &self.consent {
+            Consent::Reviewed(_, saved) => &saved.plan.digest,
+            Consent::Digest(digest) => digest,
+            Consent::Automatic { .. } | Consent::Ask => return Ok(Approval::Holds),
+        };
+        let before = match *plan.digest == *digest {
+            true => None,
+            false => applied_before(store, digest),
+        };
+        if let (Some((at, actor)), true) = (&before, plan.is_empty() && !plan.is_refused()) {
+            self.env.say(&format!(
+                "That plan was applied already, at {at} by {}. There is nothing to do.",
+                escape(actor)
+            ));
+            if self.json {
+                self.event(&planned_event(planned))?;
+            }
+            return Ok(Approval::AppliedBefore);
         }
-        Ok(Exit::Refused)
+        if let Some((at, actor)) = before {
+            self.env.say(&format!(
+                "That plan was applied already, at {at} by {}; since then something changed.",
+                escape(&actor)
+            ));
+        }
+        let last = self.env.own_directory().join("last-plan.txt");
+        let text = self.env.read_text(&last).ok();
+        let text = text.filter(|text| text.contains(&format!("Digest {digest}")));
+        let approved = match &self.consent {
+            Consent::Reviewed(_, saved) => Approved::Plan(&saved.plan),
+            _ => text.as_deref().map_or(Approved::Unknown, Approved::Text),
+        };
+        same_as_approved(self.env, plan, recorded, digest, approved)?;
+        Ok(Approval::Holds)
+    }
+
+    /// One line of JSON.
+    fn event(&self, event: &Event) -> Result<(), Failure> {
+        let line = serde_json::to_string(event).unwrap_or_default();
+        self.env.print(|out| writeln!(out, "{line}"))
     }
 
     /// Nothing to do but to record what was read.
@@ -169,6 +279,15 @@ impl Job<'_> {
             store.sync()?;
             let recorded = store.load()?;
             store.checkpoint(&recorded)?;
+        }
+        if self.json {
+            self.event(&Event::RunFinished {
+                at: planned.provider.now(),
+                end: RunEnd::Complete,
+                done: 0,
+                failed: 0,
+                not_run: 0,
+            })?;
         }
         Ok(Exit::Done)
     }

@@ -12,6 +12,7 @@ use crate::config::eval::Scope;
 use crate::config::evaluate::with_scope;
 use crate::diagnostic::{Diagnostics, Severity};
 use crate::report::diagnostics::write_text;
+use crate::report::escape::escape;
 use crate::source::SourceMap;
 
 /// A directory without a configuration is good enough to evaluate in.
@@ -55,7 +56,7 @@ fn lines(
         let mut problems = found();
         match result {
             Ok(value) => {
-                writeln!(out, "{value}")?;
+                writeln!(out, "{}", visible(&value))?;
                 flush(&mut out)?;
             }
             Err(failure) => {
@@ -73,7 +74,37 @@ fn lines(
     Ok(exit)
 }
 
+/// A value whose texts may come from outside, with nothing in it that a terminal would obey or hide; as an
+/// expression it is the same.
+fn visible(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for c in value.chars() {
+        if escape(c.encode_utf8(&mut [0; 4])).len() == c.len_utf8() {
+            out.push(c);
+        } else if u32::from(c) > 0xffff {
+            out.push_str(&format!("\\U{:08x}", u32::from(c)));
+        } else {
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        }
+    }
+    out
+}
+
 /// Each answer is there before the next question.
 fn flush(out: &mut impl Write) -> io::Result<()> {
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_written_as_an_escape() {
+        assert_eq!(visible(r#""aé\n\"b""#), r#""aé\n\"b""#);
+        assert_eq!(
+            visible("\"\u{1b}[2J\u{202e}\u{e0041}\""),
+            r#""\u001b[2J\u202e\U000e0041""#
+        );
+    }
 }

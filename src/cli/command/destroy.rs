@@ -5,6 +5,7 @@ use crate::cli::args::DestroyArgs;
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
+use crate::cli::variables::Given;
 use crate::plan::input::{Mode, Options};
 
 use super::apply::Job;
@@ -27,5 +28,5 @@ pub fn run(env: &Env, args: &DestroyArgs) -> Result<Exit, Failure> {
         mode: Mode::Destroy,
         ..Options::default()
     };
-    job.run(&args.variables, &args.lock, options)
+    job.run(&Given::read(env, &args.variables)?, &args.lock, options)
 }

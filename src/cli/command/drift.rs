@@ -18,6 +18,8 @@ pub fn run(env: &Env, args: &DriftArgs) -> Result<Exit, Failure> {
     let mut store = env.store(&offline.state)?;
     let recorded = store.load()?;
     super::tell_remarks(env, &mut store);
+    super::tell_state(env, &store, &recorded);
+    super::tell_run(env, &store)?;
     let reading = read_closely(env, &stack, &recorded)?;
     let drift = find(
         &reading.desired,

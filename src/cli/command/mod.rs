@@ -28,8 +28,11 @@ use std::io;
 
 use serde::Serialize;
 
-use crate::config::evaluate::StateSettings;
+use crate::config::evaluate::{ProviderSettings, StateSettings};
 use crate::model::record::Recorded;
+use crate::plan::Plan;
+use crate::plan::finding::Level;
+use crate::report::escape::escape;
 use crate::state::StateStore;
 use crate::state::local::LocalStore;
 
@@ -39,7 +42,7 @@ use super::error::Failure;
 use super::pipeline::Stack;
 
 /// Writes a value as indented JSON to standard output.
-fn print_json<T: Serialize>(env: &Env, value: &T) -> Result<(), Failure> {
+pub(super) fn print_json<T: Serialize>(env: &Env, value: &T) -> Result<(), Failure> {
     env.print(|out| {
         serde_json::to_writer_pretty(&mut *out, value).map_err(io::Error::from)?;
         writeln!(out)
@@ -49,11 +52,19 @@ fn print_json<T: Serialize>(env: &Env, value: &T) -> Result<(), Failure> {
 /// The stack's store, for commands that need nothing else of the configuration: mistakes elsewhere in it do not
 /// keep anyone from the state.
 fn store_of(env: &Env) -> Result<LocalStore, Failure> {
-    let settings = match Stack::load(env, &VariableArgs::default()) {
-        Ok(stack) => stack.evaluate(env.now(), None).state,
-        Err(_) => StateSettings::default(),
+    Ok(store_and_provider_of(env)?.0)
+}
+
+/// As [`store_of`], with the provider that the configuration names.
+fn store_and_provider_of(env: &Env) -> Result<(LocalStore, ProviderSettings), Failure> {
+    let (state, provider) = match Stack::load(env, &VariableArgs::default()) {
+        Ok(stack) => {
+            let evaluation = stack.evaluate(env.now(), None);
+            (evaluation.state, evaluation.provider)
+        }
+        Err(_) => (StateSettings::default(), ProviderSettings::default()),
     };
-    env.store(&settings)
+    Ok((env.store(&state)?, provider))
 }
 
 /// What the state holds.
@@ -61,7 +72,53 @@ fn recorded_of(env: &Env) -> Result<Recorded, Failure> {
     let mut store = store_of(env)?;
     let recorded = store.load()?;
     tell_remarks(env, &mut store);
+    tell_state(env, &store, &recorded);
     Ok(recorded)
+}
+
+/// With `-v`, which state this is.
+fn tell_state(env: &Env, store: &LocalStore, recorded: &Recorded) {
+    let place = store.directory().display();
+    match &recorded.lineage {
+        Some(lineage) => env.detail(&format!(
+            "state {} of lineage {lineage} from {place}",
+            recorded.serial
+        )),
+        None => env.detail(&format!("no state yet in {place}")),
+    }
+}
+
+/// Says who is changing things right now, for whoever looks without the lock.
+fn tell_run(env: &Env, store: &LocalStore) -> Result<(), Failure> {
+    if let Some(holder) = store.running(&env.host())? {
+        env.say(&format!(
+            "note: {} has run `{}` since {} (pid {} on {}) and may still be at it: this shows what was done so far",
+            escape(&holder.owner),
+            escape(&holder.command),
+            holder.since,
+            holder.pid,
+            escape(&holder.host)
+        ));
+    }
+    Ok(())
+}
+
+/// Says why a plan is refused, where the plan itself is not shown.
+fn tell_refusals(env: &Env, plan: &Plan) {
+    let refusals = plan
+        .findings
+        .iter()
+        .filter(|finding| finding.level == Level::Refusal);
+    for finding in refusals {
+        env.say(&format!(
+            "refused[{}]: {}",
+            finding.code,
+            escape(&finding.message)
+        ));
+        if let Some(remedy) = &finding.remedy {
+            env.say(&format!("help: {}", escape(remedy)));
+        }
+    }
 }
 
 /// Passes on what the store noticed.

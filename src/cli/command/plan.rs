@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::cli::advice::shell_word;
+use crate::cli::approval;
 use crate::cli::args::{Only, PlanArgs};
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::pipeline::{Stack, checked_plan, make_plan, make_plan_with};
-use crate::cli::{approval, saved_plan};
+use crate::cli::saved_plan::{self, MadeWith};
+use crate::cli::variables::Given;
 use crate::config::evaluate::ProviderSettings;
 use crate::model::record::{Recorded, Seen};
 use crate::plan::Plan;
@@ -24,12 +27,16 @@ use crate::state::StateStore;
 
 /// Runs it.
 pub fn run(env: &Env, args: &PlanArgs) -> Result<Exit, Failure> {
+    let made_with = MadeWith {
+        max_removals: args.max_removals,
+        variables: Given::read(env, &args.variables)?,
+    };
     let (plan, provider) = match &args.replay {
         Some(path) => (replay(env, path)?, None),
-        None => planned(env, args)?,
+        None => planned(env, args, &made_with.variables)?,
     };
     if let Some(path) = &args.out {
-        saved_plan::save(env, path, &plan)?;
+        saved_plan::save(env, path, &plan, &made_with)?;
     }
     if args.base.is_none() {
         remember(env, &plan);
@@ -52,15 +59,17 @@ pub fn mode(only: Option<Only>) -> Mode {
 }
 
 /// What is planned from, according to the options.
-fn planned(env: &Env, args: &PlanArgs) -> Result<(Plan, Option<String>), Failure> {
-    let stack = Stack::load(env, &args.variables)?;
+fn planned(env: &Env, args: &PlanArgs, given: &Given) -> Result<(Plan, Option<String>), Failure> {
+    let stack = Stack::load_given(env, given)?;
     if let Some(base) = &args.base {
-        return compared(env, args, &stack, base);
+        return compared(env, args, given, &stack, base);
     }
     let offline = stack.evaluated(env, env.now(), None)?;
     let mut store = env.store(&offline.state)?;
     let recorded = store.load()?;
     super::tell_remarks(env, &mut store);
+    super::tell_state(env, &store, &recorded);
+    super::tell_run(env, &store)?;
     let options = Options {
         mode: if args.destroy {
             Mode::Destroy
@@ -132,6 +141,7 @@ fn wording(time: Duration) -> String {
 fn compared(
     env: &Env,
     args: &PlanArgs,
+    given: &Given,
     stack: &Stack,
     base: &Path,
 ) -> Result<(Plan, Option<String>), Failure> {
@@ -140,7 +150,7 @@ fn compared(
         dir: base.to_owned(),
         ..env.clone()
     };
-    let base = Stack::load(&base_env, &args.variables)?.lenient();
+    let base = Stack::load_given(&base_env, given)?.lenient();
     let offline = base.evaluated(&base_env, now, None)?;
     let next = stack.evaluated(env, now, None)?;
     let fail = |error: crate::id::IdError| Failure::new(error.to_string());
@@ -198,12 +208,10 @@ fn remember(env: &Env, plan: &Plan) {
 
 fn show(env: &Env, args: &PlanArgs, plan: &Plan, provider: Option<&str>) -> Result<(), Failure> {
     if args.digest_only {
+        super::tell_refusals(env, plan);
         return env.print(|out| writeln!(out, "{}", plan.digest));
     }
     let view = PlanView::new(plan);
-    if args.format.is_json() {
-        return super::print_json(env, &PlanJson::new(&view));
-    }
     let command = if args.destroy {
         "rolecall destroy"
     } else if args.base.is_some() {
@@ -211,12 +219,28 @@ fn show(env: &Env, args: &PlanArgs, plan: &Plan, provider: Option<&str>) -> Resu
     } else {
         "rolecall plan"
     };
-    env.print(|out| write(&view, Title { command, provider }, env.out, out))?;
+    if args.format.is_json() {
+        super::print_json(env, &PlanJson::new(&view))?;
+    } else {
+        env.print(|out| write(&view, Title { command, provider }, env.out, out))?;
+    }
     if let Some(path) = &args.out {
-        env.say(&format!(
-            "Saved. `rolecall apply {}` does exactly this plan or nothing.",
-            path.display()
-        ));
+        tell_saved(env, path, plan);
     }
     Ok(())
+}
+
+fn tell_saved(env: &Env, path: &Path, plan: &Plan) {
+    let file = shell_word(&path.to_string_lossy());
+    if plan.is_refused() {
+        env.say(&format!(
+            "Saved for reading only (`{}`): this plan is refused, and cannot be applied.",
+            env.typed(&format!("show {file}"))
+        ));
+    } else {
+        env.say(&format!(
+            "Saved. `{}` does exactly this plan or nothing.",
+            env.typed(&format!("apply {file}"))
+        ));
+    }
 }

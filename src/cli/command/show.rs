@@ -1,10 +1,14 @@
 //! `show`: a saved plan, or the state.
 
+use std::path::Path;
+
 use crate::cli::args::ShowArgs;
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::saved_plan;
+use crate::cli::saved_plan::{self, MadeWith};
+use crate::plan::Plan;
+use crate::report::escape::escape;
 use crate::report::json::plan::PlanJson;
 use crate::report::json::state::StateJson;
 use crate::report::plan_view::PlanView;
@@ -16,7 +20,8 @@ use crate::report::terminal::state;
 pub fn run(env: &Env, args: &ShowArgs) -> Result<Exit, Failure> {
     match &args.plan {
         Some(path) => {
-            let plan = saved_plan::load(env, path)?;
+            let saved_plan::Loaded { plan, made_with } = saved_plan::load(env, path)?;
+            tell(env, path, &plan, &made_with);
             let view = PlanView::new(&plan);
             if args.format.is_json() {
                 super::print_json(env, &PlanJson::new(&view))?;
@@ -39,4 +44,20 @@ pub fn run(env: &Env, args: &ShowArgs) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// What a reader should know about a file that anybody may have written.
+fn tell(env: &Env, path: &Path, plan: &Plan, made_with: &MadeWith) {
+    let file = path.display();
+    env.say(&format!(
+        "note: this is what {file} says. A saved plan is untrusted input: apply plans anew, shows the plan it made, and \
+         does it only if its digest is {}.",
+        plan.digest
+    ));
+    if let Some(options) = made_with.summary() {
+        env.say(&format!("note: it says it was made with {}", escape(&options)));
+    }
+    if plan.is_refused() {
+        env.say("note: it is a refused plan, saved for reading only");
+    }
 }

@@ -72,10 +72,12 @@ fn log(entries: &[Entry]) -> Vec<LogLine> {
                     address: address.clone(),
                 },
             }),
-            Entry::Imported { by, .. } => lines.push(LogLine {
+            Entry::Imported { by, recorded } => lines.push(LogLine {
                 at: by.at,
                 actor: by.actor.to_string(),
-                what: What::Imported,
+                what: What::Imported {
+                    serial: recorded.serial,
+                },
             }),
             Entry::Intents { .. } | Entry::Accepted { .. } | Entry::Recorded(_) | Entry::Observed(_) => {}
         }
@@ -121,6 +123,6 @@ fn text(what: &What) -> String {
         }
         What::Moved { from, to } => format!("moved {from} to {to}"),
         What::Removed { address } => format!("forgot {address}"),
-        What::Imported => "imported a state".to_owned(),
+        What::Imported { serial } => format!("imported state {serial}"),
     }
 }

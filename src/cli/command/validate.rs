@@ -5,13 +5,21 @@ use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::pipeline::Stack;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::report::diagnostics::{to_json, write_text};
+
+/// A provider or a state that this build does not have.
+const NOT_BUILT_IN: Code = Code("not-built-in");
 
 /// Runs it.
 pub fn run(env: &Env, args: &ValidateArgs) -> Result<Exit, Failure> {
     let stack = Stack::load(env, &args.variables)?;
     let evaluation = stack.evaluate(env.now(), None);
-    let found = evaluation.diagnostics;
+    let mut found = evaluation.diagnostics;
+    for failure in env.lacking(&evaluation.provider, &evaluation.state) {
+        let help = env.advice(&failure).unwrap_or_default();
+        found.push(Diagnostic::error(NOT_BUILT_IN, failure.to_string()).help(help));
+    }
     if args.format.is_json() {
         super::print_json(env, &to_json(&found, stack.sources()))?;
     } else {

@@ -22,9 +22,22 @@ const INVALID_EMAIL: Code = Code("invalid-email");
 pub fn permission_set(text: &str) -> Result<PermissionSetName, Finding> {
     PermissionSetName::new(text).map_err(|error| {
         let finding = named(error);
+        let finding = match taken(text) {
+            Some(name) => finding.help(format!("`\"{name}\"` would do")),
+            None => finding.help("a name has 1 to 32 of the letters A-Z and a-z, digits and `+=,.@_-`"),
+        };
         let long = text.chars().count() > 32;
         if long { finding.because("the role in an account is called `AWSReservedSSO_<name>_<16 digits>`, and IAM allows 64 characters") } else { finding }
     })
+}
+
+/// The nearest name that the service takes, if anything is left of it.
+fn taken(text: &str) -> Option<PermissionSetName> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
+    let words = text.split(|c| !allowed(c)).filter(|word| !word.is_empty());
+    let name = words.collect::<Vec<_>>().join("-");
+    let short: String = name.chars().take(32).collect();
+    PermissionSetName::new(short.trim_end_matches('-')).ok()
 }
 
 /// A user's name.

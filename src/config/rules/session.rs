@@ -17,7 +17,7 @@ pub fn duration(text: &str) -> Result<SessionDuration, Finding> {
     text.parse().map_err(|error: SessionDurationError| {
         let help = match &error {
             SessionDurationError::Form(_) => spelled(text),
-            SessionDurationError::Range(..) => None,
+            SessionDurationError::Range(_, seconds) => Some(nearest(*seconds)),
         };
         let finding = Finding::error(SESSION, error.to_string());
         match help {
@@ -25,6 +25,16 @@ pub fn duration(text: &str) -> Result<SessionDuration, Finding> {
             None => finding,
         }
     })
+}
+
+/// The bound that a duration passed.
+fn nearest(seconds: u64) -> String {
+    let (bound, which) = if seconds < 3600 {
+        ("PT1H", "shortest")
+    } else {
+        ("PT12H", "longest")
+    };
+    format!("the {which} is `\"{bound}\"`")
 }
 
 /// `8h`, `8`, `90m`: what was meant.
@@ -46,7 +56,8 @@ mod tests {
         assert_eq!(remedy("8h").unwrap(), "write `\"PT8H\"`");
         assert_eq!(remedy("90 minutes").unwrap(), "write `\"PT90M\"`");
         assert_eq!(remedy("pt4h").unwrap(), "write `\"PT4H\"`");
-        assert_eq!(remedy("PT13H"), None);
+        assert_eq!(remedy("PT13H").unwrap(), "the longest is `\"PT12H\"`");
+        assert_eq!(remedy("PT5M").unwrap(), "the shortest is `\"PT1H\"`");
         assert!(duration("PT12H").is_ok());
     }
 }

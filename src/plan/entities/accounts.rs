@@ -107,10 +107,12 @@ impl Differ<'_, '_> {
         if subjects.is_empty() {
             return;
         }
-        let message = format!(
-            "{} accounts stand in another organizational unit, or carry other tags, than their blocks say; selectors use what the blocks say",
-            subjects.len()
-        );
+        let message = match subjects.len() {
+            1 => "an account stands in another organizational unit, or carries other tags, than its block says; selectors use what the block says".to_owned(),
+            count => format!(
+                "{count} accounts stand in another organizational unit, or carry other tags, than their blocks say; selectors use what the blocks say"
+            ),
+        };
         self.findings.push(Finding {
             subjects,
             remedy: Some(

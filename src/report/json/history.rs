@@ -78,5 +78,9 @@ pub enum What {
         address: Address,
     },
     /// `state import`
-    Imported,
+    Imported {
+        /// The serial of the export.
+        #[serde(default)]
+        serial: u64,
+    },
 }

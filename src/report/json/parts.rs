@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::PrincipalKey;
 use crate::model::instance::Instance;
 use crate::model::stack::{Output, OutputValue};
+use crate::plan::outputs::OutputChange;
 use crate::report::plan_view::entities::Detail;
 use crate::report::plan_view::policy_diff::DiffLine;
 
@@ -169,17 +170,44 @@ pub struct OutputJson {
     pub description: Option<String>,
 }
 
+/// An output that is not what it was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OutputChangeJson {
+    /// As recorded; absent for a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<OutputJson>,
+    /// As it will be; absent for one that goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<OutputJson>,
+}
+
+impl From<&OutputChange> for OutputChangeJson {
+    fn from(change: &OutputChange) -> Self {
+        // What was sensitive, or will be, is not shown on either side.
+        let sides = [&change.before, &change.after];
+        let sensitive = sides.into_iter().flatten().any(|output| output.sensitive);
+        let side = |output: &Option<Output>| output.as_ref().map(|output| shown(output, !sensitive));
+        OutputChangeJson {
+            before: side(&change.before),
+            after: side(&change.after),
+        }
+    }
+}
+
 /// Outputs by name. Sensitive values are left out unless `reveal` is set.
 pub fn outputs(outputs: &BTreeMap<Arc<str>, Output>, reveal: bool) -> BTreeMap<String, OutputJson> {
-    let shown = |output: &Output| OutputJson {
-        value: (reveal || !output.sensitive).then(|| value(&output.value)),
-        sensitive: output.sensitive,
-        description: output.description.as_deref().map(str::to_owned),
-    };
     outputs
         .iter()
-        .map(|(name, output)| (name.to_string(), shown(output)))
+        .map(|(name, output)| (name.to_string(), shown(output, reveal || !output.sensitive)))
         .collect()
+}
+
+fn shown(output: &Output, reveal: bool) -> OutputJson {
+    OutputJson {
+        value: reveal.then(|| value(&output.value)),
+        sensitive: output.sensitive,
+        description: output.description.as_deref().map(str::to_owned),
+    }
 }
 
 /// An output's value as JSON. Numbers beyond 64 bits keep their digits, as a string.

@@ -17,7 +17,7 @@ use crate::report::plan_view::entities::{EntityChange, EntityRow};
 use crate::report::plan_view::people::PeopleLine;
 use crate::source::Location;
 
-use super::parts::{FieldJson, InstanceJson, OutputJson, PrincipalJson, outputs};
+use super::parts::{FieldJson, InstanceJson, OutputChangeJson, OutputJson, PrincipalJson, outputs};
 
 /// The version of the plan's JSON form.
 pub const FORMAT_VERSION: u32 = 1;
@@ -65,6 +65,9 @@ pub struct PlanJson<'a> {
     pub totals: TotalsJson,
     /// Outputs as they will be.
     pub outputs: BTreeMap<String, OutputJson>,
+    /// How outputs differ from those recorded, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub output_changes: BTreeMap<String, OutputChangeJson>,
     /// What the accounts named in this plan are called, by key.
     pub account_names: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
     /// What the users named in this plan are called, by user name.
@@ -361,6 +364,11 @@ impl<'a> PlanJson<'a> {
                 held: plan.totals.held,
             },
             outputs: outputs(&plan.outputs, false),
+            output_changes: plan
+                .output_changes
+                .iter()
+                .map(|(name, change)| (name.to_string(), OutputChangeJson::from(change)))
+                .collect(),
             account_names: plan
                 .account_names
                 .iter()

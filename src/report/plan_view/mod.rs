@@ -265,6 +265,7 @@ pub(crate) mod tests {
             },
             selections: BTreeMap::new(),
             outputs: BTreeMap::new(),
+            output_changes: BTreeMap::new(),
             totals: Totals::default(),
             session_seconds: BTreeMap::new(),
         }

@@ -7,6 +7,7 @@
 mod assignments;
 pub mod drift;
 mod entities;
+mod outputs;
 mod page;
 mod people;
 pub mod plan;

@@ -35,6 +35,7 @@ pub fn write(view: &PlanView<'_>, title: Title<'_>, styles: Styles, out: &mut dy
     records(view, &mut page)?;
     roles(view, &mut page)?;
     super::people::write(view, &mut page)?;
+    super::outputs::write(view, &mut page)?;
     totals(view, &mut page)?;
     footer(view, &mut page)
 }
@@ -209,12 +210,14 @@ fn footer(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
         let declared = counted(plan.totals.declared, "assignment");
         let verb = if plan.totals.declared == 1 { "is" } else { "are" };
         let good = page.paint(Meaning::Good, "No changes.");
-        return page.line(&format!("{good} {declared} {verb} as declared.   {digest}"));
+        page.line(&format!("{good} {declared} {verb} as declared.   {digest}"))?;
+        return refused(view, page);
     }
     page.blank()?;
     if plan.changes_nothing_in_the_service() {
         page.line("Plan: nothing to change in the service; the state is brought up to date.")?;
-        return page.line(&digest);
+        page.line(&digest)?;
+        return refused(view, page);
     }
     let counts = view.counts;
     let provision = match counts.provision {
@@ -235,14 +238,18 @@ fn footer(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
     page.line(&format!(
         "About {calls}, {time} at the service's quota.      {digest}"
     ))?;
-    if plan.is_refused() {
-        let refused = page.paint(
-            Meaning::Error,
-            "This plan is refused; see the findings at the top.",
-        );
-        page.line(&refused)?;
+    refused(view, page)
+}
+
+fn refused(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    if !view.plan.is_refused() {
+        return Ok(());
     }
-    Ok(())
+    let refused = page.paint(
+        Meaning::Error,
+        "This plan is refused; see the findings at the top.",
+    );
+    page.line(&refused)
 }
 
 #[cfg(test)]
