@@ -26,7 +26,8 @@ pub fn describe(plan: &Plan, step: StepId) -> String {
     format!("{verb} {set} in {account} {joint} {principal}")
 }
 
-fn describe_effect(plan: &Plan, effect: &Effect) -> String {
+/// An effect in a few words.
+pub(super) fn describe_effect(plan: &Plan, effect: &Effect) -> String {
     match effect {
         Effect::CreateOrganizationalUnit { path } => format!("create organizational unit {path}"),
         Effect::RenameOrganizationalUnit { from, to } => format!("rename organizational unit {from} to {to}"),

@@ -97,10 +97,37 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         location: Option<Location>,
     },
+    /// This caller may not do it; it counts among the steps that were not run.
+    StepDenied {
+        /// What it was to do.
+        step: Arc<str>,
+        /// The refusal, in the service's words, with the request id.
+        error: Arc<str>,
+        /// The IAM action that the caller lacks, where the service says it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        missing_action: Option<Arc<str>>,
+        /// What to do about it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        remedy: Option<Arc<str>>,
+        /// Where the block is written that asked for it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        location: Option<Location>,
+    },
     /// It was not run, because what it waits for did not succeed.
     StepBlocked {
         /// What it was to do.
         step: Arc<str>,
+    },
+    /// Nothing of the run begins before the service has ended requests, of another run or another tool, for the same
+    /// things.
+    Waiting {
+        /// For what, for people.
+        requests: Vec<Arc<str>>,
+    },
+    /// Something to know that is no failure of a step.
+    Warning {
+        /// What.
+        message: Arc<str>,
     },
     /// The run was asked to stop: what is in flight ends, nothing new begins.
     Stopping,

@@ -55,7 +55,7 @@ fn after() -> Scene {
         .assign("rule", &["ops"], &["admin"], &[1, 2])
 }
 
-fn request(scene: &Scene) -> ReadRequest {
+pub(super) fn request(scene: &Scene) -> ReadRequest {
     let input = scene.build();
     let accounts = input.desired.snapshot.accounts.values();
     ReadRequest {
@@ -66,7 +66,7 @@ fn request(scene: &Scene) -> ReadRequest {
     }
 }
 
-fn lock(store: &mut dyn StateStore) {
+pub(super) fn lock(store: &mut dyn StateStore) {
     let info = LockInfo {
         id: "lock".into(),
         owner: "me@here".into(),
@@ -79,7 +79,7 @@ fn lock(store: &mut dyn StateStore) {
     store.lock(&LockRequest { info, timeout }).unwrap();
 }
 
-fn options() -> RunOptions {
+pub(super) fn options() -> RunOptions {
     RunOptions {
         run: "run".into(),
         by: Author {
@@ -93,7 +93,11 @@ fn options() -> RunOptions {
 }
 
 /// What a person does: take the lock, find out what the last run left, plan.
-fn prepare(scene: &Scene, provider: &dyn Provider, store: &mut dyn StateStore) -> (PlanInput, Plan) {
+pub(super) fn prepare(
+    scene: &Scene,
+    provider: &dyn Provider,
+    store: &mut dyn StateStore,
+) -> (PlanInput, Plan) {
     let request = request(scene);
     lock(store);
     let recorded = store.load().unwrap();
@@ -111,7 +115,7 @@ fn prepare(scene: &Scene, provider: &dyn Provider, store: &mut dyn StateStore) -
     (input, plan)
 }
 
-fn try_run(
+pub(super) fn try_run(
     scene: &Scene,
     provider: &dyn Provider,
     store: &mut dyn StateStore,
@@ -121,12 +125,12 @@ fn try_run(
     apply(&plan, &input, provider, store, &mut Silent, stop, &options())
 }
 
-fn run(scene: &Scene, provider: &dyn Provider, store: &mut dyn StateStore) -> ApplyResult {
+pub(super) fn run(scene: &Scene, provider: &dyn Provider, store: &mut dyn StateStore) -> ApplyResult {
     try_run(scene, provider, store, &|| false).unwrap()
 }
 
 /// The calls that changed something, in order of their text.
-fn effects(simulator: &Simulator) -> Vec<String> {
+pub(super) fn effects(simulator: &Simulator) -> Vec<String> {
     let text = |world: &mut World| {
         let entries = world.calls().entries();
         let writes =
@@ -144,7 +148,7 @@ fn effects(simulator: &Simulator) -> Vec<String> {
 }
 
 /// What is there and what is recorded, without when.
-fn picture(
+pub(super) fn picture(
     simulator: &Simulator,
     store: &mut dyn StateStore,
 ) -> (crate::model::snapshot::Snapshot, Recorded) {
@@ -168,7 +172,7 @@ fn kill_at(n: u64) -> impl Fn() + Clone + Send + Sync {
 }
 
 /// A run that is killed at a boundary; `None` when it is.
-fn killed_run(
+pub(super) fn killed_run(
     n: u64,
     scene: &Scene,
     simulator: &Simulator,

@@ -67,9 +67,11 @@ impl IdTable {
     pub fn learn(&mut self, effect: &Effect, learned: &Learned) {
         let Some(key) = effect.entity() else { return };
         match (effect, &learned.id) {
-            (Effect::UpdateUser { from, .. }, _) => self.rename(EntityKey::User(from.user_name.clone()), key),
+            (Effect::UpdateUser { from, .. }, _) => {
+                self.rename(EntityKey::User(from.user_name.clone()), from.id.as_ref(), key);
+            }
             (Effect::UpdateGroup { from, .. }, _) => {
-                self.rename(EntityKey::Group(from.display_name.clone()), key);
+                self.rename(EntityKey::Group(from.display_name.clone()), from.id.as_ref(), key);
             }
             (Effect::RenameOrganizationalUnit { from, to }, _) => self.rename_units(from, to),
             (Effect::CreateAccount { account }, Some(id)) => {
@@ -91,10 +93,12 @@ impl IdTable {
         }
     }
 
-    fn rename(&mut self, from: EntityKey, to: EntityKey) {
+    /// The old name goes on meaning the same: steps under it may still be under way.
+    fn rename(&mut self, from: EntityKey, id: Option<&ServiceId>, to: EntityKey) {
         if from != to
-            && let Some(id) = self.ids.get(&from).cloned()
+            && let Some(id) = id.or_else(|| self.ids.get(&from)).cloned()
         {
+            self.ids.entry(from).or_insert_with(|| id.clone());
             self.ids.insert(to, id);
         }
     }

@@ -5,6 +5,9 @@
 //! durable before its call leaves, outcomes become durable with the next
 //! intents, and at the end the service is read again and recorded.
 
+mod called;
+#[cfg(test)]
+mod changed_tests;
 mod describe;
 pub mod event;
 #[cfg(test)]
@@ -19,9 +22,11 @@ mod recover;
 pub mod retry;
 pub mod run;
 mod settle;
+mod since;
 mod stale;
 #[cfg(test)]
 mod tests;
+mod tuples;
 pub mod walk;
 
 pub use describe::describe;

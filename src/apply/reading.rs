@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::address::Kind;
-use crate::id::{AccountKey, EntityKey, PermissionSetName, PrincipalKey, ServiceId};
+use crate::id::{AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKey, ServiceId, UserName};
 use crate::model::access::Tuple;
 use crate::model::account::Account;
 use crate::model::action::{Effect, Learned};
 use crate::model::instance::{HeldSubject, Observed};
-use crate::model::principal::Group;
+use crate::model::principal::{Group, User};
 use crate::model::roles::{Provisioning, RoleSuffix};
+use crate::provider::Ids;
+
+use super::called::{self, Called};
 
 /// What a reading says about an effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +27,10 @@ pub enum Found {
 }
 
 /// Looks an effect up in a reading. Texts that are not known yet differ from everything.
-pub fn look_up(effect: &Effect, observed: &Observed) -> Found {
+///
+/// Whom an effect is about is told by id, as far as `ids` knows one: between a plan and a reading a group or a user
+/// may have got another name, by that plan or by somebody else.
+pub fn look_up(effect: &Effect, observed: &Observed, ids: &dyn Ids) -> Found {
     let snapshot = &observed.snapshot;
     match effect {
         Effect::CreateOrganizationalUnit { path } => match snapshot.organizational_units.get(path) {
@@ -49,43 +55,14 @@ pub fn look_up(effect: &Effect, observed: &Observed) -> Found {
             Some(found) => by_value(found.tags.clone().unwrap_or_default(), from.clone(), to.clone()),
             None => Found::NotDone,
         },
-        Effect::CreateUser { user } => match snapshot.users.get(&user.user_name) {
-            Some(found) if found.value.same_as(user) => done(found.value.id.clone()),
-            Some(_) => Found::Differs,
-            None => Found::NotDone,
-        },
-        Effect::UpdateUser { from, to } => {
-            let is = |user: &crate::model::principal::User| {
-                let found = snapshot.users.get(&user.user_name);
-                found.is_some_and(|found| found.value.same_as(user))
-            };
-            let renamed = from.user_name != to.user_name;
-            let left = renamed && snapshot.users.contains_key(&from.user_name);
-            by_truth(is(from), is(to) && !left)
+        Effect::CreateUser { .. } | Effect::UpdateUser { .. } | Effect::DeleteUser { .. } => {
+            user(effect, observed, ids)
         }
-        Effect::CreateGroup { group } => match snapshot.groups.get(&group.display_name) {
-            Some(found) if found.value.description == group.description => done(found.value.id.clone()),
-            Some(_) => Found::Differs,
-            None => Found::NotDone,
-        },
-        Effect::UpdateGroup { from, to } => {
-            let is = |group: &Group| {
-                let found = snapshot.groups.get(&group.display_name);
-                found.is_some_and(|found| found.value.description == group.description)
-            };
-            let renamed = from.display_name != to.display_name;
-            let left = renamed && snapshot.groups.contains_key(&from.display_name);
-            by_truth(is(from), is(to) && !left)
+        Effect::CreateGroup { .. } | Effect::UpdateGroup { .. } | Effect::DeleteGroup { .. } => {
+            group(effect, observed, ids)
         }
-        Effect::AddMember { group, user } | Effect::RemoveMember { group, user } => {
-            let adds = matches!(effect, Effect::AddMember { .. });
-            let members = snapshot.groups.get(group).map(|group| &group.value.members);
-            match members {
-                Some(Some(members)) if members.contains(user) == adds => done(None),
-                None if !adds && !is_held(effect, observed) => done(None),
-                _ => Found::NotDone,
-            }
-        }
+        Effect::AddMember { group, user } => membership(group, user, true, observed, ids),
+        Effect::RemoveMember { group, user } => membership(group, user, false, observed, ids),
         Effect::CreatePermissionSet { permission_set: set } => {
             match snapshot.permission_sets.get(&set.name) {
                 Some(found) if found.value.same_as(set) => done(found.value.arn.clone()),
@@ -100,32 +77,138 @@ pub fn look_up(effect: &Effect, observed: &Observed) -> Found {
                 found.is_some_and(|found| found.same_as(to)),
             )
         }
-        Effect::DeleteUser { user } => gone(!snapshot.users.contains_key(user), effect, observed),
-        Effect::DeleteGroup { group } => gone(!snapshot.groups.contains_key(group), effect, observed),
         Effect::DeletePermissionSet { name } => {
-            gone(!snapshot.permission_sets.contains_key(name), effect, observed)
+            let known = ids.id(&EntityKey::PermissionSet(name.clone()));
+            let found = snapshot.permission_sets.get(name);
+            let absent = found.is_none_or(|found| is_another(known.as_ref(), found.value.arn.as_ref()));
+            gone(absent, effect, observed)
         }
         Effect::Provision { name, accounts } => provision(name, accounts.as_ref(), observed),
         Effect::Grant {
             account,
             permission_set,
             principal,
-        } => match find_grant(account, permission_set, principal, observed) {
-            Some(tuple) => Found::Done(Learned {
-                id: None,
-                role: role_of(tuple, observed),
-            }),
-            None => Found::NotDone,
-        },
+        } => {
+            let now = called::principal(principal, observed, ids);
+            match find_grant(account, permission_set, &now, observed) {
+                Some(tuple) => Found::Done(Learned {
+                    id: None,
+                    role: role_of(tuple, observed),
+                }),
+                None => Found::NotDone,
+            }
+        }
         Effect::Revoke {
             account,
             permission_set,
             principal,
         } => {
-            let absent = find_grant(account, permission_set, principal, observed).is_none();
-            gone(absent, effect, observed)
+            let now = called::principal(principal, observed, ids);
+            let absent = find_grant(account, permission_set, &now, observed).is_none();
+            let revoke = Effect::Revoke {
+                account: account.clone(),
+                permission_set: permission_set.clone(),
+                principal: now,
+            };
+            gone(absent, &revoke, observed)
         }
     }
+}
+
+/// Whether a user was made, changed or deleted.
+fn user(effect: &Effect, observed: &Observed, ids: &dyn Ids) -> Found {
+    let users = &observed.snapshot.users;
+    match effect {
+        Effect::CreateUser { user } => match users.get(&user.user_name) {
+            Some(found) if found.value.same_as(user) => done(found.value.id.clone()),
+            Some(_) => Found::Differs,
+            None => Found::NotDone,
+        },
+        Effect::UpdateUser { from, to } => {
+            let key = EntityKey::User(from.user_name.clone());
+            let id = from.id.clone().or_else(|| ids.id(&key));
+            let is = |user: &User| {
+                let found = users.get(&user.user_name).map(|found| &found.value);
+                found.is_some_and(|found| found.same_as(user) && !is_another(id.as_ref(), found.id.as_ref()))
+            };
+            let left = from.user_name != to.user_name && users.contains_key(&from.user_name);
+            by_truth(is(from), is(to) && !left)
+        }
+        Effect::DeleteUser { user } => {
+            let absent = match called::user(user, observed, ids) {
+                Called::By(_) => false,
+                Called::Gone => true,
+                Called::Unknown => !users.contains_key(user),
+            };
+            gone(absent, effect, observed)
+        }
+        _ => Found::NotDone,
+    }
+}
+
+/// Whether a group was made, changed or deleted.
+fn group(effect: &Effect, observed: &Observed, ids: &dyn Ids) -> Found {
+    let groups = &observed.snapshot.groups;
+    match effect {
+        Effect::CreateGroup { group } => match groups.get(&group.display_name).map(|found| &found.value) {
+            // One that has members was not only made: somebody else is at work.
+            Some(found) if found.members.as_ref().is_some_and(|members| !members.is_empty()) => {
+                Found::Differs
+            }
+            Some(found) if found.description == group.description => done(found.id.clone()),
+            Some(_) => Found::Differs,
+            None => Found::NotDone,
+        },
+        Effect::UpdateGroup { from, to } => {
+            let key = EntityKey::Group(from.display_name.clone());
+            let id = from.id.clone().or_else(|| ids.id(&key));
+            let is = |group: &Group| {
+                let found = groups.get(&group.display_name).map(|found| &found.value);
+                found.is_some_and(|found| {
+                    found.description == group.description && !is_another(id.as_ref(), found.id.as_ref())
+                })
+            };
+            let left = from.display_name != to.display_name && groups.contains_key(&from.display_name);
+            by_truth(is(from), is(to) && !left)
+        }
+        Effect::DeleteGroup { group } => {
+            let absent = match called::group(group, observed, ids) {
+                Called::By(_) => false,
+                Called::Gone => true,
+                Called::Unknown => !groups.contains_key(group),
+            };
+            gone(absent, effect, observed)
+        }
+        _ => Found::NotDone,
+    }
+}
+
+/// Whether a user came into a group (`adds`) or left it. With a group its memberships go, and with a user too; but a
+/// name that nobody has proves nothing while it is not known who had it.
+fn membership(group: &GroupName, user: &UserName, adds: bool, observed: &Observed, ids: &dyn Ids) -> Found {
+    let unclear = |key: EntityKey| adds || is_entity_held(&key, observed);
+    let group = match called::group(group, observed, ids) {
+        Called::By(name) => name,
+        Called::Unknown => group.clone(),
+        Called::Gone if unclear(EntityKey::Group(group.clone())) => return Found::NotDone,
+        Called::Gone => return done(None),
+    };
+    let user = match called::user(user, observed, ids) {
+        Called::By(name) => name,
+        Called::Unknown => user.clone(),
+        Called::Gone if unclear(EntityKey::User(user.clone())) => return Found::NotDone,
+        Called::Gone => return done(None),
+    };
+    let found = observed.snapshot.groups.get(&group);
+    match found.and_then(|group| group.value.members.as_ref()) {
+        Some(members) if members.contains(&user) == adds => done(None),
+        _ => Found::NotDone,
+    }
+}
+
+/// Whether an id that is known differs from one that was read.
+fn is_another(known: Option<&ServiceId>, found: Option<&ServiceId>) -> bool {
+    matches!((known, found), (Some(known), Some(found)) if known != found)
 }
 
 /// What is still to be done when an effect was left half way, as an effect of its own: the content of a permission
@@ -155,6 +238,15 @@ pub fn in_progress<'o>(effect: &Effect, observed: &'o Observed) -> Option<&'o Ar
     };
     let found = observed.in_progress.iter().find(|request| same(&request.what))?;
     Some(&found.request_id)
+}
+
+/// Whether an entity, or all of its kind, could not be read.
+fn is_entity_held(key: &EntityKey, observed: &Observed) -> bool {
+    observed.held.iter().any(|held| match &held.subject {
+        HeldSubject::Entity(entity) => entity == key,
+        HeldSubject::All(kind) => *kind == key.kind(),
+        _ => false,
+    })
 }
 
 /// Whether the reading leaves open what an effect is about, so that nothing follows from its absence.
@@ -317,8 +409,8 @@ fn provision(
 
 #[cfg(test)]
 mod tests {
+    use super::super::ids::IdTable;
     use super::*;
-    use crate::id::{GroupName, UserName};
     use crate::model::instance::Held;
     use crate::plan::scene::{Scene, account, principal, set};
 
@@ -332,6 +424,10 @@ mod tests {
         scene.applied().build().observed
     }
 
+    fn seen(effect: &Effect, observed: &Observed) -> Found {
+        look_up(effect, observed, &IdTable::new(observed))
+    }
+
     fn revoke(who: &str) -> Effect {
         Effect::Revoke {
             account: account(1),
@@ -343,13 +439,13 @@ mod tests {
     #[test]
     fn what_is_absent_is_gone_only_if_it_could_be_read() {
         let mut observed = there();
-        assert_eq!(look_up(&revoke("ops"), &observed), Found::NotDone);
-        assert_eq!(look_up(&revoke("dev"), &observed), done(None));
+        assert_eq!(seen(&revoke("ops"), &observed), Found::NotDone);
+        assert_eq!(seen(&revoke("dev"), &observed), done(None));
         observed.held.push(Held {
             subject: HeldSubject::Pair(account(1), set("view")),
             why: "access denied".into(),
         });
-        assert_eq!(look_up(&revoke("dev"), &observed), Found::NotDone);
+        assert_eq!(seen(&revoke("dev"), &observed), Found::NotDone);
     }
 
     #[test]
@@ -366,10 +462,10 @@ mod tests {
             from: from.clone(),
             to: to.clone(),
         };
-        assert_eq!(look_up(&rename, &observed), Found::NotDone);
+        assert_eq!(seen(&rename, &observed), Found::NotDone);
         let entity = observed.snapshot.groups.remove(&from.display_name).unwrap();
         observed.snapshot.groups.insert(to.display_name.clone(), entity);
-        assert_eq!(look_up(&rename, &observed), done(None));
+        assert_eq!(seen(&rename, &observed), done(None));
     }
 
     #[test]
@@ -380,7 +476,7 @@ mod tests {
         let create = Effect::CreatePermissionSet {
             permission_set: Box::new(wanted.clone()),
         };
-        assert_eq!(look_up(&create, &observed), Found::Differs);
+        assert_eq!(seen(&create, &observed), Found::Differs);
         let Some(Effect::UpdatePermissionSet { from, to }) = rest_of(&create, &observed) else {
             panic!("the rest of creating a set is an update");
         };
@@ -399,7 +495,96 @@ mod tests {
             },
             Effect::RemoveMember { group, user },
         );
-        assert_eq!(look_up(&add, &observed), done(None));
-        assert_eq!(look_up(&remove, &observed), Found::NotDone);
+        assert_eq!(seen(&add, &observed), done(None));
+        assert_eq!(seen(&remove, &observed), Found::NotDone);
+    }
+
+    /// The group `ops` and the user `ada` are called otherwise since `before` was read.
+    fn renamed(before: &Observed) -> Observed {
+        let mut now = before.clone();
+        let (ops, ada) = (GroupName::new("ops").unwrap(), UserName::new("ada").unwrap());
+        let mut group = now.snapshot.groups.remove(&ops).unwrap();
+        group.value.display_name = GroupName::new("operations").unwrap();
+        let members = group.value.members.as_mut().unwrap();
+        members.remove(&ada);
+        members.insert(UserName::new("ada.l").unwrap());
+        now.snapshot
+            .groups
+            .insert(group.value.display_name.clone(), group);
+        let mut user = now.snapshot.users.remove(&ada).unwrap();
+        user.value.user_name = UserName::new("ada.l").unwrap();
+        now.snapshot.users.insert(user.value.user_name.clone(), user);
+        now.snapshot.access = crate::model::access::Access::default();
+        now
+    }
+
+    #[test]
+    fn a_membership_is_one_of_ids_and_not_of_names() {
+        let before = there();
+        let ids = IdTable::new(&before);
+        let remove = Effect::RemoveMember {
+            group: GroupName::new("ops").unwrap(),
+            user: UserName::new("ada").unwrap(),
+        };
+        let mut now = renamed(&before);
+        assert_eq!(look_up(&remove, &now, &ids), Found::NotDone);
+        // Nobody knows who that was.
+        assert_eq!(look_up(&remove, &now, &IdTable::default()), Found::NotDone);
+        let operations = GroupName::new("operations").unwrap();
+        let group = now.snapshot.groups.get_mut(&operations).unwrap();
+        group.value.members = Some(std::collections::BTreeSet::new());
+        assert_eq!(look_up(&remove, &now, &ids), done(None));
+        // Another group of the old name, with somebody of the old name in it, proves nothing.
+        let mut theirs = before.clone();
+        let ops = GroupName::new("ops").unwrap();
+        theirs.snapshot.groups.get_mut(&ops).unwrap().value.id = Some(ServiceId::new("group-9").unwrap());
+        assert_eq!(look_up(&remove, &theirs, &ids), done(None));
+        theirs.held.push(Held {
+            subject: HeldSubject::All(Kind::Group),
+            why: "access denied".into(),
+        });
+        assert_eq!(look_up(&remove, &theirs, &ids), Found::NotDone);
+    }
+
+    #[test]
+    fn what_was_granted_is_looked_for_under_the_name_of_today() {
+        let before = there();
+        let ids = IdTable::new(&before);
+        let mut now = renamed(&before);
+        now.snapshot.access = Scene::new()
+            .account(1)
+            .assign("a", &["operations"], &["view"], &[1])
+            .build()
+            .desired
+            .snapshot
+            .access;
+        assert_eq!(look_up(&revoke("ops"), &now, &ids), Found::NotDone);
+        now.snapshot.groups.clear();
+        let orphan = PrincipalKey::OrphanGroup(ServiceId::new("group-ops").unwrap());
+        now.snapshot.access.names.principals = vec![orphan];
+        assert_eq!(look_up(&revoke("ops"), &now, &ids), Found::NotDone);
+        now.snapshot.access = crate::model::access::Access::default();
+        assert_eq!(look_up(&revoke("ops"), &now, &ids), done(None));
+    }
+
+    #[test]
+    fn a_group_that_has_members_was_not_only_made() {
+        let observed = there();
+        let ops = &observed.snapshot.groups[&GroupName::new("ops").unwrap()].value;
+        let group = Group {
+            members: None,
+            ..ops.clone()
+        };
+        assert_eq!(seen(&Effect::CreateGroup { group }, &observed), Found::Differs);
+    }
+
+    #[test]
+    fn a_group_renamed_by_others_was_not_deleted() {
+        let before = there();
+        let delete = Effect::DeleteGroup {
+            group: GroupName::new("ops").unwrap(),
+        };
+        let ids = IdTable::new(&before);
+        assert_eq!(look_up(&delete, &renamed(&before), &ids), Found::NotDone);
     }
 }

@@ -10,17 +10,20 @@ use std::time::Duration;
 use crate::model::action::{Effect, Learned};
 use crate::model::instance::Observed;
 use crate::model::record::{InDoubt, Recorded, UnfinishedRun};
+use crate::plan::{Plan, in_progress};
 use crate::provider::{Provider, ProviderError, ReadRequest};
-use crate::state::entry::{RunEnd, StepRef};
+use crate::state::entry::RunEnd;
 use crate::state::fold::Fold;
 use crate::state::{Entry, StateError, StateStore};
 
-use super::ids::id_in;
-use super::reading::{Found, in_progress, look_up};
+use super::describe::describe_effect;
+use super::event::{Event, EventSink};
+use super::ids::{IdTable, id_in};
+use super::reading::{self, Found, look_up};
 use super::run::ApplyError;
 
 /// How long to wait between two looks at requests in progress.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
+pub(super) const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 
 /// How many looks at most: an hour. The service ends its requests within minutes.
 const LOOKS: u32 = 1800;
@@ -41,16 +44,22 @@ pub fn recover(
     if unfinished.is_none_or(|run| run.in_doubt.is_empty()) {
         return Ok(Vec::new());
     }
-    let doubts = in_doubt(&store.history()?)?;
+    let run = last_run(&store.history()?)?;
+    let doubts = run.in_doubt()?;
     if doubts.is_empty() {
         return Ok(Vec::new());
     }
+    let ids = ids_of(recorded, &run);
     let observed = settled(provider, request, doubts.iter().map(|(_, doubt)| doubt))?;
     let (mut done, mut failed) = (Vec::new(), Vec::new());
     for (step, doubt) in &doubts {
-        match resolve(provider, doubt, &observed) {
-            Ok(learned) => done.push((*step, learned)),
-            Err(why) => failed.push((*step, why)),
+        match resolve(provider, doubt, &observed, &ids) {
+            Ended::Done(learned) => done.push((*step, learned)),
+            Ended::InPart(learned) => {
+                done.push((*step, learned));
+                failed.push((*step, "the run was interrupted, and this was done in part".into()));
+            }
+            Ended::NotDone(why) => failed.push((*step, why)),
         }
     }
     let end = Entry::RunFinished {
@@ -76,15 +85,56 @@ pub fn settle(
     settled(provider, request, unfinished.in_doubt.iter())
 }
 
-/// What the journal's last run has in doubt, if that run never ended.
-fn in_doubt(history: &[Entry]) -> Result<Vec<(StepRef, InDoubt)>, StateError> {
+/// A reading at a moment when the service works on nothing that the plan is about, be it of another tool: what is in
+/// progress there would end in the middle of this run, or end it.
+///
+/// # Errors
+/// When the service cannot be read.
+pub(super) fn undisturbed(
+    plan: &Plan,
+    provider: &dyn Provider,
+    request: &ReadRequest,
+    sink: &mut dyn EventSink,
+) -> Result<Observed, ProviderError> {
+    let mut observed = provider.read(request)?;
+    for look in 0..LOOKS {
+        let requests: Vec<Arc<str>> = observed
+            .in_progress
+            .iter()
+            .filter(|request| in_progress::concerns(plan, &request.what))
+            .map(|request| describe_effect(plan, &request.what).into())
+            .collect();
+        if requests.is_empty() {
+            break;
+        }
+        if look == 0 {
+            sink.event(&Event::Waiting { requests });
+        }
+        provider.sleep(BETWEEN_LOOKS);
+        observed = provider.read(request)?;
+    }
+    Ok(observed)
+}
+
+/// The journal's last run, folded alone.
+fn last_run(history: &[Entry]) -> Result<Fold, StateError> {
     let last = history
         .iter()
         .rposition(|entry| matches!(entry, Entry::RunStarted(_)));
     let entries = last.and_then(|at| history.get(at..)).unwrap_or_default();
     let mut fold = Fold::default();
     entries.iter().try_for_each(|entry| fold.push(entry))?;
-    fold.in_doubt()
+    Ok(fold)
+}
+
+/// What the interrupted run meant by its names: what the state knows, and what its own steps made of it.
+fn ids_of(recorded: &Recorded, run: &Fold) -> IdTable {
+    let mut ids = IdTable::default();
+    ids.observe(&recorded.applied);
+    for effect in run.intended() {
+        ids.learn(effect, &Learned::default());
+    }
+    ids
 }
 
 /// A reading after the service has finished what is in doubt.
@@ -97,7 +147,8 @@ fn settled<'d>(
     for _ in 0..LOOKS {
         let is_under_way = |doubt: &InDoubt| {
             let by_id = |id: &Arc<str>| observed.in_progress.iter().any(|other| other.request_id == *id);
-            in_progress(&doubt.effect, &observed).is_some() || doubt.request_id.as_ref().is_some_and(by_id)
+            reading::in_progress(&doubt.effect, &observed).is_some()
+                || doubt.request_id.as_ref().is_some_and(by_id)
         };
         if !doubts.clone().any(is_under_way) {
             break;
@@ -108,24 +159,31 @@ fn settled<'d>(
     Ok(observed)
 }
 
+/// How an effect in doubt ended.
+enum Ended {
+    Done(Learned),
+    /// Made, though not yet as it shall be: ours, and the rest is the next plan's matter.
+    InPart(Learned),
+    NotDone(Arc<str>),
+}
+
 /// How an effect in doubt ended: what is there decides, and what the service says about the request explains.
-fn resolve(provider: &dyn Provider, doubt: &InDoubt, observed: &Observed) -> Result<Learned, Arc<str>> {
+fn resolve(provider: &dyn Provider, doubt: &InDoubt, observed: &Observed, ids: &IdTable) -> Ended {
     let told = doubt
         .request_id
         .as_ref()
         .and_then(|id| provider.request_outcome(&doubt.effect, id));
-    match (look_up(&doubt.effect, observed), told) {
-        (Found::Done(learned), _) => Ok(learned),
-        // Made, though not yet as it shall be: ours, and the next plan's matter.
-        (Found::Differs, _) if is_creation(&doubt.effect) => Ok(Learned {
+    match (look_up(&doubt.effect, observed, ids), told) {
+        (Found::Done(learned), _) => Ended::Done(learned),
+        (Found::Differs, _) if is_creation(&doubt.effect) => Ended::InPart(Learned {
             id: doubt
                 .effect
                 .entity()
                 .and_then(|key| id_in(&observed.snapshot, &key)),
             role: None,
         }),
-        (_, Some(Err(error))) => Err(error.to_string().into()),
-        _ => Err("the run was interrupted, and this did not happen".into()),
+        (_, Some(Err(error))) => Ended::NotDone(error.to_string().into()),
+        _ => Ended::NotDone("the run was interrupted, and this did not happen".into()),
     }
 }
 

@@ -27,10 +27,20 @@ pub fn next(effect: &Effect, error: &CallError) -> Next {
     match error.meaning {
         Meaning::Retry | Meaning::InUse => Next::Retry,
         Meaning::AlreadyExists | Meaning::Unknown => Next::Look,
-        // What is to be removed, and what a provision is for, may be gone. For others it may not have spread yet:
-        // reads of the identity store follow its writes with a delay.
-        Meaning::NotFound if removes(effect) || matches!(effect, Effect::Provision { .. }) => Next::Look,
+        // What is to be removed, and what a provision is for, may be gone; a set's content is several calls, and an
+        // attempt that was cut short may have detached already what the next one detaches. For others it may not have
+        // spread yet: reads of the identity store follow its writes with a delay.
+        Meaning::NotFound
+            if removes(effect)
+                || matches!(
+                    effect,
+                    Effect::Provision { .. } | Effect::UpdatePermissionSet { .. }
+                ) =>
+        {
+            Next::Look
+        }
         Meaning::NotFound => Next::Retry,
+        Meaning::Denied if may_spread(error) => Next::Retry,
         Meaning::Denied => Next::Blocked,
         Meaning::Invalid | Meaning::Quota | Meaning::Failed | Meaning::Unsupported => Next::Failed,
     }
@@ -48,6 +58,11 @@ pub fn removes(effect: &Effect) -> bool {
     )
 }
 
+/// Whether a denial may be one of a role or a policy that has not spread yet, which IAM says in these words.
+fn may_spread(error: &CallError) -> bool {
+    error.message.contains("role propagation")
+}
+
 /// How long an error may go on before the step fails; `None`: for ever.
 pub fn patience(error: &CallError) -> Option<Duration> {
     const MINUTE: u64 = 60;
@@ -56,6 +71,7 @@ pub fn patience(error: &CallError) -> Option<Duration> {
         Meaning::Retry if throttled => return None,
         Meaning::Retry | Meaning::Unknown => 60 * MINUTE,
         Meaning::InUse => 15 * MINUTE,
+        Meaning::Denied => MINUTE,
         _ => 2 * MINUTE,
     };
     Some(Duration::from_secs(seconds))
@@ -159,6 +175,31 @@ mod tests {
         };
         assert_eq!(next(&remove, &gone), Next::Look);
         assert_eq!(next(&Effect::AddMember { group, user }, &gone), Next::Retry);
+    }
+
+    #[test]
+    fn a_denial_that_may_pass_is_tried_again_for_a_minute() {
+        let (group, user) = (GroupName::new("g").unwrap(), UserName::new("u").unwrap());
+        let add = Effect::AddMember { group, user };
+        let mut denied = error(Meaning::Denied, "FAILED");
+        assert_eq!(next(&add, &denied), Next::Blocked);
+        denied.message = "Access denied by IAM. Please check your policy, or wait for role propagation to \
+                          complete."
+            .into();
+        assert_eq!(next(&add, &denied), Next::Retry);
+        assert_eq!(patience(&denied), Some(Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn a_set_whose_change_was_cut_short_is_looked_at() {
+        let gone = error(Meaning::NotFound, "ResourceNotFoundException");
+        let name = crate::id::PermissionSetName::new("view").unwrap();
+        let set = Box::new(crate::model::permission_set::PermissionSet::new(name));
+        let update = Effect::UpdatePermissionSet {
+            from: set.clone(),
+            to: set,
+        };
+        assert_eq!(next(&update, &gone), Next::Look);
     }
 
     #[test]

@@ -16,8 +16,8 @@ use crate::model::action::{Effect, Learned};
 use crate::model::instance::Observed;
 use crate::model::record::{Recorded, Seen};
 use crate::model::snapshot::Snapshot;
-use crate::plan::input::PlanInput;
-use crate::plan::{Plan, StepId};
+use crate::plan::input::{Mode, PlanInput};
+use crate::plan::{Plan, StepId, resume};
 use crate::provider::{CallError, Provider, ProviderError, ReadRequest, Ticket};
 use crate::source::Location;
 use crate::state::entry::{Author, RunEnd, RunStarted, StepRef};
@@ -29,7 +29,7 @@ use super::ids::IdTable;
 use super::pace::{Lane, Pace};
 use super::queue::Queue;
 use super::records::record_only;
-use super::recover::recover;
+use super::recover::{recover, undisturbed};
 use super::retry::Attempts;
 use super::stale::{Checked, check, touched};
 use super::walk::{BlockedBy, Counts, Progress, Walk};
@@ -71,6 +71,10 @@ pub struct ApplyResult {
     pub counts: Counts,
     /// What failed, in the order it did.
     pub failures: Vec<Failure>,
+    /// What this caller may not do: counted as blocked.
+    pub denied: Vec<Failure>,
+    /// What is to be known besides.
+    pub warnings: Vec<Arc<str>>,
     /// What is recorded now.
     pub recorded: Recorded,
 }
@@ -118,11 +122,11 @@ pub fn apply(
         store.load()?
     };
     let again = ReadRequest {
-        touched_by: touched(plan).into_iter().collect(),
+        touched_by: touched(plan, &input.observed).into_iter().collect(),
         orphaned_grants: plan.names.principals.iter().any(PrincipalKey::is_orphan),
         ..ReadRequest::default()
     };
-    let fresh = provider.read(&again)?;
+    let fresh = undisturbed(plan, provider, &again, sink)?;
     let ours = match &recorded.unfinished {
         Some(_) => half_done(plan, recovered),
         None => recovered,
@@ -196,6 +200,7 @@ pub(super) struct Run<'a> {
     pub done: Vec<(StepRef, Learned)>,
     pub failed: Vec<(StepRef, Arc<str>)>,
     pub failures: Vec<Failure>,
+    pub denied: Vec<Failure>,
     pub wants_steps: bool,
 }
 
@@ -230,6 +235,7 @@ impl<'a> Run<'a> {
             done: Vec::new(),
             failed: Vec::new(),
             failures: Vec::new(),
+            denied: Vec::new(),
             wants_steps,
         }
     }
@@ -238,15 +244,19 @@ impl<'a> Run<'a> {
     fn begin(&mut self, options: &RunOptions) -> Result<(), ApplyError> {
         let (plan, input) = (self.plan, self.input);
         let lineage = self.fold.recorded()?.lineage.clone();
+        let (digest, steps) = self.approved();
         self.write(Entry::RunStarted(Box::new(RunStarted {
             run: Arc::clone(&options.run),
             by: options.by.clone(),
             command: Arc::clone(&options.command),
             reason: options.reason.clone(),
-            digest: Arc::clone(&plan.digest),
+            digest,
             lineage: lineage.unwrap_or_else(|| Arc::clone(&options.new_lineage)),
             instance: plan.instance.clone(),
-            steps: self.approved_steps(),
+            steps,
+            actions: resume::action_fingerprints(plan),
+            records: resume::record_fingerprints(plan),
+            narrowed: matches!(plan.mode, Mode::Revokes | Mode::Expired),
             names: plan.names.clone(),
             declarations: plan.declarations.clone(),
             notes: plan.notes.clone(),
@@ -268,18 +278,18 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The steps that were approved: a run that goes on with another keeps that one's, so that it can be
+    /// What was approved: a run that goes on with another keeps that one's digest and steps, so that it can be
     /// interrupted again.
-    fn approved_steps(&self) -> Vec<u64> {
-        let mut steps = crate::plan::resume::step_fingerprints(self.plan);
-        if let Some(unfinished) = &self.input.recorded.unfinished
-            && crate::plan::resume::resume_of(unfinished, self.plan)
-        {
-            steps.extend(&unfinished.steps);
-            steps.sort_unstable();
-            steps.dedup();
-        }
-        steps
+    fn approved(&self) -> (Arc<str>, Vec<u64>) {
+        let mut steps = resume::step_fingerprints(self.plan);
+        let unfinished = self.input.recorded.unfinished.as_ref();
+        let Some(run) = unfinished.filter(|run| resume::resume_of(run, self.plan)) else {
+            return (Arc::clone(&self.plan.digest), steps);
+        };
+        steps.extend(&run.steps);
+        steps.sort_unstable();
+        steps.dedup();
+        (Arc::clone(&run.digest), steps)
     }
 
     /// Runs steps until nothing is left that can run.
@@ -291,6 +301,7 @@ impl<'a> Run<'a> {
                 self.seams.sink.event(&Event::Stopping);
             }
             self.wake();
+            self.seams.store.keep()?;
             let batch = if stopping { Vec::new() } else { self.batch() };
             if !batch.is_empty() {
                 self.launch(&batch)?;
@@ -360,11 +371,7 @@ impl<'a> Run<'a> {
             RunEnd::Complete
         };
         counts.blocked += std::mem::take(&mut counts.open);
-        // Without a last reading the record is as true as without a run: what was last seen is dated.
-        if let Ok(observed) = self.read_touched(touched(self.plan)) {
-            self.ids.observe(&observed.snapshot);
-            self.write(Entry::Observed(Box::new(Seen::of(observed))))?;
-        }
+        let warnings = self.observe()?;
         let mut outputs = self.plan.outputs.clone();
         for output in outputs.values_mut() {
             output.value = self.ids.fill_output(&output.value);
@@ -385,6 +392,8 @@ impl<'a> Run<'a> {
             end,
             counts,
             failures: self.failures,
+            denied: self.denied,
+            warnings,
             recorded,
         })
     }
@@ -404,6 +413,29 @@ impl<'a> Run<'a> {
             *bucket = bucket.saturating_sub(1);
         }
         counts
+    }
+
+    /// Records what the service shows now. Without it the record is as true as without a run: what was last seen is
+    /// dated; but whoever asks `access` must know. Returns what there is to say about it.
+    fn observe(&mut self) -> Result<Vec<Arc<str>>, StateError> {
+        match self.read_touched(touched(self.plan, &self.input.observed)) {
+            Ok(observed) => {
+                self.ids.observe(&observed.snapshot);
+                self.write(Entry::Observed(Box::new(Seen::of(observed))))?;
+                Ok(Vec::new())
+            }
+            Err(error) => {
+                let message: Arc<str> = format!(
+                    "the steps are recorded, but the service could not be read in the end, so that the state still \
+                     shows what was seen before: {error}"
+                )
+                .into();
+                self.seams.sink.event(&Event::Warning {
+                    message: Arc::clone(&message),
+                });
+                Ok(vec![message])
+            }
+        }
     }
 
     /// Takes an entry into the record and the journal; durable with the next sync.

@@ -14,13 +14,10 @@ use crate::source::Location;
 use super::event::Event;
 use super::ids::id_in;
 use super::reading::{Found, in_progress, look_up, rest_of};
-use super::recover::is_creation;
+use super::recover::{BETWEEN_LOOKS, is_creation};
 use super::retry::{self, Attempts, Next};
 use super::run::{Failure, Later, Run};
 use super::stale::effect_of;
-
-/// How long to wait between two looks at a request in progress.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 
 /// No answer at all.
 pub(super) fn unanswered() -> CallError {
@@ -48,7 +45,8 @@ impl Run<'_> {
         match retry::next(&effect, &error) {
             Next::Retry => self.again(step, &error),
             Next::Look => self.doubts.push((step, error)),
-            Next::Blocked | Next::Failed => self.give_up(step, &error),
+            Next::Blocked => self.denied(step, &error),
+            Next::Failed => self.give_up(step, &error),
         }
     }
 
@@ -78,6 +76,31 @@ impl Run<'_> {
             missing_action: None,
         };
         self.fail(step, error, Some("run apply again"));
+    }
+
+    /// This caller may not run a step; somebody else may.
+    fn denied(&mut self, step: StepId, error: &CallError) {
+        let effect = self.effect_sent(step);
+        let remedy = effect.and_then(|effect| retry::remedy(&effect, error));
+        if let Some(reference) = self.reference(step) {
+            self.failed.push((reference, error.to_string().into()));
+        }
+        let (location, described) = (self.location(step), self.describe(step));
+        self.seams.sink.event(&Event::StepDenied {
+            step: Arc::clone(&described),
+            error: error.to_string().into(),
+            missing_action: error.missing_action.clone(),
+            remedy: remedy.map(Arc::from),
+            location: location.clone(),
+        });
+        let blocked = self.walk.block(step);
+        self.denied.push(Failure {
+            step: described,
+            error: error.clone(),
+            remedy,
+            location,
+        });
+        self.tell_blocked(&blocked);
     }
 
     /// A step ended with an error.
@@ -131,7 +154,10 @@ impl Run<'_> {
         let (since, count) = (attempts.since, attempts.count);
         let passed = Duration::try_from(now.duration_since(since)).unwrap_or_default();
         if retry::patience(error).is_some_and(|patience| passed > patience) {
-            return self.give_up(step, error);
+            return match error.meaning {
+                Meaning::Denied => self.denied(step, error),
+                _ => self.give_up(step, error),
+            };
         }
         self.walk.retry(step);
         let wait = retry::delay(seed_of(step), count);
@@ -192,7 +218,7 @@ impl Run<'_> {
             return self.look_again(step, error);
         }
         let is_unknown = error.meaning == Meaning::Unknown;
-        match look_up(&effect, observed) {
+        match look_up(&effect, observed, &self.ids) {
             Found::Done(learned) => self.succeed(step, learned),
             Found::NotDone => self.again(step, error),
             // An attempt of ours that was cut short, or whose answer was lost, left this.

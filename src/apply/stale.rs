@@ -12,9 +12,14 @@ use crate::model::access::{Names, Tuple};
 use crate::model::action::{Effect, Learned};
 use crate::model::instance::Observed;
 use crate::plan::{Action, ActionKind, Plan, StepId};
+use crate::provider::Ids as _;
 
+use super::called::{self, Called, ids_of_plan};
 use super::ids::{IdTable, id_in};
 use super::reading::{Found, is_held, look_up, rest_of, role_of};
+use super::recover::is_creation;
+use super::since::{differences, groups_that_matter};
+use super::tuples::present;
 
 /// What the second reading says about a plan.
 #[derive(Debug, Clone, Default)]
@@ -27,8 +32,9 @@ pub struct Checked {
     pub stale: Vec<String>,
 }
 
-/// The entities that a plan's steps touch: what has to be read again.
-pub fn touched(plan: &Plan) -> BTreeSet<EntityKey> {
+/// The entities that a plan's steps touch, and the groups whose members its effects on people depend on: what has to
+/// be read again.
+pub fn touched(plan: &Plan, planned_on: &Observed) -> BTreeSet<EntityKey> {
     let effects = plan.actions.iter().filter_map(|action| action.effect.as_ref());
     let mut keys: BTreeSet<EntityKey> = effects
         .flat_map(|effect| effect.entity().into_iter().chain(before_of(effect)))
@@ -36,6 +42,11 @@ pub fn touched(plan: &Plan) -> BTreeSet<EntityKey> {
     let grants = plan.grants.iter().map(|step| step.tuple);
     let revokes = plan.revokes.iter().map(|step| step.tuple);
     keys.extend(named(&plan.names, grants.chain(revokes)));
+    keys.extend(
+        groups_that_matter(plan, planned_on)
+            .into_iter()
+            .map(EntityKey::Group),
+    );
     keys
 }
 
@@ -50,25 +61,67 @@ pub fn check(plan: &Plan, planned_on: &Observed, fresh: &Observed, ours: &[Effec
             .push(format!("the plan is for instance {before}, and this is {now}"));
         return checked;
     }
+    let ids = ids_of_plan(plan, planned_on);
+    let then = Then {
+        planned_on,
+        fresh,
+        ids: &ids,
+    };
     let mut needed = BTreeSet::new();
-    actions(plan, planned_on, fresh, ours, &mut checked, &mut needed);
+    actions(plan, &then, ours, &mut checked, &mut needed);
     needed.extend(named(&plan.names, plan.grants.iter().map(|step| step.tuple)));
-    let revoked: BTreeSet<EntityKey> = named(&plan.names, plan.revokes.iter().map(|step| step.tuple));
-    for key in needed.union(&revoked) {
-        let (before, now) = (id_in(&planned_on.snapshot, key), id_in(&fresh.snapshot, key));
-        match (before, now) {
-            (Some(before), Some(now)) if before != now => checked.stale.push(format!(
-                "{key} is another one now: its id was {before} and is {now}"
-            )),
-            (Some(_), None) if needed.contains(key) => checked
-                .stale
-                .push(format!("{key} is gone since the plan was made")),
-            _ => {}
-        }
-    }
+    needed.extend(named(&plan.names, plan.revokes.iter().map(|step| step.tuple)));
+    let why = needed.iter().filter_map(|key| then.is_another(key));
+    checked.stale.extend(why);
     grants(plan, fresh, &mut checked);
     revokes(plan, fresh, &mut checked);
+    records(plan, planned_on, fresh, &mut checked);
+    checked.stale.extend(differences(plan, planned_on, fresh, &ids));
+    let mut said = BTreeSet::new();
+    checked.stale.retain(|why| said.insert(why.clone()));
     checked
+}
+
+/// The reading that a plan was made from, and a new one.
+struct Then<'a> {
+    planned_on: &'a Observed,
+    fresh: &'a Observed,
+    /// What the plan's names mean.
+    ids: &'a IdTable,
+}
+
+impl Then<'_> {
+    /// Why something is not the one that the plan means; `None` when it is, or when there was none to be meant and is
+    /// none now.
+    fn is_another(&self, key: &EntityKey) -> Option<String> {
+        let now = match key {
+            EntityKey::Group(name) => called::group(name, self.fresh, self.ids).map(EntityKey::Group),
+            EntityKey::User(name) => called::user(name, self.fresh, self.ids).map(EntityKey::User),
+            _ => return self.is_another_by_name(key),
+        };
+        match now {
+            // By another name only if the plan's own rename brings the one it is meant by.
+            Called::By(now)
+                if now == *key
+                    || id_in(&self.planned_on.snapshot, &now).as_ref() == self.ids.id(key).as_ref() =>
+            {
+                None
+            }
+            Called::By(now) => Some(format!("{key} is called {} now", now.name())),
+            Called::Unknown | Called::Gone => self.is_another_by_name(key),
+        }
+    }
+
+    fn is_another_by_name(&self, key: &EntityKey) -> Option<String> {
+        let before = id_in(&self.planned_on.snapshot, key).or_else(|| self.ids.id(key));
+        match (before, id_in(&self.fresh.snapshot, key)) {
+            (Some(before), Some(now)) if before != now => Some(format!(
+                "{key} is another one now: its id was {before} and is {now}"
+            )),
+            (Some(_), None) => Some(format!("{key} is gone since the plan was made")),
+            _ => None,
+        }
+    }
 }
 
 /// The key that an update renames away from.
@@ -83,62 +136,95 @@ fn before_of(effect: &Effect) -> Option<EntityKey> {
 
 fn actions(
     plan: &Plan,
-    planned_on: &Observed,
-    fresh: &Observed,
+    then: &Then<'_>,
     ours: &[Effect],
     checked: &mut Checked,
     needed: &mut BTreeSet<EntityKey>,
 ) {
-    let ids = IdTable::new(fresh);
+    let values = IdTable::new(then.fresh);
     for (index, action) in (0_u32..).zip(&plan.actions) {
         if action.blocked.is_some() {
             continue;
         }
         let Some(effect) = &action.effect else {
             if matches!(action.kind, ActionKind::Adopt | ActionKind::Rebind) {
-                expect_id(action, &action.entity, fresh, checked);
+                expect_id(action, then, checked);
             }
             continue;
         };
-        let filled = ids.fill(effect);
+        let filled = values.fill(effect);
         let effect = filled.as_ref().unwrap_or(effect);
         // Whether roles are up to date says nothing while their set is yet to change.
         let found = match effect {
             Effect::Provision { .. } => Found::NotDone,
-            _ => look_up(effect, fresh),
+            _ => look_up(effect, then.fresh, then.ids),
         };
+        let is_ours = || ours.iter().any(|other| is_same_work(effect, other));
         match found {
+            Found::Done(_) if is_creation(effect) && !is_ours() => checked.stale.push(format!(
+                "{} is there now, made by somebody else since the plan was made",
+                action.entity
+            )),
             Found::Done(learned) => {
                 checked.already.insert(StepId::Action(index), learned);
                 continue;
             }
-            Found::Differs if ours.iter().any(|other| is_same_work(effect, other)) => {
-                if let Some(rest) = rest_of(effect, fresh) {
+            Found::Differs if is_ours() => {
+                if let Some(rest) = rest_of(effect, then.fresh) {
                     checked.rest.insert(index, rest);
                 }
             }
-            Found::Differs if look_up(effect, planned_on) != Found::Differs => checked.stale.push(format!(
-                "{} is not what it was when the plan was made",
-                action.entity
-            )),
+            Found::Differs if look_up(effect, then.planned_on, then.ids) != Found::Differs => {
+                checked.stale.push(format!(
+                    "{} is not what it was when the plan was made",
+                    action.entity
+                ));
+                continue;
+            }
             Found::Differs | Found::NotDone => {}
         }
-        let key = before_of(effect).unwrap_or_else(|| action.entity.clone());
-        expect_id(action, &key, fresh, checked);
+        taken(effect, then, checked);
+        expect_id(action, then, checked);
         needed.extend(members(effect));
     }
 }
 
+/// The name that a rename brings must be as free as it was.
+fn taken(effect: &Effect, then: &Then<'_>, checked: &mut Checked) {
+    let Some(from) = before_of(effect) else { return };
+    let Some(to) = effect.entity().filter(|to| *to != from) else {
+        return;
+    };
+    let there = |observed: &Observed| id_in(&observed.snapshot, &to);
+    if there(then.planned_on).is_none() && there(then.fresh).is_some() {
+        checked.stale.push(format!(
+            "{to} is there now, made by somebody else since the plan was made"
+        ));
+    }
+}
+
 /// The entity that an action is about must be the one that the planner saw.
-fn expect_id(action: &Action, key: &EntityKey, fresh: &Observed, checked: &mut Checked) {
+fn expect_id(action: &Action, then: &Then<'_>, checked: &mut Checked) {
     let Some(expected) = &action.expected_id else {
         return;
     };
-    let now = id_in(&fresh.snapshot, key);
-    if now.as_ref() == Some(expected) {
+    let key = action
+        .effect
+        .as_ref()
+        .and_then(before_of)
+        .unwrap_or_else(|| action.entity.clone());
+    if id_in(&then.fresh.snapshot, &key).as_ref() == Some(expected) {
         return;
     }
-    let now = now.map_or_else(|| "nothing".to_owned(), |id| id.to_string());
+    let now = match id_in(&then.fresh.snapshot, &key) {
+        Some(now) => now.to_string(),
+        // A member goes into a group that is yet to get its new name.
+        None if then.ids.id(&key).as_ref() == Some(expected) => match then.is_another(&key) {
+            None => return,
+            Some(why) => return checked.stale.push(why),
+        },
+        None => "nothing".to_owned(),
+    };
     checked.stale.push(format!(
         "{key} was {expected} when the plan was made, and is {now}"
     ));
@@ -161,7 +247,7 @@ fn is_same_work(effect: &Effect, other: &Effect) -> bool {
 /// Other entities that an effect names and that must be what they were.
 fn members(effect: &Effect) -> Vec<EntityKey> {
     match effect {
-        Effect::AddMember { group, user } => {
+        Effect::AddMember { group, user } | Effect::RemoveMember { group, user } => {
             vec![EntityKey::Group(group.clone()), EntityKey::User(user.clone())]
         }
         _ => Vec::new(),
@@ -204,65 +290,9 @@ fn principal(key: &PrincipalKey) -> Option<EntityKey> {
     }
 }
 
-/// How ranks of the plan translate to ranks of a reading, which may lack names.
-struct Ranks {
-    accounts: Vec<Option<u32>>,
-    sets: Vec<Option<u32>>,
-    principals: Vec<Option<u32>>,
-}
-
-impl Ranks {
-    fn new(plan: &Names, observed: &Names) -> Self {
-        Ranks {
-            accounts: plan
-                .accounts
-                .iter()
-                .map(|key| observed.account_rank(key))
-                .collect(),
-            sets: plan
-                .permission_sets
-                .iter()
-                .map(|name| observed.permission_set_rank(name))
-                .collect(),
-            principals: plan
-                .principals
-                .iter()
-                .map(|key| observed.principal_rank(key))
-                .collect(),
-        }
-    }
-
-    fn tuple(&self, tuple: Tuple) -> Option<Tuple> {
-        let at = |table: &[Option<u32>], rank: u32| table.get(rank as usize).copied().flatten();
-        Some(Tuple::new(
-            at(&self.accounts, tuple.account())?,
-            at(&self.sets, tuple.permission_set())?,
-            at(&self.principals, tuple.principal())?,
-        ))
-    }
-}
-
-/// For each of ascending tuples of the plan, the tuple of the reading if it is there: one pass over both.
-fn present<'t>(
-    plan: &'t Plan,
-    fresh: &'t Observed,
-    tuples: impl Iterator<Item = Tuple> + 't,
-) -> impl Iterator<Item = (u32, Option<Tuple>)> + 't {
-    let access = &fresh.snapshot.access;
-    let ranks = Ranks::new(&plan.names, &access.names);
-    let mut rest = access.tuples.iter().copied().peekable();
-    (0_u32..).zip(tuples).map(move |(index, tuple)| {
-        let tuple = ranks.tuple(tuple);
-        let found = tuple.filter(|tuple| {
-            while rest.next_if(|other| other < tuple).is_some() {}
-            rest.peek() == Some(tuple)
-        });
-        (index, found)
-    })
-}
-
 fn grants(plan: &Plan, fresh: &Observed, checked: &mut Checked) {
-    let found = present(plan, fresh, plan.grants.iter().map(|step| step.tuple));
+    let tuples = plan.grants.iter().map(|step| step.tuple);
+    let found = present(&plan.names, &fresh.snapshot.access, tuples);
     checked.already.extend(found.filter_map(|(index, tuple)| {
         let learned = Learned {
             id: None,
@@ -273,11 +303,34 @@ fn grants(plan: &Plan, fresh: &Observed, checked: &mut Checked) {
 }
 
 fn revokes(plan: &Plan, fresh: &Observed, checked: &mut Checked) {
-    let found = present(plan, fresh, plan.revokes.iter().map(|step| step.tuple));
+    let tuples = plan.revokes.iter().map(|step| step.tuple);
+    let found = present(&plan.names, &fresh.snapshot.access, tuples);
     let gone = found.filter(|(index, tuple)| tuple.is_none() && !revoke_is_held(plan, *index, fresh));
     checked
         .already
         .extend(gone.map(|(index, _)| (StepId::Revoke(index), Learned::default())));
+}
+
+/// What is only recorded must be there, or not, as it was: nothing is taken in that went, or dropped that came back.
+fn records(plan: &Plan, planned_on: &Observed, fresh: &Observed, checked: &mut Checked) {
+    let tuples = || plan.records.iter().map(|step| step.tuple);
+    let before = present(&plan.names, &planned_on.snapshot.access, tuples());
+    let now = present(&plan.names, &fresh.snapshot.access, tuples());
+    for (((_, before), (_, now)), tuple) in before.zip(now).zip(tuples()) {
+        if before.is_some() == now.is_some() {
+            continue;
+        }
+        if let Some((account, set, principal)) = plan.names.resolve(tuple) {
+            let what = if now.is_some() {
+                "is there again"
+            } else {
+                "is gone"
+            };
+            checked.stale.push(format!(
+                "{principal} → {set} in {account} {what} since the plan was made"
+            ));
+        }
+    }
 }
 
 fn revoke_is_held(plan: &Plan, index: u32, fresh: &Observed) -> bool {

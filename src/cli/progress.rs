@@ -39,7 +39,7 @@ impl EventSink for Progress<'_> {
                 .bar
                 .set_message(crate::report::escape::escape(step).into_owned()),
             Event::StepSucceeded { .. } | Event::StepBlocked { .. } => self.bar.inc(1),
-            Event::StepFailed { .. } => self.bar.inc(1),
+            Event::StepFailed { .. } | Event::StepDenied { .. } => self.bar.inc(1),
             Event::RunFinished { .. } => self.bar.finish_and_clear(),
             _ => {}
         }

@@ -8,6 +8,7 @@
 pub mod access;
 pub mod account;
 pub mod action;
+pub mod fingerprint;
 pub mod guardrail;
 pub mod instance;
 pub mod matching;

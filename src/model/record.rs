@@ -116,8 +116,12 @@ pub struct UnfinishedRun {
     pub actor: Arc<str>,
     /// The digest of the plan it carries out.
     pub digest: Arc<str>,
-    /// Fingerprints of the plan's steps, ascending: a later plan that only has steps of these resumes the run.
+    /// Fingerprints of the steps that were approved, ascending: a later plan that is what is left of them resumes
+    /// the run.
     pub steps: Vec<u64>,
+    /// Those of them that are done, ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub done: Vec<u64>,
     /// Effects whose call may have left and whose outcome is not known, with the request id where one came back.
     pub in_doubt: Vec<InDoubt>,
 }

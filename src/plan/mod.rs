@@ -22,6 +22,7 @@ mod entities;
 pub mod finding;
 mod guards;
 mod held;
+pub mod in_progress;
 pub mod input;
 mod keeping;
 #[cfg(test)]
@@ -62,7 +63,7 @@ use crate::model::stack::{Output, Selection};
 pub use change::{Action, ActionKind, GrantStep, Reason, RecordStep, RevokeStep};
 pub use finding::Finding;
 pub use planner::plan;
-pub use resume::{resume_of, step_fingerprints};
+pub use resume::resume_of;
 pub use step::{StepId, Wait, Waits};
 
 /// The version of the plan's JSON form; a reader refuses a newer one.

@@ -270,6 +270,10 @@ impl<'a> Stage<'a> {
         plan.session_seconds = session_seconds(&plan, sources);
         plan.user_names = user_names(&plan, sources);
         plan.cost = super::cost_estimate::estimate(&plan, &input.observed.quotas);
+        if let Some(finding) = super::in_progress::find(&plan, input) {
+            plan.findings.push(finding);
+            plan.findings.sort();
+        }
         plan.digest = super::digest::digest(&plan);
         plan
     }

@@ -1,205 +1,160 @@
-//! Fingerprints of steps, by what each does: how a run that was interrupted is recognised and gone on with.
+//! How a run that was interrupted is recognised and gone on with.
 //!
-//! A plan made after an interruption has fewer steps than the one that was
-//! approved, and some that only catch up with what was done. It resumes the run
-//! if every step of it is one of the run's, or the record of one.
+//! A plan made after an interruption has fewer steps than the one that was approved. It resumes the run if it is
+//! just what is left of it: every step of it was approved and has not been done, and every step that was approved is
+//! in it or has been done. What was done and undone by somebody else is no part of what is left, and a plan that
+//! leaves out what was approved is another plan: it may take access away without giving what was to replace it.
 
-use crate::id::{AccountKey, EntityKey, PermissionSetName, PrincipalKey};
+use rustc_hash::FxHashSet;
+
 use crate::model::access::Tuple;
-use crate::model::action::Effect;
+use crate::model::fingerprint;
 use crate::model::record::UnfinishedRun;
 
 use super::Plan;
-use super::change::{Action, ActionKind, RecordChange};
+use super::change::{Action, ActionKind, GrantReason, RecordChange};
 
-/// The fingerprints of a plan's steps, ascending.
+/// The fingerprints of a plan's steps, of those that change the record alone too, ascending.
 pub fn step_fingerprints(plan: &Plan) -> Vec<u64> {
-    let mut steps: Vec<u64> = plan.actions.iter().map(fingerprint_of_action).collect();
-    // What an interrupted run did without hearing of it is taken in by a later one.
-    let made = plan
-        .actions
-        .iter()
-        .filter(|action| action.effect.is_some() && action.kind != ActionKind::Delete);
-    steps.extend(made.map(|action| outcome(true, &action.entity)));
-    let of = |grant: bool| {
-        move |tuple: Tuple| {
-            let (account, set, principal) = plan.names.resolve(tuple)?;
-            Some(fingerprint_of_tuple(grant, account, set, principal))
-        }
-    };
-    steps.extend(plan.grants.iter().filter_map(|step| of(true)(step.tuple)));
-    steps.extend(plan.revokes.iter().filter_map(|step| of(false)(step.tuple)));
-    steps.extend(
-        plan.records
-            .iter()
-            .filter_map(|step| record_fingerprint(plan, step.tuple, step.change)),
-    );
+    let mut steps = action_fingerprints(plan);
+    let grants = plan.grants.iter().filter_map(|step| {
+        let tag = if step.reason == GrantReason::Restore {
+            RESTORE
+        } else {
+            GRANT
+        };
+        of_tuple(plan, tag, step.tuple)
+    });
+    steps.extend(grants);
+    let revokes = plan.revokes.iter();
+    steps.extend(revokes.filter_map(|step| of_tuple(plan, REVOKE, step.tuple)));
+    steps.extend(record_fingerprints(plan));
     steps.sort_unstable();
     steps.dedup();
     steps
 }
 
-/// Whether carrying out `plan` is carrying on with `unfinished`: each of its steps was one of that run's.
+/// The fingerprint of each action, in the plan's order.
+pub fn action_fingerprints(plan: &Plan) -> Vec<u64> {
+    plan.actions.iter().map(of_action).collect()
+}
+
+/// The fingerprints of the steps that change the record alone, which are done as soon as a run begins.
+pub fn record_fingerprints(plan: &Plan) -> Vec<u64> {
+    let actions = plan.actions.iter().filter(|action| action.effect.is_none());
+    let records = plan
+        .records
+        .iter()
+        .filter_map(|step| of_tuple(plan, of_change(step.change), step.tuple));
+    actions.map(of_action).chain(records).collect()
+}
+
+/// Whether carrying out `plan` is carrying on with `unfinished`: it is what is left of that run.
 pub fn resume_of(unfinished: &UnfinishedRun, plan: &Plan) -> bool {
-    let had = |fingerprint: u64| unfinished.steps.binary_search(&fingerprint).is_ok();
-    let actions = plan.actions.iter().all(|action| {
-        had(fingerprint_of_action(action))
-            || done_by(action).is_some_and(|(made, key)| had(outcome(made, key)))
-    });
-    let tuple = |tuple: Tuple, grant: bool| {
-        let names = plan.names.resolve(tuple);
-        names.is_some_and(|(account, set, principal)| {
-            had(fingerprint_of_tuple(grant, account, set, principal))
-        })
-    };
-    actions
-        && plan.grants.iter().all(|step| tuple(step.tuple, true))
-        && plan.revokes.iter().all(|step| tuple(step.tuple, false))
-        && plan.records.iter().all(|step| {
-            let same = record_fingerprint(plan, step.tuple, step.change).is_some_and(had);
-            same || match step.change {
-                RecordChange::Adopt | RecordChange::Relabel => tuple(step.tuple, true),
-                RecordChange::Forget => tuple(step.tuple, false),
+    let left = Left::new(unfinished);
+    left.has_all_of(plan) && left.is_covered_by(plan)
+}
+
+const GRANT: u8 = b'+';
+const RESTORE: u8 = fingerprint::RESTORED_GRANT;
+const REVOKE: u8 = b'-';
+
+/// What an unfinished run had still to do.
+struct Left<'r> {
+    run: &'r UnfinishedRun,
+}
+
+impl<'r> Left<'r> {
+    fn new(run: &'r UnfinishedRun) -> Self {
+        Left { run }
+    }
+
+    fn was_approved(&self, fingerprint: u64) -> bool {
+        self.run.steps.binary_search(&fingerprint).is_ok()
+    }
+
+    fn has(&self, fingerprint: u64) -> bool {
+        self.was_approved(fingerprint) && self.run.done.binary_search(&fingerprint).is_err()
+    }
+
+    /// Whether every step of the plan was approved, and is not done.
+    fn has_all_of(&self, plan: &Plan) -> bool {
+        let has = |tag: u8, tuple: Tuple| of_tuple(plan, tag, tuple).is_some_and(|step| self.has(step));
+        let actions = plan.actions.iter().all(|action| match &action.effect {
+            Some(effect) => {
+                let step = fingerprint::of_effect(effect);
+                self.has(fingerprint::of_restore(step)) || !action.restore && self.has(step)
             }
-        })
-}
-
-/// A record of what an effect of the interrupted run did without anyone hearing of it.
-fn done_by(action: &Action) -> Option<(bool, &EntityKey)> {
-    match (action.kind, &action.effect) {
-        (ActionKind::Adopt, None) => Some((true, &action.entity)),
-        (ActionKind::Forget, None) => Some((false, &action.entity)),
-        _ => None,
+            // The record only catches up; but nothing is taken in or dropped that was not to be.
+            None => self.was_approved(of_action(action)),
+        });
+        actions
+            && plan.grants.iter().all(|step| {
+                has(RESTORE, step.tuple) || step.reason != GrantReason::Restore && has(GRANT, step.tuple)
+            })
+            && plan.revokes.iter().all(|step| has(REVOKE, step.tuple))
+            && plan.records.iter().all(|step| {
+                let same = of_tuple(plan, of_change(step.change), step.tuple);
+                same.is_some_and(|step| self.was_approved(step))
+                    || done_by(step.change).iter().any(|tag| has(*tag, step.tuple))
+            })
     }
-}
 
-/// What identifies an effect across plans: what it brings about, not what was there before.
-pub fn fingerprint_of_effect(effect: &Effect) -> u64 {
-    match effect {
-        Effect::CreateOrganizationalUnit { .. }
-        | Effect::CreateAccount { .. }
-        | Effect::CreateUser { .. }
-        | Effect::CreateGroup { .. }
-        | Effect::CreatePermissionSet { .. }
-        | Effect::UpdateUser { .. }
-        | Effect::UpdateGroup { .. }
-        | Effect::UpdatePermissionSet { .. }
-        | Effect::RenameOrganizationalUnit { .. } => content(effect),
-        Effect::DeleteUser { .. } | Effect::DeleteGroup { .. } | Effect::DeletePermissionSet { .. } => {
-            effect.entity().map_or(0, |key| outcome(false, &key))
+    /// Whether every step that is left is in the plan, or somebody has brought it about.
+    fn is_covered_by(&self, plan: &Plan) -> bool {
+        let mut there: FxHashSet<u64> = FxHashSet::default();
+        for action in &plan.actions {
+            let step = of_action(action);
+            there.insert(step);
+            if action.effect.is_some() {
+                there.insert(fingerprint::of_restore(step));
+            }
         }
-        Effect::MoveAccount { account, to, .. } => hash(&("move", account, to)),
-        Effect::TagAccount { account, to, .. } => hash(&("tag", account, to)),
-        Effect::AddMember { group, user } => hash(&("add", group, user)),
-        Effect::RemoveMember { group, user } => hash(&("remove", group, user)),
-        // Fewer accounts may be left to provision.
-        Effect::Provision { name, .. } => hash(&("provision", name)),
-        Effect::Grant {
-            account,
-            permission_set,
-            principal,
-        } => fingerprint_of_tuple(true, account, permission_set, principal),
-        Effect::Revoke {
-            account,
-            permission_set,
-            principal,
-        } => fingerprint_of_tuple(false, account, permission_set, principal),
-    }
-}
-
-/// The content an entity gets; ids aside, since they come to be known on the way.
-fn content(effect: &Effect) -> u64 {
-    match effect {
-        Effect::CreatePermissionSet { permission_set: set } | Effect::UpdatePermissionSet { to: set, .. } => {
-            let mut set = set.clone();
-            set.arn = None;
-            hash(&("set", set))
-        }
-        Effect::CreateUser { user } | Effect::UpdateUser { to: user, .. } => {
-            let mut user = user.clone();
-            (user.id, user.external_id) = (None, None);
-            hash(&("user", user))
-        }
-        Effect::CreateGroup { group } | Effect::UpdateGroup { to: group, .. } => {
-            hash(&("group", &group.display_name, &group.description))
-        }
-        Effect::CreateOrganizationalUnit { path } | Effect::RenameOrganizationalUnit { to: path, .. } => {
-            hash(&("unit", path))
-        }
-        Effect::CreateAccount { account } => hash(&("account", account)),
-        other => hash(other),
+        let grants = plan.grants.iter().map(|step| step.tuple);
+        let both = grants.flat_map(|tuple| [(GRANT, tuple), (RESTORE, tuple)]);
+        let revokes = plan.revokes.iter().map(|step| (REVOKE, step.tuple));
+        let records = plan.records.iter().flat_map(|step| {
+            let tags = done_by(step.change).iter().copied();
+            let tags = tags.chain([of_change(step.change)]);
+            tags.map(|tag| (tag, step.tuple))
+        });
+        let steps = both.chain(revokes).chain(records);
+        there.extend(steps.filter_map(|(tag, tuple)| of_tuple(plan, tag, tuple)));
+        let mut left = self.run.steps.iter().filter(|step| self.has(**step));
+        left.all(|step| there.contains(step))
     }
 }
 
 /// An action's fingerprint: its effect's, or what it does to the record.
-fn fingerprint_of_action(action: &Action) -> u64 {
-    match &action.effect {
-        Some(effect) => fingerprint_of_effect(effect),
-        None => match done_by(action) {
-            Some((made, key)) => outcome(made, key),
-            None => hash(&(action.kind, &action.entity)),
-        },
+fn of_action(action: &Action) -> u64 {
+    match (&action.effect, action.kind) {
+        (Some(effect), _) if action.restore => fingerprint::of_restore(fingerprint::of_effect(effect)),
+        (Some(effect), _) => fingerprint::of_effect(effect),
+        // Gone already, whoever did it.
+        (None, ActionKind::Forget) => fingerprint::of_removal(&action.entity),
+        (None, kind) => fingerprint::hash(&(kind, &action.entity)),
     }
 }
 
-/// "There is such an entity now", or "there is none any more".
-fn outcome(made: bool, key: &EntityKey) -> u64 {
-    hash(&(if made { "made" } else { "gone" }, key))
-}
-
-fn record_fingerprint(plan: &Plan, tuple: Tuple, change: RecordChange) -> Option<u64> {
-    let (account, set, principal) = plan.names.resolve(tuple)?;
-    let change = match change {
+fn of_change(change: RecordChange) -> u8 {
+    match change {
         RecordChange::Adopt => b'a',
         RecordChange::Relabel => b'l',
         RecordChange::Forget => b'f',
-    };
-    Some(tuple_hash(change, account, set, principal))
-}
-
-fn fingerprint_of_tuple(
-    grant: bool,
-    account: &AccountKey,
-    set: &PermissionSetName,
-    principal: &PrincipalKey,
-) -> u64 {
-    tuple_hash(if grant { b'+' } else { b'-' }, account, set, principal)
-}
-
-/// Written out by hand: there may be a million of these.
-fn tuple_hash(tag: u8, account: &AccountKey, set: &PermissionSetName, principal: &PrincipalKey) -> u64 {
-    let mut hasher = blake3::Hasher::new();
-    let account = match account {
-        AccountKey::Id(id) => id.as_str(),
-        AccountKey::Email(email) => email.as_str(),
-    };
-    let kind = match principal {
-        PrincipalKey::Group(_) => b'g',
-        PrincipalKey::User(_) => b'u',
-        PrincipalKey::OrphanGroup(_) => b'G',
-        PrincipalKey::OrphanUser(_) => b'U',
-    };
-    hasher.update(&[tag, kind]);
-    for text in [account, set.as_str(), principal.name()] {
-        hasher.update(&(text.len() as u64).to_le_bytes());
-        hasher.update(text.as_bytes());
     }
-    first_eight(&hasher.finalize())
 }
 
-fn hash(value: &impl serde::Serialize) -> u64 {
-    let mut hasher = blake3::Hasher::new();
-    // Writing to a hasher cannot fail, and these types have no maps with other than text keys.
-    let _ = serde_json::to_writer(&mut hasher, value);
-    first_eight(&hasher.finalize())
-}
-
-fn first_eight(hash: &blake3::Hash) -> u64 {
-    let mut out = [0; 8];
-    for (slot, byte) in out.iter_mut().zip(hash.as_bytes()) {
-        *slot = *byte;
+/// What somebody must have done for the record to catch up like this.
+fn done_by(change: RecordChange) -> &'static [u8] {
+    match change {
+        RecordChange::Adopt | RecordChange::Relabel => &[GRANT, RESTORE],
+        RecordChange::Forget => &[REVOKE],
     }
-    u64::from_le_bytes(out)
+}
+
+fn of_tuple(plan: &Plan, tag: u8, tuple: Tuple) -> Option<u64> {
+    let (account, set, principal) = plan.names.resolve(tuple)?;
+    Some(fingerprint::of_tuple(tag, account, set, principal))
 }
 
 #[cfg(test)]
@@ -216,24 +171,38 @@ mod tests {
             .assign("a", &[group("Ops")], &["view"], &[1, 2])
     }
 
+    /// A run that had approval for a plan and did these of its steps.
+    fn run_of(plan: &Plan, world: &World, done: impl IntoIterator<Item = u64>) -> UnfinishedRun {
+        let mut done: Vec<u64> = done.into_iter().collect();
+        done.sort_unstable();
+        UnfinishedRun {
+            run: "r".into(),
+            started: world.now,
+            actor: "a@b".into(),
+            digest: plan.digest.clone(),
+            steps: step_fingerprints(plan),
+            done,
+            in_doubt: Vec::new(),
+        }
+    }
+
     #[test]
     fn what_is_left_of_an_interrupted_run_resumes_it() {
         let world = World::new().has_user("ada");
         let whole = world.plan(stack());
-        let unfinished = UnfinishedRun {
-            run: "r".into(),
-            started: world.now,
-            actor: "a@b".into(),
-            digest: whole.digest.clone(),
-            steps: step_fingerprints(&whole),
-            in_doubt: Vec::new(),
-        };
-        assert!(resume_of(&unfinished, &whole));
-        // The set came to be without anyone hearing of it, and so did one grant.
-        let halfway = world
-            .has_set("view")
-            .has_group("Ops", &[])
-            .has_grant(1, "view", group("Ops"));
+        assert!(resume_of(&run_of(&whole, &world, []), &whole));
+        // The set and the group were made, and somebody made one of the grants.
+        let halfway =
+            World::new()
+                .has_user("ada")
+                .apply(
+                    Stack::new()
+                        .accounts(&[1, 2])
+                        .set("view", "view")
+                        .group("ops", "Ops", &["ada"]),
+                );
+        let halfway = halfway.has_grant(1, "view", group("Ops"));
+        let unfinished = run_of(&whole, &world, action_fingerprints(&whole));
         let rest = halfway.plan(stack());
         assert_ne!(rest.digest, whole.digest);
         assert!(resume_of(&unfinished, &rest));
@@ -243,5 +212,53 @@ mod tests {
             entity.value.description = Some("x".into())
         });
         assert!(!resume_of(&unfinished, &halfway.plan(other)));
+    }
+
+    #[test]
+    fn a_plan_without_what_was_approved_is_another_plan() {
+        let two = |blocks: &[(&str, &str)]| {
+            let mut stack = Stack::new()
+                .accounts(&[1])
+                .set("view", "view")
+                .group("ops", "Ops", &["ada"])
+                .group("old", "Old", &["ada"]);
+            for (label, who) in blocks {
+                stack = stack.assign(label, &[group(who)], &["view"], &[1]);
+            }
+            stack
+        };
+        let world = World::new().has_user("ada").apply(two(&[("old", "Old")]));
+        // Ada goes on with access by another group.
+        let whole = world.plan(two(&[("ops", "Ops")]));
+        assert_eq!((whole.grants.len(), whole.revokes.len()), (1, 1));
+        let unfinished = run_of(&whole, &world, []);
+        assert!(resume_of(&unfinished, &whole));
+        // The grant failed, and somebody took its block out: Ada would be left without any.
+        let without = world.plan(two(&[]));
+        assert_eq!((without.grants.len(), without.revokes.len()), (0, 1));
+        assert!(!resume_of(&unfinished, &without));
+    }
+
+    #[test]
+    fn what_was_done_and_undone_by_others_is_not_done_again() {
+        let world = World::new().has_user("ada");
+        let whole = world.plan(stack());
+        let applied = world.clone().apply(stack());
+        let mut done = action_fingerprints(&whole);
+        done.extend(whole.grants.iter().take(1).flat_map(|step| {
+            [GRANT, RESTORE].map(|tag| of_tuple(&whole, tag, step.tuple).unwrap_or_default())
+        }));
+        let unfinished = run_of(&whole, &world, done);
+        // The first grant was made and is revoked in an incident; the second never came to be.
+        let mut incident = applied
+            .loses_grant(1, "view", group("Ops"))
+            .loses_grant(2, "view", group("Ops"));
+        let second = incident.recorded.applied.access.tuples.pop();
+        assert!(second.is_some());
+        incident.recorded.applied.access.note_of.pop();
+        let rest = incident.plan(stack());
+        let reasons: Vec<GrantReason> = rest.grants.iter().map(|step| step.reason).collect();
+        assert_eq!(reasons, [GrantReason::Restore, GrantReason::Declared]);
+        assert!(!resume_of(&unfinished, &rest));
     }
 }

@@ -27,6 +27,35 @@ pub fn line(event: &Event, styles: Styles, all: bool) -> Option<String> {
             }
             Some(text)
         }
+        Event::StepDenied {
+            step,
+            error,
+            remedy,
+            location,
+            ..
+        } => {
+            let word = styles.paint(Meaning::Warning, "not allowed");
+            let mut text = format!("{word}: {}", escape(step));
+            if let Some(place) = location {
+                text.push_str(&styles.paint(Meaning::Aside, format!("   {place}")));
+            }
+            text.push_str(&format!("\n    {}", escape(error)));
+            if let Some(remedy) = remedy {
+                text.push_str(&format!("\n    help: {}", escape(remedy)));
+            }
+            Some(text)
+        }
+        Event::Waiting { requests } => {
+            let what: Vec<_> = requests.iter().map(|request| escape(request)).collect();
+            Some(format!(
+                "waiting until the service has ended what it is doing already: {}",
+                what.join(", ")
+            ))
+        }
+        Event::Warning { message } => {
+            let word = styles.paint(Meaning::Warning, "warning");
+            Some(format!("{word}: {}", escape(message)))
+        }
         Event::Stopping => Some("stopping: nothing new begins".to_owned()),
         Event::StepSucceeded { step, .. } if all => {
             let word = styles.paint(Meaning::Good, "done");

@@ -42,7 +42,7 @@ pub enum Entry {
     Outcomes {
         /// Steps that succeeded, with what they taught.
         done: Vec<(StepRef, Learned)>,
-        /// Steps that failed, with the message.
+        /// Steps that failed, with the message; one that succeeded as well was done in part.
         failed: Vec<(StepRef, Arc<str>)>,
     },
     /// Changes of the record that no call goes with.
@@ -109,8 +109,18 @@ pub struct RunStarted {
     pub lineage: Arc<str>,
     /// The instance the state is bound to.
     pub instance: Instance,
-    /// The fingerprints of the plan's steps, ascending.
+    /// The fingerprints of the steps that were approved, ascending: the plan's, and those of the run it goes on with.
     pub steps: Vec<u64>,
+    /// The fingerprint of each action, by its index in the plan.
+    #[serde(default)]
+    pub actions: Vec<u64>,
+    /// The fingerprints of the steps that [`Entry::Recorded`] carries out.
+    #[serde(default)]
+    pub records: Vec<u64>,
+    /// Whether the plan was narrowed (`--only`): then it neither finishes an earlier run nor says what the outputs
+    /// are.
+    #[serde(default)]
+    pub narrowed: bool,
     /// The names that tuples of this run are ranks in.
     pub names: Names,
     /// The blocks that notes of this run refer to.

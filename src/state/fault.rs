@@ -58,6 +58,10 @@ impl StateStore for Watched<'_> {
         self.inner.lock(request)
     }
 
+    fn keep(&mut self) -> Result<(), StateError> {
+        self.inner.keep()
+    }
+
     fn force_unlock(&mut self, id: &str) -> Result<LockInfo, StateError> {
         self.inner.force_unlock(id)
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::entry::{Entry, RecordOnly, RunEnd, RunStarted, StepRef};
 use super::fold_access::{GrantChanges, forget_declaration, merge, rename_declaration};
@@ -15,6 +15,7 @@ use super::{StateError, inconsistent};
 use crate::id::AccountKey;
 use crate::model::access::Tuple;
 use crate::model::action::{Effect, Learned};
+use crate::model::fingerprint;
 use crate::model::record::{InDoubt, Recorded, UnfinishedRun};
 
 /// A fold in progress.
@@ -38,6 +39,12 @@ struct Run {
     changes: FxHashMap<Tuple, Option<u32>>,
     /// Accounts that were created in this run, under the key they now have.
     created: BTreeMap<AccountKey, AccountKey>,
+    /// Intended steps that are done.
+    done: FxHashSet<StepRef>,
+    /// Whether the record has caught up.
+    caught_up: bool,
+    /// The run that was unfinished before this one.
+    before: Option<UnfinishedRun>,
 }
 
 impl Fold {
@@ -76,13 +83,19 @@ impl Fold {
                 self.recorded.serial += u64::from(self.run.is_none());
             }
             Entry::RunFinished { end, outputs, .. } => {
-                self.settle_run()?;
-                self.run = None;
-                self.recorded.serial += 1;
-                if *end == RunEnd::Complete {
+                let is_aside = self.run.as_ref().is_some_and(Run::is_aside);
+                let is_whole = *end == RunEnd::Complete && !is_aside;
+                if is_whole {
+                    self.merge_run()?;
                     self.recorded.outputs.clone_from(outputs);
+                } else {
+                    self.settle_run()?;
+                }
+                let before = self.run.take().and_then(|run| run.before);
+                if is_whole || *end == RunEnd::Complete && before.is_none() {
                     self.recorded.unfinished = None;
                 }
+                self.recorded.serial += 1;
             }
             Entry::AddressMoved { from, to, .. } => {
                 self.settle_run()?;
@@ -138,6 +151,11 @@ impl Fold {
         Ok(self.recorded)
     }
 
+    /// The effects on entities that the run in progress has intended; none between runs.
+    pub fn intended(&self) -> impl Iterator<Item = &Effect> {
+        self.run.iter().flat_map(|run| run.actions.values())
+    }
+
     /// A run may begin while another never ended: that one crashed, and what it achieved stays.
     fn start(&mut self, started: &RunStarted) -> Result<(), StateError> {
         self.settle_run()?;
@@ -152,6 +170,9 @@ impl Fold {
             in_doubt: BTreeMap::new(),
             changes: FxHashMap::default(),
             created: BTreeMap::new(),
+            done: FxHashSet::default(),
+            caught_up: false,
+            before: self.recorded.unfinished.clone(),
         });
         Ok(())
     }
@@ -193,8 +214,10 @@ impl Fold {
                 }
             }
         }
+        run.done.extend(done.iter().map(|(step, _)| *step));
         for (step, _) in failed {
             run.in_doubt.remove(step);
+            run.done.remove(step);
         }
         Ok(())
     }
@@ -202,6 +225,7 @@ impl Fold {
     fn record(&mut self, changes: &RecordOnly) -> Result<(), StateError> {
         let run = self.run.as_mut();
         let run = run.ok_or_else(|| inconsistent("the journal changes the record outside of a run"))?;
+        run.caught_up = true;
         let applied = &mut self.recorded.applied;
         for (key, id) in &changes.adopted {
             adopt(applied, key, id.as_ref(), &run.started.entities);
@@ -224,6 +248,22 @@ impl Fold {
 
     /// Merges the run's grants into the relation, and says what of it is unfinished.
     fn settle_run(&mut self) -> Result<(), StateError> {
+        self.merge_run()?;
+        let Some(run) = self.run.as_ref() else {
+            return Ok(());
+        };
+        self.recorded.unfinished = match &run.before {
+            // What it did the run before has less to do.
+            Some(before) if run.is_aside() && run.in_doubt.is_empty() => Some(UnfinishedRun {
+                done: run.done_with(&before.done)?,
+                ..before.clone()
+            }),
+            _ => Some(run.unfinished()?),
+        };
+        Ok(())
+    }
+
+    fn merge_run(&mut self) -> Result<(), StateError> {
         let Some(run) = self.run.as_mut() else {
             return Ok(());
         };
@@ -234,10 +274,7 @@ impl Fold {
             grants: std::mem::take(&mut run.changes),
             created: &run.created,
         };
-        merge(&mut self.recorded.applied.access, changes)
-            .map_err(|error| inconsistent(&error.to_string()))?;
-        self.recorded.unfinished = Some(run.unfinished()?);
-        Ok(())
+        merge(&mut self.recorded.applied.access, changes).map_err(|error| inconsistent(&error.to_string()))
     }
 }
 
@@ -272,8 +309,63 @@ impl Run {
             actor: Arc::clone(&self.started.by.actor),
             digest: Arc::clone(&self.started.digest),
             steps: self.started.steps.clone(),
+            done: self.done_with(self.done_before())?,
             in_doubt: in_doubt?,
         })
+    }
+
+    /// What the run before had done of the steps that this one goes on with.
+    fn done_before(&self) -> &[u64] {
+        match &self.before {
+            Some(before) if self.goes_on_with(before) => &before.done,
+            _ => &[],
+        }
+    }
+
+    /// Whether everything that was approved for another run was approved for this one.
+    fn goes_on_with(&self, other: &UnfinishedRun) -> bool {
+        let steps = &self.started.steps;
+        other.steps.iter().all(|step| steps.binary_search(step).is_ok())
+    }
+
+    /// Whether it is a narrowed run that does not go on with another: it leaves an unfinished run and the outputs
+    /// as they are.
+    fn is_aside(&self) -> bool {
+        let before = self.before.as_ref();
+        self.started.narrowed && !before.is_some_and(|before| self.goes_on_with(before))
+    }
+
+    /// The fingerprints of the steps that are done, with others, ascending.
+    fn done_with(&self, others: &[u64]) -> Result<Vec<u64>, StateError> {
+        let mut done = others.to_vec();
+        if self.caught_up {
+            done.extend(&self.started.records);
+        }
+        for step in &self.done {
+            match step {
+                StepRef::Action(index) => done.extend(self.started.actions.get(*index as usize)),
+                StepRef::Grant(_) | StepRef::Revoke(_) => match self.effect(step)? {
+                    Effect::Grant {
+                        account,
+                        permission_set,
+                        principal,
+                    } => {
+                        let restored = fingerprint::RESTORED_GRANT;
+                        done.push(fingerprint::of_grant(&account, &permission_set, &principal));
+                        done.push(fingerprint::of_tuple(
+                            restored,
+                            &account,
+                            &permission_set,
+                            &principal,
+                        ));
+                    }
+                    revoke => done.push(fingerprint::of_effect(&revoke)),
+                },
+            }
+        }
+        done.sort_unstable();
+        done.dedup();
+        Ok(done)
     }
 
     fn effect(&self, step: &StepRef) -> Result<Effect, StateError> {

@@ -19,7 +19,7 @@ use super::fold::Fold;
 use super::journal::{Position, Record};
 use super::journal_file::{self, JournalFile};
 use super::lock::{LockError, Patience};
-use super::lock_file::{HeldLock, LockFile, SystemPatience};
+use super::lock_file::{HeldLock, LEASE, LockFile, SystemPatience};
 use super::sled::SledCheckpoint;
 use super::{
     Entry, LockInfo, LockRequest, Remedy, StateError, StateStore, export_file, inconsistent, recorded_rows,
@@ -323,6 +323,18 @@ impl StateStore for LocalStore {
         self.remarks
             .extend(lock.takeover.as_ref().map(ToString::to_string));
         self.lock = Some(lock);
+        Ok(())
+    }
+
+    fn keep(&mut self) -> Result<(), StateError> {
+        let now = self.patience.now();
+        let is_due = |lock: &HeldLock| {
+            let left = now.duration_until(lock.holder().expires);
+            left <= jiff::SignedDuration::try_from(LEASE / 2).unwrap_or_default()
+        };
+        if self.lock.as_ref().is_some_and(is_due) {
+            self.check_lock()?;
+        }
         Ok(())
     }
 

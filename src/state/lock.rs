@@ -194,7 +194,8 @@ pub fn decide(record: &LockRecord, liveness: Liveness, now: Timestamp) -> Decisi
             from: holder,
             dead: true,
         }),
-        Liveness::Alive | Liveness::Unknown if holder.expires <= now => Decision::TakeOver(Takeover {
+        // A process that lives on this machine may be waiting for somebody's answer, however long that takes.
+        Liveness::Unknown if holder.expires <= now => Decision::TakeOver(Takeover {
             from: holder,
             dead: false,
         }),
@@ -376,9 +377,17 @@ mod tests {
             decide(&LockRecord::default(), Liveness::Unknown, at(0)),
             Decision::Free
         );
-        for liveness in [Liveness::Alive, Liveness::Unknown] {
-            assert!(matches!(decide(&record, liveness, at(59)), Decision::Held(_)));
-            assert!(matches!(decide(&record, liveness, at(60)), Decision::TakeOver(t) if !t.dead));
+        assert!(matches!(
+            decide(&record, Liveness::Unknown, at(59)),
+            Decision::Held(_)
+        ));
+        assert!(matches!(decide(&record, Liveness::Unknown, at(60)), Decision::TakeOver(t) if !t.dead));
+        // A process that is known to live keeps its lock, lapsed or not.
+        for second in [59, 60, 9_999_999] {
+            assert!(matches!(
+                decide(&record, Liveness::Alive, at(second)),
+                Decision::Held(_)
+            ));
         }
         let Decision::TakeOver(takeover) = decide(&record, Liveness::Dead, at(1)) else {
             panic!("not dead")
@@ -458,7 +467,7 @@ mod tests {
             Duration::from_secs(3),
         );
         let got = wait(&time, Duration::from_secs(10), |now| {
-            match decide(&record, Liveness::Alive, now) {
+            match decide(&record, Liveness::Unknown, now) {
                 Decision::Held(holder) => Err(LockError::Held {
                     holder: Box::new(holder),
                 }),

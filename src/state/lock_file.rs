@@ -368,7 +368,9 @@ mod tests {
     #[test]
     fn whoever_lost_the_lock_is_told_before_writing() {
         let (_keep, place, time) = setup();
-        let mut ada = get(&place, "ada", &time).unwrap();
+        let mut ada = place
+            .acquire(&claim("ada", "server"), Duration::ZERO, &time)
+            .unwrap();
         ada.check(time.now()).unwrap();
         time.sleep(LEASE * 2);
         let mut bob = get(&place, "bob", &time).unwrap();
@@ -379,6 +381,15 @@ mod tests {
         drop(ada);
         bob.check(time.now()).unwrap();
         assert_eq!(place.holder().unwrap().unwrap().info.owner, "bob".into());
+    }
+
+    #[test]
+    fn whoever_waits_for_an_answer_keeps_the_lock() {
+        let (_keep, place, time) = setup();
+        let mut ada = get(&place, "ada", &time).unwrap();
+        time.sleep(LEASE * 9);
+        assert!(matches!(get(&place, "bob", &time), Err(LockError::Held { .. })));
+        ada.check(time.now()).unwrap();
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub mod memory;
 mod recorded_rows;
 pub mod rows;
 pub mod sled;
+pub mod sound;
 #[cfg(test)]
 mod testing;
 
@@ -137,6 +138,15 @@ pub trait StateStore: Send {
     /// # Errors
     /// [`StateError::Locked`] names who holds it.
     fn lock(&mut self, request: &LockRequest) -> Result<(), StateError>;
+
+    /// Says that the holder of the lock still works, which renews its lease when that is due. To be called while
+    /// waiting.
+    ///
+    /// # Errors
+    /// When the lock was lost.
+    fn keep(&mut self) -> Result<(), StateError> {
+        Ok(())
+    }
 
     /// Takes a lock away from whoever holds it.
     ///

@@ -134,6 +134,9 @@ pub fn started(
             management_account: None,
         },
         steps: vec![1, 2, 3],
+        actions: Vec::new(),
+        records: Vec::new(),
+        narrowed: false,
         names,
         declarations: blocks
             .iter()

@@ -214,7 +214,7 @@ impl Differ<'_, '_> {
 
     /// Whether the unfinished run was about to do this: then it is not a restore but the rest of that run.
     fn was_planned(&self, effect: &Effect) -> bool {
-        let fingerprint = super::resume::fingerprint_of_effect(effect);
+        let fingerprint = crate::model::fingerprint::of_effect(effect);
         let unfinished = &self.sources.input.recorded.unfinished;
         unfinished
             .as_ref()

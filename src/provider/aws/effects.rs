@@ -155,30 +155,49 @@ impl Worker {
             .await
     }
 
-    /// Everywhere with one request, or account after account.
+    /// Everywhere with one request, or account after account: one that fails keeps it from no other.
     async fn provision(&self, arn: &str, accounts: Option<Vec<String>>, accepted: &mut Accepted) -> Outcome {
-        let targets = match accounts {
+        let targets: Vec<Option<String>> = match accounts {
             None => vec![None],
             Some(accounts) => accounts.into_iter().map(Some).collect(),
         };
+        let count = targets.len();
+        let mut failed: Vec<(String, CallError)> = Vec::new();
         for target in targets {
-            let kind = match target {
-                None => ProvisionTargetType::AllProvisionedAccounts,
-                Some(_) => ProvisionTargetType::AwsAccount,
-            };
-            let call = self.session.sso.provision_permission_set();
-            let call = call.instance_arn(&*self.instance).permission_set_arn(arn);
-            let call = call.target_type(kind).set_target_id(target);
-            let answer = self
-                .session
-                .write(Operation::ProvisionPermissionSet, call.send())
-                .await?;
-            let status = answer.permission_set_provisioning_status;
-            let status = status.map(|status| (status.request_id, status.status, status.failure_reason));
-            self.follow(Kind::Provisioning, status.unwrap_or_default(), accepted)
-                .await?;
+            let account = target.clone().unwrap_or_default();
+            if let Err(error) = self.provision_in(arn, target, accepted).await {
+                failed.push((account, error));
+            }
         }
-        done(None)
+        let accounts: Vec<&str> = failed.iter().map(|(account, _)| account.as_str()).collect();
+        let accounts = accounts.join(", ");
+        let Some((_, first)) = failed.first() else {
+            return done(None);
+        };
+        let mut error = first.clone();
+        if count > 1 {
+            let failed = failed.len();
+            error.message = format!("{failed} of {count} accounts ({accounts}): {}", first.message).into();
+        }
+        Err(error)
+    }
+
+    async fn provision_in(&self, arn: &str, target: Option<String>, accepted: &mut Accepted) -> Outcome {
+        let kind = match target {
+            None => ProvisionTargetType::AllProvisionedAccounts,
+            Some(_) => ProvisionTargetType::AwsAccount,
+        };
+        let call = self.session.sso.provision_permission_set();
+        let call = call.instance_arn(&*self.instance).permission_set_arn(arn);
+        let call = call.target_type(kind).set_target_id(target);
+        let answer = self
+            .session
+            .write(Operation::ProvisionPermissionSet, call.send())
+            .await?;
+        let status = answer.permission_set_provisioning_status;
+        let status = status.map(|status| (status.request_id, status.status, status.failure_reason));
+        self.follow(Kind::Provisioning, status.unwrap_or_default(), accepted)
+            .await
     }
 
     /// From the answer that a request was accepted to its end.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::meaning::unknown;
-use super::requests::{Awaited, Progress, call, done, next_provision, provision};
+use super::requests::{Awaited, Progress, begin_provision, call, done};
 use super::world::World;
 use super::world::assignment::PrincipalRef;
 use super::world::call::Operation;
@@ -109,14 +109,11 @@ impl Calls<'_> {
             }
             Effect::Provision { name, accounts } => {
                 let set = self.set(name)?;
-                let accounts = match accounts {
-                    None => return provision(self.world, set, None, Vec::new()).map(Progress::Waiting),
-                    Some(accounts) => accounts
-                        .iter()
-                        .map(|key| self.account(key))
-                        .collect::<Step<Vec<_>>>()?,
-                };
-                next_provision(self.world, set, accounts)
+                let accounts = accounts.as_ref().map(|accounts| {
+                    let ids = accounts.iter().map(|key| self.account(key));
+                    ids.collect::<Step<Vec<String>>>()
+                });
+                begin_provision(self.world, set, accounts.transpose()?)
             }
             Effect::Grant {
                 account,

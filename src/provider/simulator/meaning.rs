@@ -9,7 +9,9 @@ use crate::provider::{CallError, Meaning};
 /// How an asynchronous request ended: its failure reason as what it means.
 pub(super) fn ended(operation: Operation, failure: Option<String>, request: &str) -> Result<(), CallError> {
     let Some(reason) = failure else { return Ok(()) };
-    let meaning = if reason.contains("a 403 status error") {
+    let meaning = if reason.contains("unexpected internal service exception") {
+        Meaning::Retry
+    } else if reason.contains("a 403 status error") {
         Meaning::Denied
     } else if reason == "Received a 404 status error: Assignment not found."
         || reason.contains("Permission set provision not found")
@@ -90,5 +92,25 @@ pub(super) fn unknown(what: &str, name: &str) -> CallError {
         )),
         request_id: None,
         missing_action: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_is_tried_again_and_what_does_not_is_not() {
+        let meaning = |reason: &str| {
+            let failure = Some(reason.to_owned());
+            ended(Operation::CreateAccountAssignment, failure, "r")
+                .unwrap_err()
+                .meaning
+        };
+        let broken = "An unexpected internal service exception was encountered. Please try again.";
+        assert_eq!(meaning(broken), Meaning::Retry);
+        let denied = "Received a 403 status error: User: x is not authorized to perform: iam:CreateRole on y";
+        assert_eq!(meaning(denied), Meaning::Denied);
+        assert_eq!(meaning("Policy audit-trail does not exist."), Meaning::Failed);
     }
 }

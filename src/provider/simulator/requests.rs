@@ -21,21 +21,79 @@ pub(super) enum Progress {
 /// The request that a call waits for, and what it does after that.
 #[derive(Debug, Clone)]
 pub(super) enum Awaited {
-    Grant {
-        request: String,
-    },
-    Revoke {
-        request: String,
-    },
-    Provision {
-        request: String,
-        set: String,
-        rest: Vec<String>,
-    },
-    Account {
-        request: String,
-        unit: Option<String>,
-    },
+    Grant { request: String },
+    Revoke { request: String },
+    Provision { request: String, provisions: Provisions },
+    Account { request: String, unit: Option<String> },
+}
+
+/// The provisioning of a set account by account: one that fails keeps it from no other.
+#[derive(Debug, Clone)]
+pub(super) struct Provisions {
+    set: String,
+    /// The account whose request is awaited; `None` for all of them in one request.
+    account: Option<String>,
+    rest: Vec<String>,
+    done: usize,
+    failed: Vec<(String, CallError)>,
+}
+
+impl Provisions {
+    /// Of every account that has the set, or of these one after the other.
+    pub(super) fn new(set: String, accounts: Option<Vec<String>>) -> Self {
+        let mut rest = accounts.unwrap_or_default();
+        // Taken from the end.
+        rest.reverse();
+        Provisions {
+            set,
+            account: None,
+            rest,
+            done: 0,
+            failed: Vec::new(),
+        }
+    }
+
+    fn ended(&mut self, outcome: Result<(), CallError>) {
+        match (outcome, &self.account) {
+            (Ok(()), _) => self.done += 1,
+            (Err(error), account) => self.failed.push((account.clone().unwrap_or_default(), error)),
+        }
+    }
+
+    /// The next account's request, or the end of all.
+    pub(super) fn next(mut self, world: &mut World) -> Step<Progress> {
+        while let Some(account) = self.rest.pop() {
+            self.account = Some(account);
+            match provision(world, &self.set, self.account.as_deref()) {
+                Ok(request) => {
+                    return Ok(Progress::Waiting(Awaited::Provision {
+                        request,
+                        provisions: self,
+                    }));
+                }
+                // Nobody may at all, or the service takes no more just now: the whole step is to be told so.
+                Err(error) if self.done == 0 && self.failed.is_empty() => return Err(error),
+                Err(error) => self.ended(Err(error)),
+            }
+        }
+        self.outcome()
+    }
+
+    /// Done if every account is; otherwise what the first failure was, and how many there were.
+    fn outcome(self) -> Step<Progress> {
+        let count = self.failed.len();
+        let of = count + self.done;
+        let accounts: Vec<&str> = self.failed.iter().map(|(account, _)| account.as_str()).collect();
+        let accounts = accounts.join(", ");
+        let Some((_, first)) = self.failed.first() else {
+            return Ok(done(None));
+        };
+        let mut error = first.clone();
+        if of > 1 {
+            error.message = format!("{count} of {of} accounts ({accounts}): {}", first.message).into();
+        }
+        Err(error)
+    }
 }
 
 impl Awaited {
@@ -111,14 +169,18 @@ pub(super) fn proceed(world: &mut World, awaited: Awaited) -> Progress {
             });
             ended.map(|()| done(None))
         }
-        Awaited::Provision { request, set, rest } => {
+        Awaited::Provision {
+            request,
+            mut provisions,
+        } => {
             let operation = Operation::DescribePermissionSetProvisioningStatus;
             let status = call(world, operation, |w| {
                 w.describe_permission_set_provisioning_status(&request)
             });
-            status
-                .and_then(|status| ended(Operation::ProvisionPermissionSet, status.failure_reason, &request))
-                .and_then(|()| next_provision(world, set, rest))
+            provisions.ended(status.and_then(|status| {
+                ended(Operation::ProvisionPermissionSet, status.failure_reason, &request)
+            }));
+            provisions.next(world)
         }
         Awaited::Account { request, unit } => account_created(world, &request, unit),
     };
@@ -137,8 +199,7 @@ pub(super) fn outcome(world: &mut World, request_id: &str) -> Option<Outcome> {
         RequestKind::Unassign { .. } => Awaited::Revoke { request: request_id },
         RequestKind::Provision { set, .. } => Awaited::Provision {
             request: request_id,
-            set: world.permission_set_arn(set)?,
-            rest: Vec::new(),
+            provisions: Provisions::new(world.permission_set_arn(set)?, None),
         },
         RequestKind::Account { .. } => Awaited::Account {
             request: request_id,
@@ -167,34 +228,31 @@ fn account_created(world: &mut World, request: &str, unit: Option<String>) -> St
     Ok(done(Some(id)))
 }
 
-/// Provisions the accounts one after the other.
-pub(super) fn next_provision(world: &mut World, set: String, mut accounts: Vec<String>) -> Step<Progress> {
-    if accounts.is_empty() {
-        return Ok(done(None));
-    }
-    let account = accounts.remove(0);
-    provision(world, set, Some(account), accounts).map(Progress::Waiting)
-}
-
-pub(super) fn provision(
-    world: &mut World,
-    set: String,
-    account: Option<String>,
-    rest: Vec<String>,
-) -> Step<Awaited> {
-    let target = match &account {
+/// Asks for a provisioning, in one account or in every one that has the set; gives the request's id.
+fn provision(world: &mut World, set: &str, account: Option<&str>) -> Step<String> {
+    let target = match account {
         Some(id) => ProvisionTarget::AwsAccount(id),
         None => ProvisionTarget::AllProvisionedAccounts,
     };
     let operation = Operation::ProvisionPermissionSet;
     let status = call(world, operation, |world| {
-        world.provision_permission_set(&set, target)
+        world.provision_permission_set(set, target)
     })?;
-    Ok(Awaited::Provision {
-        request: status.request_id,
-        set,
-        rest,
-    })
+    Ok(status.request_id)
+}
+
+/// Provisions every account that has a set, or these accounts one after the other.
+pub(super) fn begin_provision(
+    world: &mut World,
+    set: String,
+    accounts: Option<Vec<String>>,
+) -> Step<Progress> {
+    if accounts.is_some() {
+        return Provisions::new(set, accounts).next(world);
+    }
+    let request = provision(world, &set, None)?;
+    let provisions = Provisions::new(set, None);
+    Ok(Progress::Waiting(Awaited::Provision { request, provisions }))
 }
 
 fn granted_role(world: &World, request: &str) -> Option<RoleSuffix> {

@@ -2,6 +2,8 @@
 //!
 //! Operation names, fields and errors are those of the service model (sso-admin 2020-07-20).
 
+use std::collections::BTreeSet;
+
 use super::World;
 use super::call::{Listed, Operation, Page, Subject};
 use super::clock::Time;
@@ -354,12 +356,22 @@ impl World {
             })
     }
 
+    /// What is being made counts as made: otherwise requests that are in progress together would go beyond the quota.
     fn check_assignment_quotas(&self, account: AccountIx, set: SetIx) -> Answer<()> {
         let quotas = &self.settings.quotas;
-        if self.access.pair(account, set).is_some() {
+        let unlimited = quotas.permission_sets_per_account == u32::MAX && quotas.accounts == u32::MAX;
+        if unlimited || self.access.pair(account, set).is_some() {
             return Ok(());
         }
-        let here = self.access.pairs(account).len();
+        let coming = self.requests.pairs_being_assigned();
+        let coming: BTreeSet<(AccountIx, SetIx)> = coming
+            .filter(|(account, set)| self.access.pair(*account, *set).is_none())
+            .collect();
+        if coming.contains(&(account, set)) {
+            return Ok(());
+        }
+        let of_account = coming.iter().filter(|(other, _)| *other == account).count();
+        let here = self.access.pairs(account).len() + of_account;
         quota::room(
             here,
             quotas.permission_sets_per_account,
@@ -368,8 +380,13 @@ impl World {
         if here > 0 {
             return Ok(());
         }
+        let new: BTreeSet<AccountIx> = coming
+            .iter()
+            .map(|(account, _)| *account)
+            .filter(|account| self.access.pairs(*account).is_empty())
+            .collect();
         quota::room(
-            self.access.assigned_accounts(),
+            self.access.assigned_accounts() + new.len(),
             quotas.accounts,
             "AWS accounts or applications",
         )
@@ -909,5 +926,29 @@ mod tests {
             world.create_account_assignment(A, &set, who).is_ok(),
             "an existing pair needs no more room"
         );
+    }
+
+    #[test]
+    fn requests_in_progress_count_against_the_quotas() {
+        let Stage {
+            mut world,
+            set,
+            group,
+            ..
+        } = stage();
+        let mut settings = world.settings().clone();
+        settings.quotas.permission_sets_per_account = 1;
+        settings.quotas.accounts = 1;
+        world.configure(settings).unwrap();
+        let other = make_set(&mut world, "other");
+        let who = (PrincipalKind::Group, group.as_str());
+        world.create_account_assignment(A, &set, who).unwrap();
+        for (account, set) in [(A, &other), (B, &set)] {
+            let error = world.create_account_assignment(account, set, who).unwrap_err();
+            assert_eq!(error.code, ErrorCode::ServiceQuotaExceededException);
+        }
+        let ada = person(&mut world, "ada");
+        let also = (PrincipalKind::User, ada.as_str());
+        assert!(world.create_account_assignment(A, &set, also).is_ok());
     }
 }

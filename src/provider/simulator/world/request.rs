@@ -161,6 +161,15 @@ impl Requests {
         self.due.len()
     }
 
+    /// The accounts and permission sets that assignments are being made in.
+    pub(super) fn pairs_being_assigned(&self) -> impl Iterator<Item = (AccountIx, SetIx)> {
+        let requests = self.due.iter().filter_map(|(_, sequence)| self.get(*sequence));
+        requests.filter_map(|request| match request.kind {
+            RequestKind::Assign { account, set, .. } => Some((account, set)),
+            _ => None,
+        })
+    }
+
     /// When the next request ends, and its number.
     pub(super) fn next_due(&self) -> Option<(Time, u64)> {
         self.due.first().copied()
