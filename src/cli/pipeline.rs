@@ -262,6 +262,10 @@ fn last_seen(recorded: &Recorded) -> Result<Observed, Failure> {
         return Err(Failure::new("the state holds no reading of the service yet")
             .help("leave out --refresh=false, or run `rolecall apply` once"));
     };
+    // What could not be read then is held now as well.
+    if let Some(observed) = seen.observed() {
+        return Ok(observed);
+    }
     Ok(Observed {
         at: seen.at,
         instance: instance.clone(),

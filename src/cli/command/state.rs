@@ -17,7 +17,7 @@ use crate::report::state_view::StateView;
 use crate::report::terminal::{Page, state};
 use crate::state::entry::Author;
 use crate::state::local::LocalStore;
-use crate::state::{Entry, StateError, StateStore, export, export_file};
+use crate::state::{Entry, StateError, StateStore, export, export_file, sound};
 
 /// Runs it.
 pub fn run(env: &Env, command: StateCommand) -> Result<Exit, Failure> {
@@ -217,6 +217,10 @@ fn export_to(env: &Env, path: Option<&Path>) -> Result<Exit, Failure> {
 
 fn import(env: &Env, file: &Path, force: bool, lock: &LockArgs) -> Result<Exit, Failure> {
     let imported: Recorded = export_file::load(file)?;
+    sound::check(&imported).map_err(|problem| {
+        Failure::new(format!("{} is no sound state: {problem}", file.display()))
+            .help("nothing was imported; take another export")
+    })?;
     let (mut store, by) = locked(env, "rolecall state import", lock)?;
     let present = match store.verify().and_then(|()| store.load()) {
         Ok(present) => Some(present),

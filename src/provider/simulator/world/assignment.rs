@@ -934,6 +934,7 @@ mod tests {
             mut world,
             set,
             group,
+            user,
             ..
         } = stage();
         let mut settings = world.settings().clone();
@@ -947,8 +948,7 @@ mod tests {
             let error = world.create_account_assignment(account, set, who).unwrap_err();
             assert_eq!(error.code, ErrorCode::ServiceQuotaExceededException);
         }
-        let ada = person(&mut world, "ada");
-        let also = (PrincipalKind::User, ada.as_str());
+        let also = (PrincipalKind::User, user.as_str());
         assert!(world.create_account_assignment(A, &set, also).is_ok());
     }
 }
