@@ -79,7 +79,13 @@ def _value(shape, value, path):
         raise Mismatch(f"{path}: what is a {kind}?")
 
 
+# The service answers an empty text where a set has no inline policy, although the model wants one character.
+EMPTY = {"GetInlinePolicyForPermissionSet.InlinePolicy"}
+
+
 def _string(shape, value, path):
+    if value == "" and path in EMPTY:
+        return
     _length(shape, len(value), path)
     if shape.enum:
         _expect(value in shape.enum, f"{path} is {value!r}, which is none of {shape.enum}")

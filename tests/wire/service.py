@@ -72,7 +72,13 @@ class Server:
 
     def cli(self, *arguments, key="AKIDMANAGEMENT", region=REGION):
         """Runs the AWS CLI; answers its exit code, output and errors."""
-        environment = {
+        environment = self.environment(key, region)
+        done = subprocess.run(["aws", *arguments], env=environment, capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout, done.stderr
+
+    def environment(self, key="AKIDMANAGEMENT", region=REGION):
+        """What points the AWS CLI at this server."""
+        return {
             "PATH": os.environ["PATH"],
             "HOME": self.directory,
             "AWS_ENDPOINT_URL": self.url,
@@ -82,9 +88,8 @@ class Server:
             "AWS_SECRET_ACCESS_KEY": "any",
             "AWS_PAGER": "",
             "AWS_MAX_ATTEMPTS": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
         }
-        done = subprocess.run(["aws", *arguments], env=environment, capture_output=True, text=True, timeout=60)
-        return done.returncode, done.stdout, done.stderr
 
 
 def _checked(client):

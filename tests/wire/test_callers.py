@@ -1,0 +1,137 @@
+"""Who calls, and what the management account, the delegated administrator and members may do."""
+
+from service import WireTest
+
+
+class Identity(WireTest):
+    def test_any_key_is_the_management_account(self):
+        identity = self.sts.get_caller_identity()
+        self.assertEqual(identity["Account"], self.management)
+        self.assertTrue(identity["Arn"].startswith(f"arn:aws:sts::{self.management}:assumed-role/"))
+
+    def test_twelve_digits_are_an_account(self):
+        account = self.account()
+        self.assertEqual(self.server.client("sts", key=account).get_caller_identity()["Account"], account)
+        self.assertEqual(self.sts.get_access_key_info(AccessKeyId=account + "0000")["Account"], self.management)
+
+    def test_a_role_is_assumed_in_another_account(self):
+        account = self.account()
+        arn = f"arn:aws:iam::{account}:role/OrganizationAccountAccessRole"
+        answer = self.sts.assume_role(RoleArn=arn, RoleSessionName="audit", DurationSeconds=900)
+        credentials = answer["Credentials"]
+        self.assertEqual(answer["AssumedRoleUser"]["Arn"], f"arn:aws:sts::{account}:assumed-role/OrganizationAccountAccessRole/audit")
+        keys = dict(key=credentials["AccessKeyId"], token=credentials["SessionToken"])
+        identity = self.server.client("sts", **keys).get_caller_identity()
+        self.assertEqual((identity["Account"], identity["Arn"]), (account, answer["AssumedRoleUser"]["Arn"]))
+        self.assertEqual(self.sts.get_access_key_info(AccessKeyId=credentials["AccessKeyId"])["Account"], account)
+        self.assign(self.permission_set("seen"), account, self.group())
+        roles = self.server.client("iam", **keys).list_roles(PathPrefix="/aws-reserved/")["Roles"]
+        self.assertEqual([role["RoleName"].rsplit("_", 1)[0] for role in roles], ["AWSReservedSSO_seen"])
+
+    def test_some_roles_cannot_be_assumed(self):
+        account = self.account()
+        assume = lambda arn: self.sts.assume_role(RoleArn=arn, RoleSessionName="no")
+        self.fails("AccessDenied", assume, "arn:aws:iam::999999999999:role/Any")
+        self.fails("AccessDenied", assume, f"arn:aws:iam::{account}:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_x_0")
+        self.fails("AccessDenied", assume, f"arn:aws:iam::{account}:role/aws-service-role/sso.amazonaws.com/AWSServiceRoleForSSO")
+        member = self.server.client("sts", key=account)
+        self.fails("AccessDenied", member.assume_role, RoleArn=f"arn:aws:iam::{self.management}:role/Any", RoleSessionName="no")
+        self.fails("ValidationError", assume, "arn:aws:iam::short")
+        self.fails("ValidationError", self.sts.assume_role, RoleArn=f"arn:aws:iam::{account}:role/Any")
+
+
+class Member(WireTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.account_id = cls().account()
+        cls.m = {name: cls.server.client(name, key=cls.account_id) for name in ("sso-admin", "identitystore", "organizations")}
+
+    def test_a_member_sees_the_instance_and_nothing_in_it(self):
+        self.assertEqual(self.m["sso-admin"].list_instances()["Instances"][0]["InstanceArn"], self.arn)
+        for call in (self.m["sso-admin"].list_permission_sets, self.m["sso-admin"].describe_instance):
+            message = self.fails("AccessDeniedException", call, InstanceArn=self.arn)
+            self.assertIn("is not authorized to perform: sso:", message)
+
+    def test_a_member_reads_the_identity_store_and_does_not_write_it(self):
+        self.assertIn("Users", self.m["identitystore"].list_users(IdentityStoreId=self.store))
+        self.fails(
+            "AccessDeniedException", self.m["identitystore"].create_group, IdentityStoreId=self.store, DisplayName="x"
+        )
+
+    def test_a_member_sees_the_organisation_and_not_its_accounts(self):
+        self.assertEqual(self.m["organizations"].describe_organization()["Organization"]["MasterAccountId"], self.management)
+        self.fails("AccessDeniedException", self.m["organizations"].list_accounts)
+
+
+class Delegated(WireTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.admin, cls.other = cls().account(), cls().account()
+        cls.org.register_delegated_administrator(AccountId=cls.admin, ServicePrincipal="sso.amazonaws.com")
+        cls.d = cls.server.client("sso-admin", key=cls.admin)
+
+    def test_it_manages_sets_and_members_accounts(self):
+        created = self.d.create_permission_set(InstanceArn=self.arn, Name=self.name("own"))["PermissionSet"]
+        arn = created["PermissionSetArn"]
+        started = self.d.create_account_assignment(**self.grant(arn, self.other, self.group()))
+        self.assertEqual(started["AccountAssignmentCreationStatus"]["Status"], "IN_PROGRESS")
+        self.d.put_inline_policy_to_permission_set(**self.on(arn, InlinePolicy="{}"))
+        self.assertTrue(self.d.list_permission_sets(InstanceArn=self.arn)["PermissionSets"])
+
+    def test_it_does_not_touch_the_management_account(self):
+        arn, group = self.permission_set(), self.group()
+        self.fails("AccessDeniedException", self.d.create_account_assignment, **self.grant(arn, self.management, group))
+        self.assign(arn, self.management, group)
+        self.fails("AccessDeniedException", self.d.delete_account_assignment, **self.grant(arn, self.management, group))
+
+    def test_it_does_not_touch_sets_that_the_management_account_has(self):
+        arn, group = self.permission_set(), self.group()
+        self.assign(arn, self.management, group)
+        self.fails("AccessDeniedException", self.d.update_permission_set, **self.on(arn, Description="x"))
+        self.fails("AccessDeniedException", self.d.put_inline_policy_to_permission_set, **self.on(arn, InlinePolicy="{}"))
+        self.fails("AccessDeniedException", self.d.delete_permission_set, **self.on(arn))
+        self.fails("AccessDeniedException", self.d.create_account_assignment, **self.grant(arn, self.other, group))
+        self.fails(
+            "AccessDeniedException", self.d.provision_permission_set, **self.on(arn, TargetType="ALL_PROVISIONED_ACCOUNTS")
+        )
+
+    def test_it_does_not_ask_by_principal_nor_register_another(self):
+        self.fails(
+            "AccessDeniedException", self.d.list_account_assignments_for_principal,
+            InstanceArn=self.arn, PrincipalId=self.group(), PrincipalType="GROUP",
+        )
+        org = self.server.client("organizations", key=self.admin)
+        self.assertTrue(org.list_accounts()["Accounts"])
+        self.fails(
+            "AccessDeniedException", org.register_delegated_administrator, AccountId=self.other,
+            ServicePrincipal="sso.amazonaws.com",
+        )
+
+    def test_it_manages_users_and_groups(self):
+        ids = self.server.client("identitystore", key=self.admin)
+        self.assertTrue(ids.create_group(IdentityStoreId=self.store, DisplayName="by-delegate")["GroupId"])
+
+
+class Denied(WireTest):
+    SERVE = ("--clock", "fast", "--quotas", "off", "--deny", "sso:CreatePermissionSet", "--deny", "iam:CreateRole", "--deny", "organizations:ListAccounts")
+
+    def test_what_iam_does_not_allow_is_denied_with_the_action(self):
+        message = self.fails("AccessDeniedException", self.sso.create_permission_set, InstanceArn=self.arn, Name="x")
+        self.assertRegex(message, r"^User: arn:aws:sts::\d{12}:assumed-role/\S+ is not authorized to perform: sso:CreatePermissionSet$")
+        self.fails("AccessDeniedException", self.org.list_accounts)
+        self.assertEqual(self.sso.list_permission_sets(InstanceArn=self.arn)["PermissionSets"], [])
+
+
+class DeniedRole(WireTest):
+    def test_in_the_management_account_the_callers_own_permissions_count(self):
+        arn, group = self.permission_set(), self.group()
+        account = self.account()
+        self.server.stop()
+        self.server.start("--deny", "iam:CreateRole")
+        type(self).sso = self.server.client("sso-admin")
+        ended = self.assign(arn, self.management, group, wanted="FAILED")
+        self.assertTrue(ended["FailureReason"].startswith("Received a 403 status error: Access denied by IAM."))
+        self.assertIn("is not authorized to perform: iam:CreateRole", ended["FailureReason"])
+        self.assign(arn, account, group)
