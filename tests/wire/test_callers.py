@@ -64,6 +64,15 @@ class Member(WireTest):
         self.fails("AccessDeniedException", self.m["organizations"].list_accounts)
 
 
+class Outsider(WireTest):
+    def test_an_account_outside_the_organisation_sees_nothing(self):
+        there = {name: self.server.client(name, key="999999999999") for name in ("sso-admin", "identitystore", "organizations")}
+        self.assertEqual(there["sso-admin"].list_instances()["Instances"], [])
+        self.fails("AccessDeniedException", there["sso-admin"].list_permission_sets, InstanceArn=self.arn)
+        self.fails("AccessDeniedException", there["identitystore"].list_users, IdentityStoreId=self.store)
+        self.fails("AWSOrganizationsNotInUseException", there["organizations"].describe_organization)
+
+
 class Delegated(WireTest):
     @classmethod
     def setUpClass(cls):

@@ -50,7 +50,9 @@ pub(super) fn refused(operation: Operation, error: &ServiceError) -> CallError {
         ErrorCode::DuplicateAccountException
         | ErrorCode::DuplicateOrganizationalUnitException
         | ErrorCode::AccountAlreadyRegisteredException => Meaning::AlreadyExists,
-        ErrorCode::AccessDeniedException | ErrorCode::UnmodifiableEntity => Meaning::Denied,
+        ErrorCode::AccessDeniedException
+        | ErrorCode::UnmodifiableEntity
+        | ErrorCode::AWSOrganizationsNotInUseException => Meaning::Denied,
         ErrorCode::ValidationException | ErrorCode::InvalidInputException => Meaning::Invalid,
         ErrorCode::ServiceQuotaExceededException | ErrorCode::ConstraintViolationException => Meaning::Quota,
         ErrorCode::ResourceNotFoundException

@@ -438,7 +438,7 @@ fn caller(world: &World) -> Option<Caller> {
         role: match world.position() {
             Position::Management => CallerRole::Management,
             Position::Delegated => CallerRole::DelegatedAdministrator,
-            Position::Member => CallerRole::Member,
+            Position::Member | Position::Outsider => CallerRole::Member,
         },
         session: None,
     })

@@ -197,7 +197,7 @@ impl Wire {
             parameters,
         } = named;
         let parsed = if service.is_query() {
-            self.shapes.from_query(*service, operation, parameters)
+            self.shapes.query_input(*service, operation, parameters)
         } else if request.body.iter().all(u8::is_ascii_whitespace) {
             Ok(Value::Object(serde_json::Map::new()))
         } else {
@@ -302,17 +302,13 @@ fn written(service: Service, error: &ServiceError) -> WireError {
     };
     let mut written = WireError::new(code, status, error.message.as_str());
     if let Some(reason) = error.reason.filter(|_| service == Service::IdentityStore) {
-        written
-            .members
-            .insert("Reason".to_owned(), Value::from(reason.to_string()));
+        written.members.push(("Reason", reason.to_string()));
     }
     if service == Service::IdentityStore && error.code == Code::ResourceNotFoundException {
         // "USER not found." says which type.
         let kind = error.message.split(' ').next().unwrap_or_default();
         if ["USER", "GROUP", "IDENTITY_STORE"].contains(&kind) {
-            written
-                .members
-                .insert("ResourceType".to_owned(), Value::from(kind));
+            written.members.push(("ResourceType", kind.to_owned()));
         }
     }
     written

@@ -164,7 +164,7 @@ pub struct WireError {
     /// The HTTP status.
     pub status: u16,
     /// Further members of the exception, such as `Reason`.
-    pub members: Map<String, Value>,
+    pub members: Vec<(&'static str, String)>,
 }
 
 impl WireError {
@@ -174,7 +174,7 @@ impl WireError {
             code: code.to_owned(),
             message: message.into(),
             status,
-            members: Map::new(),
+            members: Vec::new(),
         }
     }
 
@@ -261,7 +261,8 @@ pub fn error_reply(service: Service, error: &WireError, request_id: &str) -> Rep
         };
         members.insert(name.to_owned(), Value::from(error.message.as_str()));
     }
-    members.extend(error.members.clone());
+    let more = error.members.iter();
+    members.extend(more.map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str()))));
     if service == Service::IdentityStore {
         members.insert("RequestId".to_owned(), Value::from(request_id));
     }
@@ -349,7 +350,7 @@ mod tests {
     #[test]
     fn errors_have_the_shape_of_their_protocol() {
         let mut error = WireError::new("ConflictException", 400, "taken");
-        error.members.insert("Reason".into(), "X".into());
+        error.members.push(("Reason", "X".into()));
         let reply = error_reply(Service::IdentityStore, &error, "id-1");
         assert_eq!(reply.error_type.as_deref(), Some("ConflictException"));
         let body: Value = serde_json::from_str(&reply.body).unwrap();

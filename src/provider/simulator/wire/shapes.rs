@@ -139,7 +139,7 @@ impl Shapes {
     ///
     /// # Errors
     /// When a number is none.
-    pub fn from_query(
+    pub fn query_input(
         &self,
         service: Service,
         operation: &str,
@@ -442,12 +442,12 @@ mod tests {
             .into()
         };
         assert_eq!(
-            shapes.from_query(Service::Iam, "ListRoles", &parameters("7")),
+            shapes.query_input(Service::Iam, "ListRoles", &parameters("7")),
             Ok(json!({ "MaxItems": 7, "PathPrefix": "/a/" }))
         );
         assert!(
             shapes
-                .from_query(Service::Iam, "ListRoles", &parameters("x"))
+                .query_input(Service::Iam, "ListRoles", &parameters("x"))
                 .is_err()
         );
     }

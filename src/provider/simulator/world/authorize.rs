@@ -36,8 +36,10 @@ pub enum Position {
     Management,
     /// The delegated administrator of IAM Identity Center.
     Delegated,
-    /// Any other account, also one outside the organisation.
+    /// Any other account of the organisation.
     Member,
+    /// An account outside the organisation.
+    Outsider,
 }
 
 impl World {
@@ -50,7 +52,8 @@ impl World {
         match organization.account_by_id(id) {
             Some(at) if at == organization.management() => Position::Management,
             Some(at) if organization.delegated() == Some(at) => Position::Delegated,
-            _ => Position::Member,
+            Some(_) => Position::Member,
+            None => Position::Outsider,
         }
     }
 
@@ -65,10 +68,18 @@ impl World {
             (Position::Delegated, Family::Sso) => operation != Operation::ListAccountAssignmentsForPrincipal,
             (Position::Delegated, Family::IdentityStore) => true,
             (Position::Delegated, Family::Organizations) => reads,
-            (Position::Member, Family::Sso) => operation == Operation::ListInstances,
+            // Who sees no instance is answered with an empty list.
+            (Position::Member | Position::Outsider, Family::Sso) => operation == Operation::ListInstances,
             // "Read APIs are callable from member accounts by default" (service model of the identity store).
             (Position::Member, Family::IdentityStore) => reads,
             (Position::Member, Family::Organizations) => operation == Operation::DescribeOrganization,
+            (Position::Outsider, Family::IdentityStore) => false,
+            (Position::Outsider, Family::Organizations) => {
+                return Err(ServiceError::new(
+                    ErrorCode::AWSOrganizationsNotInUseException,
+                    "Your account is not a member of an organization.",
+                ));
+            }
         };
         match (allowed, operation.family()) {
             (true, _) => Ok(()),

@@ -37,11 +37,12 @@ pub enum ErrorCode {
     NoSuchEntity,
     AccountAlreadyClosedException,
     UnmodifiableEntity,
+    AWSOrganizationsNotInUseException,
 }
 
 impl ErrorCode {
     /// Every code, for reading one from text.
-    pub const ALL: [ErrorCode; 26] = [
+    pub const ALL: [ErrorCode; 27] = [
         ErrorCode::AccessDeniedException,
         ErrorCode::ValidationException,
         ErrorCode::ResourceNotFoundException,
@@ -68,6 +69,7 @@ impl ErrorCode {
         ErrorCode::NoSuchEntity,
         ErrorCode::AccountAlreadyClosedException,
         ErrorCode::UnmodifiableEntity,
+        ErrorCode::AWSOrganizationsNotInUseException,
     ];
 
     /// The code with this name, if the world knows it.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::World;
+use super::authorize::Position;
 use super::call::{Listed, Operation, Page, Subject};
 use super::clock::{Latency, Time};
 use super::effect::Effect;
@@ -146,7 +147,12 @@ impl World {
         self.call(Operation::ListInstances, Subject::Nothing, |world| {
             let caller = world.caller.region.as_deref();
             let here = all_regions || caller.is_none_or(|region| region == world.ids.region());
-            Ok(if here { vec![world.instance()] } else { Vec::new() })
+            let ours = world.position() != Position::Outsider;
+            Ok(if here && ours {
+                vec![world.instance()]
+            } else {
+                Vec::new()
+            })
         })
     }
 
@@ -565,7 +571,8 @@ mod tests {
             "CREATION_IN_PROGRESS"
         );
         world.settle();
-        assert_eq!(world.describe_attributes().unwrap().attributes, [centre.clone()]);
+        let described = world.describe_attributes().unwrap();
+        assert_eq!(described.attributes, std::slice::from_ref(&centre));
         assert_eq!(
             world.create_attributes(Vec::new()).unwrap_err().code,
             ErrorCode::ConflictException
