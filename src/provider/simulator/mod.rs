@@ -842,7 +842,12 @@ mod tests {
             caller: Caller::account(A),
             ..Options::default()
         };
-        let error = Simulator::open(&options).unwrap().read(&stack()).unwrap_err();
+        let simulator = Simulator::open(&options).unwrap();
+        simulator
+            .with_world(|world| world.ensure_account(A, "a", "a@example.com"))
+            .unwrap()
+            .unwrap();
+        let error = simulator.read(&stack()).unwrap_err();
         assert!(matches!(
             error,
             ProviderError::Call(CallError {
