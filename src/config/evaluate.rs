@@ -14,7 +14,6 @@ use crate::config::syntax::{Body, Expr};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::id::{GroupName, OuPath, PermissionSetName, UserName};
 use crate::model::account::Account;
-use crate::model::guardrail::Guardrail;
 use crate::model::instance::Observed;
 use crate::model::stack::{Desired, FileRead};
 
@@ -131,8 +130,6 @@ pub struct Evaluation {
     pub desired: Desired,
     /// What the stack refers to but does not create, by kind and key.
     pub references: Vec<Referred>,
-    /// Rules over who has what access.
-    pub guardrails: Vec<Guardrail>,
     /// The stack's name, if it says one.
     pub name: Option<Arc<str>>,
     /// Where state is kept.
@@ -182,7 +179,6 @@ fn finished(decoded: Decoded, diagnostics: Diagnostics, recorder: Recorder<'_>) 
     Evaluation {
         desired,
         references: decoded.references,
-        guardrails: decoded.guardrails,
         name: decoded.name,
         state: decoded.state,
         provider: decoded.provider,

@@ -823,7 +823,7 @@ moved {
             ..
         }
     ));
-    let guardrail = &evaluation.guardrails[0];
+    let guardrail = &evaluation.desired.guardrails[0];
     assert!(!guardrail.refuses && guardrail.except.len() == 1);
     assert!(
         matches!(&guardrail.rules[..], [Rule::Limit { max_people: 3, of }] if of.permission_sets.as_ref().unwrap().len() == 1)

@@ -10,6 +10,7 @@ use crate::address::Address;
 use crate::id::PrincipalKey;
 use crate::source::Location;
 
+use super::guardrail::Guardrail;
 use super::instance::Held;
 use super::snapshot::Snapshot;
 
@@ -220,6 +221,9 @@ pub struct Desired {
     /// Look-ups pinned by `external_id`: the directory's id the found entity must carry.
     #[serde(default)]
     pub pinned: Vec<(PrincipalKey, Arc<str>)>,
+    /// Rules over who has what access, by label.
+    #[serde(default)]
+    pub guardrails: Vec<Guardrail>,
     /// Outputs by name.
     #[serde(default)]
     pub outputs: BTreeMap<Arc<str>, Output>,

@@ -20,6 +20,7 @@ pub mod cost_estimate;
 pub mod digest;
 mod entities;
 pub mod finding;
+mod guardrails;
 mod guards;
 mod held;
 pub mod in_progress;

@@ -83,21 +83,25 @@ impl Index {
 }
 
 /// Who is behind each principal, before and after. People are ranks in `names`.
-struct People<'a> {
-    names: Vec<&'a UserName>,
+pub(super) struct People<'a> {
+    pub(super) names: Vec<&'a UserName>,
     principals: &'a Names,
     /// By principal rank: members before and after, ascending; `None` where they cannot be read.
     members: Vec<Option<Membership>>,
+    groups: GroupMembers<'a>,
+    rank: FxHashMap<&'a UserName, u32>,
 }
 
+/// People of one principal, ascending.
 #[derive(Default, Clone)]
-struct Membership {
-    before: Vec<u32>,
-    after: Vec<u32>,
+pub(super) struct Membership {
+    pub(super) before: Vec<u32>,
+    pub(super) after: Vec<u32>,
 }
 
 impl<'a> People<'a> {
-    fn new(plan: &'a Plan, input: &'a PlanInput) -> Self {
+    /// Reads and carries out what the plan does to groups.
+    pub(super) fn new(plan: &'a Plan, input: &'a PlanInput) -> Self {
         let mut groups = GroupMembers::new(plan);
         groups.read(input);
         groups.carry_out(plan);
@@ -123,7 +127,14 @@ impl<'a> People<'a> {
             names,
             principals: &plan.names,
             members,
+            groups,
+            rank,
         }
+    }
+
+    /// Who is behind a principal that may have no grant; `None` when that cannot be read.
+    pub(super) fn behind(&self, principal: &'a PrincipalKey) -> Option<Membership> {
+        self.groups.membership(principal, &self.rank)
     }
 
     fn principal(&self, rank: u32) -> Option<PrincipalKey> {
@@ -131,11 +142,12 @@ impl<'a> People<'a> {
     }
 
     /// Members of a principal, where they are known.
-    fn members(&self, principal: u32) -> Option<&Membership> {
+    pub(super) fn members(&self, principal: u32) -> Option<&Membership> {
         self.members.get(principal as usize)?.as_ref()
     }
 
-    fn is_unreadable(&self, principal: u32) -> bool {
+    /// Whether nobody can tell who is behind a principal.
+    pub(super) fn is_unreadable(&self, principal: u32) -> bool {
         matches!(self.members.get(principal as usize), Some(None))
     }
 }

@@ -267,6 +267,9 @@ impl<'a> Stage<'a> {
         plan.outputs = super::outputs::outputs(sources);
         plan.output_changes = super::outputs::output_changes(&input.recorded.outputs, &plan.outputs);
         plan.people = super::people_effects::people_effects(&plan, input, &before, after.unwrap_or(&before));
+        let broken = super::guardrails::guardrails(&plan, input, &before, after.unwrap_or(&before));
+        plan.findings.extend(broken);
+        plan.findings.sort();
         plan.session_seconds = session_seconds(&plan, sources);
         plan.user_names = user_names(&plan, sources);
         plan.cost = super::cost_estimate::estimate(&plan, &input.observed.quotas);

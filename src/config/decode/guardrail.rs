@@ -23,7 +23,7 @@ impl Decoder<'_, '_> {
         };
         for (label, declared) in &root.guardrails.items {
             if let Some(guardrail) = self.guardrail(label, declared) {
-                self.out.guardrails.push(guardrail);
+                self.out.desired.guardrails.push(guardrail);
             }
         }
     }

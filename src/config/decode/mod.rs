@@ -22,7 +22,6 @@ use crate::config::entities::{Engine, ModuleId, Node};
 use crate::config::evaluate::Referred;
 use crate::config::rules::quota;
 use crate::model::access::{Access, Block};
-use crate::model::guardrail::Guardrail;
 use crate::model::stack::Desired;
 
 use merge::Seen;
@@ -39,8 +38,6 @@ pub struct Decoded {
     pub desired: Desired,
     /// What is referred to but not created.
     pub references: Vec<Referred>,
-    /// Rules over access.
-    pub guardrails: Vec<Guardrail>,
     /// The stack's name, if it says one.
     pub name: Option<Arc<str>>,
     /// Where state is kept.

@@ -393,5 +393,10 @@ pub(super) const GUARDRAIL: BlockSchema = BlockSchema {
             ..block("require", &[], "What every grant of some kind must have.")
         },
     ],
-    ..block("guardrail", &["description"], "A rule over who has what access.")
+    ..block(
+        "guardrail",
+        &["description"],
+        "A rule over who has what access, judged over people once groups are expanded. What a plan would newly break \
+         refuses it; what is broken already and gets no worse is a warning.",
+    )
 };
