@@ -9,6 +9,7 @@ use crate::config::evaluate::{EvalOptions, Evaluation, Referred, UnknownVariable
 use crate::config::module::compile;
 use crate::config::program::Program;
 use crate::diagnostic::Diagnostics;
+use crate::id::PrincipalKey;
 use crate::model::instance::Observed;
 use crate::model::record::Recorded;
 use crate::model::stack::Desired;
@@ -197,7 +198,11 @@ fn read_as(
     let provider = env.provider(&offline.provider)?;
     let observed = if refresh {
         let request = ReadRequest {
-            taken_to_exist: offline.references.iter().map(taken_to_exist).collect(),
+            taken_to_exist: offline
+                .references
+                .iter()
+                .map(|referred| taken_to_exist(referred, &offline.desired))
+                .collect(),
             orphaned_grants: closely,
             account_tags: stack.program.asks_for_organization(),
             ..ReadRequest::default()
@@ -274,17 +279,22 @@ fn last_seen(recorded: &Recorded) -> Result<Observed, Failure> {
         snapshot: seen.snapshot.clone(),
         roles: seen.roles.clone(),
         held: Vec::new(),
+        in_accounts: Vec::new(),
         in_progress: Vec::new(),
         calls: Default::default(),
     })
 }
 
-fn taken_to_exist(referred: &Referred) -> TakenToExist {
+fn taken_to_exist(referred: &Referred, desired: &Desired) -> TakenToExist {
+    let pinned = |key: PrincipalKey| {
+        let mut pinned = desired.pinned.iter();
+        pinned.find(|(of, _)| *of == key).map(|(_, id)| id.clone())
+    };
     match referred {
         Referred::Account(account) => TakenToExist::Account(account.clone()),
         Referred::OrganizationalUnit(path) => TakenToExist::OrganizationalUnit(path.clone()),
-        Referred::User(name) => TakenToExist::User(name.clone()),
-        Referred::Group(name) => TakenToExist::Group(name.clone()),
+        Referred::User(name) => TakenToExist::User(name.clone(), pinned(PrincipalKey::User(name.clone()))),
+        Referred::Group(name) => TakenToExist::Group(name.clone(), pinned(PrincipalKey::Group(name.clone()))),
         Referred::PermissionSet(name) => TakenToExist::PermissionSet(name.clone()),
     }
 }

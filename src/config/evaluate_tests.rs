@@ -620,6 +620,7 @@ fn observed() -> crate::model::instance::Observed {
         snapshot,
         roles: Vec::new(),
         held: Vec::new(),
+        in_accounts: Vec::new(),
         in_progress: Vec::new(),
         calls: BTreeMap::new(),
     }

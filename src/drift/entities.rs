@@ -1,113 +1,139 @@
-//! Drift of entities and of the roles that permission sets became.
+//! Drift of units, users, groups with their members, and permission sets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::id::{AccountKey, EntityKey, PermissionSetName, ServiceId};
-use crate::model::account::Account;
-use crate::model::instance::Observed;
+use crate::id::{EntityKey, GroupName, ServiceId, UserName};
 use crate::model::permission_set::PermissionSet;
 use crate::model::principal::Group;
-use crate::model::record::Recorded;
-use crate::model::roles::Provisioning;
 use crate::model::snapshot::{Entity, Management, Snapshot};
-use crate::model::stack::{Desired, Unmanaged};
+use crate::model::stack::Unmanaged;
 use crate::model::text::{Reference, Text};
 
-use super::filter::Filter;
-use super::{Cause, Content, Drift, DriftItem, Subject};
+use super::named::live_key;
+use super::{Cause, Content, DriftItem, Sources, Subject};
 
-/// The key under which the service has an account that is known by its e-mail address.
-pub fn live_key(key: &AccountKey, observed: &Snapshot) -> AccountKey {
-    let AccountKey::Email(email) = key else {
-        return key.clone();
-    };
-    let mut accounts = observed.accounts.iter();
-    let found = accounts.find(|(_, account)| account.value.email.as_ref() == Some(email));
-    found.map_or_else(|| key.clone(), |(key, _)| key.clone())
-}
-
-/// Adds the drift of entities and roles.
-pub fn find(desired: &Desired, recorded: &Recorded, observed: &Observed, drift: &mut Drift) {
-    let held = std::mem::take(&mut drift.held);
-    let filter = Filter::new(&desired.settings, &held, &observed.snapshot);
+/// Adds the drift of entities other than accounts.
+pub(super) fn find(sources: &Sources<'_>, out: &mut Vec<DriftItem>) {
     let finder = Finder {
-        applied: &recorded.applied,
-        live: &observed.snapshot,
-        filter: &filter,
+        sources,
+        applied: &sources.recorded.applied,
+        live: sources.live,
     };
-    finder.permission_sets(&mut drift.items);
-    finder.groups(&mut drift.items);
-    finder.users(&mut drift.items);
-    finder.accounts(recorded, &mut drift.items);
-    if desired.settings.unmanaged != Unmanaged::Ignore {
-        finder.unmanaged_sets(&desired.snapshot, &mut drift.items);
+    finder.units(out);
+    finder.permission_sets(out);
+    finder.groups(out);
+    finder.users(out);
+    finder.outlived(out);
+    if sources.desired.settings.unmanaged != Unmanaged::Ignore {
+        finder.unmanaged_sets(out);
     }
-    roles(observed, &filter, &mut drift.items);
-    drift.held = held;
 }
 
 struct Finder<'a> {
+    sources: &'a Sources<'a>,
     applied: &'a Snapshot,
     live: &'a Snapshot,
-    filter: &'a Filter<'a>,
 }
 
-/// An item about an entity that the state knows.
-fn about<T>(
-    cause: Cause,
+/// An entity in the state with what can be told of it before its content is looked at.
+struct Known<'e, T> {
     key: EntityKey,
-    entity: &Entity<T>,
-    contents: Option<(Content, Content)>,
-) -> DriftItem {
-    DriftItem {
-        cause,
-        subject: Subject::Entity {
-            key,
-            contents: contents.map(Box::new),
-            ids: None,
-        },
-        addresses: entity.addresses.clone(),
-        location: entity.location.clone(),
-        since: None,
-    }
+    entity: &'e Entity<T>,
+    applied_id: Option<&'e ServiceId>,
+    /// The id now, if the name exists.
+    live_id: Option<Option<&'e ServiceId>>,
+    now_called: Option<String>,
 }
 
-/// Missing or rebound: what can be told without looking at the content.
-fn gone_or_other<T>(
-    key: EntityKey,
-    entity: &Entity<T>,
-    applied: Option<&ServiceId>,
-    live: Option<Option<&ServiceId>>,
-) -> Option<DriftItem> {
-    let Some(live) = live else {
-        return Some(about(Cause::Missing, key, entity, None));
-    };
-    let ids = applied.zip(live).filter(|(before, now)| before != now)?;
-    let mut item = about(Cause::Rebound, key, entity, None);
-    if let Subject::Entity { ids: known, .. } = &mut item.subject {
-        *known = Some((ids.0.clone(), ids.1.clone()));
+impl<T> Known<'_, T> {
+    fn item(&self, cause: Cause, desired: Option<&Entity<T>>) -> DriftItem {
+        let origin = desired.unwrap_or(self.entity);
+        DriftItem {
+            addresses: origin.addresses.clone(),
+            location: origin.location.clone(),
+            declared: desired.is_some(),
+            referred: self.entity.management == Management::Referred,
+            ..DriftItem::new(cause, Subject::entity(self.key.clone()))
+        }
     }
-    Some(item)
+
+    /// Missing, renamed or rebound.
+    fn gone_or_other(&self, desired: Option<&Entity<T>>) -> Option<DriftItem> {
+        let Some(live) = self.live_id else {
+            let cause = if self.now_called.is_some() {
+                Cause::Renamed
+            } else {
+                Cause::Missing
+            };
+            let mut item = self.item(cause, desired);
+            item.now_called.clone_from(&self.now_called);
+            return Some(item);
+        };
+        let (before, now) = self.applied_id.zip(live).filter(|(before, now)| before != now)?;
+        let mut item = self.item(Cause::Rebound, desired);
+        if let Subject::Entity { ids, .. } = &mut item.subject {
+            *ids = Some((before.clone(), now.clone()));
+        }
+        Some(item)
+    }
+
+    fn changed(&self, desired: Option<&Entity<T>>, contents: (Content, Content)) -> DriftItem {
+        let mut item = self.item(Cause::Changed, desired);
+        if let Subject::Entity { contents: known, .. } = &mut item.subject {
+            *known = Some(Box::new(contents));
+        }
+        item
+    }
 }
 
 impl Finder<'_> {
+    /// What the state knows and could be read.
+    fn looks_at<T>(&self, key: &EntityKey, entity: &Entity<T>) -> bool {
+        entity.management != Management::None && !self.sources.filter.unreadable(key)
+    }
+
+    fn units(&self, out: &mut Vec<DriftItem>) {
+        for (path, entity) in &self.applied.organizational_units {
+            let key = EntityKey::OrganizationalUnit(path.clone());
+            if path.is_root() || !self.looks_at(&key, entity) {
+                continue;
+            }
+            let live = self.live.organizational_units.get(path);
+            let known = Known {
+                key,
+                entity,
+                applied_id: entity.value.id.as_ref(),
+                live_id: live.map(|live| live.value.id.as_ref()),
+                now_called: self.sources.renamed.units.get(path).map(ToString::to_string),
+            };
+            let desired = self.sources.desired.snapshot.organizational_units.get(path);
+            out.extend(known.gone_or_other(desired));
+        }
+    }
+
     fn permission_sets(&self, out: &mut Vec<DriftItem>) {
         for (name, entity) in &self.applied.permission_sets {
             let key = EntityKey::PermissionSet(name.clone());
-            if self.filter.holds(&key) || entity.management == Management::None {
+            if !self.looks_at(&key, entity) {
                 continue;
             }
             let live = self.live.permission_sets.get(name).map(|live| &live.value);
-            let (before, now) = (entity.value.arn.as_ref(), live.map(|live| live.arn.as_ref()));
-            if let Some(item) = gone_or_other(key.clone(), entity, before, now) {
+            let known = Known {
+                key,
+                entity,
+                applied_id: entity.value.arn.as_ref(),
+                live_id: live.map(|live| live.arn.as_ref()),
+                now_called: None,
+            };
+            let desired = self.sources.desired.snapshot.permission_sets.get(name);
+            if let Some(item) = known.gone_or_other(desired) {
                 out.push(item);
             } else if let (Some(live), true) = (live, entity.is_managed()) {
                 let applied = self.resolved(&entity.value);
                 if !applied.same_as(live) {
                     let boxed = |set: PermissionSet| Content::PermissionSet(Box::new(set));
-                    let contents = (boxed(applied), boxed(live.clone()));
-                    out.push(about(Cause::Changed, key, entity, Some(contents)));
+                    out.push(known.changed(desired, (boxed(applied), boxed(live.clone()))));
                 }
             }
         }
@@ -129,21 +155,16 @@ impl Finder<'_> {
     }
 
     fn lookup(&self, reference: &Reference) -> Option<Arc<str>> {
+        let live = self.live;
         let id = match &reference.entity {
-            EntityKey::OrganizationalUnit(path) => self.live.organizational_units.get(path)?.value.id.clone(),
+            EntityKey::OrganizationalUnit(path) => live.organizational_units.get(path)?.value.id.clone(),
             EntityKey::Account(key) => {
-                let key = live_key(key, self.live);
-                return self
-                    .live
-                    .accounts
-                    .get(&key)?
-                    .value
-                    .id()
-                    .map(|id| id.as_str().into());
+                let account = live.accounts.get(&live_key(key, live))?;
+                return account.value.id().map(|id| id.as_str().into());
             }
-            EntityKey::User(name) => self.live.users.get(name)?.value.id.clone(),
-            EntityKey::Group(name) => self.live.groups.get(name)?.value.id.clone(),
-            EntityKey::PermissionSet(name) => self.live.permission_sets.get(name)?.value.arn.clone(),
+            EntityKey::User(name) => live.users.get(name)?.value.id.clone(),
+            EntityKey::Group(name) => live.groups.get(name)?.value.id.clone(),
+            EntityKey::PermissionSet(name) => live.permission_sets.get(name)?.value.arn.clone(),
         };
         id.map(|id| id.as_str().into())
     }
@@ -151,41 +172,91 @@ impl Finder<'_> {
     fn groups(&self, out: &mut Vec<DriftItem>) {
         for (name, entity) in &self.applied.groups {
             let key = EntityKey::Group(name.clone());
-            if self.filter.holds(&key) || entity.management == Management::None {
+            if !self.looks_at(&key, entity) {
                 continue;
             }
+            let now = self.sources.renamed.groups.get(name);
             let live = self.live.groups.get(name).map(|live| &live.value);
-            let (before, now) = (entity.value.id.as_ref(), live.map(|live| live.id.as_ref()));
-            if let Some(item) = gone_or_other(key.clone(), entity, before, now) {
-                out.push(item);
-            } else if let (Some(live), true) = (live, entity.is_managed())
-                && self.group_differs(&entity.value, live)
-            {
+            let known = Known {
+                key,
+                entity,
+                applied_id: entity.value.id.as_ref(),
+                live_id: live.map(|live| live.id.as_ref()),
+                now_called: now.map(ToString::to_string),
+            };
+            let desired = self.sources.desired.snapshot.groups.get(name);
+            let gone = known.gone_or_other(desired);
+            let other = gone.is_some();
+            out.extend(gone);
+            let renamed = now
+                .and_then(|now| self.live.groups.get(now))
+                .map(|group| &group.value);
+            let Some(live) = live
+                .filter(|_| !other)
+                .or(renamed)
+                .filter(|_| entity.is_managed())
+            else {
+                continue;
+            };
+            if live.description != entity.value.description {
                 let boxed = |group: &Group| Content::Group(Box::new(group.clone()));
-                let contents = (boxed(&entity.value), boxed(live));
-                out.push(about(Cause::Changed, key, entity, Some(contents)));
+                out.push(known.changed(desired, (boxed(&entity.value), boxed(live))));
             }
+            self.members(&known, name, live, desired, out);
         }
     }
 
-    fn group_differs(&self, applied: &Group, live: &Group) -> bool {
-        let readable = !self.filter.holds_members(&applied.display_name);
-        let members = match (&applied.members, &live.members) {
-            (Some(applied), Some(live)) => readable && applied != live,
-            _ => false,
+    /// Members that left and members that joined behind the stack's back.
+    fn members(
+        &self,
+        known: &Known<'_, Group>,
+        name: &GroupName,
+        live: &Group,
+        desired: Option<&Entity<Group>>,
+        out: &mut Vec<DriftItem>,
+    ) {
+        let (Some(applied), Some(live)) = (&known.entity.value.members, &live.members) else {
+            return;
         };
-        members || applied.description != live.description
+        if self.sources.filter.unreadable_members(name) {
+            return;
+        }
+        let live: BTreeSet<UserName> = live
+            .iter()
+            .map(|user| self.sources.renamed.applied_user(user))
+            .collect();
+        let declared = desired.and_then(|group| group.value.members.as_ref());
+        let undeclared = |user: &&UserName| declared.is_none_or(|declared| !declared.contains(*user));
+        let joined: Vec<UserName> = live.difference(applied).filter(undeclared).cloned().collect();
+        let left: Vec<UserName> = applied.difference(&live).cloned().collect();
+        for (cause, users) in [(Cause::UnmanagedMembership, joined), (Cause::Missing, left)] {
+            if users.is_empty() {
+                continue;
+            }
+            let group = name.clone();
+            out.push(DriftItem {
+                subject: Subject::Members { group, users },
+                ..known.item(cause, desired)
+            });
+        }
     }
 
     fn users(&self, out: &mut Vec<DriftItem>) {
         for (name, entity) in &self.applied.users {
             let key = EntityKey::User(name.clone());
-            if self.filter.holds(&key) || entity.management == Management::None {
+            if !self.looks_at(&key, entity) {
                 continue;
             }
             let live = self.live.users.get(name).map(|live| &live.value);
-            let (before, now) = (entity.value.id.as_ref(), live.map(|live| live.id.as_ref()));
-            if let Some(item) = gone_or_other(key.clone(), entity, before, now) {
+            let known = Known {
+                key,
+                entity,
+                applied_id: entity.value.id.as_ref(),
+                live_id: live.map(|live| live.id.as_ref()),
+                now_called: self.sources.renamed.users.get(name).map(ToString::to_string),
+            };
+            let desired = self.sources.desired.snapshot.users.get(name);
+            if let Some(item) = known.gone_or_other(desired) {
                 out.push(item);
             } else if let (Some(live), true) = (live, entity.is_managed())
                 && !entity.value.same_as(live)
@@ -194,106 +265,92 @@ impl Finder<'_> {
                     Content::User(Box::new(entity.value.clone())),
                     Content::User(Box::new(live.clone())),
                 );
-                out.push(about(Cause::Changed, key, entity, Some(contents)));
+                out.push(known.changed(desired, contents));
             }
         }
     }
 
-    /// Accounts against the last reading, since what a block says about an account it only refers to is no record.
-    fn accounts(&self, recorded: &Recorded, out: &mut Vec<DriftItem>) {
-        let seen = recorded.seen.as_ref().map(|seen| &seen.snapshot.accounts);
-        for (key, entity) in &self.applied.accounts {
-            let key = live_key(key, self.live);
-            let name = EntityKey::Account(key.clone());
-            if self.filter.holds(&name) {
-                continue;
-            }
-            let Some(live) = self.live.accounts.get(&key).map(|live| &live.value) else {
-                out.push(about(Cause::Missing, name, entity, None));
-                continue;
-            };
-            let before = seen
-                .and_then(|seen| seen.get(&key))
-                .map_or(&entity.value, |seen| &seen.value);
-            if account_moved(before, live) {
-                let contents = (
-                    Content::Account(Box::new(before.clone())),
-                    Content::Account(Box::new(live.clone())),
-                );
-                out.push(about(Cause::AccountMoved, name, entity, Some(contents)));
-            }
-        }
-    }
-
-    fn unmanaged_sets(&self, desired: &Snapshot, out: &mut Vec<DriftItem>) {
-        for name in self.live.permission_sets.keys() {
-            let known =
-                self.applied.permission_sets.contains_key(name) || desired.permission_sets.contains_key(name);
+    /// Old names of renamed sets whose `keep_old_until` has passed.
+    fn outlived(&self, out: &mut Vec<DriftItem>) {
+        for (name, outlived) in &self.sources.outlived {
             let key = EntityKey::PermissionSet(name.clone());
-            if known || self.filter.holds(&key) || !self.filter.sees_set(name) {
+            if self.sources.filter.unreadable(&key) || !self.live.permission_sets.contains_key(name) {
                 continue;
             }
-            let subject = Subject::Entity {
-                key,
-                contents: None,
-                ids: None,
-            };
+            let successor = self
+                .sources
+                .desired
+                .snapshot
+                .permission_sets
+                .get(&outlived.successor);
+            let Some(successor) = successor else { continue };
             out.push(DriftItem {
-                cause: Cause::Unmanaged,
-                subject,
-                addresses: BTreeSet::new(),
-                location: None,
-                since: None,
+                addresses: successor.addresses.clone(),
+                location: successor.location.clone(),
+                expired: Some(outlived.until),
+                declared: true,
+                ..DriftItem::new(Cause::Overdue, Subject::entity(key))
             });
         }
     }
-}
 
-/// Whether unit or tags differ, as far as both sides say something about them.
-fn account_moved(before: &Account, live: &Account) -> bool {
-    let differs = |before: bool, both: bool| before && both;
-    differs(before.ou != live.ou, before.ou.is_some() && live.ou.is_some())
-        || differs(
-            before.tags != live.tags,
-            before.tags.is_some() && live.tags.is_some(),
-        )
-}
-
-fn roles(observed: &Observed, filter: &Filter<'_>, out: &mut Vec<DriftItem>) {
-    let names = &observed.snapshot.access.names;
-    let mut groups: BTreeMap<(Cause, PermissionSetName), Vec<AccountKey>> = BTreeMap::new();
-    for row in &observed.roles {
-        let cause = match row.provisioning {
-            Provisioning::Latest => continue,
-            Provisioning::Stale => Cause::StaleProvisioning,
-            Provisioning::Tampered => Cause::RoleTampered,
-        };
-        let (account, set) = (
-            names.account(row.pair.account()),
-            names.permission_set(row.pair.permission_set()),
-        );
-        if let (Some(account), Some(set)) = (account, set)
-            && filter.sees_set(set)
-            && !filter.holds_pair(account, set)
-        {
-            groups
-                .entry((cause, set.clone()))
-                .or_default()
-                .push(account.clone());
+    fn unmanaged_sets(&self, out: &mut Vec<DriftItem>) {
+        for name in self.live.permission_sets.keys() {
+            let desired = &self.sources.desired.snapshot.permission_sets;
+            let known = self.applied.permission_sets.contains_key(name) || desired.contains_key(name);
+            let key = EntityKey::PermissionSet(name.clone());
+            if !known && !self.sources.filter.unreadable(&key) && self.sources.filter.sees_set(name) {
+                out.push(DriftItem::new(Cause::Unmanaged, Subject::entity(key)));
+            }
         }
     }
-    out.extend(
-        groups
-            .into_iter()
-            .map(|((cause, permission_set), accounts)| DriftItem {
-                cause,
-                subject: Subject::Roles {
-                    permission_set,
-                    accounts,
-                },
-                addresses: BTreeSet::new(),
-                location: None,
-                since: None,
-            }),
-    );
+}
+
+/// Gives assignments of deleted principals the block of the group or user that had their id.
+pub(super) fn name_orphans(sources: &Sources<'_>, items: &mut [DriftItem]) {
+    let mut known: BTreeMap<&ServiceId, (String, &DriftOrigin)> = BTreeMap::new();
+    let origins = origins(&sources.recorded.applied);
+    for origin in &origins {
+        known.insert(&origin.id, (origin.name.clone(), origin));
+    }
+    for item in items.iter_mut().filter(|item| item.cause == Cause::Orphaned) {
+        let Subject::Grants { principal, .. } = &item.subject else {
+            continue;
+        };
+        let found = known.iter().find(|(id, _)| id.as_str() == principal.name());
+        if let Some((_, (name, origin))) = found {
+            item.was_called = Some(name.clone());
+            if item.addresses.is_empty() {
+                item.addresses.clone_from(&origin.addresses);
+                item.location.clone_from(&origin.location);
+            }
+        }
+    }
+}
+
+struct DriftOrigin {
+    id: ServiceId,
+    name: String,
+    addresses: BTreeSet<crate::address::Address>,
+    location: Option<crate::source::Location>,
+}
+
+fn origins(applied: &Snapshot) -> Vec<DriftOrigin> {
+    let groups = applied.groups.values().filter_map(|group| {
+        Some(DriftOrigin {
+            id: group.value.id.clone()?,
+            name: group.value.display_name.to_string(),
+            addresses: group.addresses.clone(),
+            location: group.location.clone(),
+        })
+    });
+    let users = applied.users.values().filter_map(|user| {
+        Some(DriftOrigin {
+            id: user.value.id.clone()?,
+            name: user.value.user_name.to_string(),
+            addresses: user.addresses.clone(),
+            location: user.location.clone(),
+        })
+    });
+    groups.chain(users).collect()
 }

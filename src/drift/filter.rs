@@ -1,20 +1,49 @@
-//! Which names a stack's scope, its `ignore` blocks and what is held cover.
+//! Which names a stack's scope, its `ignore` blocks and what is held cover: worked out once per name, not per grant.
 
 use std::collections::BTreeSet;
 
+use rustc_hash::FxHashSet;
+
 use crate::address::Kind;
-use crate::id::{AccountKey, EntityKey, PermissionSetName, PrincipalKey};
+use crate::id::{AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKey};
+use crate::model::access::{Names, Pair, Tuple};
 use crate::model::instance::{Held, HeldSubject};
 use crate::model::matching::Matching;
 use crate::model::snapshot::Snapshot;
 use crate::model::stack::{Scope, Settings};
 
-/// What a stack looks at.
-pub struct Filter<'a> {
-    scope: Option<Matching>,
-    ignore: Vec<Matching>,
-    held: BTreeSet<&'a HeldSubject>,
-    observed: &'a Snapshot,
+/// A rule over the ranks of one set of names. `None` matches everything.
+struct RankRule {
+    accounts: Option<Vec<bool>>,
+    permission_sets: Option<Vec<bool>>,
+    principals: Option<Vec<bool>>,
+}
+
+impl RankRule {
+    fn new(rule: &Matching, names: &Names, observed: &Snapshot) -> Self {
+        let (sets, principals, accounts) = rule.restricts();
+        let account = |key: &AccountKey| rule.account(key, [&*observed.account_name(key)]);
+        RankRule {
+            accounts: accounts.then(|| names.accounts.iter().map(account).collect()),
+            permission_sets: sets.then(|| {
+                let all = names.permission_sets.iter();
+                all.map(|name| rule.permission_set(name)).collect()
+            }),
+            principals: principals.then(|| names.principals.iter().map(|key| rule.principal(key)).collect()),
+        }
+    }
+
+    fn matches(&self, tuple: Tuple) -> bool {
+        let fits =
+            |flags: &Option<Vec<bool>>, rank: u32| flags.as_ref().is_none_or(|flags| flag(flags, rank));
+        fits(&self.permission_sets, tuple.permission_set())
+            && fits(&self.accounts, tuple.account())
+            && fits(&self.principals, tuple.principal())
+    }
+}
+
+fn flag(flags: &[bool], rank: u32) -> bool {
+    flags.get(rank as usize) == Some(&true)
 }
 
 /// Where a grant stands with a stack.
@@ -26,12 +55,57 @@ pub enum Standing {
     Ignored,
     /// It lies outside the scope.
     OutOfScope,
-    /// It could not be read.
+    /// It could not be read, or cannot be changed now.
     Held,
 }
 
+/// The rules and what is held, over the names of the relations that are compared.
+pub struct GrantFilter {
+    scope: Option<RankRule>,
+    ignore: Vec<RankRule>,
+    held_accounts: Vec<bool>,
+    held_sets: Vec<bool>,
+    held_principals: Vec<bool>,
+    held_pairs: FxHashSet<Pair>,
+}
+
+impl GrantFilter {
+    /// Where a grant stands. What is declared or was applied is the stack's business whatever `ignore` says.
+    pub fn standing(&self, tuple: Tuple, ours: bool) -> Standing {
+        if flag(&self.held_accounts, tuple.account())
+            || flag(&self.held_sets, tuple.permission_set())
+            || flag(&self.held_principals, tuple.principal())
+            || self.held_pairs.contains(&tuple.pair())
+        {
+            Standing::Held
+        } else if !ours && self.ignore.iter().any(|rule| rule.matches(tuple)) {
+            Standing::Ignored
+        } else if self.scope.as_ref().is_some_and(|rule| !rule.matches(tuple)) {
+            Standing::OutOfScope
+        } else {
+            Standing::Seen
+        }
+    }
+}
+
+/// What a stack looks at.
+pub struct Filter<'a> {
+    scope: Option<Matching>,
+    ignore: Vec<Matching>,
+    /// What could not be read.
+    unread: BTreeSet<&'a HeldSubject>,
+    /// Look-ups that found nothing they may take.
+    not_found: BTreeSet<&'a HeldSubject>,
+    observed: &'a Snapshot,
+}
+
 impl<'a> Filter<'a> {
-    pub fn new(settings: &Settings, held: &'a [Held], observed: &'a Snapshot) -> Self {
+    pub fn new(
+        settings: &Settings,
+        unread: &'a [Held],
+        not_found: &'a [Held],
+        observed: &'a Snapshot,
+    ) -> Self {
         // `validate` reports patterns that are no globs.
         let mut broken = Vec::new();
         Filter {
@@ -44,61 +118,89 @@ impl<'a> Filter<'a> {
                 .iter()
                 .map(|rule| Matching::new(&rule.matcher, &mut broken))
                 .collect(),
-            held: held.iter().map(|held| &held.subject).collect(),
+            unread: unread.iter().map(|held| &held.subject).collect(),
+            not_found: not_found.iter().map(|held| &held.subject).collect(),
             observed,
         }
     }
 
-    /// Where a grant stands.
-    pub fn grant(&self, account: &AccountKey, set: &PermissionSetName, principal: &PrincipalKey) -> Standing {
-        if self.holds_pair(account, set) || self.holds_principal(principal) {
-            return Standing::Held;
-        }
-        let name = self.observed.account_name(account);
-        let matches = |rule: &Matching| {
-            rule.permission_set(set) && rule.principal(principal) && rule.account(account, [&*name])
+    /// The filter for grants as ranks in `names`.
+    pub fn over(&self, names: &Names) -> GrantFilter {
+        let rule = |rule: &Matching| RankRule::new(rule, names, self.observed);
+        let everything = self.unread.contains(&HeldSubject::All(Kind::Assignment));
+        let account = |key: &AccountKey| {
+            let live = self.observed.accounts.get(key);
+            everything
+                || self.leaves(&EntityKey::Account(key.clone()))
+                || live.is_some_and(|live| !live.value.status.is_assignable())
         };
-        if self.ignore.iter().any(matches) {
-            Standing::Ignored
-        } else if self.scope.as_ref().is_some_and(|rule| !matches(rule)) {
-            Standing::OutOfScope
-        } else {
-            Standing::Seen
+        let pairs = self.unread.iter().filter_map(|subject| match subject {
+            HeldSubject::Pair(account, set) => Some(Pair::new(
+                names.account_rank(account)?,
+                names.permission_set_rank(set)?,
+            )),
+            _ => None,
+        });
+        GrantFilter {
+            scope: self.scope.as_ref().map(rule),
+            ignore: self.ignore.iter().map(rule).collect(),
+            held_accounts: names.accounts.iter().map(account).collect(),
+            held_sets: names
+                .permission_sets
+                .iter()
+                .map(|name| self.leaves(&EntityKey::PermissionSet(name.clone())))
+                .collect(),
+            held_principals: names
+                .principals
+                .iter()
+                .map(|key| self.leaves_principal(key))
+                .collect(),
+            held_pairs: pairs.collect(),
         }
     }
 
-    /// Whether a pair's grants and role could not be read.
-    pub fn holds_pair(&self, account: &AccountKey, set: &PermissionSetName) -> bool {
-        self.held.contains(&HeldSubject::All(Kind::Assignment))
-            || self.holds(&EntityKey::Account(account.clone()))
-            || self.holds(&EntityKey::PermissionSet(set.clone()))
-            || self
-                .held
-                .contains(&HeldSubject::Pair(account.clone(), set.clone()))
+    /// Whether grants that name an entity are left as they are.
+    fn leaves(&self, key: &EntityKey) -> bool {
+        self.unreadable(key) || self.not_found.contains(&HeldSubject::Entity(key.clone()))
     }
 
-    fn holds_principal(&self, principal: &PrincipalKey) -> bool {
-        let entity = match principal {
+    fn leaves_principal(&self, key: &PrincipalKey) -> bool {
+        let entity = match key {
             PrincipalKey::Group(name) => Some(EntityKey::Group(name.clone())),
             PrincipalKey::User(name) => Some(EntityKey::User(name.clone())),
             PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => None,
         };
-        self.held.contains(&HeldSubject::Principal(principal.clone()))
-            || entity.is_some_and(|key| self.holds(&key))
+        let kind = if key.is_group() { Kind::Group } else { Kind::User };
+        let subject = HeldSubject::Principal(key.clone());
+        self.unread.contains(&HeldSubject::All(kind))
+            || self.unread.contains(&subject)
+            || self.not_found.contains(&subject)
+            || entity.is_some_and(|key| self.leaves(&key))
+    }
+
+    /// Whether a pair's role could not be read.
+    pub fn unreadable_pair(&self, account: &AccountKey, set: &PermissionSetName) -> bool {
+        self.unread.contains(&HeldSubject::All(Kind::Assignment))
+            || self.unreadable(&EntityKey::Account(account.clone()))
+            || self.unreadable(&EntityKey::PermissionSet(set.clone()))
+            || self
+                .unread
+                .contains(&HeldSubject::Pair(account.clone(), set.clone()))
     }
 
     /// Whether an entity could not be read.
-    pub fn holds(&self, key: &EntityKey) -> bool {
-        self.held.contains(&HeldSubject::All(key.kind()))
-            || self.held.contains(&HeldSubject::Entity(key.clone()))
+    pub fn unreadable(&self, key: &EntityKey) -> bool {
+        self.unread.contains(&HeldSubject::All(key.kind()))
+            || self.unread.contains(&HeldSubject::Entity(key.clone()))
     }
 
     /// Whether a group's members could not be read.
-    pub fn holds_members(&self, group: &crate::id::GroupName) -> bool {
-        self.held.contains(&HeldSubject::Members(group.clone()))
+    pub fn unreadable_members(&self, group: &GroupName) -> bool {
+        self.unread.contains(&HeldSubject::Members(group.clone()))
+            || self.unread.contains(&HeldSubject::All(Kind::User))
     }
 
-    /// Whether a permission set as such is looked at.
+    /// Whether a permission set that nobody declared is looked at.
     pub fn sees_set(&self, name: &PermissionSetName) -> bool {
         let hides = |rule: &Matching| rule.only_permission_sets() && rule.permission_set(name);
         let ignored = self.ignore.iter().any(hides);

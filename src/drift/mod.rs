@@ -3,25 +3,38 @@
 //! Pure and independent of how it is shown. Grants are compared as sorted tuples and come out grouped: one item
 //! per cause, permission set and principal, with all the accounts.
 
+mod accounts;
 mod entities;
 mod filter;
 mod grants;
+mod named;
+mod people;
+mod quotas;
+mod remedy;
+mod since;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
-use crate::id::{AccountKey, EntityKey, PermissionSetName, PrincipalKey, ServiceId};
+use crate::id::{AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKey, ServiceId, UserName};
 use crate::model::access::CapacityError;
 use crate::model::account::Account;
 use crate::model::instance::{Held, Observed};
 use crate::model::permission_set::PermissionSet;
 use crate::model::principal::{Group, User};
+use crate::model::reach::Reached;
 use crate::model::record::Recorded;
+use crate::model::snapshot::{Management, Snapshot};
 use crate::model::stack::Desired;
 use crate::source::Location;
+
+pub use people::Effect;
+pub use remedy::{Around, Remedy};
+pub use since::Since;
 
 /// Why something is drift.
 #[derive(
@@ -29,69 +42,81 @@ use crate::source::Location;
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
-    /// It was applied, and the service no longer has it.
-    Missing,
     /// The name is there, but it means another thing than the one applied: made anew, or renamed over.
     Rebound,
-    /// It was applied, and the service has it otherwise.
-    Changed,
-    /// The account stands elsewhere in the organisation, or has other tags, than when it was last read: selectors may
-    /// resolve to something else.
-    AccountMoved,
+    /// Someone put a person into a group that this stack manages.
+    UnmanagedMembership,
     /// The service has it, and nobody declared it.
     Unmanaged,
     /// An assignment to a group or user that no longer exists.
     Orphaned,
     /// Its time has come, and it is still there.
     Overdue,
+    /// It was applied, and the service no longer has it.
+    Missing,
+    /// It was applied, and has another name in the service.
+    Renamed,
+    /// It was applied, and the service has it otherwise.
+    Changed,
+    /// The account stands elsewhere in the organisation, or has other tags, than its block says or than when it was
+    /// last read: selectors may resolve to something else.
+    AccountMoved,
+    /// The account is suspended or being closed: nothing can be granted or revoked there.
+    AccountSuspended,
     /// The permission set changed, and its roles were not provisioned again: people have what it was before.
     StaleProvisioning,
-    /// The role in the account is gone or was edited.
+    /// The role in the account is gone, though the permission set is assigned there.
+    RoleMissing,
+    /// The role in the account was edited.
     RoleTampered,
+    /// The SAML provider by which people sign in to the account is gone.
+    SamlProviderMissing,
+    /// A customer-managed policy that a permission set needs is gone from the account.
+    PolicyMissing,
+    /// At least nine tenths of a quota are used.
+    QuotaNear,
 }
 
 impl Cause {
     /// Every cause, most urgent first.
-    pub const ALL: [Cause; 9] = [
+    pub const ALL: [Cause; 16] = [
         Cause::Rebound,
+        Cause::UnmanagedMembership,
         Cause::Unmanaged,
         Cause::Orphaned,
         Cause::Overdue,
+        Cause::RoleTampered,
         Cause::Missing,
+        Cause::Renamed,
         Cause::Changed,
         Cause::AccountMoved,
+        Cause::AccountSuspended,
         Cause::StaleProvisioning,
-        Cause::RoleTampered,
+        Cause::RoleMissing,
+        Cause::SamlProviderMissing,
+        Cause::PolicyMissing,
+        Cause::QuotaNear,
     ];
 
     /// What it means, as a heading.
     pub fn title(self) -> &'static str {
         match self {
-            Cause::Missing => "Missing: applied, and gone from the service",
             Cause::Rebound => "Rebound: the name now means another thing",
-            Cause::Changed => "Changed in the service since it was applied",
-            Cause::AccountMoved => "Accounts moved or tagged otherwise",
+            Cause::UnmanagedMembership => "Unmanaged memberships: people whom nobody declared",
             Cause::Unmanaged => "Unmanaged: there, and nobody declared it",
             Cause::Orphaned => "Orphaned: assigned to someone who no longer exists",
             Cause::Overdue => "Overdue: expired, and still there",
+            Cause::Missing => "Missing: applied, and gone from the service",
+            Cause::Renamed => "Renamed in the service since it was applied",
+            Cause::Changed => "Changed in the service since it was applied",
+            Cause::AccountMoved => "Accounts moved or tagged otherwise",
+            Cause::AccountSuspended => "Accounts suspended or being closed",
             Cause::StaleProvisioning => "Stale: roles hold an older content than their permission set",
-            Cause::RoleTampered => "Roles that are gone or were edited in the account",
-        }
-    }
-
-    /// What to do about it.
-    pub fn remedy(self) -> &'static str {
-        match self {
-            Cause::Missing => {
-                "`rolecall apply` brings it back after asking; remove the block if it is to stay away"
-            }
-            Cause::Rebound => "look at who it is now; `rolecall apply` takes the new one in",
-            Cause::Changed => "`rolecall apply` restores what is declared; or declare what is there",
-            Cause::AccountMoved => "`rolecall plan` shows what selectors make of it",
-            Cause::Unmanaged => "declare it, ignore it, or remove it in the service",
-            Cause::Orphaned => "remove it in the service, or let `unmanaged = \"remove\"` do it",
-            Cause::Overdue => "`rolecall apply --only expired` removes it",
-            Cause::StaleProvisioning | Cause::RoleTampered => "`rolecall apply` provisions the roles again",
+            Cause::RoleMissing => "Roles that are gone from the account",
+            Cause::RoleTampered => "Roles that were edited in the account",
+            Cause::SamlProviderMissing => "SAML providers that are gone from the account",
+            Cause::PolicyMissing => "Customer-managed policies that are gone from the account",
+            Cause::QuotaNear => "Quotas nearly used up",
         }
     }
 }
@@ -103,7 +128,7 @@ pub enum Content {
     PermissionSet(Box<PermissionSet>),
     /// A user.
     User(Box<User>),
-    /// A group with its members.
+    /// A group; its members are findings of their own.
     Group(Box<Group>),
     /// An account.
     Account(Box<Account>),
@@ -114,18 +139,25 @@ pub enum Content {
 pub enum Subject {
     /// One entity.
     Entity {
-        /// Which.
+        /// Which, as the state has it.
         key: EntityKey,
-        /// As applied (or last read) and as it is; for [`Cause::Changed`] and [`Cause::AccountMoved`].
+        /// As applied (or declared, or last read) and as it is; for [`Cause::Changed`] and [`Cause::AccountMoved`].
         contents: Option<Box<(Content, Content)>>,
         /// The ids as applied and as they are; for [`Cause::Rebound`].
         ids: Option<(ServiceId, ServiceId)>,
+    },
+    /// Memberships of a group.
+    Members {
+        /// Of which group, as the state has it.
+        group: GroupName,
+        /// Who came or went, ascending.
+        users: Vec<UserName>,
     },
     /// Assignments of one permission set to one principal.
     Grants {
         /// What.
         permission_set: PermissionSetName,
-        /// To whom.
+        /// To whom, as the state has it.
         principal: PrincipalKey,
         /// Where, ascending.
         accounts: Vec<AccountKey>,
@@ -137,6 +169,49 @@ pub enum Subject {
         /// Where, ascending.
         accounts: Vec<AccountKey>,
     },
+    /// A customer-managed policy that a permission set needs.
+    Policy {
+        /// Its path and name.
+        policy: Arc<str>,
+        /// Which set needs it.
+        permission_set: PermissionSetName,
+        /// Where it is gone, ascending.
+        accounts: Vec<AccountKey>,
+    },
+    /// A quota.
+    Quota {
+        /// What is counted.
+        what: &'static str,
+        /// In or of what; the instance if nothing.
+        of: Option<EntityKey>,
+        /// How many there are.
+        used: u64,
+        /// How many there may be.
+        limit: u64,
+    },
+}
+
+impl Subject {
+    fn entity(key: EntityKey) -> Self {
+        Subject::Entity {
+            key,
+            contents: None,
+            ids: None,
+        }
+    }
+}
+
+/// An assignment block that selects an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selector {
+    /// Which block.
+    pub address: Address,
+    /// Where it is written.
+    pub location: Option<Location>,
+    /// It selected the account when it was applied.
+    pub before: bool,
+    /// It selects it now.
+    pub now: bool,
 }
 
 /// One finding.
@@ -150,8 +225,47 @@ pub struct DriftItem {
     pub addresses: BTreeSet<Address>,
     /// Where the first of them is written.
     pub location: Option<Location>,
-    /// Since when, for [`Cause::Overdue`].
-    pub since: Option<Timestamp>,
+    /// Whether a block declares it now.
+    pub declared: bool,
+    /// Whether that block only refers to it: a look-up, or an account without `manage`.
+    pub referred: bool,
+    /// The name it has now, for [`Cause::Renamed`].
+    pub now_called: Option<String>,
+    /// The name it had, for [`Cause::Orphaned`] where the state knows it.
+    pub was_called: Option<String>,
+    /// What was edited, for [`Cause::RoleTampered`] where it could be read.
+    pub edits: BTreeSet<Arc<str>>,
+    /// The assignment blocks that select the account, for findings about accounts.
+    pub selected_by: Vec<Selector>,
+    /// What became of people, if anything.
+    pub effect: Option<Effect>,
+    /// To whom and where; the widest first.
+    pub people: Vec<Reached>,
+    /// When its time came, for [`Cause::Overdue`].
+    pub expired: Option<Timestamp>,
+    /// Since when it is so, once [`Drift::date`] has looked at earlier readings.
+    pub since: Option<Since>,
+}
+
+impl DriftItem {
+    fn new(cause: Cause, subject: Subject) -> Self {
+        DriftItem {
+            cause,
+            subject,
+            addresses: BTreeSet::new(),
+            location: None,
+            declared: false,
+            referred: false,
+            now_called: None,
+            was_called: None,
+            edits: BTreeSet::new(),
+            selected_by: Vec::new(),
+            effect: None,
+            people: Vec::new(),
+            expired: None,
+            since: None,
+        }
+    }
 }
 
 /// Everything found.
@@ -159,7 +273,7 @@ pub struct DriftItem {
 pub struct Drift {
     /// The findings, by cause in the order of [`Cause::ALL`].
     pub items: Vec<DriftItem>,
-    /// What could not be read or looked up: nothing is said about it.
+    /// What could not be read or looked up: nothing is concluded about it.
     pub held: Vec<Held>,
     /// Grants compared and as applied.
     pub unchanged: u64,
@@ -176,11 +290,99 @@ impl Drift {
     }
 }
 
+/// An old name of a permission set that was to go.
+struct Outlived {
+    successor: PermissionSetName,
+    until: Timestamp,
+}
+
+/// What is compared, with what several parts of the comparison need.
+struct Sources<'a> {
+    desired: &'a Desired,
+    recorded: &'a Recorded,
+    observed: &'a Observed,
+    live: &'a Snapshot,
+    filter: filter::Filter<'a>,
+    renamed: named::Renamed,
+    /// Old names whose `keep_old_until` has passed.
+    outlived: BTreeMap<PermissionSetName, Outlived>,
+    now: Timestamp,
+}
+
+impl<'a> Sources<'a> {
+    fn new(desired: &'a Desired, recorded: &'a Recorded, observed: &'a Observed, now: Timestamp) -> Self {
+        let live = &observed.snapshot;
+        Sources {
+            desired,
+            recorded,
+            observed,
+            live,
+            filter: filter::Filter::new(&desired.settings, &observed.held, &desired.held, live),
+            renamed: named::Renamed::find(&recorded.applied, live),
+            outlived: outlived(desired, recorded, now),
+            now,
+        }
+    }
+
+    /// The block of a permission set.
+    fn set_block(&self, name: &PermissionSetName) -> Option<accounts::Block> {
+        let declared = &self.desired.snapshot.permission_sets;
+        declared.get(name).map(|set| accounts::Block {
+            addresses: set.addresses.clone(),
+            location: set.location.clone(),
+            managed: set.is_managed(),
+        })
+    }
+}
+
+/// Permission sets that the state has, that no block declares, and whose address labels a set that said until when the
+/// old one stays.
+fn outlived(desired: &Desired, recorded: &Recorded, now: Timestamp) -> BTreeMap<PermissionSetName, Outlived> {
+    let passed = desired.snapshot.permission_sets.iter().filter_map(|(name, set)| {
+        let until = set.keep_old_until.filter(|until| *until <= now)?;
+        Some((name, set, until))
+    });
+    let mut found = BTreeMap::new();
+    for (successor, set, until) in passed {
+        let former = |address: &Address| {
+            set.addresses.contains(address)
+                || desired
+                    .moved
+                    .iter()
+                    .any(|moved| moved.from == *address && set.addresses.contains(&moved.to))
+        };
+        for (old, entity) in &recorded.applied.permission_sets {
+            let declared = desired.snapshot.permission_sets.contains_key(old);
+            if !declared && entity.management == Management::Created && entity.addresses.iter().any(former) {
+                let outlived = Outlived {
+                    successor: successor.clone(),
+                    until,
+                };
+                found.insert(old.clone(), outlived);
+            }
+        }
+    }
+    found
+}
+
 /// Compares what the service has with what was applied and what is declared.
 ///
 /// # Errors
 /// When there are more names than a relation can hold.
 pub fn find(
+    desired: &Desired,
+    recorded: &Recorded,
+    observed: &Observed,
+    now: Timestamp,
+) -> Result<Drift, CapacityError> {
+    let mut drift = compare(desired, recorded, observed, now)?;
+    let sources = Sources::new(desired, recorded, observed, now);
+    people::fill(&sources, &mut drift.items);
+    Ok(drift)
+}
+
+/// The findings without what they mean for people.
+fn compare(
     desired: &Desired,
     recorded: &Recorded,
     observed: &Observed,
@@ -193,227 +395,17 @@ pub fn find(
         held,
         ..Drift::default()
     };
-    grants::find(desired, recorded, observed, now, &mut drift)?;
-    entities::find(desired, recorded, observed, &mut drift);
+    let sources = Sources::new(desired, recorded, observed, now);
+    grants::find(&sources, &mut drift)?;
+    entities::find(&sources, &mut drift.items);
+    accounts::find(&sources, &mut drift.items);
+    accounts::find_roles(&sources, &mut drift.items);
+    quotas::find(&sources, &mut drift.items);
+    entities::name_orphans(&sources, &mut drift.items);
     let rank = |cause: Cause| Cause::ALL.iter().position(|known| *known == cause);
     drift.items.sort_by_key(|item| rank(item.cause));
     Ok(drift)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::address::Kind;
-    use crate::id::{AccountId, GroupName};
-    use crate::model::access::{Access, Block, Declaration, Names, Pair};
-    use crate::model::instance::{HeldSubject, Instance};
-    use crate::model::roles::{Provisioning, RoleRow};
-    use crate::model::snapshot::{Entity, Management, Snapshot};
-    use crate::model::stack::{Matcher, NamedMatcher};
-
-    fn account(number: u64) -> AccountKey {
-        AccountKey::Id(AccountId::new(format!("{number:012}")).unwrap())
-    }
-
-    fn set(name: &str) -> PermissionSetName {
-        PermissionSetName::new(name).unwrap()
-    }
-
-    fn group(name: &str) -> PrincipalKey {
-        PrincipalKey::Group(GroupName::new(name).unwrap())
-    }
-
-    fn block(label: &str, who: &str, what: &str, accounts: &[u64], expires: Option<&str>) -> Block {
-        Block {
-            declaration: Declaration {
-                address: Address::root(Kind::Assignment, label),
-                location: None,
-                reason: None,
-                expires: expires.map(|time| time.parse().unwrap()),
-            },
-            principals: vec![group(who)],
-            permission_sets: vec![set(what)],
-            accounts: accounts.iter().copied().map(account).collect(),
-        }
-    }
-
-    fn relation(blocks: Vec<Block>) -> Snapshot {
-        let mut access = Access::from_blocks(blocks).unwrap();
-        access.notes.iter_mut().for_each(|note| note.owned = true);
-        Snapshot {
-            access,
-            ..Snapshot::default()
-        }
-    }
-
-    fn live(grants: &[(u64, &str, PrincipalKey)]) -> Observed {
-        let names = Names::new(
-            grants.iter().map(|(number, ..)| account(*number)).collect(),
-            grants.iter().map(|(_, what, _)| set(what)).collect(),
-            grants.iter().map(|(.., who)| who.clone()).collect(),
-        )
-        .unwrap();
-        let tuples = grants
-            .iter()
-            .map(|(number, what, who)| names.tuple(&account(*number), &set(what), who).unwrap())
-            .collect();
-        let access = Access::from_tuples(names, tuples);
-        Observed {
-            at: "2026-11-01T00:00:00Z".parse().unwrap(),
-            instance: Instance {
-                arn: ServiceId::new("arn:aws:sso:::instance/ssoins-1").unwrap(),
-                identity_store: ServiceId::new("d-1").unwrap(),
-                organization: None,
-                region: "eu-west-1".into(),
-                management_account: None,
-            },
-            caller: None,
-            quotas: Default::default(),
-            snapshot: Snapshot {
-                access,
-                ..Snapshot::default()
-            },
-            roles: Vec::new(),
-            held: Vec::new(),
-            in_progress: Vec::new(),
-            calls: Default::default(),
-        }
-    }
-
-    fn causes(drift: &Drift) -> Vec<(Cause, usize)> {
-        let size = |item: &DriftItem| match &item.subject {
-            Subject::Grants { accounts, .. } | Subject::Roles { accounts, .. } => accounts.len(),
-            Subject::Entity { .. } => 1,
-        };
-        drift.items.iter().map(|item| (item.cause, size(item))).collect()
-    }
-
-    fn find_at(desired: &Desired, recorded: &Recorded, observed: &Observed) -> Drift {
-        find(desired, recorded, observed, observed.at).unwrap()
-    }
-
-    #[test]
-    fn grants_are_grouped_by_cause_set_and_principal() {
-        let blocks = || {
-            vec![
-                block("a", "ops", "admin", &[1, 2, 3], None),
-                block("b", "old", "view", &[1], Some("2026-10-01T00:00:00Z")),
-            ]
-        };
-        let desired = Desired {
-            snapshot: relation(blocks()),
-            ..Desired::default()
-        };
-        let recorded = Recorded {
-            applied: relation(blocks()),
-            ..Recorded::default()
-        };
-        let orphan = PrincipalKey::OrphanGroup(ServiceId::new("g-1").unwrap());
-        let observed = live(&[
-            (1, "admin", group("ops")),
-            (1, "view", group("old")),
-            (4, "admin", group("stranger")),
-            (5, "admin", group("stranger")),
-            (5, "admin", orphan),
-        ]);
-        let drift = find_at(&desired, &recorded, &observed);
-        assert_eq!(
-            causes(&drift),
-            [
-                (Cause::Unmanaged, 2),
-                (Cause::Orphaned, 1),
-                (Cause::Overdue, 1),
-                (Cause::Missing, 2)
-            ]
-        );
-        assert_eq!(drift.unchanged, 1);
-        assert_eq!(
-            drift.items[3].addresses.first().unwrap().to_string(),
-            "assignment.a"
-        );
-    }
-
-    #[test]
-    fn what_is_ignored_or_held_is_no_drift() {
-        let mut desired = Desired::default();
-        desired.settings.ignore.push(NamedMatcher {
-            label: "control tower".into(),
-            matcher: Matcher {
-                permission_sets: vec!["AWS*".into()],
-                ..Matcher::default()
-            },
-            location: None,
-        });
-        let recorded = Recorded {
-            applied: relation(vec![block("a", "ops", "admin", &[1], None)]),
-            ..Recorded::default()
-        };
-        let mut observed = live(&[(2, "AWSAudit", group("tower"))]);
-        observed.held.push(Held {
-            subject: HeldSubject::Pair(account(1), set("admin")),
-            why: "denied".into(),
-        });
-        let drift = find_at(&desired, &recorded, &observed);
-        assert!(drift.is_empty(), "{:?}", drift.items);
-        assert_eq!((drift.ignored, drift.held.len()), (1, 1));
-    }
-
-    #[test]
-    fn an_edited_set_a_stale_role_and_a_set_made_anew_have_causes_of_their_own() {
-        let managed = |value: PermissionSet| Entity {
-            management: Management::Created,
-            ..Entity::observed(value)
-        };
-        let with_arn = |name: &str, arn: &str| {
-            let mut value = PermissionSet::new(set(name));
-            value.arn = Some(ServiceId::new(arn).unwrap());
-            value
-        };
-        let mut recorded = Recorded::default();
-        recorded
-            .applied
-            .permission_sets
-            .insert(set("admin"), managed(with_arn("admin", "arn:1")));
-        recorded
-            .applied
-            .permission_sets
-            .insert(set("view"), managed(with_arn("view", "arn:2")));
-        recorded
-            .applied
-            .permission_sets
-            .insert(set("gone"), managed(with_arn("gone", "arn:4")));
-        let mut observed = live(&[(1, "admin", group("ops"))]);
-        let mut edited = with_arn("admin", "arn:1");
-        edited.session_duration = "PT8H".parse().unwrap();
-        observed
-            .snapshot
-            .permission_sets
-            .insert(set("admin"), Entity::observed(edited));
-        observed
-            .snapshot
-            .permission_sets
-            .insert(set("view"), Entity::observed(with_arn("view", "arn:3")));
-        observed.roles.push(RoleRow {
-            pair: Pair::new(0, 0),
-            suffix: None,
-            provisioning: Provisioning::Stale,
-        });
-        let desired = Desired {
-            settings: crate::model::stack::Settings {
-                unmanaged: crate::model::stack::Unmanaged::Ignore,
-                ..Default::default()
-            },
-            ..Desired::default()
-        };
-        let drift = find_at(&desired, &recorded, &observed);
-        assert_eq!(
-            causes(&drift),
-            [
-                (Cause::Rebound, 1),
-                (Cause::Missing, 1),
-                (Cause::Changed, 1),
-                (Cause::StaleProvisioning, 1)
-            ]
-        );
-    }
-}
+mod tests;

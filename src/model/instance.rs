@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, AccountKey, EntityKey, PermissionSetName, PrincipalKey, ServiceId};
 
+use super::in_account::InAccount;
 use super::roles::RoleRow;
 use super::snapshot::Snapshot;
 
@@ -170,6 +171,9 @@ pub struct Observed {
     /// What could not be read.
     #[serde(default)]
     pub held: Vec<Held>,
+    /// What is not as it should be inside accounts, as far as the provider can look there.
+    #[serde(default)]
+    pub in_accounts: Vec<InAccount>,
     /// What the service is still doing.
     #[serde(default)]
     pub in_progress: Vec<InProgress>,

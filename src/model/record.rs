@@ -99,6 +99,7 @@ impl Seen {
             snapshot: self.snapshot.clone(),
             roles: self.roles.clone(),
             held: around.held,
+            in_accounts: Vec::new(),
             in_progress: around.in_progress,
             calls: BTreeMap::new(),
         })

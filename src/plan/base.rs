@@ -60,6 +60,7 @@ pub fn applied(base: &Desired, next: &Snapshot, now: Timestamp) -> Result<(Recor
         roles: there.access.pairs().into_iter().map(role).collect(),
         snapshot: there,
         held: Vec::new(),
+        in_accounts: Vec::new(),
         in_progress: Vec::new(),
         calls: BTreeMap::new(),
     };

@@ -82,6 +82,15 @@ pub enum Reason {
     ContentChanged,
     /// Roles hold an older content than the permission set has, though nothing is to be changed now.
     Stale,
+    /// Its role is gone from accounts in which it is assigned.
+    RoleGone,
+    /// Its role was edited in accounts.
+    RoleEdited {
+        /// What was edited, as far as it could be read.
+        edits: BTreeSet<Arc<str>>,
+    },
+    /// The SAML provider is gone from accounts in which it is assigned; provisioning makes it anew.
+    SamlProviderGone,
     /// `destroy`.
     Destroy,
     /// Other blocks declare it now; the access itself does not change.
@@ -108,6 +117,9 @@ impl Reason {
             Reason::IdChanged { .. } => "id_changed",
             Reason::ContentChanged => "content_changed",
             Reason::Stale => "stale",
+            Reason::RoleGone => "role_gone",
+            Reason::RoleEdited { .. } => "role_edited",
+            Reason::SamlProviderGone => "saml_provider_gone",
             Reason::Destroy => "destroy",
             Reason::ProvenanceChanged => "provenance_changed",
             Reason::AlreadyGone => "already_gone",
@@ -131,6 +143,17 @@ impl Reason {
             Reason::IdChanged { from, to } => format!("the name now means {to}; it meant {from}"),
             Reason::ContentChanged => "the permission set changed".to_owned(),
             Reason::Stale => "its roles hold an older content".to_owned(),
+            Reason::RoleGone => "its role is gone from the account".to_owned(),
+            Reason::RoleEdited { edits } if edits.is_empty() => {
+                "its role was edited in the account, or is gone".to_owned()
+            }
+            Reason::RoleEdited { edits } => {
+                let edits: Vec<&str> = edits.iter().map(|edit| &**edit).collect();
+                format!("its role was edited in the account ({})", edits.join(", "))
+            }
+            Reason::SamlProviderGone => {
+                "the SAML provider is gone from the account; provisioning makes it anew".to_owned()
+            }
             Reason::Destroy => "the stack is being destroyed".to_owned(),
             Reason::ProvenanceChanged => "other blocks declare it now".to_owned(),
             Reason::AlreadyGone => "no longer declared, and gone already".to_owned(),

@@ -62,7 +62,7 @@ impl Finding {
 }
 
 /// A count with its noun: `1 account`, `2 accounts`.
-pub(super) fn counted(count: usize, noun: &str) -> String {
+pub(in crate::plan) fn counted(count: usize, noun: &str) -> String {
     let s = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{s}")
 }

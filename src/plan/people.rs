@@ -40,8 +40,11 @@ pub struct PeopleRow {
     /// For [`PeopleChange::KeepsVia`]: the paths that stay or come. For losses: other sets the people keep in
     /// all of these accounts are in `still`.
     pub keeps: BTreeSet<PrincipalKey>,
-    /// For losses: ranks of other permission sets that all of these people keep in all of these accounts.
+    /// For losses: ranks of other permission sets that all of these people have in all of these accounts afterwards.
     pub still: Vec<u32>,
+    /// Those of `still` that they did not all have everywhere before: they come with the same plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gained: Vec<u32>,
 }
 
 impl PeopleRow {

@@ -40,7 +40,7 @@ pub fn people_effects(plan: &Plan, input: &PlanInput, before: &[Tuple], after: &
         classes_of_set(*set, members, &people, &mut rows);
         unknown_of_set(*set, members, &people, &mut rows, &mut unreadable);
     }
-    finish(rows, unreadable, &people, after)
+    finish(rows, unreadable, &people, before, after)
 }
 
 /// Account ranks of one principal and one set, before and after; shared because classes refer to them.
@@ -560,14 +560,20 @@ impl Rows {
     }
 }
 
-fn finish(rows: Rows, unreadable: BTreeSet<GroupName>, people: &People, after: &[Tuple]) -> PeopleEffects {
+fn finish(
+    rows: Rows,
+    unreadable: BTreeSet<GroupName>,
+    people: &People,
+    before: &[Tuple],
+    after: &[Tuple],
+) -> PeopleEffects {
     let mut effects = PeopleEffects {
         unreadable,
         ..PeopleEffects::default()
     };
     let (mut gaining, mut losing) = (BTreeSet::new(), BTreeSet::new());
     let mut hasher = blake3::Hasher::new();
-    let mut still = Still::new(people, after);
+    let mut still = Still::new(people, before, after);
     for ((change, set, accounts, via, keeps), mut members) in rows.rows {
         members.sort_unstable();
         members.dedup();
@@ -584,10 +590,10 @@ fn finish(rows: Rows, unreadable: BTreeSet<GroupName>, people: &People, after: &
             PeopleChange::KeepsVia | PeopleChange::Unknown => {}
         }
         hash_row(&mut hasher, change, set, &accounts, &members, people);
-        let still = if change == PeopleChange::Loses {
+        let (still, gained) = if change == PeopleChange::Loses {
             still.of(set, &accounts, &members)
         } else {
-            Vec::new()
+            Default::default()
         };
         let name = |rank: &u32| people.names.get(*rank as usize).copied().cloned();
         effects.rows.push(PeopleRow {
@@ -603,6 +609,7 @@ fn finish(rows: Rows, unreadable: BTreeSet<GroupName>, people: &People, after: &
             via,
             keeps,
             still,
+            gained,
         });
     }
     // The widest first within each kind of change; ties in the order of the keys, which is stable.
@@ -659,11 +666,10 @@ fn hash_row(
     text("");
 }
 
-/// Answers which other sets people keep; built at the first question.
+/// Answers which other sets people have; built at the first question.
 struct Still<'a> {
-    people: &'a People<'a>,
-    after: &'a [Tuple],
-    principals_of: Option<FxHashMap<u32, Vec<u32>>>,
+    before: Side<'a>,
+    after: Side<'a>,
 }
 
 impl<'a> Still<'a> {
@@ -671,49 +677,69 @@ impl<'a> Still<'a> {
     /// and the question costs a search each.
     const MOST_FACTS: usize = 2_000;
 
-    fn new(people: &'a People<'a>, after: &'a [Tuple]) -> Self {
-        Still {
+    fn new(people: &'a People<'a>, before: &'a [Tuple], after: &'a [Tuple]) -> Self {
+        let side = |tuples, members| Side {
             people,
-            after,
+            tuples,
+            members,
             principals_of: None,
+        };
+        Still {
+            before: side(before, |membership| &membership.before),
+            after: side(after, |membership| &membership.after),
         }
     }
 
-    /// Ranks of sets other than `set` that all of `members` have in all of `accounts` afterwards.
-    fn of(&mut self, set: u32, accounts: &[u32], members: &[u32]) -> Vec<u32> {
+    /// Ranks of sets other than `set` that all of `members` have in all of `accounts` afterwards, and those of them
+    /// that they did not all have everywhere before.
+    fn of(&mut self, set: u32, accounts: &[u32], members: &[u32]) -> (Vec<u32>, Vec<u32>) {
         if accounts.len() * members.len() > Self::MOST_FACTS {
-            return Vec::new();
+            return Default::default();
         }
-        let people = self.people;
+        let Some(first) = accounts.first() else {
+            return Default::default();
+        };
+        let row = account_row(self.after.tuples, *first);
+        let mut still: Vec<u32> = row.iter().map(|tuple| tuple.permission_set()).collect();
+        still.dedup();
+        still.retain(|candidate| *candidate != set && self.after.all_have(*candidate, accounts, members));
+        let new = |candidate: &&u32| !self.before.all_have(**candidate, accounts, members);
+        let gained = still.iter().filter(new).copied().collect();
+        (still, gained)
+    }
+}
+
+/// The relation and the memberships at one end of a plan.
+struct Side<'a> {
+    people: &'a People<'a>,
+    tuples: &'a [Tuple],
+    members: fn(&Membership) -> &Vec<u32>,
+    principals_of: Option<FxHashMap<u32, Vec<u32>>>,
+}
+
+impl Side<'_> {
+    /// Whether all these people have a set in all these accounts.
+    fn all_have(&mut self, set: u32, accounts: &[u32], people: &[u32]) -> bool {
+        let (all, members) = (self.people, self.members);
         let principals_of = self.principals_of.get_or_insert_with(|| {
             let mut of: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
-            for (principal, members) in (0_u32..).zip(&people.members) {
-                for person in members.iter().flat_map(|members| &members.after) {
+            for (principal, membership) in (0_u32..).zip(&all.members) {
+                for person in membership.iter().flat_map(members) {
                     of.entry(*person).or_default().push(principal);
                 }
             }
             of
         });
-        let Some(first) = accounts.first() else {
-            return Vec::new();
-        };
-        let row = account_row(self.after, *first);
-        let mut candidates: Vec<u32> = row.iter().map(|tuple| tuple.permission_set()).collect();
-        candidates.dedup();
-        candidates.retain(|candidate| *candidate != set);
-        let has = |person: &u32, account: u32, candidate: u32| {
+        let has = |person: &u32, account: u32| {
             let principals = principals_of.get(person).map_or(&[][..], Vec::as_slice);
-            let tuple = |principal: &u32| Tuple::new(account, candidate, *principal);
-            principals
-                .iter()
-                .any(|principal| self.after.binary_search(&tuple(principal)).is_ok())
+            principals.iter().any(|principal| {
+                let tuple = Tuple::new(account, set, *principal);
+                self.tuples.binary_search(&tuple).is_ok()
+            })
         };
-        let all = |candidate: &u32| {
-            accounts
-                .iter()
-                .all(|account| members.iter().all(|person| has(person, *account, *candidate)))
-        };
-        candidates.into_iter().filter(all).collect()
+        accounts
+            .iter()
+            .all(|account| people.iter().all(|person| has(person, *account)))
     }
 }
 

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::id::{AccountKey, PrincipalKey, UserName};
+use crate::id::{AccountKey, PermissionSetName, PrincipalKey, UserName};
 use crate::model::access::{CapacityError, Note, Tuple};
 use crate::model::action::Effect;
 
@@ -164,18 +164,48 @@ impl<'a> Stage<'a> {
         match self.sources.input.options.mode {
             Mode::All | Mode::Destroy => return,
             Mode::Revokes => self.only_revokes(),
-            Mode::Expired => {
-                self.diff
-                    .revokes
-                    .retain(|step| step.reason == RevokeReason::Expired);
-                self.actions.clear();
-            }
+            Mode::Expired => self.only_expired(),
         }
         self.diff.grants.clear();
         self.diff.records.clear();
         self.diff.expired_new.clear();
         self.diff.outside.clear();
         self.diff.still_declared.clear();
+    }
+
+    /// What has expired: grants, and the old names of permission sets whose `keep_old_until` has passed. An old grant
+    /// goes only if the new one is there already.
+    fn only_expired(&mut self) {
+        let (sources, names) = (self.sources, &self.universe.names);
+        let passed = |set: &PermissionSetName| {
+            let until = sources.desired.permission_sets.get(set)?.keep_old_until;
+            until.filter(|until| *until <= sources.input.now)
+        };
+        let outlived: BTreeMap<&PermissionSetName, &PermissionSetName> = self
+            .renames
+            .permission_sets
+            .iter()
+            .filter(|(_, new)| passed(new).is_some())
+            .collect();
+        let observed = &self.universe.observed.tuples;
+        self.diff.revokes.retain(|step| {
+            let old = names.permission_set(step.tuple.permission_set());
+            let new = old.and_then(|old| outlived.get(old));
+            let replaced = || {
+                let set = names.permission_set_rank(new?)?;
+                let tuple = Tuple::new(step.tuple.account(), set, step.tuple.principal());
+                observed.binary_search(&tuple).ok()
+            };
+            match step.reason {
+                RevokeReason::Expired => true,
+                RevokeReason::Renamed => replaced().is_some(),
+                _ => false,
+            }
+        });
+        self.actions.retain(|action| match &action.effect {
+            Some(Effect::DeletePermissionSet { name }) => outlived.contains_key(name),
+            _ => false,
+        });
     }
 
     /// Revokes and ending memberships, except those that must wait for something that is not run now: people would

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::id::{AccountKey, EntityKey};
 use crate::model::access::{Pair, Tuple};
 use crate::model::action::Effect;
+use crate::model::in_account::AccountFault;
 use crate::model::roles::Provisioning;
 use crate::model::snapshot::Entity;
 
@@ -33,7 +34,8 @@ pub(super) fn provisions(
             _ => None,
         })
         .collect();
-    let stale = stale_pairs(sources, universe);
+    let mut stale = stale_pairs(sources, universe);
+    stale.extend(signed_out(sources, universe, &stale));
     let concerned: BTreeSet<u32> = changed
         .iter()
         .copied()
@@ -75,16 +77,16 @@ pub(super) fn provisions(
         if accounts.is_empty() {
             continue;
         }
+        let reason = if is_changed {
+            Reason::ContentChanged
+        } else {
+            reason(sources, universe, *set, &accounts)
+        };
         let everywhere = accounts.len() == pairs.len()
             && accounts.len() <= sources.input.observed.quotas.provision_all_reach as usize;
         let effect = Effect::Provision {
             name: name.clone(),
             accounts: (!everywhere).then_some(accounts),
-        };
-        let reason = if is_changed {
-            Reason::ContentChanged
-        } else {
-            Reason::Stale
         };
         out.push(provision(sources, entity, effect, reason));
     }
@@ -123,6 +125,70 @@ fn stale_pairs(sources: &Sources<'_>, universe: &Universe<'_>) -> BTreeSet<Pair>
     stale.into_iter().map(|pair| remap.pair(pair)).collect()
 }
 
+/// For each account without its SAML provider, one pair whose provisioning makes it anew, unless one is to be
+/// provisioned there anyway.
+fn signed_out(sources: &Sources<'_>, universe: &Universe<'_>, stale: &BTreeSet<Pair>) -> Vec<Pair> {
+    let gone = sources.input.observed.in_accounts.iter();
+    let gone = gone.filter(|found| found.fault == AccountFault::SamlProviderGone);
+    let managed = |pair: &Pair| {
+        let name = universe.names.permission_set(pair.permission_set());
+        let set = name.and_then(|name| sources.desired.permission_sets.get(name));
+        set.is_some_and(|set| set.is_managed())
+    };
+    let one_of = |account: u32| {
+        if stale
+            .iter()
+            .any(|pair| pair.account() == account && managed(pair))
+        {
+            return None;
+        }
+        pairs_of(&universe.observed.tuples).find(|pair| pair.account() == account && managed(pair))
+    };
+    gone.filter_map(|found| one_of(universe.names.account_rank(&found.account)?))
+        .collect()
+}
+
+/// Why roles of a set are provisioned that is not changed; what someone edited says most.
+fn reason(
+    sources: &Sources<'_>,
+    universe: &Universe<'_>,
+    set: u32,
+    accounts: &BTreeSet<AccountKey>,
+) -> Reason {
+    let name = universe.names.permission_set(set);
+    let mut edits = BTreeSet::new();
+    let (mut edited, mut gone, mut signed_out) = (false, false, false);
+    let found = sources.input.observed.in_accounts.iter();
+    for found in found.filter(|found| accounts.contains(&found.account)) {
+        match &found.fault {
+            AccountFault::RoleGone { permission_set } if Some(permission_set) == name => gone = true,
+            AccountFault::RoleEdited {
+                permission_set,
+                edits: found,
+            } if Some(permission_set) == name => {
+                edited = true;
+                edits.extend(found.iter().cloned());
+            }
+            AccountFault::SamlProviderGone => signed_out = true,
+            _ => {}
+        }
+    }
+    let known = &sources.observed.access.names;
+    let tampered = sources.input.observed.roles.iter().any(|row| {
+        let account = known.account(row.pair.account());
+        row.provisioning == Provisioning::Tampered
+            && known.permission_set(row.pair.permission_set()) == name
+            && account.is_some_and(|account| accounts.contains(account))
+    });
+    match (edited, gone) {
+        (true, _) => Reason::RoleEdited { edits },
+        (false, true) => Reason::RoleGone,
+        _ if tampered => Reason::RoleEdited { edits },
+        _ if signed_out => Reason::SamlProviderGone,
+        _ => Reason::Stale,
+    }
+}
+
 /// The pairs of a sorted relation, ascending.
 pub(super) fn pairs_of(tuples: &[Tuple]) -> impl Iterator<Item = Pair> + '_ {
     tuples
@@ -145,6 +211,7 @@ pub(super) fn has_pair(tuples: &[Tuple], pair: Pair) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use crate::model::in_account::InAccount;
     use crate::plan::testing::{Stack, World, group, set};
 
     use super::*;
@@ -174,6 +241,40 @@ mod tests {
         );
         assert_eq!(plan.roles.updated.len(), 1);
         assert!(world.apply(stack()).plan(stack()).is_empty());
+    }
+
+    #[test]
+    fn the_reason_tells_a_role_that_is_gone_from_one_that_was_edited() {
+        let mut world = World::new().apply(stack());
+        let fault = |n, fault| InAccount {
+            account: crate::plan::testing::account(n),
+            fault,
+        };
+        let permission_set = set("view");
+        world.observed.roles[1].provisioning = Provisioning::Tampered;
+        world.observed.in_accounts = vec![fault(
+            2,
+            AccountFault::RoleGone {
+                permission_set: permission_set.clone(),
+            },
+        )];
+        assert_eq!(world.plan(stack()).actions[0].reason, Reason::RoleGone);
+        let edits: BTreeSet<std::sync::Arc<str>> = ["policy attached: x".into()].into();
+        world.observed.in_accounts = vec![fault(
+            2,
+            AccountFault::RoleEdited {
+                permission_set,
+                edits: edits.clone(),
+            },
+        )];
+        let plan = world.plan(stack());
+        assert_eq!(plan.actions[0].reason, Reason::RoleEdited { edits });
+        assert!(plan.actions[0].reason.sentence().contains("policy attached: x"));
+        world.observed.roles[1].provisioning = Provisioning::Latest;
+        world.observed.in_accounts = vec![fault(3, AccountFault::SamlProviderGone)];
+        let plan = world.plan(stack());
+        assert_eq!(plan.actions[0].reason, Reason::SamlProviderGone);
+        assert_eq!(plan.roles.updated.len(), 1);
     }
 
     #[test]

@@ -89,6 +89,7 @@ impl Scene {
             snapshot,
             roles: Vec::new(),
             held: Vec::new(),
+            in_accounts: Vec::new(),
             in_progress: Vec::new(),
             calls: BTreeMap::new(),
         };

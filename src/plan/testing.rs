@@ -217,6 +217,7 @@ impl World {
                 snapshot,
                 roles: Vec::new(),
                 held: Vec::new(),
+                in_accounts: Vec::new(),
                 in_progress: Vec::new(),
                 calls: BTreeMap::new(),
             },

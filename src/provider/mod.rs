@@ -40,10 +40,10 @@ pub enum TakenToExist {
     Account(crate::model::account::Account),
     /// A unit.
     OrganizationalUnit(crate::id::OuPath),
-    /// A user that a directory would have.
-    User(crate::id::UserName),
-    /// A group that a directory would have.
-    Group(crate::id::GroupName),
+    /// A user that a directory would have, with the id it has there when the stack says so.
+    User(crate::id::UserName, Option<Arc<str>>),
+    /// A group that a directory would have, likewise.
+    Group(crate::id::GroupName, Option<Arc<str>>),
     /// A permission set that someone else made.
     PermissionSet(crate::id::PermissionSetName),
 }

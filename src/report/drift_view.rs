@@ -1,13 +1,14 @@
-//! The view of drift: names instead of keys, and what differs.
+//! The view of drift: names instead of keys, what differs, what it means for people, and what resolves it.
 
 use std::collections::BTreeMap;
 
-use crate::drift::{Content, Drift, DriftItem, Subject};
-use crate::id::{AccountKey, EntityKey};
+use crate::drift::{Around, Content, Drift, DriftItem, Remedy, Subject};
+use crate::id::{AccountKey, EntityKey, UserName};
 use crate::model::instance::{Held, HeldSubject, Observed};
 use crate::model::snapshot::Snapshot;
 
-use super::plan_view::entities::{Detail, field, group, items, permission_set, tags, user};
+use super::people_names::PeopleNames;
+use super::plan_view::entities::{Detail, field, group, permission_set, tags, user};
 
 /// Everything that drifted, ready to be shown.
 pub struct DriftView<'a> {
@@ -21,6 +22,7 @@ pub struct DriftView<'a> {
     pub rows: Vec<DriftRow<'a>>,
     /// What is held, and why.
     pub held: Vec<(String, String)>,
+    names: PeopleNames<'a>,
 }
 
 /// One finding.
@@ -31,15 +33,20 @@ pub struct DriftRow<'a> {
     pub name: String,
     /// What differs.
     pub details: Vec<Detail>,
+    /// What resolves it.
+    pub remedy: Remedy,
 }
 
 impl<'a> DriftView<'a> {
     /// The view of a comparison with what was read.
-    pub fn new(stack: &'a str, drift: &'a Drift, observed: &'a Observed) -> Self {
+    pub fn new(stack: &'a str, drift: &'a Drift, around: &Around<'a>) -> Self {
+        let observed = around.observed;
+        let names = PeopleNames::of(&observed.snapshot);
         let row = |item: &'a DriftItem| DriftRow {
             item,
-            name: name(&item.subject, &observed.snapshot),
+            name: name(item, &observed.snapshot, &names),
             details: details(&item.subject),
+            remedy: around.remedy(item),
         };
         DriftView {
             stack,
@@ -51,6 +58,7 @@ impl<'a> DriftView<'a> {
                 .iter()
                 .map(|held| (held_name(held, &observed.snapshot), held.why.to_string()))
                 .collect(),
+            names,
         }
     }
 
@@ -59,37 +67,70 @@ impl<'a> DriftView<'a> {
         self.observed.snapshot.account_name(key)
     }
 
+    /// What a person is called.
+    pub fn person(&self, user: &UserName) -> String {
+        person(user, &self.observed.snapshot, &self.names)
+    }
+
     /// What the accounts in the findings are called, by key.
     pub fn account_names(&self) -> BTreeMap<String, String> {
-        let accounts = self.rows.iter().flat_map(|row| match &row.item.subject {
-            Subject::Grants { accounts, .. } | Subject::Roles { accounts, .. } => accounts.as_slice(),
-            Subject::Entity { .. } => &[],
+        let subjects = self.rows.iter().flat_map(|row| match &row.item.subject {
+            Subject::Grants { accounts, .. }
+            | Subject::Roles { accounts, .. }
+            | Subject::Policy { accounts, .. } => accounts.as_slice(),
+            Subject::Entity { .. } | Subject::Members { .. } | Subject::Quota { .. } => &[],
         });
-        accounts.map(|key| (key.to_string(), self.account(key))).collect()
+        let people = self.rows.iter().flat_map(|row| &row.item.people);
+        let all = subjects.chain(people.flat_map(|row| &row.accounts));
+        all.map(|key| (key.to_string(), self.account(key))).collect()
     }
 }
 
-fn name(subject: &Subject, observed: &Snapshot) -> String {
-    match subject {
-        Subject::Entity { key, .. } => match key {
-            EntityKey::Account(key) => observed.account_name(key),
-            EntityKey::User(name) => match observed.users.get(name) {
-                Some(user) => user.value.shown().to_owned(),
-                None => name.to_string(),
-            },
-            key => key.name(),
-        },
+fn person(user: &UserName, observed: &Snapshot, names: &PeopleNames<'_>) -> String {
+    match observed.users.get(user) {
+        Some(found) => names.show(user.as_str(), found.value.shown()).into_owned(),
+        None => user.to_string(),
+    }
+}
+
+fn name(item: &DriftItem, observed: &Snapshot, names: &PeopleNames<'_>) -> String {
+    match &item.subject {
+        Subject::Entity { key, .. } => entity_name(key, observed, names),
+        Subject::Members { group, .. } => group.to_string(),
         Subject::Grants {
             permission_set,
             principal,
             ..
         } => {
-            format!(
-                "{} → {permission_set}",
-                super::plan_view::principal_name(principal)
-            )
+            let who = super::plan_view::principal_name(principal);
+            let was = item.was_called.as_ref().map(|was| format!(" (was {was})"));
+            format!("{who}{} → {permission_set}", was.unwrap_or_default())
         }
         Subject::Roles { permission_set, .. } => permission_set.to_string(),
+        Subject::Policy {
+            policy,
+            permission_set,
+            ..
+        } => format!("{policy} of {permission_set}"),
+        Subject::Quota {
+            what,
+            of,
+            used,
+            limit,
+        } => {
+            let of = of
+                .as_ref()
+                .map(|key| format!(" {}", entity_name(key, observed, names)));
+            format!("{what}{}: {used} of {limit}", of.unwrap_or_default())
+        }
+    }
+}
+
+fn entity_name(key: &EntityKey, observed: &Snapshot, names: &PeopleNames<'_>) -> String {
+    match key {
+        EntityKey::Account(key) => observed.account_name(key),
+        EntityKey::User(name) => person(name, observed, names),
+        key => key.name(),
     }
 }
 
@@ -106,15 +147,7 @@ fn details(subject: &Subject) -> Vec<Detail> {
             permission_set(&mut out, from, to)
         }
         Some((Content::User(from), Content::User(to))) => user(&mut out, from, to),
-        Some((Content::Group(from), Content::Group(to))) => {
-            group(&mut out, from, to);
-            if let (Some(before), Some(now)) = (&from.members, &to.members) {
-                let texts = |left: &std::collections::BTreeSet<crate::id::UserName>, right| {
-                    left.difference(right).map(ToString::to_string).collect()
-                };
-                items(&mut out, "members", texts(before, now), texts(now, before));
-            }
-        }
+        Some((Content::Group(from), Content::Group(to))) => group(&mut out, from, to),
         Some((Content::Account(from), Content::Account(to))) => {
             let shown = |ou: &crate::id::OuPath| EntityKey::OrganizationalUnit(ou.clone()).name();
             if let (Some(before), Some(now)) = (&from.ou, &to.ou) {
@@ -132,6 +165,7 @@ fn details(subject: &Subject) -> Vec<Detail> {
 /// What is held, by name.
 pub fn held_name(held: &Held, observed: &Snapshot) -> String {
     match &held.subject {
+        HeldSubject::Entity(EntityKey::Account(key)) => format!("account {}", observed.account_name(key)),
         HeldSubject::Entity(key) => key.to_string(),
         HeldSubject::Principal(key) => key.to_string(),
         HeldSubject::Pair(account, set) => {

@@ -12,6 +12,7 @@ pub mod drift_view;
 pub mod escape;
 pub mod graph_view;
 pub mod json;
+pub mod people_names;
 pub mod plan_view;
 pub mod state_view;
 pub mod style;

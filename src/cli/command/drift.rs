@@ -5,11 +5,14 @@ use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::pipeline::{Stack, read_closely};
-use crate::drift::find;
+use crate::drift::{Around, find};
+use crate::model::record::{Recorded, Seen};
+use crate::model::stack::Scope;
 use crate::report::drift_view::DriftView;
 use crate::report::json::drift::DriftJson;
 use crate::report::terminal::drift::write;
 use crate::state::StateStore;
+use crate::state::entry::Entry;
 
 /// Runs it.
 pub fn run(env: &Env, args: &DriftArgs) -> Result<Exit, Failure> {
@@ -21,17 +24,44 @@ pub fn run(env: &Env, args: &DriftArgs) -> Result<Exit, Failure> {
     super::tell_state(env, &store, &recorded);
     super::tell_run(env, &store)?;
     let reading = read_closely(env, &stack, &recorded)?;
-    let drift = find(
+    let mut drift = find(
         &reading.desired,
         &recorded,
         &reading.observed,
         reading.provider.now(),
     )?;
-    let view = DriftView::new(&reading.name, &drift, &reading.observed);
+    if !drift.is_empty() {
+        let readings = readings(&mut store, &recorded);
+        drift.date(&reading.desired, &recorded, &reading.observed, &readings)?;
+    }
+    let around = Around {
+        provider: reading.provider.name(),
+        unmanaged: reading.desired.settings.unmanaged,
+        has_scope: reading.desired.settings.scope != Scope::Declared,
+        observed: &reading.observed,
+    };
+    let view = DriftView::new(&reading.name, &drift, &around);
     if args.format.is_json() {
         super::print_json(env, &DriftJson::new(&view))?;
     } else {
         env.print(|out| write(&view, reading.provider.name(), env.out, out))?;
     }
     Ok(if drift.is_empty() { Exit::Done } else { Exit::Found })
+}
+
+/// The recorded readings, oldest first: those of the journal, or the last one where the journal cannot be read.
+fn readings(store: &mut impl StateStore, recorded: &Recorded) -> Vec<Seen> {
+    let history = store.history().unwrap_or_default();
+    let of_journal: Vec<Seen> = history
+        .into_iter()
+        .filter_map(|entry| match entry {
+            Entry::Observed(seen) => Some(*seen),
+            _ => None,
+        })
+        .collect();
+    if of_journal.is_empty() {
+        recorded.seen.iter().cloned().collect()
+    } else {
+        of_journal
+    }
 }

@@ -311,7 +311,7 @@ const EXTERNAL_ID: AttributeSchema = attr(
     "external_id",
     Ty::String,
     Optional,
-    "The directory's id, which what is found must carry.",
+    "The directory's id, which what is found must carry. In the simulator, what is taken to exist carries it; without it, its own name.",
 );
 
 const fn data(of: &'static str, doc: &'static str) -> BlockSchema {

@@ -98,8 +98,24 @@ impl Judge<'_> {
             RevokeReason::BlockRemoved | RevokeReason::NoLongerSelected => ours && !expired && !destroy,
         };
         found.require(fits, "revoke-reason", spell);
-        let asked = self.plan.mode != Mode::Expired || expired;
+        let outlived = || step.reason == RevokeReason::Renamed && self.outlived(tuple);
+        let asked = self.plan.mode != Mode::Expired || expired || outlived();
         found.require(asked, "revoke-outside-mode", spell);
+    }
+
+    /// Whether the principal has, in the same account, a permission set that let its old name stay for a while that has
+    /// passed.
+    fn outlived(&self, tuple: Tuple) -> bool {
+        let sets = self.input.desired.snapshot.permission_sets.iter();
+        let mut passed =
+            sets.filter(|(_, set)| set.keep_old_until.is_some_and(|until| until <= self.input.now));
+        passed.any(|(name, _)| {
+            let set = self.plan.names.permission_set_rank(name);
+            set.is_some_and(|set| {
+                let new = Tuple::new(tuple.account(), set, tuple.principal());
+                has(&self.relations.observed, new)
+            })
+        })
     }
 
     fn records(&self, found: &mut Found) {

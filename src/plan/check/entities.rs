@@ -108,7 +108,14 @@ fn reason_fits(action: &Action) -> bool {
         ),
         ActionKind::Move => matches!(reason, Reason::AddressChanged { .. }),
         ActionKind::Rebind => matches!(reason, Reason::IdChanged { .. }),
-        ActionKind::Provision => matches!(reason, Reason::ContentChanged | Reason::Stale),
+        ActionKind::Provision => matches!(
+            reason,
+            Reason::ContentChanged
+                | Reason::Stale
+                | Reason::RoleGone
+                | Reason::RoleEdited { .. }
+                | Reason::SamlProviderGone
+        ),
     };
     fits && (!action.restore || *reason == Reason::MissingOutside)
 }

@@ -1,14 +1,14 @@
 //! Groups and who is in them.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use crate::id::{EntityKey, GroupName, UserName};
+use crate::id::{EntityKey, GroupName, PrincipalKey, UserName};
 use crate::model::action::Effect;
 use crate::model::principal::Group;
+use crate::model::reach::{Reach, Reached};
 use crate::model::snapshot::{Entity, Management};
 use crate::plan::change::{Action, ActionKind, Reason};
-use crate::plan::finding::{Finding, Level};
+use crate::plan::finding::{Finding, Level, counted};
 
 use super::{Differ, Facts, update_reason};
 
@@ -33,6 +33,7 @@ impl Differ<'_, '_> {
                 });
             }
         }
+        self.report_undeclared();
     }
 
     fn group(&mut self, name: &GroupName, entity: &Entity<Group>, key: EntityKey) {
@@ -162,20 +163,47 @@ impl Differ<'_, '_> {
             let action = facts.action(ActionKind::Update, Reason::NoLongerSelected, Some(effect));
             self.actions.push(action);
         }
-        let others: BTreeSet<Arc<str>> = observed
+        let others: BTreeSet<UserName> = observed
             .difference(wanted)
             .filter(|user| !recorded.contains(*user))
-            .map(|user| Arc::from(user.as_str()))
+            .cloned()
             .collect();
         if !others.is_empty() {
+            let location = facts.location.cloned();
+            self.undeclared.insert(group.clone(), (others, location));
+        }
+    }
+
+    /// Says who is in a group without being declared, and what they have by it alone.
+    fn report_undeclared(&mut self) {
+        let observed = self.sources.observed;
+        let undeclared = std::mem::take(&mut self.undeclared);
+        if undeclared.is_empty() {
+            return;
+        }
+        let reach = Reach::new(observed);
+        for (group, (users, location)) in undeclared {
+            let principal = PrincipalKey::Group(group.clone());
+            let found = reach.only_through(&principal, &users, &reach.grants(&principal));
             let message = format!(
-                "{} members of group {group} are not declared; they stay",
-                others.len()
+                "{} of group {group} {} not declared, and rolecall takes nobody out whom it did not put in{}",
+                counted(users.len(), "member"),
+                if users.len() == 1 { "is" } else { "are" },
+                by_it(&found)
+            );
+            let shown = |user: &UserName| match observed.users.get(user) {
+                Some(found) if found.value.shown() != user.as_str() => {
+                    format!("{} ({user})", found.value.shown())
+                }
+                _ => user.to_string(),
+            };
+            let remedy = format!(
+                "declare them in `members`, or take them out by hand (IAM Identity Center console, Groups, {group}, Users)"
             );
             self.findings.push(Finding {
-                subjects: others,
-                remedy: Some("declare them, or take them out by hand".into()),
-                location: facts.location.cloned(),
+                subjects: users.iter().map(|user| shown(user).into()).collect(),
+                remedy: Some(remedy.into()),
+                location,
                 ..Finding::new(Level::Warning, "undeclared-members", message)
             });
         }
@@ -193,6 +221,30 @@ impl Differ<'_, '_> {
                 format!("the members of group {group} could not be read, and are left as they are"),
             )
         });
+    }
+}
+
+/// What people have through one group alone, as the rest of a sentence.
+fn by_it(found: &[Reached]) -> String {
+    const MOST: usize = 3;
+    let mut parts: Vec<String> = found
+        .iter()
+        .take(MOST)
+        .map(|row| {
+            let set = &row.permission_set;
+            let place = counted(row.accounts.len(), "account");
+            match row.people.len() {
+                1 => format!("{set} in {place}"),
+                people => format!("{set} in {place} for {people} people"),
+            }
+        })
+        .collect();
+    if found.len() > MOST {
+        parts.push(format!("{} more", found.len() - MOST));
+    }
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!("; by that alone they have {}", parts.join(", ")),
     }
 }
 

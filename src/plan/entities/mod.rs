@@ -6,10 +6,10 @@ mod permission_sets;
 mod units;
 mod users;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Address;
-use crate::id::{EntityKey, ServiceId};
+use crate::id::{EntityKey, GroupName, ServiceId, UserName};
 use crate::model::action::Effect;
 use crate::model::snapshot::{Entity, Management};
 use crate::source::Location;
@@ -28,6 +28,8 @@ pub(super) struct Differ<'a, 'i> {
     pub held: &'a HeldSets,
     pub actions: Vec<Action>,
     pub findings: Vec<Finding>,
+    /// Members that nobody declared, by group, with where the group is written.
+    pub undeclared: BTreeMap<GroupName, (BTreeSet<UserName>, Option<Location>)>,
 }
 
 /// Everything that has to change, apart from grants.
@@ -43,6 +45,7 @@ pub(super) fn entity_actions(
         held,
         actions: Vec::new(),
         findings: Vec::new(),
+        undeclared: BTreeMap::new(),
     };
     differ.units();
     differ.accounts();
@@ -369,7 +372,7 @@ mod tests {
                 .group("ops", "Ops", &[])
                 .set_with("view", "view", |entity| {
                     let reference = Reference {
-                        entity: EntityKey::Group(crate::id::GroupName::new("Ops").unwrap()),
+                        entity: EntityKey::Group(GroupName::new("Ops").unwrap()),
                         attribute: ServiceAttribute::Id,
                     };
                     let parts = [Part::Literal("for ".into()), Part::Reference(reference)];

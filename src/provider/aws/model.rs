@@ -228,6 +228,7 @@ impl Model {
                     why: Arc::clone(why),
                 })
                 .collect(),
+            in_accounts: Vec::new(),
             in_progress: self.in_progress.clone(),
             calls,
         })

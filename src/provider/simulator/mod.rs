@@ -5,6 +5,8 @@
 //! an apply takes no longer than its work.
 
 mod calls;
+mod denied;
+mod inside;
 mod meaning;
 mod observe;
 mod requests;
@@ -21,8 +23,11 @@ use jiff::Timestamp;
 
 use self::requests::{Awaited, Progress};
 use self::store::WorldStore;
+use self::world::authorize::Position;
 use self::world::call::{Caller, Page};
 use self::world::clock::Latency;
+use self::world::error::{ErrorCode, ServiceError};
+use self::world::instance::InstanceDescription;
 use self::world::quota::Quotas;
 use self::world::tamper::{Tamper, TamperError};
 use self::world::{DEFAULT_SEED, World};
@@ -181,8 +186,7 @@ impl Provider for Simulator {
 
     fn read(&self, request: &ReadRequest) -> Result<Observed, ProviderError> {
         self.lock().home.with(|world| {
-            let none = world.list_instances().is_ok_and(|instances| instances.is_empty());
-            if none {
+            if list_instances(world)?.is_empty() {
                 return Err(ProviderError::NoInstance {
                     region: Arc::from(world.caller().region.clone().unwrap_or_default()),
                     message: Arc::from(format!("the instance lives in {}", world.ids().region())),
@@ -196,9 +200,17 @@ impl Provider for Simulator {
             let at = world.admits_at(operation);
             world.advance_to(at);
             let refused = |error| ProviderError::Call(meaning::refused(operation, &error));
-            world.list_permission_sets(&first).map_err(refused)?;
+            let sets = again(|| world.list_permission_sets(&first));
+            // A member account can read nothing that matters; anyone else may lack this one action.
+            let sets_denied = match sets.map_err(|error| meaning::refused(operation, &error)) {
+                Ok(_) => None,
+                Err(error) if error.meaning == Meaning::Denied && world.position() != Position::Member => {
+                    Some(error)
+                }
+                Err(error) => return Err(ProviderError::Call(error)),
+            };
             observe::take_to_exist(world, &request.taken_to_exist).map_err(refused)?;
-            observe::observe(world)
+            observe::observe(world, sets_denied)
         })?
     }
 
@@ -271,6 +283,33 @@ impl Provider for Simulator {
         // What cannot be stored fails again, with its reason, at the next call.
         let _ = self.lock().home.with(|world| world.advance(duration));
     }
+}
+
+/// The instances that the caller sees.
+fn list_instances(world: &mut World) -> Result<Vec<InstanceDescription>, ProviderError> {
+    let operation = world::call::Operation::ListInstances;
+    again(|| world.list_instances()).map_err(|error| ProviderError::Call(meaning::refused(operation, &error)))
+}
+
+/// Asks again, as a client does, while the service says that it is too busy.
+fn again<T>(mut call: impl FnMut() -> Result<T, ServiceError>) -> Result<T, ServiceError> {
+    const ATTEMPTS: u32 = 8;
+    let mut answer = call();
+    for _ in 1..ATTEMPTS {
+        let retry = |error: &ServiceError| {
+            matches!(
+                error.code,
+                ErrorCode::ThrottlingException
+                    | ErrorCode::TooManyRequestsException
+                    | ErrorCode::InternalServerException
+            )
+        };
+        if !answer.as_ref().is_err_and(retry) {
+            break;
+        }
+        answer = call();
+    }
+    answer
 }
 
 /// Takes every call whose request has ended a step further, and returns those that are done.
@@ -394,8 +433,8 @@ mod tests {
             taken_to_exist: vec![
                 TakenToExist::Account(account(A)),
                 TakenToExist::Account(account(B)),
-                TakenToExist::Group(group("auditors")),
-                TakenToExist::User(user("ada.lovelace@example.com")),
+                TakenToExist::Group(group("auditors"), None),
+                TakenToExist::User(user("ada.lovelace@example.com"), None),
                 TakenToExist::PermissionSet(name("view")),
             ],
             ..ReadRequest::default()

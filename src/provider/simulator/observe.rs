@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::denied::Denied;
 use super::world::World;
 use super::world::access::Pair as WorldPair;
 use super::world::authorize::Position;
@@ -17,6 +18,7 @@ use super::world::permission_set::{self as set};
 use super::world::place::{AccountIx, PrincipalIx, SetIx};
 use super::world::request::{Request, RequestKind, Status};
 use super::world::{Existence, identity_store};
+use crate::address::Kind;
 use crate::id::{
     AccountId, AccountKey, Email, GroupName, OuPath, PermissionSetName, PrincipalKey, ServiceId, UserName,
 };
@@ -29,7 +31,7 @@ use crate::model::principal::{Group, User};
 use crate::model::roles::{Provisioning, RoleRow, RoleSuffix};
 use crate::model::snapshot::{Entity, Snapshot};
 use crate::model::text::Text;
-use crate::provider::{ProviderError, TakenToExist};
+use crate::provider::{CallError, ProviderError, TakenToExist};
 
 /// The directory that users and groups which are only looked up are taken to come from.
 const DIRECTORY: &str = "https://directory.example.com";
@@ -42,15 +44,17 @@ pub(super) fn take_to_exist(world: &mut World, entities: &[TakenToExist]) -> Res
                 world.ensure_unit(path.as_str())?;
             }
             TakenToExist::Account(account) => take_account(world, account)?,
-            TakenToExist::User(name) => {
-                world.ensure_user(directory_user(name.as_str()), Some(external(name.as_str())))?;
+            TakenToExist::User(name, id) => {
+                let id = external(id.as_deref().unwrap_or(name.as_str()));
+                world.ensure_user(directory_user(name.as_str()), Some(id))?;
             }
-            TakenToExist::Group(name) => {
+            TakenToExist::Group(name, id) => {
+                let id = external(id.as_deref().unwrap_or(name.as_str()));
                 let group = identity_store::Group {
                     display_name: name.to_string(),
                     description: None,
                 };
-                world.ensure_group(group, Some(external(name.as_str())))?;
+                world.ensure_group(group, Some(id))?;
             }
             TakenToExist::PermissionSet(name) => {
                 world.ensure_permission_set(name.as_str())?;
@@ -84,10 +88,11 @@ fn take_account(world: &mut World, account: &Account) -> Result<(), ServiceError
     }
 }
 
-fn external(name: &str) -> ExternalId {
+/// The id that a directory has for what is taken to exist: the one the stack gives, else the name.
+fn external(id: &str) -> ExternalId {
     ExternalId {
         issuer: DIRECTORY.to_owned(),
-        id: name.to_owned(),
+        id: id.to_owned(),
     }
 }
 
@@ -122,20 +127,21 @@ fn capitalised(part: &str) -> String {
         .unwrap_or_default()
 }
 
-/// Reads the whole instance.
-pub(super) fn observe(world: &mut World) -> Result<Observed, ProviderError> {
+/// Reads the whole instance, but for what is denied.
+pub(super) fn observe(world: &mut World, sets_denied: Option<CallError>) -> Result<Observed, ProviderError> {
+    let denied = Denied::ask(world, sets_denied)?;
     let calls = cost(world);
     for (operation, count) in &calls {
         world.charge(*operation, *count);
     }
-    let (access, ranks) = relation(world)?;
+    let (access, ranks) = relation(world, &denied)?;
     let roles = roles(world, &ranks);
     let snapshot = Snapshot {
-        organizational_units: units(world),
-        accounts: accounts(world),
-        users: users(world),
-        groups: groups(world),
-        permission_sets: permission_sets(world),
+        organizational_units: units(world, &denied),
+        accounts: accounts(world, &denied),
+        users: users(world, &denied),
+        groups: groups(world, &denied),
+        permission_sets: permission_sets(world, &denied),
         access,
     };
     Ok(Observed {
@@ -145,7 +151,8 @@ pub(super) fn observe(world: &mut World) -> Result<Observed, ProviderError> {
         quotas: quotas(world),
         snapshot,
         roles,
-        held: Vec::new(),
+        held: denied.held(world),
+        in_accounts: super::inside::faults(world),
         in_progress: in_progress(world),
         calls: calls
             .into_iter()
@@ -160,12 +167,12 @@ struct Ranks {
     sets: Vec<Option<u32>>,
 }
 
-fn relation(world: &World) -> Result<(Access, Ranks), ProviderError> {
+fn relation(world: &World, denied: &Denied) -> Result<(Access, Ranks), ProviderError> {
     let store = world.identity_store();
     let account_keys: Vec<Option<AccountKey>> = world
         .organization()
         .accounts()
-        .map(|(_, account)| account_key(&account.id))
+        .map(|(at, account)| account_key(&account.id).filter(|_| !denied.pairs_in(at)))
         .collect();
     let mut used_sets: Vec<bool> = Vec::new();
     let mut used = vec![false; store.principals_made()];
@@ -186,7 +193,7 @@ fn relation(world: &World) -> Result<(Access, Ranks), ProviderError> {
         .collect();
     let principal_keys: Vec<Option<PrincipalKey>> = (0..)
         .zip(&used)
-        .map(|(at, used)| used.then(|| principal_at(world, at)).flatten())
+        .map(|(at, used)| used.then(|| principal_at(world, at, denied)).flatten())
         .collect();
     let names = Names::new(
         account_keys.iter().flatten().cloned().collect(),
@@ -211,7 +218,10 @@ fn relation(world: &World) -> Result<(Access, Ranks), ProviderError> {
         .map(|key| names.principal_rank(key.as_ref()?))
         .collect();
     let mut tuples = Vec::new();
-    for_each_pair(world, &ranks, |account, set, _, pair| {
+    for_each_pair(world, &ranks, |account, set, at, pair| {
+        if denied.assignments(at, pair.set()) {
+            return;
+        }
         let ranked = pair
             .principals()
             .iter()
@@ -258,16 +268,27 @@ fn mark(table: &mut [bool], at: usize) {
     }
 }
 
-fn account_key(id: &str) -> Option<AccountKey> {
+pub(super) fn account_key(id: &str) -> Option<AccountKey> {
     AccountId::new(id).ok().map(AccountKey::Id)
 }
 
-fn set_name(world: &World, at: usize) -> Option<PermissionSetName> {
+pub(super) fn set_name(world: &World, at: usize) -> Option<PermissionSetName> {
     PermissionSetName::new(&world.permission_sets().get(SetIx::new(at))?.name).ok()
 }
 
-fn principal_at(world: &World, at: usize) -> Option<PrincipalKey> {
-    principal_key(world, PrincipalIx::new(at))
+/// A principal as an assignment names it: by its id alone where its kind could not be listed.
+fn principal_at(world: &World, at: usize, denied: &Denied) -> Option<PrincipalKey> {
+    let at = PrincipalIx::new(at);
+    let unnamed = |kind| denied.all(kind);
+    match principal_key(world, at)? {
+        PrincipalKey::User(_) if unnamed(Kind::User) => {
+            service_id(world.principal_id(at)).map(PrincipalKey::OrphanUser)
+        }
+        PrincipalKey::Group(_) if unnamed(Kind::Group) => {
+            service_id(world.principal_id(at)).map(PrincipalKey::OrphanGroup)
+        }
+        known => Some(known),
+    }
 }
 
 fn principal_key(world: &World, at: PrincipalIx) -> Option<PrincipalKey> {
@@ -281,20 +302,24 @@ fn principal_key(world: &World, at: PrincipalIx) -> Option<PrincipalKey> {
     }
 }
 
-fn units(world: &World) -> BTreeMap<OuPath, Entity<OrganizationalUnit>> {
+fn units(world: &World, denied: &Denied) -> BTreeMap<OuPath, Entity<OrganizationalUnit>> {
     let organization = world.organization();
     let described = organization.units().filter_map(|(at, unit)| {
         let path = OuPath::new(organization.path(at)).ok()?;
+        if denied.all(Kind::OrganizationalUnit) && !path.is_root() {
+            return None;
+        }
         let id = ServiceId::new(&unit.id).ok();
         Some((path.clone(), Entity::observed(OrganizationalUnit { path, id })))
     });
     described.collect()
 }
 
-fn accounts(world: &World) -> BTreeMap<AccountKey, Entity<Account>> {
+fn accounts(world: &World, denied: &Denied) -> BTreeMap<AccountKey, Entity<Account>> {
     let organization = world.organization();
     let described = organization.accounts().filter_map(|(at, account)| {
-        let key = account_key(&account.id)?;
+        let key = account_key(&account.id).filter(|_| !denied.all(Kind::Account))?;
+        let unit = OuPath::new(organization.path(account.parent)).ok();
         let tags = account
             .tags
             .iter()
@@ -303,8 +328,8 @@ fn accounts(world: &World) -> BTreeMap<AccountKey, Entity<Account>> {
             key: key.clone(),
             name: Arc::from(account.name.as_str()),
             email: Email::new(&account.email).ok(),
-            ou: OuPath::new(organization.path(account.parent)).ok(),
-            tags: Some(tags.collect()),
+            ou: unit.filter(|_| !denied.all(Kind::OrganizationalUnit)),
+            tags: (!denied.tags_of(at)).then(|| tags.collect()),
             status: match account.state {
                 AccountState::PendingActivation => AccountStatus::PendingActivation,
                 AccountState::Active => AccountStatus::Active,
@@ -326,7 +351,10 @@ fn external_id(principal: &Principal) -> Option<Arc<str>> {
         .map(|external| Arc::from(external.id.as_str()))
 }
 
-fn users(world: &World) -> BTreeMap<UserName, Entity<User>> {
+fn users(world: &World, denied: &Denied) -> BTreeMap<UserName, Entity<User>> {
+    if denied.all(Kind::User) {
+        return BTreeMap::new();
+    }
     let described = world.identity_store().principals().filter_map(|(at, principal)| {
         let user = principal.user()?;
         let user_name = UserName::new(&user.user_name).ok()?;
@@ -344,7 +372,10 @@ fn users(world: &World) -> BTreeMap<UserName, Entity<User>> {
     described.collect()
 }
 
-fn groups(world: &World) -> BTreeMap<GroupName, Entity<Group>> {
+fn groups(world: &World, denied: &Denied) -> BTreeMap<GroupName, Entity<Group>> {
+    if denied.all(Kind::Group) {
+        return BTreeMap::new();
+    }
     let store = world.identity_store();
     let described = store.principals().filter_map(|(at, principal)| {
         let group = principal.group()?;
@@ -356,7 +387,8 @@ fn groups(world: &World) -> BTreeMap<GroupName, Entity<Group>> {
             display_name: display_name.clone(),
             id: service_id(world.principal_id(at)),
             description: group.description.as_deref().map(Arc::from),
-            members: Some(members.collect()),
+            // Without the users, members have ids and no names.
+            members: (!denied.all(Kind::User) && !denied.members_of(at)).then(|| members.collect()),
             external_id: external_id(principal),
         };
         Some((display_name, Entity::observed(value)))
@@ -364,9 +396,11 @@ fn groups(world: &World) -> BTreeMap<GroupName, Entity<Group>> {
     described.collect()
 }
 
-fn permission_sets(world: &World) -> BTreeMap<PermissionSetName, Entity<PermissionSet>> {
+fn permission_sets(world: &World, denied: &Denied) -> BTreeMap<PermissionSetName, Entity<PermissionSet>> {
     let described = world.permission_sets().iter().filter_map(|(at, set)| {
-        let name = PermissionSetName::new(&set.name).ok()?;
+        let name = PermissionSetName::new(&set.name)
+            .ok()
+            .filter(|_| !denied.content_of(at))?;
         let definition = set.definition()?;
         let text = |text: &Option<String>| text.as_deref().map(Text::from);
         let mut value = PermissionSet::new(name.clone());

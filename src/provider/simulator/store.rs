@@ -18,7 +18,7 @@ use super::world::effect::{Effect, Record};
 use crate::provider::ProviderError;
 
 const LOG_MAGIC: &[u8; 16] = b"rolecall world1\n";
-const SNAPSHOT_MAGIC: &[u8; 16] = b"rolecall worlds2";
+const SNAPSHOT_MAGIC: &[u8; 16] = b"rolecall worlds3";
 /// Length of a record and a check of it, before the record's checksum and bytes.
 const RECORD_HEAD: usize = 8 + 16;
 /// A log is folded into a new snapshot when it outgrows this and the snapshot.

@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::address::{Address, Kind};
-use crate::drift::{Cause, Subject};
-use crate::id::AccountKey;
+use crate::drift::{Cause, DriftItem, Effect, Subject};
+use crate::id::{AccountKey, UserName};
+use crate::plan::people::PeopleRow;
 use crate::report::drift_view::{DriftRow, DriftView};
 use crate::source::Location;
 
@@ -61,12 +62,74 @@ pub struct DriftItemJson<'a> {
     /// Where the first of them is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
-    /// Since when, for what is overdue.
+    /// The name it has now, for what was renamed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now_called: Option<Cow<'a, str>>,
+    /// The name it had, for what no longer exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was_called: Option<Cow<'a, str>>,
+    /// What was edited in a role, where that could be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<Cow<'a, str>>,
+    /// The assignment blocks that select the account.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub selected_by: Vec<SelectorJson>,
+    /// What it means for people, the widest first; worked out for the first thousand findings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<PeopleJson<'a>>,
+    /// When its time came, for what is overdue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
-    pub since: Option<jiff::Timestamp>,
+    pub expired: Option<jiff::Timestamp>,
+    /// Since when it is so, as far as readings tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<SinceJson>,
     /// What to do about it.
-    pub remedy: Cow<'a, str>,
+    pub remedy: String,
+    /// A command line that does it, or shows more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+}
+
+/// Between which readings something drifted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SinceJson {
+    /// The last recorded reading without it; absent where nobody knows what was earlier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub last_without: Option<jiff::Timestamp>,
+    /// The first reading that has it, as have all since.
+    #[schemars(with = "String")]
+    pub first_with: jiff::Timestamp,
+}
+
+/// An assignment block that selects an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SelectorJson {
+    /// Which block.
+    pub address: Address,
+    /// Where it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+    /// It selected the account when it was applied.
+    pub before: bool,
+    /// It selects it now.
+    pub now: bool,
+}
+
+/// People to whom the same happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PeopleJson<'a> {
+    /// `gained`, `lost`, or `kept` although its time has come.
+    pub change: Cow<'a, str>,
+    /// Who, by user name; at most a thousand.
+    pub people: Vec<Cow<'a, str>>,
+    /// How many.
+    pub count: u64,
+    /// Which permission set.
+    pub permission_set: Cow<'a, str>,
+    /// Where, by key.
+    pub accounts: Vec<Cow<'a, str>>,
 }
 
 /// What is concerned.
@@ -81,6 +144,13 @@ pub enum SubjectJson<'a> {
         key: String,
         /// What people call it.
         name: String,
+    },
+    /// Memberships of a group.
+    Members {
+        /// Of which group.
+        group: Cow<'a, str>,
+        /// Whose, by user name.
+        users: Vec<Cow<'a, str>>,
     },
     /// Assignments of one permission set to one principal.
     Assignments {
@@ -97,6 +167,24 @@ pub enum SubjectJson<'a> {
         permission_set: Cow<'a, str>,
         /// Where, by key.
         accounts: Vec<Cow<'a, str>>,
+    },
+    /// A customer-managed policy that a permission set needs.
+    Policy {
+        /// Its path and name.
+        policy: Cow<'a, str>,
+        /// Which set needs it.
+        permission_set: Cow<'a, str>,
+        /// Where it is gone, by key.
+        accounts: Vec<Cow<'a, str>>,
+    },
+    /// A quota.
+    Quota {
+        /// What is counted, and of what, for people.
+        name: String,
+        /// How many there are.
+        used: u64,
+        /// How many there may be.
+        limit: u64,
     },
 }
 
@@ -137,24 +225,72 @@ impl<'a> DriftJson<'a> {
 }
 
 fn item<'a>(row: &DriftRow<'a>) -> DriftItemJson<'a> {
+    let item = row.item;
     DriftItemJson {
-        cause: row.item.cause,
+        cause: item.cause,
         subject: subject(row),
         fields: row.details.iter().map(FieldJson::from).collect(),
-        declared_by: row.item.addresses.iter().cloned().collect(),
-        location: row.item.location.clone(),
-        since: row.item.since,
-        remedy: row.item.cause.remedy().into(),
+        declared_by: item.addresses.iter().cloned().collect(),
+        location: item.location.clone(),
+        now_called: item.now_called.as_deref().map(Cow::Borrowed),
+        was_called: item.was_called.as_deref().map(Cow::Borrowed),
+        edits: item.edits.iter().map(|edit| Cow::Borrowed(&**edit)).collect(),
+        selected_by: item
+            .selected_by
+            .iter()
+            .map(|selector| SelectorJson {
+                address: selector.address.clone(),
+                location: selector.location.clone(),
+                before: selector.before,
+                now: selector.now,
+            })
+            .collect(),
+        people: people(item),
+        expired: item.expired,
+        since: item.since.map(|since| SinceJson {
+            last_without: since.last_without,
+            first_with: since.first_with,
+        }),
+        remedy: row.remedy.text.clone(),
+        command: row.remedy.command.clone(),
     }
 }
 
+fn people(item: &DriftItem) -> Vec<PeopleJson<'_>> {
+    let change = match item.effect {
+        Some(Effect::Gained) => "gained",
+        Some(Effect::Lost) => "lost",
+        Some(Effect::Kept) => "kept",
+        None => return Vec::new(),
+    };
+    let rows = item.people.iter().map(|row| PeopleJson {
+        change: change.into(),
+        people: names(row.people.get(..PeopleRow::MOST_NAMED).unwrap_or(&row.people)),
+        count: row.people.len() as u64,
+        permission_set: row.permission_set.as_str().into(),
+        accounts: keys(&row.accounts),
+    });
+    rows.collect()
+}
+
+fn names(users: &[UserName]) -> Vec<Cow<'_, str>> {
+    users.iter().map(|user| user.as_str().into()).collect()
+}
+
+fn keys(accounts: &[AccountKey]) -> Vec<Cow<'_, str>> {
+    accounts.iter().map(account_key).collect()
+}
+
 fn subject<'a>(row: &DriftRow<'a>) -> SubjectJson<'a> {
-    let keys = |accounts: &'a [AccountKey]| accounts.iter().map(account_key).collect();
     match &row.item.subject {
         Subject::Entity { key, .. } => SubjectJson::Entity {
             kind: key.kind(),
             key: key.name(),
             name: row.name.clone(),
+        },
+        Subject::Members { group, users } => SubjectJson::Members {
+            group: group.as_str().into(),
+            users: names(users),
         },
         Subject::Grants {
             permission_set,
@@ -171,6 +307,20 @@ fn subject<'a>(row: &DriftRow<'a>) -> SubjectJson<'a> {
         } => SubjectJson::Roles {
             permission_set: permission_set.as_str().into(),
             accounts: keys(accounts),
+        },
+        Subject::Policy {
+            policy,
+            permission_set,
+            accounts,
+        } => SubjectJson::Policy {
+            policy: Cow::Borrowed(policy),
+            permission_set: permission_set.as_str().into(),
+            accounts: keys(accounts),
+        },
+        Subject::Quota { used, limit, .. } => SubjectJson::Quota {
+            name: row.name.clone(),
+            used: *used,
+            limit: *limit,
         },
     }
 }

@@ -270,6 +270,9 @@ pub struct PeopleChangeJson<'a> {
     /// For losses: other sets that these people keep there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub still: Vec<Cow<'a, str>>,
+    /// For losses: other sets that they gain there with the same plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gained: Vec<Cow<'a, str>>,
     /// For losses: sessions that began before may go on for this many seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective_within_seconds: Option<u32>,
@@ -559,6 +562,7 @@ impl<'a> Names<'_, 'a> {
             via: owned(&line.via),
             keeps: owned(&line.keeps),
             still: self.sets(&line.still),
+            gained: self.sets(&line.gained),
             effective_within_seconds: line.sessions,
         }
     }

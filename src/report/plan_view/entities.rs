@@ -146,9 +146,9 @@ fn change_of(action: &Action) -> EntityChange {
 fn shown_name<'a>(plan: &'a Plan, labels: &Labels<'a>, entity: &'a EntityKey, main: &'a Action) -> String {
     match (entity, &main.effect) {
         (EntityKey::User(_), Some(Effect::CreateUser { user } | Effect::UpdateUser { to: user, .. })) => {
-            user.shown().to_owned()
+            labels.person(&user.user_name, user.shown()).into_owned()
         }
-        (EntityKey::User(name), _) => labels.user(name).to_owned(),
+        (EntityKey::User(name), _) => labels.user(name).into_owned(),
         (EntityKey::Account(_), Some(Effect::CreateAccount { account })) => account.name.to_string(),
         (EntityKey::Account(key), _) => plan.account_name(key).to_string(),
         (entity, _) => entity.name(),
@@ -205,7 +205,7 @@ fn describe(effect: &Effect, plan: &Plan, out: &mut Vec<Detail>) {
 
 fn members<'a>(actions: &[&'a Action], labels: &Labels<'a>, out: &mut Vec<Detail>) {
     let (mut added, mut removed) = (Vec::new(), Vec::new());
-    let shown = |user: &'a UserName| labels.user(user).to_owned();
+    let shown = |user: &'a UserName| labels.user(user).into_owned();
     for action in actions {
         match &action.effect {
             Some(Effect::AddMember { user, .. }) => added.push(shown(user)),

@@ -8,13 +8,16 @@ pub mod people;
 pub mod policy_diff;
 pub mod roles;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::id::PrincipalKey;
+use crate::id::{PrincipalKey, UserName};
 use crate::model::access::Declaration;
+use crate::model::action::Effect;
 use crate::plan::change::RecordChange;
 use crate::plan::{ActionKind, Plan};
+use crate::report::people_names::PeopleNames;
 
 use assignments::AssignmentRow;
 use entities::EntityRow;
@@ -136,6 +139,7 @@ fn record_counts(plan: &Plan) -> RecordCounts {
 pub struct Labels<'a> {
     plan: &'a Plan,
     accounts: Vec<Arc<str>>,
+    people: PeopleNames<'a>,
 }
 
 impl<'a> Labels<'a> {
@@ -145,6 +149,7 @@ impl<'a> Labels<'a> {
         Labels {
             plan,
             accounts: accounts.collect(),
+            people: PeopleNames::new(people(plan)),
         }
     }
 
@@ -166,18 +171,37 @@ impl<'a> Labels<'a> {
         self.plan.names.principal(rank)
     }
 
-    /// What people call a user: the name, else the user name.
-    pub fn user(&self, name: &'a crate::id::UserName) -> &'a str {
-        self.plan
-            .user_names
-            .get(name)
-            .map_or(name.as_str(), |shown| shown)
+    /// What people call a user: the name, else the user name; both where two people have the name.
+    pub fn user(&self, name: &'a UserName) -> Cow<'a, str> {
+        let shown = self.plan.user_names.get(name);
+        self.people
+            .show(name.as_str(), shown.map_or(name.as_str(), |shown| shown))
+    }
+
+    /// What people call a user whose display name is at hand.
+    pub fn person<'n>(&self, name: &UserName, shown: &'n str) -> Cow<'n, str> {
+        self.people.show(name.as_str(), shown)
     }
 
     /// The names of several accounts.
     pub fn accounts<'b>(&'b self, ranks: &'b [u32]) -> Vec<&'b str> {
         ranks.iter().map(|rank| self.account(*rank)).collect()
     }
+}
+
+/// The people that a plan mentions: user name and display name.
+fn people(plan: &Plan) -> impl Iterator<Item = (&str, &str)> {
+    let named = plan
+        .user_names
+        .iter()
+        .map(|(name, shown)| (name.as_str(), &**shown));
+    let written = plan.actions.iter().filter_map(|action| match &action.effect {
+        Some(Effect::CreateUser { user } | Effect::UpdateUser { to: user, .. }) => {
+            Some((user.user_name.as_str(), user.shown()))
+        }
+        _ => None,
+    });
+    named.chain(written)
 }
 
 /// A principal as a line names it: a group by its name alone, a person by the user name, an orphan as what it is.
@@ -195,9 +219,8 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::address::{Address, Kind};
-    use crate::id::{AccountId, AccountKey, GroupName, PermissionSetName, ServiceId, UserName};
+    use crate::id::{AccountId, AccountKey, GroupName, PermissionSetName, ServiceId};
     use crate::model::access::{Names, Note, Pair, Tuple};
-    use crate::model::action::Effect;
     use crate::model::instance::Instance;
     use crate::model::permission_set::PermissionSet;
     use crate::model::stack::Selection;
@@ -409,6 +432,7 @@ pub(crate) mod tests {
             via: BTreeSet::new(),
             keeps: BTreeSet::new(),
             still,
+            gained: Vec::new(),
         };
         let gaining = [user("ada"), user("grace")].into_iter().chain(others).collect();
         plan.people.rows = vec![

@@ -23,6 +23,8 @@ pub struct PeopleLine {
     pub keeps: Vec<PrincipalKey>,
     /// For losses: ranks of other sets that these people keep there.
     pub still: Vec<u32>,
+    /// For losses: ranks of other sets that they gain there with the same plan.
+    pub gained: Vec<u32>,
     /// For losses: sessions that began before may go on this long, in seconds; the longest of the sets.
     pub sessions: Option<u32>,
 }
@@ -43,12 +45,19 @@ pub fn lines(plan: &Plan) -> Vec<PeopleLine> {
     lines
 }
 
+/// The sets that people have before and after.
+fn kept(row: &PeopleRow) -> Vec<u32> {
+    let still = row.still.iter().filter(|set| !row.gained.contains(set));
+    still.copied().collect()
+}
+
 fn joins(line: &PeopleLine, row: &PeopleRow) -> bool {
     line.change == row.change
         && line.count == row.count
         && line.people == row.people
         && line.accounts == row.accounts
-        && line.still == row.still
+        && line.still == kept(row)
+        && line.gained == row.gained
         && line.via.iter().eq(&row.via)
         && line.keeps.iter().eq(&row.keeps)
 }
@@ -62,7 +71,8 @@ fn line(row: &PeopleRow, sessions: Option<u32>) -> PeopleLine {
         accounts: row.accounts.clone(),
         via: row.via.iter().cloned().collect(),
         keeps: row.keeps.iter().cloned().collect(),
-        still: row.still.clone(),
+        still: kept(row),
+        gained: row.gained.clone(),
         sessions: sessions.filter(|_| row.change == PeopleChange::Loses),
     }
 }

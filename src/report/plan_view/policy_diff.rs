@@ -50,9 +50,58 @@ pub fn lines(before: &str, after: &str, around: usize) -> Vec<DiffLine> {
     out
 }
 
+/// At most about `most` lines, and how many are left out. What comes is never left out: it is what widens access. What
+/// goes is cut to the half of `most`, or to the room that what comes leaves; what stays the same goes first.
+pub fn cut(lines: &[DiffLine], most: usize) -> (Vec<DiffLine>, usize) {
+    if lines.len() <= most {
+        return (lines.to_vec(), 0);
+    }
+    let count = |wanted: fn(&DiffLine) -> bool| lines.iter().filter(|line| wanted(line)).count();
+    let added = count(|line| matches!(line, DiffLine::Added(_)));
+    let mut removed_left = (most / 2).max(most.saturating_sub(added));
+    let mut out: Vec<DiffLine> = Vec::new();
+    let mut hidden = 0;
+    for line in lines {
+        match line {
+            DiffLine::Added(_) => out.push(line.clone()),
+            DiffLine::Removed(_) if removed_left > 0 => {
+                removed_left -= 1;
+                out.push(line.clone());
+            }
+            DiffLine::Gap if out.last() == Some(&DiffLine::Gap) => {}
+            DiffLine::Gap => out.push(DiffLine::Gap),
+            DiffLine::Removed(_) | DiffLine::Same(_) => {
+                hidden += 1;
+                if out.last() != Some(&DiffLine::Gap) {
+                    out.push(DiffLine::Gap);
+                }
+            }
+        }
+    }
+    (out, hidden)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_comes_is_never_cut_away() {
+        let before: String = (0..60).map(|n| format!("deny {n}\n")).collect();
+        let after: String = (0..40).map(|n| format!("allow {n}\n")).collect();
+        let all = lines(&before, &after, 2);
+        let (shown, hidden) = cut(&all, 24);
+        let added = shown
+            .iter()
+            .filter(|line| matches!(line, DiffLine::Added(_)))
+            .count();
+        let removed = shown
+            .iter()
+            .filter(|line| matches!(line, DiffLine::Removed(_)))
+            .count();
+        assert_eq!((added, removed, hidden), (40, 12, 48));
+        assert_eq!(cut(&all[..5], 24).1, 0);
+    }
 
     #[test]
     fn only_what_means_something_else_differs() {

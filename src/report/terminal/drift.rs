@@ -2,11 +2,14 @@
 
 use std::io::{self, Write};
 
-use crate::drift::{Cause, Subject};
+use jiff::Timestamp;
+
+use crate::drift::{Cause, Effect, Remedy, Subject};
+use crate::id::AccountKey;
 use crate::report::drift_view::{DriftRow, DriftView};
 use crate::report::escape::{escape, name};
 use crate::report::style::{Meaning, Styles};
-use crate::report::wording::{self, counted, number};
+use crate::report::wording::{self, counted, number, some_of};
 
 use super::Page;
 use super::entities::detail;
@@ -14,6 +17,8 @@ use super::page::column;
 
 const MOST_ROWS: usize = 40;
 const MOST_HELD: usize = 12;
+const MOST_PEOPLE: usize = 4;
+const MOST_SELECTORS: usize = 6;
 
 /// Writes drift.
 ///
@@ -39,7 +44,7 @@ fn held(view: &DriftView<'_>, page: &mut Page<'_>) -> io::Result<()> {
         return Ok(());
     }
     page.heading(
-        "Held: could not be read, nothing is said about it",
+        "Held: not read or not found; nothing is concluded from it",
         &number(view.held.len() as u64),
     )?;
     for (subject, why) in view.held.iter().take(MOST_HELD) {
@@ -61,32 +66,94 @@ fn section(view: &DriftView<'_>, cause: Cause, page: &mut Page<'_>) -> io::Resul
     page.heading(cause.title(), "")?;
     let shown = || rows.iter().take(MOST_ROWS);
     let titles: Vec<String> = shown().map(|row| title(row)).collect();
-    let places: Vec<String> = shown().map(|row| accounts(view, row)).collect();
+    let places: Vec<String> = shown().map(|row| place(view, row)).collect();
     let first = column(titles.iter().map(String::as_str), 44);
     let second = column(places.iter().map(String::as_str), 44);
+    let common = Common::of(&rows);
     for ((row, title), place) in shown().zip(&titles).zip(&places) {
         let origin = page.paint(Meaning::Aside, origin(row));
-        let cells = [(title.clone(), first), (place.clone(), second), (origin, 0)];
+        let mut cells = vec![(title.clone(), first), (place.clone(), second), (origin, 0)];
+        cells.retain(|(text, width)| *width > 0 || !text.is_empty());
         page.row(mark(cause), &cells)?;
         for item in &row.details {
             detail(item, false, page)?;
+        }
+        for (label, text) in facts(view, row) {
+            fact(label, &text, page)?;
+        }
+        if common.since.is_none() {
+            fact("since", &since(row), page)?;
+        }
+        if common.remedy.is_none() {
+            remedy(&row.remedy, page)?;
         }
     }
     let rest = rows.len().saturating_sub(MOST_ROWS) as u64;
     if rest > 0 {
         page.line(&format!("    … {} more (--json lists all)", number(rest)))?;
     }
-    let remedy = page.paint(Meaning::Aside, format!("    {}", cause.remedy()));
-    page.line(&remedy)
+    if let Some(since) = common.since.filter(|since| !since.is_empty()) {
+        page.line(&page.paint(Meaning::Aside, format!("    since {since}")))?;
+    }
+    match common.remedy {
+        Some(found) => remedy(found, page),
+        None => Ok(()),
+    }
+}
+
+/// What all rows of a section share, so that it is said once, below them.
+struct Common<'r> {
+    since: Option<String>,
+    remedy: Option<&'r Remedy>,
+}
+
+impl<'r> Common<'r> {
+    fn of(rows: &[&'r DriftRow<'_>]) -> Self {
+        let first = rows.first();
+        let all = |same: &dyn Fn(&DriftRow<'_>) -> bool| rows.iter().all(|row| same(row));
+        Common {
+            since: first
+                .map(|first| since(first))
+                .filter(|text| all(&|row| since(row) == *text)),
+            remedy: first
+                .map(|first| &first.remedy)
+                .filter(|remedy| all(&|row| row.remedy == **remedy)),
+        }
+    }
+}
+
+fn fact(label: &str, text: &str, page: &mut Page<'_>) -> io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    page.line(&format!("      {label:<25} {text}"))
+}
+
+fn remedy(remedy: &Remedy, page: &mut Page<'_>) -> io::Result<()> {
+    let text = page.paint(Meaning::Aside, format!("    {}", escape(&remedy.text)));
+    page.line(&text)?;
+    // A command that the sentence names needs no line of its own.
+    match &remedy.command {
+        Some(command) if !remedy.text.contains(&format!("`{command}`")) => {
+            page.line(&format!("      $ {}", escape(command)))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn mark(cause: Cause) -> (Meaning, &'static str) {
     match cause {
-        Cause::Missing => (Meaning::Removed, "-"),
-        Cause::Unmanaged | Cause::Orphaned => (Meaning::Added, "+"),
-        Cause::Changed | Cause::AccountMoved => (Meaning::Changed, "~"),
-        Cause::Rebound | Cause::Overdue => (Meaning::Warning, "!"),
-        Cause::StaleProvisioning | Cause::RoleTampered => (Meaning::Changed, "↻"),
+        Cause::Missing | Cause::RoleMissing | Cause::SamlProviderMissing | Cause::PolicyMissing => {
+            (Meaning::Removed, "-")
+        }
+        Cause::Unmanaged | Cause::UnmanagedMembership | Cause::Orphaned => (Meaning::Added, "+"),
+        Cause::Changed | Cause::AccountMoved | Cause::Renamed => (Meaning::Changed, "~"),
+        Cause::Rebound
+        | Cause::Overdue
+        | Cause::RoleTampered
+        | Cause::AccountSuspended
+        | Cause::QuotaNear => (Meaning::Warning, "!"),
+        Cause::StaleProvisioning => (Meaning::Changed, "↻"),
     }
 }
 
@@ -94,17 +161,38 @@ fn title(row: &DriftRow<'_>) -> String {
     let shown = name(&row.name);
     match &row.item.subject {
         Subject::Entity { key, .. } => format!("{} {shown}", key.kind().name().replace('_', " ")),
-        Subject::Grants { .. } => shown.into_owned(),
+        Subject::Members { .. } => format!("members of {shown}"),
+        Subject::Grants { .. } | Subject::Quota { .. } => shown.into_owned(),
         Subject::Roles { .. } => format!("roles of {shown}"),
+        Subject::Policy { .. } => format!("policy {shown}"),
     }
 }
 
-fn accounts(view: &DriftView<'_>, row: &DriftRow<'_>) -> String {
-    let keys = match &row.item.subject {
-        Subject::Entity { .. } => return String::new(),
-        Subject::Grants { accounts, .. } | Subject::Roles { accounts, .. } => accounts,
-    };
-    let names: Vec<String> = keys.iter().map(|key| view.account(key)).collect();
+/// Where it is; for members who; for what was renamed what it is called now.
+fn place(view: &DriftView<'_>, row: &DriftRow<'_>) -> String {
+    match &row.item.subject {
+        Subject::Entity { .. } => {
+            let now = row.item.now_called.as_deref();
+            now.map(|now| format!("is now {}", name(now))).unwrap_or_default()
+        }
+        Subject::Quota { .. } => String::new(),
+        Subject::Members { users, .. } => {
+            let names = users.iter().map(|user| view.person(user));
+            let sign = if row.item.cause == Cause::Missing {
+                "-"
+            } else {
+                "+"
+            };
+            format!("{sign} {}", some_of(names, users.len() as u64, 4))
+        }
+        Subject::Grants { accounts, .. }
+        | Subject::Roles { accounts, .. }
+        | Subject::Policy { accounts, .. } => places(view, accounts),
+    }
+}
+
+fn places(view: &DriftView<'_>, accounts: &[AccountKey]) -> String {
+    let names: Vec<String> = accounts.iter().map(|key| view.account(key)).collect();
     let count = names.len() as u64;
     let listed = wording::accounts(&names, count, 3);
     match count {
@@ -113,11 +201,91 @@ fn accounts(view: &DriftView<'_>, row: &DriftRow<'_>) -> String {
     }
 }
 
+/// What else there is to say about a finding, with a label each.
+fn facts(view: &DriftView<'_>, row: &DriftRow<'_>) -> Vec<(&'static str, String)> {
+    let mut out = Vec::new();
+    let verb = match row.item.effect {
+        Some(Effect::Gained) => "people gain",
+        Some(Effect::Lost) => "people lose",
+        Some(Effect::Kept) => "people keep",
+        None => "",
+    };
+    for reached in row.item.people.iter().take(MOST_PEOPLE) {
+        let names = reached.people.iter().map(|user| view.person(user));
+        let who = some_of(names, reached.people.len() as u64, 2);
+        let accounts = match reached.accounts.len() {
+            1 => places(view, &reached.accounts),
+            count => counted(count as u64, "account"),
+        };
+        out.push((verb, format!("{who}: {} in {accounts}", reached.permission_set)));
+    }
+    let rest = row.item.people.len().saturating_sub(MOST_PEOPLE) as u64;
+    if rest > 0 {
+        out.push(("", format!("… {} more (--json lists all)", number(rest))));
+    }
+    for edit in &row.item.edits {
+        out.push(("edited", escape(edit).into_owned()));
+    }
+    let selectors = &row.item.selected_by;
+    for selector in selectors.iter().take(MOST_SELECTORS) {
+        let place = selector
+            .location
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let label = match (selector.before, selector.now) {
+            (true, false) => "no longer selected by",
+            (false, true) => "newly selected by",
+            _ => "selected by",
+        };
+        out.push((
+            label,
+            format!("{}  {place}", escape(&selector.address.to_string())),
+        ));
+    }
+    let rest = selectors.len().saturating_sub(MOST_SELECTORS) as u64;
+    if rest > 0 {
+        out.push((
+            "",
+            format!("… {} more (--json lists all)", counted(rest, "block")),
+        ));
+    }
+    out
+}
+
+/// Since when it is so, as far as readings tell.
+fn since(row: &DriftRow<'_>) -> String {
+    let Some(since) = row.item.since else {
+        return String::new();
+    };
+    let first = moment(since.first_with);
+    match since.last_without {
+        Some(last) => format!("between {} (last read without it) and {first}", moment(last)),
+        None => format!("{first} at the latest; earlier: unknown"),
+    }
+}
+
+/// A time to the second.
+fn moment(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+/// The block and where it is written; for what is overdue, since when.
 fn origin(row: &DriftRow<'_>) -> String {
     let place = row.item.location.as_ref().map(ToString::to_string);
-    let block = row.item.addresses.first().map(ToString::to_string);
-    let since = row.item.since.map(|time| format!("since {time}"));
-    let parts: Vec<String> = [place.or(block), since].into_iter().flatten().collect();
+    let blocks = row.item.addresses.len();
+    let more = if blocks > 1 {
+        format!(" and {} more", blocks - 1)
+    } else {
+        String::new()
+    };
+    let block = row
+        .item
+        .addresses
+        .first()
+        .map(|block| format!("{}{more}", escape(&block.to_string())));
+    let expired = row.item.expired.map(|time| format!("expired {time}"));
+    let parts: Vec<String> = [block, place, expired].into_iter().flatten().collect();
     parts.join("  ")
 }
 

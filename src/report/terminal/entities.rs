@@ -8,7 +8,7 @@ use crate::plan::change::Reason;
 use crate::report::escape::{escape, name};
 use crate::report::plan_view::PlanView;
 use crate::report::plan_view::entities::{Detail, EntityChange, EntityRow};
-use crate::report::plan_view::policy_diff::DiffLine;
+use crate::report::plan_view::policy_diff::{self, DiffLine};
 use crate::report::style::Meaning;
 use crate::report::wording::{counted, number, some_of};
 
@@ -223,7 +223,7 @@ fn origin(row: &EntityRow<'_>, page: &Page<'_>) -> String {
         reason => Some(escape(&reason.sentence()).into_owned()),
     };
     let user = match row.entity {
-        EntityKey::User(key) if key.as_str() != row.name => Some(escape(key.as_str()).into_owned()),
+        EntityKey::User(key) if !row.name.contains(key.as_str()) => Some(escape(key.as_str()).into_owned()),
         _ => None,
     };
     let parts: Vec<String> = [user, place, why].into_iter().flatten().collect();
@@ -341,7 +341,8 @@ fn items(
 }
 
 fn policy(lines: &[DiffLine], page: &mut Page<'_>) -> io::Result<()> {
-    for line in lines.iter().take(MOST_POLICY_LINES) {
+    let (lines, rest) = policy_diff::cut(lines, MOST_POLICY_LINES);
+    for line in &lines {
         let text = match line {
             DiffLine::Same(text) => page.paint(Meaning::Aside, format!("  {}", escape(text))),
             DiffLine::Removed(text) => page.paint(Meaning::Removed, format!("- {}", escape(text))),
@@ -350,9 +351,11 @@ fn policy(lines: &[DiffLine], page: &mut Page<'_>) -> io::Result<()> {
         };
         page.line(&format!("        {text}"))?;
     }
-    let rest = lines.len().saturating_sub(MOST_POLICY_LINES);
     if rest > 0 {
-        page.line(&format!("          … {} more", counted(rest as u64, "line")))?;
+        let rest = counted(rest as u64, "line");
+        page.line(&format!(
+            "          … {rest} of what goes or stays left out (--json lists all)"
+        ))?;
     }
     Ok(())
 }

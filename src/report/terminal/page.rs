@@ -51,15 +51,22 @@ impl<'w> Page<'w> {
         self.line(&format!("{title}{padding}{summary}"))
     }
 
-    /// Columns of plain text, each padded to its width, in one colour for the first cell.
+    /// Columns of plain text, each padded to its width, in one colour for the first cell. Where the first cell is wider
+    /// than its column, the row goes on below it, so that the columns stay where they are.
     ///
     /// # Errors
     /// When the stream cannot be written to.
     pub fn row(&mut self, mark: (Meaning, &str), cells: &[(String, usize)]) -> io::Result<()> {
         let mut text = format!("  {} ", self.paint(mark.0, mark.1));
-        for (cell, column) in cells {
+        for (index, (cell, column)) in cells.iter().enumerate() {
+            let more = cells.iter().skip(index + 1).any(|(cell, _)| !cell.is_empty());
             text.push_str(cell);
-            text.push_str(&" ".repeat(column.saturating_sub(width(cell)) + 2));
+            if index == 0 && *column > 0 && width(cell) > *column && more {
+                self.line(&text)?;
+                text = " ".repeat(column + 6);
+            } else {
+                text.push_str(&" ".repeat(column.saturating_sub(width(cell)) + 2));
+            }
         }
         self.line(&text)
     }

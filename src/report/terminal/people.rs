@@ -141,10 +141,19 @@ fn detail(view: &PlanView<'_>, line: &PeopleLine) -> String {
     match line.change {
         PeopleChange::Gains => named,
         PeopleChange::Loses => {
-            let still = line.still.iter().map(|rank| view.labels.permission_set(*rank));
-            let still = match line.still.len() as u64 {
-                0 => String::new(),
-                count => format!(" (keeps {} there)", some_of(still, count, 3)),
+            let sets = |verb: &str, ranks: &[u32]| {
+                let names = ranks.iter().map(|rank| view.labels.permission_set(*rank));
+                (!ranks.is_empty()).then(|| format!("{verb} {}", some_of(names, ranks.len() as u64, 3)))
+            };
+            let (keeps, gains) = match line.count {
+                1 => ("keeps", "gains"),
+                _ => ("keep", "gain"),
+            };
+            let other = [sets(keeps, &line.still), sets(gains, &line.gained)];
+            let other: Vec<String> = other.into_iter().flatten().collect();
+            let still = match other.is_empty() {
+                true => String::new(),
+                false => format!(" ({} there)", other.join(", ")),
             };
             let sessions = line
                 .sessions

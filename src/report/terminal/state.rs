@@ -6,6 +6,7 @@ use crate::model::record::Recorded;
 use crate::model::snapshot::Management;
 use crate::report::access_view::AccessView;
 use crate::report::escape::{escape, name};
+use crate::report::people_names::PeopleNames;
 use crate::report::plan_view::principal_name;
 use crate::report::state_view::StateView;
 use crate::report::style::{Meaning, Styles};
@@ -117,6 +118,11 @@ pub fn access(view: &AccessView, styles: Styles, out: &mut dyn Write) -> io::Res
         "{} {when}",
         counted(view.rows.len() as u64, "access path")
     ))?;
+    let people = PeopleNames::new(
+        view.rows
+            .iter()
+            .map(|row| (row.user_name.as_str(), row.person.as_str())),
+    );
     let mut last = (String::new(), String::new());
     for row in &view.rows {
         if last.0 != row.account_id {
@@ -133,10 +139,11 @@ pub fn access(view: &AccessView, styles: Styles, out: &mut dyn Write) -> io::Res
         }
         let via: Vec<String> = row.via.iter().map(|path| name(path).into_owned()).collect();
         let via = via.join(", ");
+        let person = people.show(&row.user_name, &row.person);
         let via = match (row.person.is_empty(), via.as_str()) {
             (true, group) => format!("{group} (no known members)"),
-            (false, "direct") => format!("{}  directly", name(&row.person)),
-            (false, groups) => format!("{}  via {groups}", name(&row.person)),
+            (false, "direct") => format!("{}  directly", name(&person)),
+            (false, groups) => format!("{}  via {groups}", name(&person)),
         };
         page.line(&format!("    {via}"))?;
     }

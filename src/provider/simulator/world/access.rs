@@ -132,6 +132,11 @@ impl Access {
             .is_some_and(|pair| pair.principals.binary_search(&principal).is_ok())
     }
 
+    /// Whether IAM Identity Center's SAML provider stands in an account.
+    pub fn has_saml_provider(&self, account: AccountIx) -> bool {
+        self.rows.get(account.at()).is_some_and(|row| row.saml_provider)
+    }
+
     /// How many accounts have any assignment.
     pub(super) fn assigned_accounts(&self) -> usize {
         self.assigned_accounts

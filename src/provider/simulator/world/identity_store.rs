@@ -399,7 +399,8 @@ impl World {
         })
     }
 
-    /// Takes a user to exist from the start, unless the world is strict. One that was deleted stays deleted.
+    /// Takes a user to exist from the start, unless the world is strict. One that was deleted stays
+    /// deleted, and one that was renamed is not made again under its old name.
     ///
     /// # Errors
     /// Only when the world itself is broken.
@@ -408,7 +409,8 @@ impl World {
         self.ensure_principal(Detail::User(user), external_id, taken)
     }
 
-    /// Takes a group to exist from the start, unless the world is strict. One that was deleted stays deleted.
+    /// Takes a group to exist from the start, unless the world is strict. One that was deleted stays
+    /// deleted, and one that was renamed is not made again under its old name.
     ///
     /// # Errors
     /// Only when the world itself is broken.
@@ -432,7 +434,13 @@ impl World {
         if self.identity_store.by_name(probe.kind(), probe.name()).is_some() {
             return Ok(Existence::Existed);
         }
-        if self.settings.strict || taken || self.identity_store.is_gone(probe.kind(), probe.name()) {
+        let external = probe.external_id.clone();
+        let known = external.is_some_and(|id| {
+            let by_external = &self.identity_store.by_external;
+            by_external.contains_key(&(probe.kind(), id))
+        });
+        let gone = self.identity_store.is_gone(probe.kind(), probe.name());
+        if self.settings.strict || taken || known || gone {
             return Ok(Existence::Absent);
         }
         self.add_principal(probe.detail, probe.external_id)?;

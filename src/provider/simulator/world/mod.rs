@@ -206,6 +206,24 @@ impl World {
         }
     }
 
+    /// Whether a call that an adapter answers from what it may read at once would go through. Uses up a fault, and is
+    /// not logged: [`World::charge`] counts such calls.
+    ///
+    /// # Errors
+    /// What the service would answer: the caller may not, or a fault was asked for.
+    pub fn admits_read(&mut self, operation: Operation) -> Result<(), ServiceError> {
+        self.authorize(operation)?;
+        match self.take_fault(operation)? {
+            None => Ok(()),
+            Some(reason) => Err(ServiceError::from_text(&reason)),
+        }
+    }
+
+    /// Whether a call of this operation may be refused for another reason than the request itself.
+    pub fn may_refuse(&self, operation: Operation) -> bool {
+        self.faults.contains_key(&operation) || self.authorize(operation).is_err()
+    }
+
     /// A logged call on one line: `12 2026-01-01T00:00:03Z CreateAccountAssignment 111122223333 admin group:ops`.
     pub fn call_text(&self, entry: &CallEntry) -> String {
         let outcome = entry.error.map(|code| format!(" -> {code}")).unwrap_or_default();
@@ -321,7 +339,7 @@ impl World {
         }
         match self.take_fault(operation)? {
             None => Ok(()),
-            Some(reason) => Err(ServiceError::new(ErrorCode::InternalServerException, reason)),
+            Some(reason) => Err(ServiceError::from_text(&reason)),
         }
     }
 

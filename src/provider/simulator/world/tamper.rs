@@ -11,6 +11,7 @@ use super::error::ServiceError;
 use super::identity_store::PrincipalKind;
 
 mod change;
+mod reason;
 mod words;
 
 /// A change behind the planner's back. Accounts are named by id, name or e-mail address.
@@ -205,7 +206,8 @@ pub const COMMANDS: &[(&str, &str)] = &[
     ("advance DURATION", "time passes: 90s, 5m, 2h, 3d"),
     (
         "fail OPERATION COUNT REASON",
-        "the operation's next requests fail with the reason",
+        "the operation's next requests fail; REASON is an error code (AccessDenied, Throttling), a code with a message, \
+         or for a request that ends later the sentence it fails with",
     ),
 ];
 
@@ -230,6 +232,16 @@ pub enum TamperError {
         given: String,
         /// What it should be.
         wanted: &'static str,
+    },
+    /// A word is none of those it can be.
+    #[error("`{given}` is no {what}; there are: {choices}")]
+    Choice {
+        /// The word.
+        given: String,
+        /// What it should be one of.
+        what: &'static str,
+        /// What there is.
+        choices: String,
     },
     /// Something named does not exist.
     #[error("the simulated world has no {what} `{name}`")]
@@ -432,12 +444,11 @@ impl Tamper {
                     given: own(given),
                     wanted,
                 };
+                let operation = reason::operation(operation)?;
                 Tamper::Fail {
-                    operation: operation
-                        .parse()
-                        .map_err(|_| word(operation, "an operation's name, like CreateAccountAssignment"))?,
+                    operation,
                     count: count.parse().map_err(|_| word(count, "a number of requests"))?,
-                    reason: reason.join(" "),
+                    reason: reason::reason(operation, &reason.join(" "))?,
                 }
             }
             _ => return Ok(None),
@@ -556,7 +567,19 @@ mod tests {
                 .to_string()
                 .contains("inline-policy")
         );
-        assert!("fail Everything 1 x".parse::<Tamper>().is_err());
+        let refused = |text: &str| text.parse::<Tamper>().unwrap_err().to_string();
+        assert!(refused("fail Everything 1 AccessDenied").contains("ListAccountAssignments"));
+        assert!(refused("fail ListUsers 1 Boom").contains("ThrottlingException"));
+        assert!(
+            refused("fail ListUsers 1 it just fails").contains("AccessDeniedException"),
+            "a call that ends at once fails with a code"
+        );
+        assert!(refused("fail CreateAccountAssignment 1 Boom").contains("ThrottlingException"));
+        assert!(
+            "fail CreateAccountAssignment 1 it just fails"
+                .parse::<Tamper>()
+                .is_ok()
+        );
         assert!("".parse::<Tamper>().is_err());
         assert_eq!(
             "advance 2h".parse::<Tamper>().unwrap(),
@@ -733,9 +756,16 @@ mod tests {
             assert_eq!(error.to_string(), "ConflictException: try again");
         }
         world.create_account_assignment(A, &set, who).unwrap();
-        perform(&mut world, "fail ListPermissionSets 1 boom").unwrap();
+        perform(
+            &mut world,
+            "fail ListPermissionSets 1 'InternalServerException: boom'",
+        )
+        .unwrap();
         let error = world.list_permission_sets(&Page::default()).unwrap_err();
         assert_eq!(error.to_string(), "InternalServerException: boom");
+        perform(&mut world, "fail ListPermissionSets 1 AccessDenied").unwrap();
+        let error = world.list_permission_sets(&Page::default()).unwrap_err();
+        assert_eq!(error.code, ErrorCode::AccessDeniedException);
         assert!(world.list_permission_sets(&Page::default()).is_ok());
     }
 }

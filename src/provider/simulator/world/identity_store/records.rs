@@ -134,6 +134,8 @@ pub(super) struct Stored {
     principals: Vec<Principal>,
     pub(super) memberships: BTreeMap<(PrincipalIx, PrincipalIx), u64>,
     memberships_made: u64,
+    /// Names that a principal had before it was renamed.
+    former: BTreeSet<NameKey>,
 }
 
 type NameKey = (PrincipalKind, String);
@@ -230,9 +232,10 @@ impl IdentityStore {
         self.stored.memberships.contains_key(&(group, user))
     }
 
-    /// Whether a principal of this kind and name was deleted, and none exists now.
+    /// Whether a principal of this kind and name was deleted or renamed, and none has the name now.
     pub(in super::super) fn is_gone(&self, kind: PrincipalKind, name: &str) -> bool {
-        self.by_name(kind, name).is_none() && self.generation(kind, name) > 0
+        self.by_name(kind, name).is_none()
+            && (self.generation(kind, name) > 0 || self.stored.former.contains(&(kind, name.to_owned())))
     }
 
     pub(super) fn generation(&self, kind: PrincipalKind, name: &str) -> u64 {
@@ -329,8 +332,12 @@ impl IdentityStore {
             return false;
         };
         self.unindex(&principal);
+        let former = (principal.kind(), principal.name().to_owned());
         principal.detail = detail;
         principal.revision += 1;
+        if principal.name() != former.1 {
+            self.stored.former.insert(former);
+        }
         self.index(at, &principal);
         self.stored
             .principals

@@ -66,7 +66,7 @@ impl Definition {
     }
 
     /// The customer-managed policies that must exist in an account, the boundary included.
-    pub(in super::super) fn needed(&self) -> impl Iterator<Item = &CustomerManagedPolicy> {
+    pub fn needed(&self) -> impl Iterator<Item = &CustomerManagedPolicy> {
         let boundary = match &self.boundary {
             Some(Boundary::Customer(policy)) => Some(policy),
             _ => None,

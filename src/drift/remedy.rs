@@ -1,0 +1,325 @@
+//! What resolves a finding: a sentence, and the command where there is one.
+
+use crate::id::{EntityKey, PrincipalKey};
+use crate::model::instance::Observed;
+use crate::model::stack::Unmanaged;
+
+use super::{Cause, DriftItem, Subject};
+
+/// What to do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Remedy {
+    /// For people.
+    pub text: String,
+    /// A command line that does it, or shows more.
+    pub command: Option<String>,
+}
+
+/// What remedies depend on besides the finding.
+pub struct Around<'a> {
+    /// The provider's name.
+    pub provider: &'a str,
+    /// What the stack does about what nobody declared.
+    pub unmanaged: Unmanaged,
+    /// Whether it says what it is responsible for.
+    pub has_scope: bool,
+    /// What was read.
+    pub observed: &'a Observed,
+}
+
+impl Around<'_> {
+    /// What resolves a finding.
+    pub fn remedy(&self, item: &DriftItem) -> Remedy {
+        match item.cause {
+            Cause::Rebound => rebound(item),
+            Cause::UnmanagedMembership => self.membership(item),
+            Cause::Unmanaged => self.unmanaged(item),
+            Cause::Orphaned if self.removes() => with(
+                "`rolecall apply` takes it away, as unmanaged access is removed here",
+                "rolecall apply",
+            ),
+            Cause::Orphaned => Remedy {
+                text: "take it away in the service, or let `unmanaged = \"remove\"` within a scope do it"
+                    .to_owned(),
+                command: self.unassign(item),
+            },
+            Cause::Overdue => with(
+                "`rolecall apply --only expired` removes it",
+                "rolecall apply --only expired",
+            ),
+            Cause::Missing => missing(item),
+            Cause::Renamed => renamed(item),
+            Cause::Changed => with(
+                "`rolecall apply` restores what is declared; or declare what is there",
+                "rolecall apply",
+            ),
+            Cause::AccountMoved if item.declared => with(
+                "correct `ou` and `tags` of the account's block, or set `manage = true`; `rolecall plan` shows what \
+                 selectors make of it",
+                "rolecall plan",
+            ),
+            Cause::AccountMoved => with("`rolecall plan` shows what selectors make of it", "rolecall plan"),
+            Cause::AccountSuspended => plain(
+                "reopen the account, or take it out of the selection; until then nothing is granted or revoked there",
+            ),
+            Cause::StaleProvisioning | Cause::RoleMissing | Cause::RoleTampered => self.provision(item),
+            Cause::SamlProviderMissing if item.declared => with(
+                "nobody gets into the account: `rolecall apply` provisions a permission set there again, which makes \
+                 the provider anew",
+                "rolecall apply",
+            ),
+            Cause::SamlProviderMissing => Remedy {
+                text:
+                    "nobody gets into the account: provision any permission set there again, which makes the \
+                       provider anew"
+                        .to_owned(),
+                command: self.provision_anything(item),
+            },
+            Cause::PolicyMissing => plain(
+                "create the policy in those accounts, or take it out of the permission set; until then its roles \
+                 cannot be provisioned there",
+            ),
+            Cause::QuotaNear => {
+                plain("ask AWS for a higher quota where it can be raised, or remove what is not used")
+            }
+        }
+    }
+
+    fn removes(&self) -> bool {
+        self.unmanaged == Unmanaged::Remove && self.has_scope
+    }
+
+    fn membership(&self, item: &DriftItem) -> Remedy {
+        let Subject::Members { group, users } = &item.subject else {
+            return Remedy::default();
+        };
+        let command = match users.as_slice() {
+            [user] if self.provider == "simulator" => Some(format!(
+                "rolecall sim do remove-member {} {}",
+                shell(group.as_str()),
+                shell(user.as_str())
+            )),
+            [user] => {
+                let snapshot = &self.observed.snapshot;
+                let ids = snapshot
+                    .groups
+                    .get(group)
+                    .and_then(|group| group.value.id.clone())
+                    .zip(snapshot.users.get(user).and_then(|user| user.value.id.clone()));
+                let store = &self.observed.instance.identity_store;
+                ids.map(|(group, user)| {
+                    format!(
+                        "aws identitystore delete-group-membership --identity-store-id {store} --membership-id $(aws \
+                         identitystore get-group-membership-id --identity-store-id {store} --group-id {group} \
+                         --member-id UserId={user} --query MembershipId --output text)"
+                    )
+                })
+            }
+            _ => None,
+        };
+        Remedy {
+            text: format!(
+                "declare them in `members`, or take them out by hand (IAM Identity Center console, Groups, {group}, \
+                 Users): rolecall never ends a membership that it did not make"
+            ),
+            command,
+        }
+    }
+
+    fn unmanaged(&self, item: &DriftItem) -> Remedy {
+        match &item.subject {
+            Subject::Grants { .. } if self.removes() => with(
+                "`rolecall apply` takes it away, as `unmanaged = \"remove\"` says; declare or ignore what is to stay",
+                "rolecall apply",
+            ),
+            Subject::Grants { .. } => Remedy {
+                text:
+                    "declare it, ignore it, or take it away in the service (IAM Identity Center console, AWS \
+                       accounts)"
+                        .to_owned(),
+                command: self.unassign(item),
+            },
+            _ => plain(
+                "declare it, ignore it, or delete it in the service: rolecall never deletes what others made",
+            ),
+        }
+    }
+
+    /// How the service takes an assignment away, where it is one.
+    fn unassign(&self, item: &DriftItem) -> Option<String> {
+        let Subject::Grants {
+            permission_set,
+            principal,
+            accounts,
+        } = &item.subject
+        else {
+            return None;
+        };
+        let [account] = accounts.as_slice() else {
+            return None;
+        };
+        let snapshot = &self.observed.snapshot;
+        if self.provider == "simulator" {
+            let kind = if principal.is_group() { "group" } else { "user" };
+            let who = format!("{kind}:{}", principal.name());
+            let known = !principal.is_orphan();
+            return known.then(|| {
+                format!(
+                    "rolecall sim do unassign {} {account} {}",
+                    shell(permission_set.as_str()),
+                    shell(&who)
+                )
+            });
+        }
+        let (kind, id) = match principal {
+            PrincipalKey::Group(name) => ("GROUP", snapshot.groups.get(name)?.value.id.clone()?),
+            PrincipalKey::User(name) => ("USER", snapshot.users.get(name)?.value.id.clone()?),
+            PrincipalKey::OrphanGroup(id) => ("GROUP", id.clone()),
+            PrincipalKey::OrphanUser(id) => ("USER", id.clone()),
+        };
+        let set = snapshot.permission_sets.get(permission_set)?.value.arn.clone()?;
+        let instance = &self.observed.instance.arn;
+        Some(format!(
+            "aws sso-admin delete-account-assignment --instance-arn {instance} --permission-set-arn {set} --target-type \
+             AWS_ACCOUNT --target-id {account} --principal-type {kind} --principal-id {id}"
+        ))
+    }
+
+    fn provision(&self, item: &DriftItem) -> Remedy {
+        if item.declared && !item.referred {
+            return with("`rolecall apply` provisions the roles again", "rolecall apply");
+        }
+        let Subject::Roles {
+            permission_set,
+            accounts,
+        } = &item.subject
+        else {
+            return Remedy::default();
+        };
+        let arn = self.observed.snapshot.permission_sets.get(permission_set);
+        let arn = arn
+            .and_then(|set| set.value.arn.clone())
+            .filter(|_| self.provider != "simulator");
+        let instance = &self.observed.instance.arn;
+        let target = match accounts.as_slice() {
+            [account] => format!("--target-type AWS_ACCOUNT --target-id {account}"),
+            _ => "--target-type ALL_PROVISIONED_ACCOUNTS".to_owned(),
+        };
+        Remedy {
+            text: "no block makes this permission set: whoever does provisions its roles again".to_owned(),
+            command: arn.map(|arn| {
+                format!(
+                    "aws sso-admin provision-permission-set --instance-arn {instance} --permission-set-arn {arn} \
+                     {target}"
+                )
+            }),
+        }
+    }
+
+    fn provision_anything(&self, item: &DriftItem) -> Option<String> {
+        let Subject::Entity {
+            key: EntityKey::Account(account),
+            ..
+        } = &item.subject
+        else {
+            return None;
+        };
+        let access = &self.observed.snapshot.access;
+        let rank = access.names.account_rank(account)?;
+        let found = access.tuples.iter().find(|tuple| tuple.account() == rank)?;
+        let set = access.names.permission_set(found.permission_set())?;
+        let arn = self
+            .observed
+            .snapshot
+            .permission_sets
+            .get(set)?
+            .value
+            .arn
+            .clone()?;
+        let instance = &self.observed.instance.arn;
+        (self.provider != "simulator").then(|| {
+            format!(
+                "aws sso-admin provision-permission-set --instance-arn {instance} --permission-set-arn {arn} \
+                 --target-type AWS_ACCOUNT --target-id {account}"
+            )
+        })
+    }
+}
+
+fn with(text: &str, command: &str) -> Remedy {
+    Remedy {
+        text: text.to_owned(),
+        command: Some(command.to_owned()),
+    }
+}
+
+fn plain(text: &str) -> Remedy {
+    Remedy {
+        text: text.to_owned(),
+        command: None,
+    }
+}
+
+fn rebound(item: &DriftItem) -> Remedy {
+    if item.referred {
+        with(
+            "find out who it is now; `rolecall apply` takes the new one in, and its people get the access",
+            "rolecall plan",
+        )
+    } else {
+        with(
+            "someone deleted it and made another of that name; `rolecall plan` shows what becomes of it",
+            "rolecall plan",
+        )
+    }
+}
+
+fn missing(item: &DriftItem) -> Remedy {
+    match &item.subject {
+        Subject::Entity {
+            key: EntityKey::Account(_),
+            ..
+        } => plain("the account left the organisation: correct its block, or take it out of the selection"),
+        Subject::Entity { .. } if item.referred => plain(
+            "the look-up finds nothing, so its grants are left as they are: correct the name in the block, or have it \
+             made again",
+        ),
+        _ if item.declared => with(
+            "`rolecall apply` brings it back after asking (`--restore` where nobody is asked); remove the block if it \
+             is to stay away",
+            "rolecall apply",
+        ),
+        _ => with(
+            "`rolecall apply` drops it from the state, as no block declares it",
+            "rolecall apply",
+        ),
+    }
+}
+
+fn renamed(item: &DriftItem) -> Remedy {
+    let attribute = match &item.subject {
+        Subject::Entity {
+            key: EntityKey::User(_),
+            ..
+        } => "user_name",
+        Subject::Entity {
+            key: EntityKey::Group(_),
+            ..
+        } => "display_name",
+        _ => "name",
+    };
+    let now = item.now_called.as_deref().unwrap_or_default();
+    plain(&format!(
+        "write `{attribute} = \"{now}\"` in the block, or give it its old name back in the service"
+    ))
+}
+
+/// A word as a shell takes it.
+fn shell(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-+=,.@:/%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}

@@ -1,0 +1,173 @@
+//! Since when something has drifted, as far as recorded readings tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::id::{AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKey, UserName};
+use crate::model::access::CapacityError;
+use crate::model::instance::Observed;
+use crate::model::record::{Recorded, Seen};
+use crate::model::stack::Desired;
+
+use super::{Cause, Drift, DriftItem, Subject, compare};
+
+/// Readings older than this many are not looked at.
+const MOST_READINGS: usize = 100;
+
+/// Between which two readings something drifted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Since {
+    /// The last recorded reading that was still without it; `None`: nobody knows what was earlier.
+    pub last_without: Option<Timestamp>,
+    /// The first reading that has it, and all after it do.
+    pub first_with: Timestamp,
+}
+
+/// One thing that a finding is about: findings are split where their parts have drifted since different readings.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Entity(Cause, EntityKey),
+    Member(Cause, GroupName, UserName),
+    Grant(Cause, PermissionSetName, PrincipalKey, AccountKey),
+    Role(Cause, PermissionSetName, AccountKey),
+    Quota(&'static str, Option<EntityKey>),
+}
+
+impl Drift {
+    /// Fills in since when each finding is there: every recorded reading, the newest first, is compared as the present
+    /// one was. A finding whose parts are of different ages becomes several.
+    ///
+    /// # Errors
+    /// When there are more names than a relation can hold.
+    pub fn date(
+        &mut self,
+        desired: &Desired,
+        recorded: &Recorded,
+        observed: &Observed,
+        readings: &[Seen],
+    ) -> Result<(), CapacityError> {
+        let mut ages: BTreeMap<Part, Since> = BTreeMap::new();
+        let mut open: BTreeSet<Part> = self.items.iter().flat_map(parts).collect();
+        for part in &open {
+            let since = Since {
+                last_without: None,
+                first_with: observed.at,
+            };
+            ages.insert(part.clone(), since);
+        }
+        let earlier = readings.iter().rev().filter(|seen| seen.at <= observed.at);
+        for seen in earlier.take(MOST_READINGS) {
+            if open.is_empty() {
+                break;
+            }
+            let past = Observed {
+                at: seen.at,
+                snapshot: seen.snapshot.clone(),
+                roles: seen.roles.clone(),
+                held: seen
+                    .around
+                    .as_deref()
+                    .map(|around| around.held.clone())
+                    .unwrap_or_default(),
+                in_accounts: Vec::new(),
+                in_progress: Vec::new(),
+                calls: BTreeMap::new(),
+                ..observed.clone()
+            };
+            let found = compare(desired, recorded, &past, seen.at)?;
+            let there: BTreeSet<Part> = found.items.iter().flat_map(parts).collect();
+            open.retain(|part| {
+                let still = there.contains(part);
+                if let Some(since) = ages.get_mut(part).filter(|_| !is_blind(part)) {
+                    if still {
+                        since.first_with = seen.at;
+                    } else {
+                        since.last_without = Some(seen.at);
+                    }
+                }
+                still
+            });
+        }
+        let items = std::mem::take(&mut self.items);
+        self.items = items.into_iter().flat_map(|item| split(item, &ages)).collect();
+        Ok(())
+    }
+}
+
+/// Recorded readings do not hold what stands inside accounts, beyond which roles there are.
+fn is_blind(part: &Part) -> bool {
+    let cause = match part {
+        Part::Entity(cause, _) | Part::Member(cause, ..) | Part::Grant(cause, ..) | Part::Role(cause, ..) => {
+            cause
+        }
+        Part::Quota(..) => return false,
+    };
+    matches!(
+        cause,
+        Cause::RoleMissing | Cause::RoleTampered | Cause::SamlProviderMissing | Cause::PolicyMissing
+    )
+}
+
+fn parts(item: &DriftItem) -> Vec<Part> {
+    let cause = item.cause;
+    match &item.subject {
+        Subject::Entity { key, .. } => vec![Part::Entity(cause, key.clone())],
+        Subject::Members { group, users } => users
+            .iter()
+            .map(|user| Part::Member(cause, group.clone(), user.clone()))
+            .collect(),
+        Subject::Grants {
+            permission_set,
+            principal,
+            accounts,
+        } => accounts
+            .iter()
+            .map(|account| Part::Grant(cause, permission_set.clone(), principal.clone(), account.clone()))
+            .collect(),
+        Subject::Roles {
+            permission_set,
+            accounts,
+        }
+        | Subject::Policy {
+            permission_set,
+            accounts,
+            ..
+        } => accounts
+            .iter()
+            .map(|account| Part::Role(cause, permission_set.clone(), account.clone()))
+            .collect(),
+        Subject::Quota { what, of, .. } => vec![Part::Quota(what, of.clone())],
+    }
+}
+
+/// The item once per age, each with the parts of that age.
+fn split(item: DriftItem, ages: &BTreeMap<Part, Since>) -> Vec<DriftItem> {
+    let found: Vec<Option<Since>> = parts(&item).iter().map(|part| ages.get(part).copied()).collect();
+    let distinct: BTreeSet<Option<Since>> = found.iter().copied().collect();
+    let of_age = |since: Option<Since>| {
+        let mut subject = item.subject.clone();
+        let keep = |index: usize| found.get(index).copied().flatten() == since;
+        match &mut subject {
+            Subject::Members { users, .. } => retain(users, keep),
+            Subject::Grants { accounts, .. }
+            | Subject::Roles { accounts, .. }
+            | Subject::Policy { accounts, .. } => retain(accounts, keep),
+            Subject::Entity { .. } | Subject::Quota { .. } => {}
+        }
+        DriftItem {
+            subject,
+            since,
+            ..item.clone()
+        }
+    };
+    distinct.into_iter().map(of_age).collect()
+}
+
+fn retain<T>(list: &mut Vec<T>, keep: impl Fn(usize) -> bool) {
+    let mut index = 0;
+    list.retain(|_| {
+        index += 1;
+        keep(index - 1)
+    });
+}

@@ -1,0 +1,639 @@
+//! Drift by cause, case by case.
+
+use super::*;
+use crate::address::Kind;
+use crate::id::{AccountId, GroupName};
+use crate::model::access::{Access, Block, Declaration, Names, Pair};
+use crate::model::instance::{HeldSubject, Instance};
+use crate::model::roles::{Provisioning, RoleRow};
+use crate::model::snapshot::{Entity, Management, Snapshot};
+use crate::model::stack::{Matcher, NamedMatcher};
+
+fn account(number: u64) -> AccountKey {
+    AccountKey::Id(AccountId::new(format!("{number:012}")).unwrap())
+}
+
+fn set(name: &str) -> PermissionSetName {
+    PermissionSetName::new(name).unwrap()
+}
+
+fn group(name: &str) -> PrincipalKey {
+    PrincipalKey::Group(GroupName::new(name).unwrap())
+}
+
+fn block(label: &str, who: &str, what: &str, accounts: &[u64], expires: Option<&str>) -> Block {
+    Block {
+        declaration: Declaration {
+            address: Address::root(Kind::Assignment, label),
+            location: None,
+            reason: None,
+            expires: expires.map(|time| time.parse().unwrap()),
+        },
+        principals: vec![group(who)],
+        permission_sets: vec![set(what)],
+        accounts: accounts.iter().copied().map(account).collect(),
+    }
+}
+
+fn relation(blocks: Vec<Block>) -> Snapshot {
+    let mut access = Access::from_blocks(blocks).unwrap();
+    access.notes.iter_mut().for_each(|note| note.owned = true);
+    Snapshot {
+        access,
+        ..Snapshot::default()
+    }
+}
+
+fn live(grants: &[(u64, &str, PrincipalKey)]) -> Observed {
+    let names = Names::new(
+        grants.iter().map(|(number, ..)| account(*number)).collect(),
+        grants.iter().map(|(_, what, _)| set(what)).collect(),
+        grants.iter().map(|(.., who)| who.clone()).collect(),
+    )
+    .unwrap();
+    let tuples = grants
+        .iter()
+        .map(|(number, what, who)| names.tuple(&account(*number), &set(what), who).unwrap())
+        .collect();
+    let access = Access::from_tuples(names, tuples);
+    Observed {
+        at: "2026-11-01T00:00:00Z".parse().unwrap(),
+        instance: Instance {
+            arn: ServiceId::new("arn:aws:sso:::instance/ssoins-1").unwrap(),
+            identity_store: ServiceId::new("d-1").unwrap(),
+            organization: None,
+            region: "eu-west-1".into(),
+            management_account: None,
+        },
+        caller: None,
+        quotas: Default::default(),
+        snapshot: Snapshot {
+            access,
+            ..Snapshot::default()
+        },
+        roles: Vec::new(),
+        held: Vec::new(),
+        in_accounts: Vec::new(),
+        in_progress: Vec::new(),
+        calls: Default::default(),
+    }
+}
+
+fn causes(drift: &Drift) -> Vec<(Cause, usize)> {
+    let size = |item: &DriftItem| match &item.subject {
+        Subject::Grants { accounts, .. } | Subject::Roles { accounts, .. } => accounts.len(),
+        _ => 1,
+    };
+    drift.items.iter().map(|item| (item.cause, size(item))).collect()
+}
+
+fn find_at(desired: &Desired, recorded: &Recorded, observed: &Observed) -> Drift {
+    find(desired, recorded, observed, observed.at).unwrap()
+}
+
+#[test]
+fn grants_are_grouped_by_cause_set_and_principal() {
+    let blocks = || {
+        vec![
+            block("a", "ops", "admin", &[1, 2, 3], None),
+            block("b", "old", "view", &[1], Some("2026-10-01T00:00:00Z")),
+        ]
+    };
+    let desired = Desired {
+        snapshot: relation(blocks()),
+        ..Desired::default()
+    };
+    let recorded = Recorded {
+        applied: relation(blocks()),
+        ..Recorded::default()
+    };
+    let orphan = PrincipalKey::OrphanGroup(ServiceId::new("g-1").unwrap());
+    let observed = live(&[
+        (1, "admin", group("ops")),
+        (1, "view", group("old")),
+        (4, "admin", group("stranger")),
+        (5, "admin", group("stranger")),
+        (5, "admin", orphan),
+    ]);
+    let drift = find_at(&desired, &recorded, &observed);
+    assert_eq!(
+        causes(&drift),
+        [
+            (Cause::Unmanaged, 2),
+            (Cause::Orphaned, 1),
+            (Cause::Overdue, 1),
+            (Cause::Missing, 2)
+        ]
+    );
+    assert_eq!(drift.unchanged, 1);
+    assert_eq!(
+        drift.items[3].addresses.first().unwrap().to_string(),
+        "assignment.a"
+    );
+}
+
+#[test]
+fn what_is_ignored_or_held_is_no_drift() {
+    let mut desired = Desired::default();
+    desired.settings.ignore.push(NamedMatcher {
+        label: "control tower".into(),
+        matcher: Matcher {
+            permission_sets: vec!["AWS*".into()],
+            ..Matcher::default()
+        },
+        location: None,
+    });
+    let recorded = Recorded {
+        applied: relation(vec![block("a", "ops", "admin", &[1], None)]),
+        ..Recorded::default()
+    };
+    let mut observed = live(&[(2, "AWSAudit", group("tower"))]);
+    observed.held.push(Held {
+        subject: HeldSubject::Pair(account(1), set("admin")),
+        why: "denied".into(),
+    });
+    let drift = find_at(&desired, &recorded, &observed);
+    assert!(drift.is_empty(), "{:?}", drift.items);
+    assert_eq!((drift.ignored, drift.held.len()), (1, 1));
+}
+
+#[test]
+fn an_edited_set_a_stale_role_and_a_set_made_anew_have_causes_of_their_own() {
+    let managed = |value: PermissionSet| Entity {
+        management: Management::Created,
+        ..Entity::observed(value)
+    };
+    let with_arn = |name: &str, arn: &str| {
+        let mut value = PermissionSet::new(set(name));
+        value.arn = Some(ServiceId::new(arn).unwrap());
+        value
+    };
+    let mut recorded = Recorded::default();
+    recorded
+        .applied
+        .permission_sets
+        .insert(set("admin"), managed(with_arn("admin", "arn:1")));
+    recorded
+        .applied
+        .permission_sets
+        .insert(set("view"), managed(with_arn("view", "arn:2")));
+    recorded
+        .applied
+        .permission_sets
+        .insert(set("gone"), managed(with_arn("gone", "arn:4")));
+    let mut observed = live(&[(1, "admin", group("ops"))]);
+    let mut edited = with_arn("admin", "arn:1");
+    edited.session_duration = "PT8H".parse().unwrap();
+    observed
+        .snapshot
+        .permission_sets
+        .insert(set("admin"), Entity::observed(edited));
+    observed
+        .snapshot
+        .permission_sets
+        .insert(set("view"), Entity::observed(with_arn("view", "arn:3")));
+    observed.roles.push(RoleRow {
+        pair: Pair::new(0, 0),
+        suffix: None,
+        provisioning: Provisioning::Stale,
+    });
+    let desired = Desired {
+        settings: crate::model::stack::Settings {
+            unmanaged: crate::model::stack::Unmanaged::Ignore,
+            ..Default::default()
+        },
+        ..Desired::default()
+    };
+    let drift = find_at(&desired, &recorded, &observed);
+    assert_eq!(
+        causes(&drift),
+        [
+            (Cause::Rebound, 1),
+            (Cause::Missing, 1),
+            (Cause::Changed, 1),
+            (Cause::StaleProvisioning, 1)
+        ]
+    );
+}
+
+fn user(name: &str) -> UserName {
+    UserName::new(name).unwrap()
+}
+
+fn named_group(name: &str, id: &str, members: &[&str]) -> Group {
+    Group {
+        display_name: GroupName::new(name).unwrap(),
+        id: Some(ServiceId::new(id).unwrap()),
+        description: None,
+        members: Some(members.iter().map(|name| user(name)).collect()),
+        external_id: None,
+    }
+}
+
+fn made<T>(value: T, management: Management) -> Entity<T> {
+    Entity {
+        management,
+        ..Entity::observed(value)
+    }
+}
+
+fn subjects(drift: &Drift, cause: Cause) -> Vec<&DriftItem> {
+    drift.items.iter().filter(|item| item.cause == cause).collect()
+}
+
+#[test]
+fn who_was_put_into_a_group_is_an_unmanaged_membership_with_what_it_gives() {
+    let blocks = || vec![block("a", "ops", "admin", &[1, 2], None)];
+    let name = GroupName::new("ops").unwrap();
+    let mut desired = Desired {
+        snapshot: relation(blocks()),
+        ..Desired::default()
+    };
+    let managed = || made(named_group("ops", "g-1", &["ada"]), Management::Created);
+    desired.snapshot.groups.insert(name.clone(), managed());
+    let mut recorded = Recorded {
+        applied: relation(blocks()),
+        ..Recorded::default()
+    };
+    recorded.applied.groups.insert(name.clone(), managed());
+    let mut observed = live(&[
+        (1, "admin", group("ops")),
+        (2, "admin", group("ops")),
+        (2, "admin", PrincipalKey::User(user("ken"))),
+    ]);
+    let now = Entity::observed(named_group("ops", "g-1", &["ken"]));
+    observed.snapshot.groups.insert(name.clone(), now);
+    let drift = find_at(&desired, &recorded, &observed);
+    let added = subjects(&drift, Cause::UnmanagedMembership);
+    assert_eq!(added.len(), 1);
+    assert_eq!(
+        added[0].subject,
+        Subject::Members {
+            group: name.clone(),
+            users: vec![user("ken")]
+        }
+    );
+    // In account 2 he had it without the group.
+    assert_eq!(added[0].people.len(), 1);
+    assert_eq!(added[0].people[0].accounts, [account(1)]);
+    assert_eq!(added[0].effect, Some(Effect::Gained));
+    let left = subjects(&drift, Cause::Missing);
+    assert_eq!(left[0].people[0].people, [user("ada")]);
+    assert_eq!(left[0].effect, Some(Effect::Lost));
+    let around = Around {
+        provider: "simulator",
+        unmanaged: crate::model::stack::Unmanaged::Report,
+        has_scope: false,
+        observed: &observed,
+    };
+    let remedy = around.remedy(added[0]);
+    assert!(
+        remedy.text.contains("`members`") && remedy.text.contains("by hand"),
+        "{remedy:?}"
+    );
+    assert_eq!(remedy.command.unwrap(), "rolecall sim do remove-member ops ken");
+    let mut known = observed.clone();
+    let ken = Entity::observed(person("ken", "u-1"));
+    known.snapshot.users.insert(user("ken"), ken);
+    let aws = Around {
+        provider: "aws",
+        observed: &known,
+        ..around
+    };
+    let command = aws.remedy(added[0]).command.unwrap();
+    assert!(
+        command.contains("delete-group-membership --identity-store-id d-1"),
+        "{command}"
+    );
+    assert!(
+        command.contains("--group-id g-1") && command.contains("UserId=u-1"),
+        "{command}"
+    );
+}
+
+fn person(name: &str, id: &str) -> User {
+    User {
+        user_name: user(name),
+        id: Some(ServiceId::new(id).unwrap()),
+        given_name: "".into(),
+        family_name: "".into(),
+        display_name: "".into(),
+        email: None,
+        external_id: None,
+    }
+}
+
+#[test]
+fn a_renamed_group_is_known_by_its_id_and_keeps_its_grants() {
+    let blocks = || vec![block("a", "ops", "admin", &[1, 2], None)];
+    let (old, new) = (GroupName::new("ops").unwrap(), GroupName::new("ops2").unwrap());
+    let mut desired = Desired {
+        snapshot: relation(blocks()),
+        ..Desired::default()
+    };
+    let mut recorded = Recorded {
+        applied: relation(blocks()),
+        ..Recorded::default()
+    };
+    let managed = || made(named_group("ops", "g-1", &["ada"]), Management::Created);
+    desired.snapshot.groups.insert(old.clone(), managed());
+    recorded.applied.groups.insert(old.clone(), managed());
+    let mut observed = live(&[(1, "admin", group("ops2")), (2, "admin", group("ops2"))]);
+    let now = Entity::observed(named_group("ops2", "g-1", &["ada"]));
+    observed.snapshot.groups.insert(new.clone(), now);
+    let drift = find_at(&desired, &recorded, &observed);
+    assert_eq!(causes(&drift), [(Cause::Renamed, 1)]);
+    assert_eq!(drift.items[0].now_called.as_deref(), Some("ops2"));
+    assert_eq!(drift.unchanged, 2);
+    // A look-up of the old name is held, and nothing is said to be missing.
+    recorded.applied.groups.insert(
+        old.clone(),
+        made(named_group("ops", "g-1", &[]), Management::Referred),
+    );
+    desired.held.push(Held {
+        subject: HeldSubject::Principal(group("ops")),
+        why: "no group has this name".into(),
+    });
+    let drift = find_at(&desired, &recorded, &observed);
+    assert_eq!(causes(&drift), [(Cause::Renamed, 1)]);
+    assert_eq!(drift.held.len(), 1);
+}
+
+#[test]
+fn ignore_hides_what_others_have_and_nothing_that_is_declared() {
+    let blocks = || vec![block("a", "ops", "admin", &[1, 2], None)];
+    let mut desired = Desired {
+        snapshot: relation(blocks()),
+        ..Desired::default()
+    };
+    desired.settings.ignore.push(NamedMatcher {
+        label: "all".into(),
+        matcher: Matcher {
+            permission_sets: vec!["admin".into()],
+            ..Matcher::default()
+        },
+        location: None,
+    });
+    let recorded = Recorded {
+        applied: relation(blocks()),
+        ..Recorded::default()
+    };
+    let observed = live(&[(1, "admin", group("ops")), (3, "admin", group("others"))]);
+    let drift = find_at(&desired, &recorded, &observed);
+    assert_eq!(causes(&drift), [(Cause::Missing, 1)]);
+    assert_eq!((drift.ignored, drift.unchanged), (1, 1));
+}
+
+#[test]
+fn accounts_that_moved_or_are_suspended_name_the_blocks_that_select_them() {
+    let desired_account = |n: u64, ou: &str| {
+        let mut value = account_of(n);
+        value.ou = Some(crate::id::OuPath::new(ou).unwrap());
+        made(value, Management::Referred)
+    };
+    let blocks = || vec![block("a", "ops", "admin", &[1, 2], None)];
+    let mut desired = Desired {
+        snapshot: relation(blocks()),
+        ..Desired::default()
+    };
+    for n in [1, 2] {
+        desired
+            .snapshot
+            .accounts
+            .insert(account(n), desired_account(n, "Prod"));
+    }
+    let recorded = Recorded {
+        applied: relation(vec![
+            block("a", "ops", "admin", &[1, 2], None),
+            block("gone", "ops", "view", &[1], None),
+        ]),
+        ..Recorded::default()
+    };
+    let mut observed = live(&[(1, "admin", group("ops")), (2, "admin", group("ops"))]);
+    observed
+        .snapshot
+        .accounts
+        .insert(account(1), desired_account(1, "Sandbox"));
+    let mut suspended = desired_account(2, "Prod");
+    suspended.value.status = crate::model::account::AccountStatus::Suspended;
+    observed.snapshot.accounts.insert(account(2), suspended);
+    let drift = find_at(&desired, &recorded, &observed);
+    let moved = subjects(&drift, Cause::AccountMoved);
+    let blocks: Vec<(String, bool, bool)> = moved[0]
+        .selected_by
+        .iter()
+        .map(|block| (block.address.to_string(), block.before, block.now))
+        .collect();
+    assert_eq!(
+        blocks,
+        [
+            ("assignment.a".to_owned(), true, true),
+            ("assignment.gone".to_owned(), true, false)
+        ]
+    );
+    let suspended = subjects(&drift, Cause::AccountSuspended);
+    assert_eq!(suspended.len(), 1);
+    assert_eq!(suspended[0].selected_by.len(), 1);
+}
+
+fn account_of(n: u64) -> Account {
+    Account {
+        key: account(n),
+        name: format!("account-{n}").as_str().into(),
+        email: None,
+        ou: None,
+        tags: None,
+        status: Default::default(),
+        management: false,
+    }
+}
+
+#[test]
+fn what_is_wrong_inside_accounts_has_a_cause_each() {
+    use crate::model::in_account::{AccountFault, InAccount};
+    let mut observed = live(&[(1, "admin", group("ops")), (2, "admin", group("ops"))]);
+    let fault = |n, fault| InAccount {
+        account: account(n),
+        fault,
+    };
+    let permission_set = set("admin");
+    let edits: BTreeSet<Arc<str>> = ["policy attached: AdministratorAccess".into()].into();
+    observed.in_accounts = vec![
+        fault(
+            1,
+            AccountFault::RoleGone {
+                permission_set: permission_set.clone(),
+            },
+        ),
+        fault(
+            2,
+            AccountFault::RoleEdited {
+                permission_set: permission_set.clone(),
+                edits: edits.clone(),
+            },
+        ),
+        fault(2, AccountFault::SamlProviderGone),
+        fault(
+            2,
+            AccountFault::PolicyGone {
+                policy: "/team/audit".into(),
+                permission_sets: [permission_set].into(),
+            },
+        ),
+    ];
+    for (n, provisioning) in [(0, Provisioning::Tampered), (1, Provisioning::Tampered)] {
+        observed.roles.push(RoleRow {
+            pair: Pair::new(n, 0),
+            suffix: None,
+            provisioning,
+        });
+    }
+    let desired = Desired {
+        settings: crate::model::stack::Settings {
+            unmanaged: crate::model::stack::Unmanaged::Ignore,
+            ..Default::default()
+        },
+        ..Desired::default()
+    };
+    let drift = find_at(&desired, &Recorded::default(), &observed);
+    assert_eq!(
+        causes(&drift),
+        [
+            (Cause::RoleTampered, 1),
+            (Cause::RoleMissing, 1),
+            (Cause::SamlProviderMissing, 1),
+            (Cause::PolicyMissing, 1)
+        ]
+    );
+    assert_eq!(drift.items[0].edits, edits);
+}
+
+#[test]
+fn a_quota_is_near_from_nine_tenths_on() {
+    let mut observed = live(&[]);
+    observed.quotas.groups = 10;
+    for n in 0..8 {
+        let group = named_group(&format!("g{n}"), &format!("id-{n}"), &[]);
+        observed
+            .snapshot
+            .groups
+            .insert(group.display_name.clone(), Entity::observed(group));
+    }
+    let found = |observed: &Observed| causes(&find_at(&Desired::default(), &Recorded::default(), observed));
+    assert_eq!(found(&observed), []);
+    let ninth = named_group("g8", "id-8", &[]);
+    observed
+        .snapshot
+        .groups
+        .insert(ninth.display_name.clone(), Entity::observed(ninth));
+    assert_eq!(found(&observed), [(Cause::QuotaNear, 1)]);
+}
+
+#[test]
+fn recorded_readings_tell_between_which_of_them_something_drifted() {
+    let blocks = || vec![block("a", "ops", "admin", &[1], None)];
+    let desired = Desired {
+        snapshot: relation(blocks()),
+        ..Desired::default()
+    };
+    let recorded = Recorded {
+        applied: relation(blocks()),
+        ..Recorded::default()
+    };
+    let reading = |at: &str, grants: &[(u64, &str, PrincipalKey)]| crate::model::record::Seen {
+        at: at.parse().unwrap(),
+        snapshot: live(grants).snapshot,
+        roles: Vec::new(),
+        around: None,
+    };
+    let ops = || (1, "admin", group("ops"));
+    let readings = [
+        reading("2026-10-01T00:00:00Z", &[ops(), (2, "admin", group("old"))]),
+        reading("2026-10-02T00:00:00Z", &[ops(), (2, "admin", group("old"))]),
+        reading(
+            "2026-10-03T00:00:00Z",
+            &[ops(), (2, "admin", group("old")), (3, "admin", group("new"))],
+        ),
+    ];
+    let observed = live(&[
+        (2, "admin", group("old")),
+        (3, "admin", group("new")),
+        (4, "admin", group("new")),
+    ]);
+    let mut drift = find_at(&desired, &recorded, &observed);
+    drift.date(&desired, &recorded, &observed, &readings).unwrap();
+    let mut dated: Vec<(String, Option<String>, String)> = drift
+        .items
+        .iter()
+        .map(|item| {
+            let Subject::Grants {
+                principal, accounts, ..
+            } = &item.subject
+            else {
+                panic!("{item:?}")
+            };
+            let since = item.since.unwrap();
+            (
+                format!("{} {}", principal.name(), accounts[0]),
+                since.last_without.map(|time| time.to_string()[..10].to_owned()),
+                since.first_with.to_string()[..10].to_owned(),
+            )
+        })
+        .collect();
+    dated.sort();
+    let day = |text: &str| Some(text.to_owned());
+    let row = |who: &str, without, with: &str| (who.to_owned(), without, with.to_owned());
+    assert_eq!(
+        dated,
+        [
+            row("new 000000000003", day("2026-10-02"), "2026-10-03"),
+            row("new 000000000004", day("2026-10-03"), "2026-11-01"),
+            row("old 000000000002", None, "2026-10-01"),
+            row("ops 000000000001", day("2026-10-03"), "2026-11-01"),
+        ]
+    );
+}
+
+#[test]
+fn an_old_name_that_was_to_go_is_overdue() {
+    let until = || "2026-10-15T00:00:00Z".parse().unwrap();
+    let address = Address::root(Kind::PermissionSet, "admin");
+    let entity = |name: &str, keep_old_until| Entity {
+        management: Management::Created,
+        addresses: [address.clone()].into(),
+        keep_old_until,
+        ..Entity::observed(PermissionSet::new(set(name)))
+    };
+    let mut desired = Desired {
+        snapshot: relation(vec![block("a", "ops", "new", &[1], None)]),
+        ..Desired::default()
+    };
+    desired
+        .snapshot
+        .permission_sets
+        .insert(set("new"), entity("new", Some(until())));
+    let mut recorded = Recorded {
+        applied: relation(vec![
+            block("a", "ops", "old", &[1], None),
+            block("b", "ops", "new", &[1], None),
+        ]),
+        ..Recorded::default()
+    };
+    recorded
+        .applied
+        .permission_sets
+        .insert(set("new"), entity("new", Some(until())));
+    recorded
+        .applied
+        .permission_sets
+        .insert(set("old"), entity("old", None));
+    let mut observed = live(&[(1, "old", group("ops")), (1, "new", group("ops"))]);
+    for name in ["old", "new"] {
+        let found = Entity::observed(PermissionSet::new(set(name)));
+        observed.snapshot.permission_sets.insert(set(name), found);
+    }
+    let drift = find_at(&desired, &recorded, &observed);
+    assert_eq!(causes(&drift), [(Cause::Overdue, 1), (Cause::Overdue, 1)]);
+    observed.at = "2026-10-10T00:00:00Z".parse().unwrap();
+    assert!(find_at(&desired, &recorded, &observed).is_empty());
+}

@@ -1,0 +1,45 @@
+//! What someone changed inside an account, past IAM Identity Center: roles, the SAML provider, policies.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AccountKey, PermissionSetName};
+
+/// Something in an account that is not as IAM Identity Center left it. Only providers that can look into accounts
+/// report any.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct InAccount {
+    /// Which account.
+    pub account: AccountKey,
+    /// What is wrong there.
+    pub fault: AccountFault,
+}
+
+/// What is wrong in an account.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountFault {
+    /// The provisioned role of a permission set is gone, though the set is assigned.
+    RoleGone {
+        /// Of which set.
+        permission_set: PermissionSetName,
+    },
+    /// The provisioned role of a permission set was edited.
+    RoleEdited {
+        /// Of which set.
+        permission_set: PermissionSetName,
+        /// What was edited, for people: `policy attached: arn:…`.
+        edits: BTreeSet<Arc<str>>,
+    },
+    /// The SAML provider through which people sign in is gone: nobody gets in.
+    SamlProviderGone,
+    /// A customer-managed policy that permission sets assigned there refer to does not exist.
+    PolicyGone {
+        /// The policy's path and name: `/team/audit`.
+        policy: Arc<str>,
+        /// Which sets need it.
+        permission_sets: BTreeSet<PermissionSetName>,
+    },
+}
