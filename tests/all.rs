@@ -17,6 +17,7 @@ mod diagnostics;
 mod examples;
 mod help;
 mod language;
+mod layout;
 mod readme;
 mod scenarios;
 mod schemas;

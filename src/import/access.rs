@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::syntax::write::{Block, Item, Value};
 use crate::id::{AccountKey, PermissionSetName, PrincipalKey};
+use crate::model::access::{self as relation, Tuple};
 use crate::model::instance::Observed;
 use crate::model::snapshot::Snapshot;
 
@@ -18,7 +19,9 @@ const LONG_LIST: usize = 4;
 /// The grants that can be declared.
 #[derive(Debug, Default)]
 pub(super) struct Grants {
-    triples: BTreeSet<(AccountKey, PermissionSetName, PrincipalKey)>,
+    /// What the ranks mean.
+    names: relation::Names,
+    tuples: Vec<Tuple>,
 }
 
 impl Grants {
@@ -27,29 +30,50 @@ impl Grants {
     pub fn of(observed: &Observed, left_out: &mut Vec<LeftOut>) -> Self {
         let snapshot = &observed.snapshot;
         let access = &snapshot.access;
-        let mut this = Grants::default();
-        let mut lost: BTreeMap<(String, &'static str), (BTreeSet<&PermissionSetName>, u64)> = BTreeMap::new();
+        let names = &access.names;
+        let services: Vec<bool> = names
+            .permission_sets
+            .iter()
+            .map(|set| service_pattern(set).is_some())
+            .collect();
+        let sets: Vec<Option<Lack>> = names
+            .permission_sets
+            .iter()
+            .map(|set| lacking_set(snapshot, set))
+            .collect();
+        let principals: Vec<Option<Lack>> = names
+            .principals
+            .iter()
+            .map(|principal| lacking_principal(snapshot, principal))
+            .collect();
+        let mut this = Grants {
+            names: names.clone(),
+            tuples: Vec::new(),
+        };
+        let mut lost: BTreeMap<&Lack, (BTreeSet<u32>, u64)> = BTreeMap::new();
         for tuple in &access.tuples {
-            let Some((account, set, principal)) = access.names.resolve(*tuple) else {
-                continue;
-            };
-            if service_pattern(set).is_some() {
+            let set = tuple.permission_set();
+            if services.get(set as usize) == Some(&true) {
                 continue;
             }
-            match unknown(snapshot, set, principal) {
-                None => {
-                    this.triples
-                        .insert((account.clone(), set.clone(), principal.clone()));
-                }
-                Some(lacking) => {
-                    let entry = lost.entry(lacking).or_default();
+            let of_principal = principals
+                .get(tuple.principal() as usize)
+                .and_then(Option::as_ref);
+            match of_principal.or_else(|| sets.get(set as usize).and_then(Option::as_ref)) {
+                None => this.tuples.push(*tuple),
+                Some(lack) => {
+                    let entry = lost.entry(lack).or_default();
                     entry.0.insert(set);
                     entry.1 += 1;
                 }
             }
         }
         left_out.extend(lost.into_iter().map(|((who, why), (sets, count))| {
-            let sets: Vec<&str> = sets.iter().map(|set| set.as_str()).collect();
+            let sets: Vec<&str> = sets
+                .iter()
+                .filter_map(|set| names.permission_set(*set))
+                .map(PermissionSetName::as_str)
+                .collect();
             let grants = if count == 1 {
                 "1 grant".to_owned()
             } else {
@@ -57,61 +81,65 @@ impl Grants {
             };
             LeftOut {
                 what: format!("{grants} of {who} ({})", sets.join(", ")),
-                why: why.to_owned(),
+                why: (*why).to_owned(),
             }
         }));
         this
     }
 
+    fn ranks(&self, rank: impl Fn(Tuple) -> u32) -> BTreeSet<u32> {
+        self.tuples.iter().map(|tuple| rank(*tuple)).collect()
+    }
+
     /// The accounts in which something is granted.
     pub fn accounts(&self) -> BTreeSet<AccountKey> {
-        self.triples.iter().map(|(account, ..)| account.clone()).collect()
+        let ranks = self.ranks(Tuple::account).into_iter();
+        ranks
+            .filter_map(|rank| self.names.account(rank).cloned())
+            .collect()
     }
 
     /// The permission sets that are granted.
     pub fn permission_sets(&self) -> BTreeSet<PermissionSetName> {
-        self.triples.iter().map(|(_, set, _)| set.clone()).collect()
+        let ranks = self.ranks(Tuple::permission_set).into_iter();
+        ranks
+            .filter_map(|rank| self.names.permission_set(rank).cloned())
+            .collect()
     }
 
     /// The principals to which something is granted.
     pub fn principals(&self) -> BTreeSet<PrincipalKey> {
-        self.triples
-            .iter()
-            .map(|(.., principal)| principal.clone())
+        let ranks = self.ranks(Tuple::principal).into_iter();
+        ranks
+            .filter_map(|rank| self.names.principal(rank).cloned())
             .collect()
     }
 }
 
-/// What keeps a grant from being declared: of whom or what it is, and why.
-fn unknown(
-    snapshot: &Snapshot,
-    set: &PermissionSetName,
-    principal: &PrincipalKey,
-) -> Option<(String, &'static str)> {
-    if principal.is_orphan() {
-        return Some((
-            principal.to_string(),
-            "the identity store no longer knows it; remove the grants in the service",
-        ));
-    }
+/// Of whom or what grants are that cannot be declared, and why not.
+type Lack = (String, &'static str);
+
+fn lacking_principal(snapshot: &Snapshot, principal: &PrincipalKey) -> Option<Lack> {
     let there = match principal {
         PrincipalKey::Group(name) => snapshot.groups.contains_key(name),
         PrincipalKey::User(name) => snapshot.users.contains_key(name),
         PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => false,
     };
-    if !there {
-        return Some((principal.to_string(), "it could not be read"));
-    }
-    if !can_be_written(principal.name()) {
-        return Some((
-            principal.to_string(),
-            "its name is not in composed Unicode form (NFC), which configuration is",
-        ));
-    }
-    if !snapshot.permission_sets.contains_key(set) {
-        return Some((format!("permission set {set}"), "the set could not be read"));
-    }
-    None
+    let why = if principal.is_orphan() {
+        "the identity store no longer knows it; remove the grants in the service"
+    } else if !there {
+        "it could not be read"
+    } else if !can_be_written(principal.name()) {
+        "its name is not in composed Unicode form (NFC), which configuration is"
+    } else {
+        return None;
+    };
+    Some((principal.to_string(), why))
+}
+
+fn lacking_set(snapshot: &Snapshot, set: &PermissionSetName) -> Option<Lack> {
+    let there = snapshot.permission_sets.contains_key(set);
+    (!there).then(|| (format!("permission set {set}"), "the set could not be read"))
 }
 
 /// Assignment blocks.
@@ -174,14 +202,19 @@ struct Ranks<'n> {
 
 impl<'n> Ranks<'n> {
     fn of(grants: &Grants, names: &'n Names) -> Self {
-        let set_ranks: BTreeMap<&PermissionSetName, u32> = names.permission_sets.keys().zip(0..).collect();
-        let principal_ranks: BTreeMap<&PrincipalKey, u32> = names.principals.keys().zip(0..).collect();
-        let account_ranks: BTreeMap<&AccountKey, u32> = names.accounts.keys().zip(0..).collect();
-        let ranked = grants.triples.iter().filter_map(|(account, set, principal)| {
+        fn ranks<K: Ord>(table: &[K], names: &BTreeMap<K, Named>) -> Vec<Option<u32>> {
+            let known: BTreeMap<&K, u32> = names.keys().zip(0..).collect();
+            table.iter().map(|key| known.get(key).copied()).collect()
+        }
+        let of = |table: &[Option<u32>], rank: u32| table.get(rank as usize).copied().flatten();
+        let accounts = ranks(&grants.names.accounts, &names.accounts);
+        let sets = ranks(&grants.names.permission_sets, &names.permission_sets);
+        let principals = ranks(&grants.names.principals, &names.principals);
+        let ranked = grants.tuples.iter().filter_map(|tuple| {
             Some([
-                *account_ranks.get(account)?,
-                *set_ranks.get(set)?,
-                *principal_ranks.get(principal)?,
+                of(&accounts, tuple.account())?,
+                of(&sets, tuple.permission_set())?,
+                of(&principals, tuple.principal())?,
             ])
         });
         Ranks {

@@ -58,30 +58,70 @@ pub(super) fn covers(grants: &[Grant]) -> Vec<Vec<Product>> {
 /// Joins grants along the first dimension, then the products along the second and the third.
 fn merge_in_order(grants: &[Grant], [first, second, third]: [usize; 3]) -> Vec<Product> {
     let at = |grant: &Grant, side: usize| grant.get(side).copied().unwrap_or(0);
-    let mut rows: BTreeMap<(u32, u32), BTreeSet<u32>> = BTreeMap::new();
-    for grant in grants {
-        rows.entry((at(grant, second), at(grant, third)))
-            .or_default()
-            .insert(at(grant, first));
-    }
-    let mut planes: BTreeMap<(BTreeSet<u32>, u32), BTreeSet<u32>> = BTreeMap::new();
-    for ((second, third), row) in rows {
-        planes.entry((row, third)).or_default().insert(second);
-    }
-    let mut products: BTreeMap<(BTreeSet<u32>, BTreeSet<u32>), BTreeSet<u32>> = BTreeMap::new();
-    for ((row, third), plane) in planes {
-        products.entry((row, plane)).or_default().insert(third);
-    }
-    let product = |((row, plane), depth): ((BTreeSet<u32>, BTreeSet<u32>), BTreeSet<u32>)| {
-        let mut sides = [const { Vec::new() }; 3];
-        for (side, list) in [(first, row), (second, plane), (third, depth)] {
-            if let Some(place) = sides.get_mut(side) {
-                *place = list.into_iter().collect();
+    let cells = grants
+        .iter()
+        .map(|grant| ([at(grant, third), at(grant, second)], at(grant, first)));
+    let mut rows = Lists::default();
+    let in_rows = rows
+        .gather(cells.collect())
+        .into_iter()
+        .map(|([third, second], row)| ([row, third], second));
+    let mut planes = Lists::default();
+    let in_planes = planes
+        .gather(in_rows.collect())
+        .into_iter()
+        .map(|([row, third], plane)| ([row, plane], third));
+    let mut depths = Lists::default();
+    let products = depths.gather(in_planes.collect());
+    products
+        .into_iter()
+        .map(|([row, plane], depth)| {
+            let mut sides = [const { Vec::new() }; 3];
+            for (side, list) in [
+                (first, rows.get(row)),
+                (second, planes.get(plane)),
+                (third, depths.get(depth)),
+            ] {
+                if let Some(place) = sides.get_mut(side) {
+                    *place = list;
+                }
             }
-        }
-        Product { sides }
-    };
-    products.into_iter().map(product).collect()
+            Product { sides }
+        })
+        .collect()
+}
+
+/// Lists of numbers, each once.
+#[derive(Default)]
+struct Lists {
+    lists: Vec<Vec<u32>>,
+    known: FxHashMap<Vec<u32>, u32>,
+}
+
+impl Lists {
+    /// For each distinct key, the number of the list of what stands behind it.
+    fn gather(&mut self, mut pairs: Vec<([u32; 2], u32)>) -> Vec<([u32; 2], u32)> {
+        pairs.sort_unstable();
+        pairs.dedup();
+        let runs = pairs.chunk_by(|left, right| left.0 == right.0);
+        runs.filter_map(|run| {
+            let (key, _) = run.first()?;
+            Some((*key, self.number(run.iter().map(|(_, value)| *value).collect())))
+        })
+        .collect()
+    }
+
+    fn number(&mut self, list: Vec<u32>) -> u32 {
+        let next = u32::try_from(self.lists.len()).unwrap_or(u32::MAX);
+        *self.known.entry(list).or_insert_with_key(|list| {
+            self.lists.push(list.clone());
+            next
+        })
+    }
+
+    fn get(&self, number: u32) -> Vec<u32> {
+        self.lists.get(number as usize).cloned().unwrap_or_default()
+    }
 }
 
 /// A set of accounts as bits over classes of accounts that always go together.

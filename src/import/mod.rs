@@ -26,6 +26,7 @@ use crate::config::evaluate::{ProviderSettings, ReadBy};
 use crate::config::syntax::write::{Block, Item, Value, file, quoted};
 use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName};
 use crate::model::instance::{HeldSubject, Observed};
+use crate::model::roles::Provisioning;
 
 use access::{Grants, assignments};
 use organization::Organization;
@@ -164,6 +165,7 @@ pub fn import(observed: &Observed, options: &Options) -> Import {
         what: held_name(&held.subject),
         why: format!("could not be read: {}", held.why),
     }));
+    left_out.extend(stale_roles(observed));
     left_out.sort();
     left_out.dedup();
 
@@ -286,6 +288,29 @@ fn provider_block(settings: &ProviderSettings) -> Block {
                 }),
             ),
     }
+}
+
+/// Roles whose content is not that of their permission set: nothing that configuration could say.
+fn stale_roles(observed: &Observed) -> Vec<LeftOut> {
+    let names = &observed.snapshot.access.names;
+    let mut stale: BTreeMap<&PermissionSetName, usize> = BTreeMap::new();
+    for role in observed
+        .roles
+        .iter()
+        .filter(|role| role.provisioning != Provisioning::Latest)
+    {
+        if let Some(set) = names.permission_set(role.pair.permission_set()) {
+            *stale.entry(set).or_default() += 1;
+        }
+    }
+    let left = |(set, count): (&PermissionSetName, usize)| LeftOut {
+        what: format!(
+            "roles of permission set {set} in {count} account{}",
+            if count == 1 { "" } else { "s" }
+        ),
+        why: "they hold other content than the set; the next apply provisions them".to_owned(),
+    };
+    stale.into_iter().map(left).collect()
 }
 
 fn held_name(subject: &HeldSubject) -> String {

@@ -29,6 +29,7 @@ impl PermissionSets {
     pub fn of(snapshot: &Snapshot, grants: &Grants, left_out: &mut Vec<LeftOut>) -> Self {
         let mut this = PermissionSets::default();
         let mut labels = Labels::default();
+        let granted = grants.permission_sets();
         for (name, entity) in &snapshot.permission_sets {
             if service_pattern(name).is_some() {
                 this.ignored.push(name.clone());
@@ -46,7 +47,7 @@ impl PermissionSets {
                 what: format!("content of permission set {name}"),
                 why,
             });
-            if grants.permission_sets().contains(name) {
+            if granted.contains(name) {
                 let block = Block::new("data", ["permission_set", label.as_str()]);
                 let block = block.with_some(
                     "name",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
+use crate::address::Kind;
 use crate::config::evaluate::{EvalOptions, Evaluation, evaluate};
 use crate::config::files::Files;
 use crate::config::module::{SourceTree, compile};
@@ -15,7 +16,7 @@ use crate::id::{
 };
 use crate::model::access::{Access, Names};
 use crate::model::account::{Account, AccountStatus, OrganizationalUnit};
-use crate::model::instance::Observed;
+use crate::model::instance::{Held, HeldSubject, Observed};
 use crate::model::permission_set::{Boundary, CustomerManagedPolicy};
 use crate::model::snapshot::{Entity, Snapshot};
 use crate::model::text::Text;
@@ -236,6 +237,8 @@ struct Spec {
     sets: Vec<SetSpec>,
     /// Principals (groups, users, then orphans), sets and accounts as bits.
     blocks: Vec<(u64, u8, u8)>,
+    /// Whether the organization cannot be read.
+    closed: bool,
 }
 
 fn spec() -> impl Strategy<Value = Spec> {
@@ -261,8 +264,10 @@ fn spec() -> impl Strategy<Value = Spec> {
     let groups = prop::collection::vec(group, 0..8);
     let sets = prop::collection::vec(permission_set(), 0..6);
     let blocks = prop::collection::vec((any::<u64>(), any::<u8>(), any::<u8>()), 0..6);
-    (units, accounts, users, groups, sets, blocks).prop_map(
-        |(units, accounts, users, groups, sets, blocks)| Spec {
+    let closed = prop::bool::weighted(0.15);
+    (units, accounts, users, groups, sets, blocks, closed).prop_map(
+        |(units, accounts, users, groups, sets, blocks, closed)| Spec {
+            closed,
             units,
             accounts,
             users,
@@ -282,6 +287,25 @@ impl Spec {
         self.people(&mut snapshot);
         self.sets(&mut snapshot);
         self.access(&mut snapshot);
+        for (name, group) in &snapshot.groups {
+            if group.value.members.is_none() {
+                observed.held.push(Held {
+                    subject: HeldSubject::Members(name.clone()),
+                    why: "denied".into(),
+                });
+            }
+        }
+        if self.closed {
+            snapshot.accounts.clear();
+            snapshot.organizational_units.clear();
+            observed
+                .held
+                .extend([Kind::Account, Kind::OrganizationalUnit].map(|kind| Held {
+                    subject: HeldSubject::All(kind),
+                    why: "denied".into(),
+                }));
+        }
+        observed.held.sort();
         observed.snapshot = snapshot;
         observed
     }

@@ -14,15 +14,18 @@ use crate::cli::exit::Exit;
 use crate::cli::pipeline::{Planned, Stack, make_plan_with};
 use crate::config::evaluate::ProviderSettings;
 use crate::import::{self, Counts, Import, LeftOut, Options};
+use crate::model::instance::Observed;
+use crate::model::record::Seen;
+use crate::model::roles::Provisioning;
 use crate::plan::input;
 use crate::provider::ReadRequest;
 use crate::provider::frozen::Frozen;
 use crate::report::escape::escape;
 use crate::report::plan_view::PlanView;
 use crate::report::terminal::plan::{Title, write};
-use crate::state::StateStore;
 use crate::state::entry::Author;
 use crate::state::local::LocalStore;
+use crate::state::{Entry, StateStore};
 
 /// The result for machines.
 #[derive(Serialize)]
@@ -64,11 +67,31 @@ pub fn run(env: &Env, args: &ImportArgs) -> Result<Exit, Failure> {
     let imported = import::import(&observed, &source.options(env, args)?);
     let written = place.write(&imported)?;
     // From here on the reading stands in for the service: nothing can be written to it, nor can it change meanwhile.
-    let frozen = Frozen::new(provider.name(), provider.now(), observed);
+    let frozen = Frozen::new(provider.name(), provider.now(), with_fresh_roles(&observed));
     adopt(&place.env, &mut store, frozen.clone())?;
     confirm(&place.env, &mut store, frozen)?;
+    record(&mut store, observed)?;
     show(env, args, &imported, &written)?;
     Ok(Exit::Done)
+}
+
+/// The reading as if every role were up to date. Roles that are not are no question of what is declared: they are
+/// listed, and the next apply provisions them.
+fn with_fresh_roles(observed: &Observed) -> Observed {
+    let mut fresh = observed.clone();
+    for role in &mut fresh.roles {
+        role.provisioning = Provisioning::Latest;
+    }
+    fresh
+}
+
+/// Records the reading as it was.
+fn record(store: &mut LocalStore, observed: Observed) -> Result<(), Failure> {
+    store.append(&[Entry::Observed(Box::new(Seen::of(observed)))])?;
+    store.sync()?;
+    let recorded = store.load()?;
+    store.checkpoint(&recorded)?;
+    Ok(())
 }
 
 /// What is imported from.
