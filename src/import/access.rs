@@ -291,7 +291,8 @@ impl Writer<'_> {
             let [accounts, ..] = &product.sides;
             *uses.entry(accounts).or_default() += 1;
         }
-        let mut labels = Labels::default();
+        // The tables' locals have their names already.
+        let mut labels = Labels::without(&["accounts", "people", "groups"]);
         let mut locals = Block::new("locals", []);
         for (accounts, count) in uses {
             let selector = self.selector(accounts).cloned();
@@ -301,7 +302,7 @@ impl Writer<'_> {
             let word = selector
                 .as_ref()
                 .map(|selector| format!("{} accounts", selector.word));
-            let label = labels.give(&[word.as_deref().unwrap_or("accounts")], "accounts");
+            let label = labels.give(&[word.as_deref().unwrap_or("account list")], "accounts");
             if let Some(selector) = selector {
                 let comment = format!(
                     "Today these are the accounts of {}; new ones are not in the list by themselves.",
