@@ -15,6 +15,14 @@ use super::held::HeldNames;
 use super::relations::Relations;
 
 pub(super) fn check(plan: &Plan, input: &PlanInput, found: &mut Found) {
+    // Users and groups that get new values, and with them perhaps a new name.
+    let updates = plan.actions.iter().filter(|action| {
+        matches!(
+            action.effect,
+            Some(Effect::UpdateUser { .. } | Effect::UpdateGroup { .. })
+        )
+    });
+    let updated: BTreeSet<&EntityKey> = updates.map(|action| &action.entity).collect();
     for action in &plan.actions {
         let name = || format!("{:?} {}", action.kind, action.entity);
         found.require(kind_fits_effect(action), "effect-of-another-kind", name);
@@ -28,7 +36,7 @@ pub(super) fn check(plan: &Plan, input: &PlanInput, found: &mut Found) {
         );
         let Some(effect) = &action.effect else { continue };
         if membership(effect) {
-            memberships(action, effect, plan, input, found);
+            memberships(action, effect, &updated, input, found);
             continue;
         }
         let observed = exists(&input.observed.snapshot, input, &action.entity);
@@ -143,7 +151,13 @@ fn membership(effect: &Effect) -> bool {
 }
 
 /// Who joins is declared as a member and not yet one; who leaves is a member by our doing and declared no more.
-fn memberships(action: &Action, effect: &Effect, plan: &Plan, input: &PlanInput, found: &mut Found) {
+fn memberships(
+    action: &Action,
+    effect: &Effect,
+    updated: &BTreeSet<&EntityKey>,
+    input: &PlanInput,
+    found: &mut Found,
+) {
     let (Effect::AddMember { group, user } | Effect::RemoveMember { group, user }) = effect else {
         return;
     };
@@ -157,13 +171,7 @@ fn memberships(action: &Action, effect: &Effect, plan: &Plan, input: &PlanInput,
     let adds = matches!(effect, Effect::AddMember { .. });
     found.require(wanted == adds, "membership-against-declaration", name);
     // Under a new name, a group or user is not found in what was read; its memberships are not asked about here.
-    let renamed = plan.actions.iter().any(|other| {
-        let updates = matches!(
-            other.effect,
-            Some(Effect::UpdateUser { .. } | Effect::UpdateGroup { .. })
-        );
-        updates && (other.entity == action.entity || other.entity == EntityKey::User(user.clone()))
-    });
+    let renamed = updated.contains(&action.entity) || updated.contains(&EntityKey::User(user.clone()));
     let is_in = |snapshot: &Snapshot| {
         let members = snapshot
             .groups

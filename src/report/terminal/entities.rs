@@ -1,5 +1,6 @@
 //! The sections for units, accounts, users, groups and permission sets.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use crate::address::Kind;
@@ -122,19 +123,16 @@ fn fold<'v, 'a>(rows: &[&'v EntityRow<'a>]) -> Vec<Line<'v, 'a>> {
         let kind = row.entity.kind();
         shown && short && kind != Kind::PermissionSet && !row.restore && row.blocked.is_none()
     };
-    let alike = |left: &EntityRow<'_>, right: &EntityRow<'_>| {
-        plain(left)
-            && plain(right)
-            && left.change == right.change
-            && left.reason.code() == right.reason.code()
-            && left.location == right.location
-    };
     let mut groups: Vec<Vec<&'v EntityRow<'a>>> = Vec::new();
+    let mut known: BTreeMap<_, usize> = BTreeMap::new();
     for row in rows {
-        let known = groups
-            .iter_mut()
-            .find(|group| group.first().is_some_and(|first| alike(first, row)));
-        match known {
+        let place = if plain(row) {
+            let alike = (row.change, row.reason.code(), row.location);
+            *known.entry(alike).or_insert(groups.len())
+        } else {
+            groups.len()
+        };
+        match groups.get_mut(place) {
             Some(group) => group.push(row),
             None => groups.push(vec![row]),
         }
