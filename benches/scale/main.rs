@@ -11,6 +11,7 @@
     reason = "a program for developers, which prints its results and may stop at a mistake of its own"
 )]
 
+mod apply;
 mod floor;
 mod measure;
 mod table;
@@ -21,6 +22,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use workload::{Shape, Style, Workload};
+
+/// What a bare process costs, to compare small commands with.
+const EMPTY: &str = "fn main() {}";
 
 const USAGE: &str = "\
 cargo bench --bench scale [-- OPTION …]        the whole table
@@ -57,6 +61,22 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
         }
         ["parse", stack] => {
             println!("{} bytes parsed", floor::parse(Path::new(stack))?);
+            Ok(())
+        }
+        ["apply", stack, service] => {
+            let service = match *service {
+                "real" => apply::Service::Real,
+                _ => apply::Service::Unlimited,
+            };
+            let applied = apply::run(Path::new(stack), service)?;
+            println!(
+                "{} {} {} {}",
+                applied.seconds, applied.steps, applied.simulated, applied.asked
+            );
+            Ok(())
+        }
+        ["replay", trace, directory] => {
+            println!("{}", apply::replay(Path::new(trace), Path::new(directory))?);
             Ok(())
         }
         ["generate", directory, options @ ..] => generate(Path::new(directory), options),

@@ -356,7 +356,9 @@ fn write_many(
 }
 
 fn person(at: usize, out: &mut String) {
-    const GIVEN: [&str; 8] = ["Ada", "Alan", "Barbara", "Edsger", "Frances", "Grace", "Ken", "Radia"];
+    const GIVEN: [&str; 8] = [
+        "Ada", "Alan", "Barbara", "Edsger", "Frances", "Grace", "Ken", "Radia",
+    ];
     const FAMILY: [&str; 7] = ["Allen", "Hopper", "Kay", "Lamport", "Liskov", "Perlman", "Turing"];
     let (given, family) = (GIVEN[at % GIVEN.len()], FAMILY[at / 8 % FAMILY.len()]);
     let _ = writeln!(
@@ -369,7 +371,10 @@ fn person(at: usize, out: &mut String) {
 }
 
 fn group(at: usize, members: &[usize], out: &mut String) {
-    let _ = write!(out, "group \"g{at:04}\" {{\n  display_name = \"team-{at:04}\"\n  members = [");
+    let _ = write!(
+        out,
+        "group \"g{at:04}\" {{\n  display_name = \"team-{at:04}\"\n  members = ["
+    );
     for people in members.chunks(8) {
         let people: Vec<String> = people.iter().map(|person| format!("user.p{person:05}")).collect();
         let _ = write!(out, "\n    {},", people.join(", "));

@@ -36,14 +36,14 @@ pub fn restores(plan: &Plan) -> bool {
 }
 
 /// The plan as plain text: what differences of plans are shown over.
-pub fn rendered(plan: &Plan) -> String {
+pub fn rendered(view: &PlanView<'_>) -> String {
     let mut out = Vec::new();
     let title = Title {
         command: "rolecall plan",
         provider: None,
     };
     // Writing to memory does not fail.
-    let _ = write(&PlanView::new(plan), title, Styles::PLAIN, &mut out);
+    let _ = write(view, title, Styles::PLAIN, &mut out);
     String::from_utf8_lossy(&out).into_owned()
 }
 
@@ -84,13 +84,13 @@ pub fn same_as_approved(
         env.say("This goes on with the interrupted run of the approved plan.");
         return Ok(());
     }
-    let now = rendered(plan);
+    let now = rendered(&PlanView::new(plan));
     match approved {
         Approved::Plan(before) => {
-            show_difference(env, &rendered(before), &now);
+            show_difference(env, &rendered(&PlanView::new(before)), &now);
             // The text is what was reviewed. Only where it reads the same are the actions compared in full.
             let (left, right) = (actions_in_full(before), actions_in_full(plan));
-            if reads_the_same(&rendered(before), &now) && left != right {
+            if reads_the_same(&rendered(&PlanView::new(before)), &now) && left != right {
                 env.say("The steps in full differ:\n");
                 show_lines(env, &left, &right);
             }

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -97,6 +97,19 @@ impl Env {
         if self.verbose > 0 {
             self.say(text);
         }
+    }
+
+    /// Does something, and says how long it took if `-vvv` asks for it.
+    pub fn timed<T>(&self, what: &str, body: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let result = body();
+        if self.verbose > 1 {
+            self.say(&format!(
+                "{what}: {:.0} ms",
+                started.elapsed().as_secs_f64() * 1e3
+            ));
+        }
+        result
     }
 
     /// Says what is wrong and what helps.

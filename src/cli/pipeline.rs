@@ -52,7 +52,7 @@ impl Stack {
     /// As [`Stack::load`].
     pub fn load_given(env: &Env, given: &Given) -> Result<Self, Failure> {
         let files = env.files();
-        let (program, mut sources, mut found) = compile(&files, ".");
+        let (program, mut sources, mut found) = env.timed("reading the files", || compile(&files, "."));
         let variables = super::variables::collect(env, given, &mut sources, &mut found)?;
         env.detail(&format!(
             "read {} and {}",
@@ -85,7 +85,7 @@ impl Stack {
         evaluation
     }
 
-    /// As [`Stack::evaluate`], and errors end the command; warnings are shown.
+    /// As [`Stack::evaluate`], and errors end the command; warnings are shown once the service was read.
     ///
     /// # Errors
     /// [`Failure::Diagnostics`] with everything that is wrong.
@@ -95,20 +95,44 @@ impl Stack {
         now: Timestamp,
         observed: Option<&Observed>,
     ) -> Result<Evaluation, Failure> {
-        let mut evaluation = self.evaluate(now, observed);
-        let found = std::mem::take(&mut evaluation.diagnostics);
-        if found.has_errors() {
+        let mut evaluation = env.timed("evaluating", || self.evaluate(now, observed));
+        if evaluation.diagnostics.has_errors() {
+            let found = std::mem::take(&mut evaluation.diagnostics);
             return Err(Failure::Diagnostics(Box::new((found, self.sources.clone()))));
         }
-        if !found.is_empty() && observed.is_some() {
+        if observed.is_some() {
+            self.warn(env, &evaluation);
+        }
+        Ok(evaluation)
+    }
+
+    /// What `offline`, an evaluation without a reading of the service, becomes with one. Most stacks ask for nothing
+    /// that only the service knows, and are not evaluated again.
+    fn in_view_of(
+        &self,
+        env: &Env,
+        mut offline: Evaluation,
+        now: Timestamp,
+        observed: &Observed,
+    ) -> Result<Evaluation, Failure> {
+        if offline.needs_reading {
+            return self.evaluated(env, now, Some(observed));
+        }
+        offline.take_in(observed);
+        self.warn(env, &offline);
+        Ok(offline)
+    }
+
+    fn warn(&self, env: &Env, evaluation: &Evaluation) {
+        let found = &evaluation.diagnostics;
+        if !found.is_empty() {
             let _ = crate::report::diagnostics::write_text(
-                &found,
+                found,
                 &self.sources,
                 env.err.color(),
                 &mut env.stderr(),
             );
         }
-        Ok(evaluation)
     }
 
     /// The same stack, which takes values for variables that it does not have to be for another one.
@@ -171,31 +195,57 @@ pub struct Reading {
     pub observed: Observed,
 }
 
-/// Evaluates, reads the service and evaluates again with what it answered.
+/// Reads the service, and evaluates again with what it answered where that matters. `offline` is the stack evaluated
+/// without a reading.
 ///
 /// # Errors
 /// When the configuration is wrong or the service cannot be read.
-pub fn read(env: &Env, stack: &Stack, recorded: &Recorded, refresh: bool) -> Result<Reading, Failure> {
-    read_as(env, stack, recorded, refresh, false)
+pub fn read(
+    env: &Env,
+    stack: &Stack,
+    offline: Evaluation,
+    recorded: &Recorded,
+    refresh: bool,
+) -> Result<Reading, Failure> {
+    let provider = env.provider(&offline.provider)?;
+    let look = if refresh { Look::Fresh } else { Look::LastSeen };
+    read_with(env, stack, offline, provider, recorded, look)
 }
 
 /// As [`read`], and sees assignments of deleted users and groups even where that takes more calls.
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_closely(env: &Env, stack: &Stack, recorded: &Recorded) -> Result<Reading, Failure> {
-    read_as(env, stack, recorded, true, true)
-}
-
-fn read_as(
+pub fn read_closely(
     env: &Env,
     stack: &Stack,
+    offline: Evaluation,
     recorded: &Recorded,
-    refresh: bool,
-    closely: bool,
 ) -> Result<Reading, Failure> {
-    let offline = stack.evaluated(env, env.now(), None)?;
     let provider = env.provider(&offline.provider)?;
+    read_with(env, stack, offline, provider, recorded, Look::Closely)
+}
+
+/// What a plan is made against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// The last recorded reading.
+    LastSeen,
+    /// The service.
+    Fresh,
+    /// The service, and assignments of deleted users and groups even where that takes more calls.
+    Closely,
+}
+
+fn read_with(
+    env: &Env,
+    stack: &Stack,
+    offline: Evaluation,
+    provider: Box<dyn Provider>,
+    recorded: &Recorded,
+    look: Look,
+) -> Result<Reading, Failure> {
+    let refresh = look != Look::LastSeen;
     let observed = if refresh {
         let request = ReadRequest {
             taken_to_exist: offline
@@ -203,20 +253,20 @@ fn read_as(
                 .iter()
                 .map(|referred| taken_to_exist(referred, &offline.desired))
                 .collect(),
-            orphaned_grants: closely,
+            orphaned_grants: look == Look::Closely,
             account_tags: stack.program.asks_for_organization(),
             ..ReadRequest::default()
         };
-        match &recorded.unfinished {
-            Some(unfinished) => settle(unfinished, provider.as_ref(), &request)?,
-            None => provider.read(&request)?,
-        }
+        env.timed("reading the service", || match &recorded.unfinished {
+            Some(unfinished) => settle(unfinished, provider.as_ref(), &request),
+            None => provider.read(&request),
+        })?
     } else {
         last_seen(recorded)?
     };
     tell_notices(env, provider.as_ref());
     tell_reading(env, provider.as_ref(), &observed, refresh);
-    let evaluation = stack.evaluated(env, provider.now(), Some(&observed))?;
+    let evaluation = stack.in_view_of(env, offline, provider.now(), &observed)?;
     Ok(Reading {
         name: stack.name(&evaluation),
         desired: evaluation.desired,
@@ -313,24 +363,55 @@ pub struct Planned {
 ///
 /// # Errors
 /// As [`read`], and [`Failure::Unsound`].
-pub fn make_plan(env: &Env, stack: &Stack, recorded: Recorded, options: Options) -> Result<Planned, Failure> {
-    let reading = read(env, stack, &recorded, !options.unrefreshed)?;
+pub fn make_plan(
+    env: &Env,
+    stack: &Stack,
+    offline: Evaluation,
+    recorded: Recorded,
+    options: Options,
+) -> Result<Planned, Failure> {
+    let provider = env.provider(&offline.provider)?;
+    plan_with(env, stack, offline, provider, recorded, options)
+}
+
+/// As [`make_plan`], with a provider of the caller's.
+///
+/// # Errors
+/// As [`make_plan`].
+pub fn plan_with(
+    env: &Env,
+    stack: &Stack,
+    offline: Evaluation,
+    provider: Box<dyn Provider>,
+    recorded: Recorded,
+    options: Options,
+) -> Result<Planned, Failure> {
+    let look = if options.unrefreshed {
+        Look::LastSeen
+    } else {
+        Look::Fresh
+    };
+    let reading = read_with(env, stack, offline, provider, &recorded, look)?;
     plan_on(env, reading, recorded, options)
 }
 
-/// Plans with an earlier reading in the place of the service, which nobody asks.
+/// Plans with an earlier reading in the place of the service, which nobody asks. `offline` spares an evaluation.
 ///
 /// # Errors
 /// As [`make_plan`].
 pub fn make_plan_with(
     env: &Env,
     stack: &Stack,
+    offline: Option<Evaluation>,
     recorded: Recorded,
     options: Options,
     frozen: Frozen,
 ) -> Result<Planned, Failure> {
     let observed = frozen.read(&ReadRequest::default())?;
-    let evaluation = stack.evaluated(env, frozen.now(), Some(&observed))?;
+    let evaluation = match offline {
+        Some(offline) => stack.in_view_of(env, offline, frozen.now(), &observed)?,
+        None => stack.evaluated(env, frozen.now(), Some(&observed))?,
+    };
     let reading = Reading {
         name: stack.name(&evaluation),
         desired: evaluation.desired,
@@ -350,7 +431,8 @@ fn plan_on(env: &Env, reading: Reading, recorded: Recorded, options: Options) ->
         observed: reading.observed,
         options,
     };
-    let plan = checked_plan(&input)?;
+    let plan = env.timed("planning", || plan(&input));
+    let plan = env.timed("checking", || sound(plan, &input))?;
     env.detail(&format!(
         "planned and checked: {}, {}, {}, {} of the state alone",
         counted(plan.actions.len() as u64, "action"),
@@ -370,7 +452,11 @@ fn plan_on(env: &Env, reading: Reading, recorded: Recorded, options: Options) ->
 /// # Errors
 /// [`Failure::Unsound`].
 pub fn checked_plan(input: &PlanInput) -> Result<Plan, Failure> {
-    let plan = plan(input);
+    sound(plan(input), input)
+}
+
+/// The plan, once the checker has found nothing.
+fn sound(plan: Plan, input: &PlanInput) -> Result<Plan, Failure> {
     let violations = check(&plan, input);
     if violations.is_empty() {
         return Ok(plan);

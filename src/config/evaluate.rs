@@ -136,8 +136,19 @@ pub struct Evaluation {
     pub state: StateSettings,
     /// Which service is meant.
     pub provider: ProviderSettings,
+    /// Whether a reading of the service would change anything of this but what is held: a look-up's answer was
+    /// asked for and there was none.
+    pub needs_reading: bool,
     /// What is wrong.
     pub diagnostics: Diagnostics,
+}
+
+impl Evaluation {
+    /// Takes in a reading of the service, after an evaluation without one that does not [need
+    /// it](Evaluation::needs_reading): look-ups that it does not answer are held.
+    pub fn take_in(&mut self, observed: &Observed) {
+        decode::hold_unanswered(&mut self.desired, observed);
+    }
 }
 
 /// Evaluates a program.
@@ -182,6 +193,7 @@ fn finished(decoded: Decoded, diagnostics: Diagnostics, recorder: Recorder<'_>) 
         name: decoded.name,
         state: decoded.state,
         provider: decoded.provider,
+        needs_reading: decoded.needs_reading,
         diagnostics,
     }
 }

@@ -12,12 +12,14 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::model::access::{Pair, Tuple};
 
 use super::Plan;
 use super::change::Action;
+use super::hashing::Gathering;
 use super::step::Wait;
 
 /// The digest as people read it: eight groups of four hexadecimal digits, `9f3c-2ab7-…`.
@@ -56,10 +58,14 @@ fn shown(hash: &blake3::Hash) -> Arc<str> {
     groups.join("-").into()
 }
 
+/// How many actions are written out before they are hashed, and how many by one thread at a time.
+const ACTIONS_AT_ONCE: usize = 16 * 1024;
+const ACTIONS_PER_TEXT: usize = 512;
+
 /// Feeds the hasher with a form that has one spelling for one plan: every list after its length, every table
 /// reduced to what is used.
 struct Canon {
-    hasher: blake3::Hasher,
+    hasher: Gathering,
     accounts: Table,
     permission_sets: Table,
     principals: Table,
@@ -113,11 +119,27 @@ struct ActionView<'a> {
     restore: bool,
 }
 
+/// An action as [`Canon::value`] spells it.
+fn write_action(action: &Action, out: &mut Vec<u8>) {
+    let view = ActionView {
+        kind: &action.kind,
+        entity: &action.entity,
+        addresses: &action.addresses,
+        effect: &action.effect,
+        reason: &action.reason,
+        expected_id: &action.expected_id,
+        restore: action.restore,
+    };
+    // Writing to memory cannot fail, and an action has no maps with other than text keys.
+    let _ = serde_json::to_writer(&mut *out, &view);
+    out.push(0);
+}
+
 impl Canon {
     fn new(plan: &Plan) -> Self {
         let names = &plan.names;
         let mut canon = Canon {
-            hasher: blake3::Hasher::new(),
+            hasher: Gathering::new(),
             accounts: Table::new(names.accounts.len()),
             permission_sets: Table::new(names.permission_sets.len()),
             principals: Table::new(names.principals.len()),
@@ -213,15 +235,18 @@ impl Canon {
 
     fn actions(&mut self, actions: &[Action]) {
         self.number(actions.len() as u64);
-        for action in actions {
-            self.value(&ActionView {
-                kind: &action.kind,
-                entity: &action.entity,
-                addresses: &action.addresses,
-                effect: &action.effect,
-                reason: &action.reason,
-                expected_id: &action.expected_id,
-                restore: action.restore,
+        // Written out in parallel, hashed in order; a window at a time, so that memory stays small.
+        for window in actions.chunks(ACTIONS_AT_ONCE) {
+            let texts: Vec<Vec<u8>> = window
+                .par_chunks(ACTIONS_PER_TEXT)
+                .map(|actions| {
+                    let mut text = Vec::with_capacity(actions.len() * 512);
+                    actions.iter().for_each(|action| write_action(action, &mut text));
+                    text
+                })
+                .collect();
+            texts.iter().for_each(|text| {
+                self.hasher.update(text);
             });
         }
     }

@@ -22,6 +22,7 @@ mod entities;
 pub mod finding;
 mod guardrails;
 mod guards;
+mod hashing;
 mod held;
 pub mod in_progress;
 pub mod input;

@@ -37,25 +37,37 @@ pub(super) fn order(
     let needs: Vec<BTreeSet<usize>> = (0..actions.len())
         .map(|index| makers.needs(&actions, index))
         .collect();
-    let mut graph = Graph::new();
-    for (own, needs) in places.iter().zip(&needs) {
-        graph.add(own.clone());
-        for other in needs.iter().filter_map(|need| places.get(*need)) {
-            graph.depends(own.clone(), other.clone());
+    // Places compare by names; their ranks say the same in numbers, which a graph of many nodes is made of.
+    let mut by_place: Vec<usize> = (0..actions.len()).collect();
+    by_place.sort_unstable_by_key(|index| places.get(*index));
+    let mut ranks = vec![0; actions.len()];
+    for (rank, index) in by_place.iter().enumerate() {
+        if let Some(slot) = ranks.get_mut(*index) {
+            *slot = rank;
         }
     }
+    let mut graph: Graph<usize> = Graph::new();
+    for (own, needs) in ranks.iter().zip(&needs) {
+        graph.add(*own);
+        for other in needs.iter().filter_map(|need| ranks.get(*need)) {
+            graph.depends(*own, *other);
+        }
+    }
+    let at_rank = |rank: &usize| by_place.get(*rank).copied();
     let order: Vec<usize> = match graph.order() {
-        Ok(order) => order.into_iter().map(|place| place.4).collect(),
+        Ok(order) => order.iter().filter_map(at_rank).collect(),
         Err(cycle) => {
-            let path: Vec<String> = cycle.path.iter().map(|place| place.1.to_string()).collect();
+            let indices = cycle.path.iter().filter_map(at_rank);
+            let path: Vec<String> = indices
+                .filter_map(|index| places.get(index))
+                .map(|place| place.1.to_string())
+                .collect();
             findings.push(Finding::new(
                 Level::Refusal,
                 "order-cycle",
                 format!("these wait for each other: {}", path.join(" → ")),
             ));
-            let mut order: Vec<usize> = (0..actions.len()).collect();
-            order.sort_by_key(|index| places.get(*index));
-            order
+            by_place.clone()
         }
     };
     let mut new_index = vec![0_u32; actions.len()];

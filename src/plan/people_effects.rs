@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::id::{GroupName, PrincipalKey, UserName};
@@ -16,6 +17,7 @@ use crate::model::access::{Names, Tuple};
 use crate::model::action::Effect;
 
 use super::Plan;
+use super::hashing::Gathering;
 use super::input::PlanInput;
 use super::people::{PeopleChange, PeopleEffects, PeopleRow};
 
@@ -34,11 +36,22 @@ pub fn people_effects(plan: &Plan, input: &PlanInput, before: &[Tuple], after: &
     let people = People::new(plan, input);
     let touched = touched_sets(&people, before, after);
     let index = Index::new(before, after, &touched);
+    // Sets have nothing to do with each other.
+    let of_sets: Vec<(Rows, BTreeSet<GroupName>)> = index
+        .sets
+        .par_iter()
+        .map(|(set, members)| {
+            let (mut rows, mut unreadable) = (Rows::default(), BTreeSet::new());
+            classes_of_set(*set, members, &people, &mut rows);
+            unknown_of_set(*set, members, &people, &mut rows, &mut unreadable);
+            (rows, unreadable)
+        })
+        .collect();
     let mut rows = Rows::default();
     let mut unreadable = BTreeSet::new();
-    for (set, members) in &index.sets {
-        classes_of_set(*set, members, &people, &mut rows);
-        unknown_of_set(*set, members, &people, &mut rows, &mut unreadable);
+    for (of_set, unread) in of_sets {
+        rows.rows.extend(of_set.rows);
+        unreadable.extend(unread);
     }
     finish(rows, unreadable, &people, before, after)
 }
@@ -572,7 +585,13 @@ fn finish(
         ..PeopleEffects::default()
     };
     let (mut gaining, mut losing) = (BTreeSet::new(), BTreeSet::new());
-    let mut hasher = blake3::Hasher::new();
+    let mut hasher = Gathering::new();
+    let accounts_by_rank: Vec<String> = people
+        .principals
+        .accounts
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let mut still = Still::new(people, before, after);
     for ((change, set, accounts, via, keeps), mut members) in rows.rows {
         members.sort_unstable();
@@ -589,7 +608,14 @@ fn finish(
             }
             PeopleChange::KeepsVia | PeopleChange::Unknown => {}
         }
-        hash_row(&mut hasher, change, set, &accounts, &members, people);
+        hash_row(
+            &mut hasher,
+            change,
+            set,
+            (&accounts, &accounts_by_rank),
+            &members,
+            people,
+        );
         let (still, gained) = if change == PeopleChange::Loses {
             still.of(set, &accounts, &members)
         } else {
@@ -627,10 +653,10 @@ fn finish(
 
 /// Covers what the row says by name, so that equal facts have equal digests whatever the ranks are.
 fn hash_row(
-    hasher: &mut blake3::Hasher,
+    hasher: &mut Gathering,
     change: PeopleChange,
     set: u32,
-    accounts: &[u32],
+    (accounts, account_names): (&[u32], &[String]),
     members: &[u32],
     people: &People,
 ) {
@@ -646,13 +672,7 @@ fn hash_row(
             .map_or("", |name| name.as_str()),
     );
     for account in accounts {
-        text(
-            &people
-                .principals
-                .account(*account)
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-        );
+        text(account_names.get(*account as usize).map_or("", String::as_str));
     }
     text("");
     for member in members {

@@ -10,6 +10,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use crate::id::{AccountKey, PermissionSetName, PrincipalKey, UserName};
 use crate::model::access::{CapacityError, Note, Tuple};
 use crate::model::action::Effect;
@@ -405,7 +407,8 @@ fn session_seconds(plan: &Plan, sources: &Sources<'_>) -> BTreeMap<u32, u32> {
 
 /// The names of the users that the plan mentions.
 fn user_names(plan: &Plan, sources: &Sources<'_>) -> BTreeMap<UserName, Arc<str>> {
-    let mut mentioned: BTreeSet<&UserName> = plan.people.rows.iter().flat_map(|row| &row.people).collect();
+    // Most people are in many rows.
+    let mut mentioned: FxHashSet<&UserName> = plan.people.rows.iter().flat_map(|row| &row.people).collect();
     let grants = plan.grants.iter().map(|step| step.tuple.principal());
     let principals: BTreeSet<u32> = grants
         .chain(plan.revokes.iter().map(|step| step.tuple.principal()))

@@ -166,7 +166,7 @@ impl Job<'_> {
         super::tell_state(env, &store, &recorded);
         self.tell_history(&store);
         let recorded = self.recovered(&stack, recorded, &mut store)?;
-        let planned = make_plan(env, &stack, recorded, options)?;
+        let planned = make_plan(env, &stack, offline, recorded, options)?;
         if self.check_digest(&planned, &mut store)? == Approval::AppliedBefore {
             return self.observe(&planned, &mut store);
         }

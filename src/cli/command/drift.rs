@@ -23,7 +23,7 @@ pub fn run(env: &Env, args: &DriftArgs) -> Result<Exit, Failure> {
     super::tell_remarks(env, &mut store);
     super::tell_state(env, &store, &recorded);
     super::tell_run(env, &store)?;
-    let reading = read_closely(env, &stack, &recorded)?;
+    let reading = read_closely(env, &stack, offline, &recorded)?;
     let mut drift = find(
         &reading.desired,
         &recorded,

@@ -15,7 +15,7 @@ pub fn run(env: &Env, args: &GraphArgs) -> Result<Exit, Failure> {
     let offline = stack.evaluated(env, env.now(), None)?;
     let view = if args.actions {
         let recorded = env.store(&offline.state)?.load()?;
-        GraphView::of_plan(&make_plan(env, &stack, recorded, Options::default())?.plan)
+        GraphView::of_plan(&make_plan(env, &stack, offline, recorded, Options::default())?.plan)
     } else {
         GraphView::of_declarations(&offline.desired)
     };

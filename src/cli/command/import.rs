@@ -227,7 +227,7 @@ impl Place {
 fn planned(env: &Env, store: &mut LocalStore, frozen: Frozen) -> Result<Planned, Failure> {
     let stack = Stack::load(env, &VariableArgs::default())?;
     let recorded = store.load()?;
-    make_plan_with(env, &stack, recorded, input::Options::default(), frozen)
+    make_plan_with(env, &stack, None, recorded, input::Options::default(), frozen)
 }
 
 /// Shows a plan that is not what it must be, and says so.

@@ -41,7 +41,7 @@ pub fn run(env: &Env, args: &ObserveArgs) -> Result<Exit, Failure> {
     store.lock(&env.lock_request("rolecall observe", args.lock.lock_timeout))?;
     let recorded = store.load()?;
     super::tell_remarks(env, &mut store);
-    let reading = read(env, &stack, &recorded, true)?;
+    let reading = read(env, &stack, offline, &recorded, true)?;
     if let Some(instance) = recorded
         .instance
         .as_ref()

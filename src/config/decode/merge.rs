@@ -11,8 +11,9 @@ use crate::config::entities::ModuleId;
 use crate::config::evaluate::Referred;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::id::{EntityKey, PrincipalKey};
-use crate::model::instance::{Held, HeldSubject};
+use crate::model::instance::{Held, HeldSubject, Observed};
 use crate::model::snapshot::{Entity, Management};
+use crate::model::stack::Desired;
 use crate::source::Span;
 
 /// Two blocks for one thing of the service.
@@ -118,71 +119,6 @@ impl Decoder<'_, '_> {
         }
     }
 
-    /// Look-ups that what was read does not answer.
-    pub(super) fn held(&mut self) {
-        let Some(observed) = self.engine.options.observed else {
-            return;
-        };
-        let seen = &observed.snapshot;
-        let declared = &self.out.desired.snapshot;
-        let mut missing: Vec<(HeldSubject, Kind, String)> = Vec::new();
-        let is_referred = |management: Management| management == Management::Referred;
-        for (name, group) in &declared.groups {
-            if is_referred(group.management) && !seen.groups.contains_key(name) {
-                missing.push((
-                    HeldSubject::Principal(PrincipalKey::Group(name.clone())),
-                    Kind::Group,
-                    format!("no group has the display name {name}"),
-                ));
-            }
-        }
-        for (name, user) in &declared.users {
-            if is_referred(user.management) && !seen.users.contains_key(name) {
-                missing.push((
-                    HeldSubject::Principal(PrincipalKey::User(name.clone())),
-                    Kind::User,
-                    format!("no user has the name {name}"),
-                ));
-            }
-        }
-        for (name, set) in &declared.permission_sets {
-            if is_referred(set.management) && !seen.permission_sets.contains_key(name) {
-                let key = EntityKey::PermissionSet(name.clone());
-                missing.push((
-                    HeldSubject::Entity(key),
-                    Kind::PermissionSet,
-                    format!("no permission set has the name {name}"),
-                ));
-            }
-        }
-        for (key, account) in &declared.accounts {
-            let created = account.management == Management::Created;
-            if !created && !seen.accounts.contains_key(key) {
-                let why = format!("the organization has no account {key} ({})", account.value.name);
-                missing.push((
-                    HeldSubject::Entity(EntityKey::Account(key.clone())),
-                    Kind::Account,
-                    why,
-                ));
-            }
-        }
-        let known = |subject: &HeldSubject, kind: Kind| {
-            observed
-                .held
-                .iter()
-                .any(|held| held.subject == *subject || held.subject == HeldSubject::All(kind))
-        };
-        let held = missing
-            .into_iter()
-            .filter(|(subject, kind, _)| !known(subject, *kind));
-        let held = held.map(|(subject, _, why)| Held {
-            subject,
-            why: why.into(),
-        });
-        self.out.desired.held.extend(held);
-        self.out.desired.held.sort();
-    }
-
     /// What the stack refers to but does not create.
     pub(super) fn references(&self) -> Vec<Referred> {
         let snapshot = &self.out.desired.snapshot;
@@ -214,4 +150,66 @@ impl Decoder<'_, '_> {
         found.extend(sets.map(|(name, _)| Referred::PermissionSet(name.clone())));
         found
     }
+}
+
+/// Look-ups that what was read does not answer.
+pub(in crate::config) fn hold_unanswered(desired: &mut Desired, observed: &Observed) {
+    let seen = &observed.snapshot;
+    let declared = &desired.snapshot;
+    let mut missing: Vec<(HeldSubject, Kind, String)> = Vec::new();
+    let is_referred = |management: Management| management == Management::Referred;
+    for (name, group) in &declared.groups {
+        if is_referred(group.management) && !seen.groups.contains_key(name) {
+            missing.push((
+                HeldSubject::Principal(PrincipalKey::Group(name.clone())),
+                Kind::Group,
+                format!("no group has the display name {name}"),
+            ));
+        }
+    }
+    for (name, user) in &declared.users {
+        if is_referred(user.management) && !seen.users.contains_key(name) {
+            missing.push((
+                HeldSubject::Principal(PrincipalKey::User(name.clone())),
+                Kind::User,
+                format!("no user has the name {name}"),
+            ));
+        }
+    }
+    for (name, set) in &declared.permission_sets {
+        if is_referred(set.management) && !seen.permission_sets.contains_key(name) {
+            let key = EntityKey::PermissionSet(name.clone());
+            missing.push((
+                HeldSubject::Entity(key),
+                Kind::PermissionSet,
+                format!("no permission set has the name {name}"),
+            ));
+        }
+    }
+    for (key, account) in &declared.accounts {
+        let created = account.management == Management::Created;
+        if !created && !seen.accounts.contains_key(key) {
+            let why = format!("the organization has no account {key} ({})", account.value.name);
+            missing.push((
+                HeldSubject::Entity(EntityKey::Account(key.clone())),
+                Kind::Account,
+                why,
+            ));
+        }
+    }
+    let known = |subject: &HeldSubject, kind: Kind| {
+        observed
+            .held
+            .iter()
+            .any(|held| held.subject == *subject || held.subject == HeldSubject::All(kind))
+    };
+    let held = missing
+        .into_iter()
+        .filter(|(subject, kind, _)| !known(subject, *kind));
+    let held = held.map(|(subject, _, why)| Held {
+        subject,
+        why: why.into(),
+    });
+    desired.held.extend(held);
+    desired.held.sort();
 }

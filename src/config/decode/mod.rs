@@ -25,6 +25,7 @@ use crate::model::access::{Access, Block};
 use crate::model::stack::Desired;
 
 use merge::Seen;
+pub(super) use merge::hold_unanswered;
 use reader::Reader;
 use settings::{ProviderSettings, StateSettings};
 
@@ -44,6 +45,8 @@ pub struct Decoded {
     pub state: StateSettings,
     /// Which service is meant.
     pub provider: ProviderSettings,
+    /// Whether a reading of the service would change anything of this but what is held.
+    pub needs_reading: bool,
 }
 
 /// Evaluates and decodes everything a program declares. What is wrong is in the engine's findings.
@@ -116,7 +119,9 @@ impl Decoder<'_, '_> {
     fn finish(mut self) -> Decoded {
         self.outputs();
         self.guardrails();
-        self.held();
+        if let Some(observed) = self.engine.options.observed {
+            hold_unanswered(&mut self.out.desired, observed);
+        }
         self.quotas();
         match Access::from_blocks(std::mem::take(&mut self.blocks)) {
             Ok(access) => self.out.desired.snapshot.access = access,
@@ -125,6 +130,7 @@ impl Decoder<'_, '_> {
                 .report(crate::diagnostic::Diagnostic::error(CAPACITY, error.to_string())),
         }
         self.out.references = self.references();
+        self.out.needs_reading = self.engine.needs_reading();
         self.out
     }
 

@@ -190,7 +190,7 @@ impl Engine<'_> {
         let Some(text) = value.as_str() else {
             return Err(silent());
         };
-        if self.options.observed.is_none() {
+        if self.is_unread() {
             return Ok(None);
         }
         let mut found = if by == "email" {

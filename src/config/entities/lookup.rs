@@ -1,5 +1,6 @@
 //! Look-ups: answers from what was read of the service.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -25,6 +26,8 @@ const LIVE: &str = "organization.";
 /// What was read, with the indexes that look-ups need.
 pub(super) struct Index<'a> {
     observed: Option<&'a Observed>,
+    /// Something asked for an answer that only a reading of the service has, and there was none.
+    asked_in_vain: Cell<bool>,
     by_email: FxHashMap<String, &'a AccountKey>,
     by_name: FxHashMap<&'a str, Vec<&'a AccountKey>>,
 }
@@ -33,6 +36,7 @@ impl<'a> Index<'a> {
     pub(super) fn new(observed: Option<&'a Observed>) -> Self {
         let mut index = Index {
             observed,
+            asked_in_vain: Cell::new(false),
             by_email: FxHashMap::default(),
             by_name: FxHashMap::default(),
         };
@@ -49,15 +53,24 @@ impl<'a> Index<'a> {
     }
 
     pub(super) fn snapshot(&self) -> Option<&'a Snapshot> {
+        self.note_asked();
         self.observed.map(|observed| &observed.snapshot)
+    }
+
+    fn note_asked(&self) {
+        if self.observed.is_none() {
+            self.asked_in_vain.set(true);
+        }
     }
 
     /// The account with an e-mail address, compared without case.
     pub(super) fn account_by_email(&self, email: &str) -> Option<AccountKey> {
+        self.note_asked();
         self.by_email.get(&email.to_lowercase()).map(|key| (*key).clone())
     }
 
     pub(super) fn accounts_by_name(&self, name: &str) -> Vec<AccountKey> {
+        self.note_asked();
         self.by_name
             .get(name)
             .into_iter()
@@ -91,6 +104,16 @@ pub(super) fn live(key: EntityKey) -> Value {
 }
 
 impl Engine<'_> {
+    /// Whether the service was not read, so that look-ups have no answer yet. Whoever asks depends on it.
+    pub(in crate::config) fn is_unread(&self) -> bool {
+        self.observed.snapshot().is_none()
+    }
+
+    /// Whether anything evaluated so far would be different with a reading of the service.
+    pub(in crate::config) fn needs_reading(&self) -> bool {
+        self.observed.asked_in_vain.get()
+    }
+
     /// A look-up's attribute that is not written: what was read, unknown before anything was.
     pub(super) fn looked_up(
         &self,

@@ -17,11 +17,14 @@ enum Key {
     Unknown,
 }
 
-/// Keys and elements to go through; `None` if unknown. A set's elements are their own keys.
-pub(super) fn items(collection: &Value, span: Span) -> EvalResult<Option<Vec<(Value, Value)>>> {
+/// Keys (of a list, if they are wanted) and elements to go through; `None` if unknown. A set's elements are their own
+/// keys.
+pub(super) fn items(collection: &Value, span: Span, keyed: bool) -> EvalResult<Option<Vec<(Value, Value)>>> {
     let sensitive = collection.is_sensitive();
     let marked = |value: &Value| value.clone().with_sensitive(sensitive);
     Ok(Some(match collection.data() {
+        Data::List(list) if !keyed => without_keys(&list.items, marked),
+        Data::Tuple(items) if !keyed => without_keys(items, marked),
         Data::List(list) => numbered(&list.items, marked),
         Data::Tuple(items) => numbered(items, marked),
         Data::Set(set) => set
@@ -50,6 +53,11 @@ pub(super) fn items(collection: &Value, span: Span) -> EvalResult<Option<Vec<(Va
         }
         _ => return Err(not_iterable(&collection.friendly_type(), span)),
     }))
+}
+
+/// Numbers that nobody asks for need not be made.
+fn without_keys(items: &[Value], marked: impl Fn(&Value) -> Value) -> Vec<(Value, Value)> {
+    items.iter().map(|item| (Value::NULL, marked(item))).collect()
 }
 
 fn numbered(items: &[Value], marked: impl Fn(&Value) -> Value) -> Vec<(Value, Value)> {
@@ -123,7 +131,7 @@ impl Evaluator<'_> {
     pub(super) fn for_expr(&mut self, each: &For) -> EvalResult {
         let collection = self.eval(&each.collection)?;
         let sensitive = collection.is_sensitive();
-        let Some(items) = items(&collection, each.collection.span)? else {
+        let Some(items) = items(&collection, each.collection.span, each.key_name.is_some())? else {
             return Ok(Value::unknown(Type::Any).with_sensitive(sensitive));
         };
         let mut made = Made::default();

@@ -352,7 +352,7 @@ impl<'s> Evaluator<'s> {
                 let span = collection.span;
                 let collection = self.eval(collection)?;
                 text.sensitive |= collection.is_sensitive();
-                let Some(items) = collect::items(&collection, span)? else {
+                let Some(items) = collect::items(&collection, span, key.is_some())? else {
                     text.opaque = true;
                     return Ok(());
                 };

@@ -59,27 +59,39 @@ impl std::fmt::Display for Violation {
 /// Everything wrong with a plan; empty for a sound one. At most a hundred violations are listed.
 pub fn check(plan: &Plan, input: &PlanInput) -> Vec<Violation> {
     let mut found = Found::default();
-    if shape(plan, &mut found) {
-        let relations = Relations::new(plan, input, &mut found);
-        let held = HeldNames::new(plan, input);
-        let rules = Rules::new(plan, input);
-        let judge = Judge {
-            plan,
-            input,
-            relations: &relations,
-            held: &held,
-            rules: &rules,
-        };
-        judge.run(&mut found);
-        entities::check(plan, input, &mut found);
-        entities::provisions(plan, &relations, &held, &mut found);
-        order::check(plan, &mut found);
-        gaps::check(plan, input, &relations, &mut found);
-        roles::check(plan, &relations, &mut found);
-        counts::check(plan, &relations, &held, &rules, &mut found);
-        guards(plan, input, &relations, &rules, &mut found);
+    if !shape(plan, &mut found) {
+        return found.violations;
     }
+    // Writing the plan out for its digest takes as long as all the questions together.
+    let (digest, ()) = rayon::join(
+        || super::digest::digest(plan),
+        || questions(plan, input, &mut found),
+    );
+    found.require(digest == plan.digest, "digest", || {
+        format!("it says {}, and is {digest}", plan.digest)
+    });
     found.violations
+}
+
+fn questions(plan: &Plan, input: &PlanInput, found: &mut Found) {
+    let relations = Relations::new(plan, input, found);
+    let held = HeldNames::new(plan, input);
+    let rules = Rules::new(plan, input);
+    let judge = Judge {
+        plan,
+        input,
+        relations: &relations,
+        held: &held,
+        rules: &rules,
+    };
+    judge.run(found);
+    entities::check(plan, input, found);
+    entities::provisions(plan, &relations, &held, found);
+    order::check(plan, found);
+    gaps::check(plan, input, &relations, found);
+    roles::check(plan, &relations, found);
+    counts::check(plan, &relations, &held, &rules, found);
+    guards(plan, input, &relations, &rules, found);
 }
 
 /// Violations found so far, cut off at a hundred: a plan with a hundred defects is not better understood by more.
