@@ -113,11 +113,7 @@ impl<'e, 'a> Reader<'e, 'a> {
         let opaque = value
             .as_unknown()
             .is_some_and(|unknown| unknown.origin == Origin::Opaque);
-<<<<<<< HEAD
         if !opaque || !self.engine.awaits_look_ups() {
-=======
-        if !opaque || !self.engine.is_unread() {
->>>>>>> 33d5029 (planning: evaluated once where the service is not asked, hashed in large pieces, ordered by ranks)
             let failure = self.engine.unknown(value, &format!("`{name}`"), self.place(name));
             self.engine.report_failure(*failure);
         }

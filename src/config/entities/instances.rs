@@ -250,7 +250,7 @@ impl Engine<'_> {
     /// Whether what is not known may be known once the service was read: nothing was read yet, and something is looked
     /// up. A value computed from what apply learns does not say so; without look-ups there can be nothing else.
     pub(in crate::config) fn awaits_look_ups(&self) -> bool {
-        self.options.observed.is_none() && self.program.looks_up()
+        self.program.looks_up() && self.is_unread()
     }
 
     /// Why a value that must be known cannot be used. Without a reading of the service, look-ups have no answer
@@ -259,11 +259,7 @@ impl Engine<'_> {
         let opaque = value
             .as_unknown()
             .is_some_and(|unknown| unknown.origin == Origin::Opaque);
-<<<<<<< HEAD
         if opaque && self.awaits_look_ups() {
-=======
-        if opaque && self.is_unread() {
->>>>>>> 33d5029 (planning: evaluated once where the service is not asked, hashed in large pieces, ordered by ranks)
             return silent();
         }
         Failure::always(

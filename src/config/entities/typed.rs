@@ -209,11 +209,7 @@ impl Engine<'_> {
                 .try_for_each(|child| self.collect(name, child, kinds, span, found)),
             Data::Unknown(unknown) => {
                 // A look-up that has no answer yet selects nothing yet.
-<<<<<<< HEAD
                 if unknown.origin == Origin::Opaque && self.awaits_look_ups() {
-=======
-                if unknown.origin == Origin::Opaque && self.is_unread() {
->>>>>>> 33d5029 (planning: evaluated once where the service is not asked, hashed in large pieces, ordered by ranks)
                     return Ok(());
                 }
                 match &unknown.origin {
