@@ -221,7 +221,8 @@ impl AccessView {
             "person",
             "user_name",
             "via",
-        ])?;
+        ])
+        .map_err(system)?;
         for row in &self.rows {
             let via = row.via.join("; ");
             let fields = [
@@ -232,9 +233,18 @@ impl AccessView {
                 &row.user_name,
                 &via,
             ];
-            csv.write_record(fields.map(|field| guarded(field)))?;
+            csv.write_record(fields.map(|field| guarded(field)))
+                .map_err(system)?;
         }
         csv.flush()
+    }
+}
+
+/// The system's own error, which the CSV writer wraps and does not name as its source.
+fn system(error: csv::Error) -> std::io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => std::io::Error::other(format!("{other:?}")),
     }
 }
 
