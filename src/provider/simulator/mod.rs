@@ -288,6 +288,8 @@ impl Provider for Simulator {
 /// The instances that the caller sees.
 fn list_instances(world: &mut World) -> Result<Vec<InstanceDescription>, ProviderError> {
     let operation = world::call::Operation::ListInstances;
+    let at = world.admits_at(operation);
+    world.advance_to(at);
     again(|| world.list_instances()).map_err(|error| ProviderError::Call(meaning::refused(operation, &error)))
 }
 
@@ -839,7 +841,7 @@ mod tests {
         let fail = |line: &str| simulator.tamper(&line.parse().unwrap()).unwrap().unwrap();
         fail("fail CreateAccountAssignment 1 An unexpected internal service exception was encountered");
         let error = run(&simulator, &[grant(A, "view")]).remove(0).unwrap_err();
-        assert_eq!(error.meaning, Meaning::Failed);
+        assert_eq!(error.meaning, Meaning::Retry);
         assert_eq!(
             &*error.message,
             "An unexpected internal service exception was encountered"
