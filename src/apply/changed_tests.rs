@@ -16,6 +16,7 @@ use crate::model::principal::{Group, User};
 use crate::plan::input::{Mode, PlanInput};
 use crate::plan::scene::{Scene, account, principal, set};
 use crate::plan::{Plan, resume_of};
+use crate::provider::simulator::world::tamper::Tamper;
 use crate::provider::simulator::{Options, Simulator};
 use crate::provider::{
     Call, CallError, Ids, Meaning, Outcome, Provider, ProviderError, ReadRequest, Started, Ticket,
@@ -599,4 +600,65 @@ fn what_an_approved_plan_did_and_an_incident_undid_is_not_restored_by_its_digest
     let (_, plan) = prepare(&to, &simulator, &mut store);
     assert_eq!(plan.grants.len(), 2);
     assert!(!resume_of(&left, &plan));
+}
+
+#[test]
+fn a_provisioning_that_fails_in_one_account_goes_on_in_the_others() {
+    let scene = accounts()
+        .account(3)
+        .group("ops", &["ada"])
+        .assign("look", &["ops"], &["view"], &[1, 2, 3]);
+    let (simulator, _) = applied(&scene);
+    let view = there(&simulator).snapshot.permission_sets[&set("view")]
+        .value
+        .clone();
+    let mut changed = view.clone();
+    changed
+        .customer_managed_policies
+        .insert(crate::model::permission_set::CustomerManagedPolicy {
+            path: "/".into(),
+            name: "audit".into(),
+        });
+    let (from, to) = (Box::new(view), Box::new(changed));
+    outside(&simulator, &[Effect::UpdatePermissionSet { from, to }]);
+    // The first account lacks the policy that the set now names.
+    for n in [2, 3] {
+        let crate::id::AccountKey::Id(id) = account(n) else {
+            panic!("an id")
+        };
+        let add = Tamper::AddPolicy {
+            account: id.to_string(),
+            name: "audit".into(),
+            path: "/".into(),
+        };
+        simulator.tamper(&add).unwrap().unwrap();
+    }
+    let ids = IdTable::new(&there(&simulator));
+    let ticket = Ticket(1);
+    let effect = Effect::Provision {
+        name: set("view"),
+        accounts: Some([account(1), account(2), account(3)].into()),
+    };
+    simulator.start(&[Call { ticket, effect }], &ids);
+    let ended = simulator.poll(&[ticket], Duration::from_secs(600));
+    let [(_, Err(error))] = ended.as_slice() else {
+        panic!("{ended:?}")
+    };
+    assert!(
+        error.message.starts_with("1 of 3 accounts (000000000001): "),
+        "{error}"
+    );
+    let now = there(&simulator);
+    let stale: Vec<&str> = now
+        .roles
+        .iter()
+        .filter(|row| row.provisioning != crate::model::roles::Provisioning::Latest)
+        .filter_map(
+            |row| match now.snapshot.access.names.account(row.pair.account())? {
+                crate::id::AccountKey::Id(id) => Some(id.as_str()),
+                crate::id::AccountKey::Email(_) => None,
+            },
+        )
+        .collect();
+    assert_eq!(stale, ["000000000001"]);
 }

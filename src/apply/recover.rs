@@ -44,7 +44,7 @@ pub fn recover(
     if unfinished.is_none_or(|run| run.in_doubt.is_empty()) {
         return Ok(Vec::new());
     }
-    let run = last_run(&store.history()?)?;
+    let run = folded(&store.last_run()?)?;
     let doubts = run.in_doubt()?;
     if doubts.is_empty() {
         return Ok(Vec::new());
@@ -116,12 +116,8 @@ pub(super) fn undisturbed(
     Ok(observed)
 }
 
-/// The journal's last run, folded alone.
-fn last_run(history: &[Entry]) -> Result<Fold, StateError> {
-    let last = history
-        .iter()
-        .rposition(|entry| matches!(entry, Entry::RunStarted(_)));
-    let entries = last.and_then(|at| history.get(at..)).unwrap_or_default();
+/// A run, folded alone.
+fn folded(entries: &[Entry]) -> Result<Fold, StateError> {
     let mut fold = Fold::default();
     entries.iter().try_for_each(|entry| fold.push(entry))?;
     Ok(fold)

@@ -421,7 +421,9 @@ impl<'a> Run<'a> {
         match self.read_touched(touched(self.plan, &self.input.observed)) {
             Ok(observed) => {
                 self.ids.observe(&observed.snapshot);
-                self.write(Entry::Observed(Box::new(Seen::of(observed))))?;
+                let recorded = self.fold.recorded()?.seen.as_ref();
+                let entry = Entry::of_reading(recorded, Seen::of(observed));
+                self.write(entry)?;
                 Ok(Vec::new())
             }
             Err(error) => {

@@ -65,7 +65,7 @@ pub enum Effect {
         /// After.
         to: User,
     },
-    /// Delete a user and the memberships.
+    /// Delete a user and the memberships. The service keeps its assignments, as those of nobody.
     DeleteUser {
         /// Who.
         user: UserName,
@@ -82,7 +82,7 @@ pub enum Effect {
         /// After, without members.
         to: Group,
     },
-    /// Delete a group and its memberships.
+    /// Delete a group and its memberships. The service keeps its assignments, as those of nobody.
     DeleteGroup {
         /// Which.
         group: GroupName,

@@ -212,7 +212,7 @@ pub struct GrantStep {
     pub note: u32,
     /// Why.
     pub reason: GrantReason,
-    /// This caller may not run it (an index into the plan's findings says why).
+    /// This caller may not run it; a finding says why.
     #[serde(default)]
     pub blocked: bool,
 }

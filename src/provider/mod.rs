@@ -25,7 +25,8 @@ pub struct ReadRequest {
     /// Entities that the stack refers to. A simulated world takes them to exist from the start; a real service
     /// ignores this.
     pub taken_to_exist: Vec<TakenToExist>,
-    /// Only what these effects touch, to check preconditions again before acting; empty: the whole instance.
+    /// What is to be read again before acting; the rest of the answer may be as old as the last whole reading. Empty:
+    /// everything is. A provider for which the whole is cheap reads everything in any case.
     pub touched_by: Vec<EntityKey>,
     /// Assignments of deleted principals must be seen, even where that takes more calls.
     pub orphaned_grants: bool,

@@ -49,6 +49,11 @@ pub enum Entry {
     Recorded(Box<RecordOnly>),
     /// A full reading.
     Observed(Box<Seen>),
+    /// A full reading that found everything as the one recorded before.
+    Confirmed {
+        /// When.
+        at: Timestamp,
+    },
     /// The run ends.
     RunFinished {
         /// When.
@@ -81,6 +86,19 @@ pub enum Entry {
         /// By what.
         recorded: Box<Recorded>,
     },
+}
+
+impl Entry {
+    /// The entry of a reading: in full, unless it says what the recorded one says.
+    pub fn of_reading(recorded: Option<&Seen>, seen: Seen) -> Self {
+        let same = |before: &Seen| {
+            before.snapshot == seen.snapshot && before.roles == seen.roles && before.around == seen.around
+        };
+        match recorded {
+            Some(before) if before.at <= seen.at && same(before) => Entry::Confirmed { at: seen.at },
+            _ => Entry::Observed(Box::new(seen)),
+        }
+    }
 }
 
 /// Who wrote an entry, and when.

@@ -5,7 +5,7 @@
 
 use super::entry::Entry;
 use super::journal::Record;
-use super::{StateError, inconsistent};
+use super::{Kinds, StateError, inconsistent};
 
 /// The payload is MessagePack.
 const PLAIN: u16 = 1;
@@ -21,7 +21,7 @@ const MAX_UNPACKED: u64 = 4 << 30;
 /// The kind of an entry, for ever.
 fn kind(entry: &Entry) -> u16 {
     match entry {
-        Entry::RunStarted(_) => 1,
+        Entry::RunStarted(_) => RUN_STARTED,
         Entry::Intents { .. } => 2,
         Entry::Accepted { .. } => 3,
         Entry::Outcomes { .. } => 4,
@@ -31,11 +31,32 @@ fn kind(entry: &Entry) -> u16 {
         Entry::AddressMoved { .. } => 8,
         Entry::AddressRemoved { .. } => 9,
         Entry::Imported { .. } => 10,
+        Entry::Confirmed { .. } => CONFIRMED,
     }
 }
 
 /// The highest kind that this version knows.
-const LAST_KIND: u16 = 10;
+const LAST_KIND: u16 = CONFIRMED;
+
+/// The kind of the entry that a run begins with.
+const RUN_STARTED: u16 = 1;
+
+/// The kind of a reading that was the same as the one before.
+const CONFIRMED: u16 = 11;
+
+/// Whether a record is one of the entries that are asked for. What is not known is asked for, so that it is noticed.
+pub fn is_among(record: &Record, kinds: Kinds) -> bool {
+    match (kinds, record.kind) {
+        (Kinds::Readings, kind) => !matches!(kind, 1..=5 | 7..=9),
+        (Kinds::Story, kind) => !matches!(kind, 2 | 3 | 5 | 6 | CONFIRMED),
+        (Kinds::All, _) => true,
+    }
+}
+
+/// Whether a run begins with a record.
+pub fn begins_run(record: &Record) -> bool {
+    record.kind == RUN_STARTED
+}
 
 /// The record of an entry.
 ///

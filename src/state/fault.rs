@@ -2,7 +2,7 @@
 
 use crate::model::record::Recorded;
 
-use super::{Entry, LockInfo, LockRequest, StateError, StateStore};
+use super::{Entry, Kinds, LockInfo, LockRequest, StateError, StateStore};
 
 /// Where a hook is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,5 +84,13 @@ impl StateStore for Watched<'_> {
 
     fn history(&mut self) -> Result<Vec<Entry>, StateError> {
         self.inner.history()
+    }
+
+    fn read_each(&mut self, kinds: Kinds, take: &mut dyn FnMut(Entry) -> bool) -> Result<(), StateError> {
+        self.inner.read_each(kinds, take)
+    }
+
+    fn last_run(&mut self) -> Result<Vec<Entry>, StateError> {
+        self.inner.last_run()
     }
 }

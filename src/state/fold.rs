@@ -82,6 +82,13 @@ impl Fold {
                 self.recorded.seen = Some((**seen).clone());
                 self.recorded.serial += u64::from(self.run.is_none());
             }
+            Entry::Confirmed { at } => {
+                let seen = self.recorded.seen.as_mut();
+                let seen =
+                    seen.ok_or_else(|| inconsistent("the journal confirms a reading that it does not have"))?;
+                seen.at = *at;
+                self.recorded.serial += u64::from(self.run.is_none());
+            }
             Entry::RunFinished { end, outputs, .. } => {
                 let is_aside = self.run.as_ref().is_some_and(Run::is_aside);
                 let is_whole = *end == RunEnd::Complete && !is_aside;

@@ -158,7 +158,7 @@ pub fn verify(path: &Path) -> Result<(), StateError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing(path)),
         Err(error) => return Err(io_error(path, "cannot read", &error)),
     };
-    match Reader::new(path, &file, None)?.read_each(|_| {}) {
+    match Reader::new(path, &file, None)?.read_each(|_| true) {
         (_, Some(error)) => Err(error),
         _ => Ok(()),
     }
@@ -170,9 +170,29 @@ pub fn salvage(path: &Path) -> Vec<Record> {
     if let Ok(file) = File::open(path)
         && let Ok(reader) = Reader::new(path, &file, None)
     {
-        reader.read_each(|more| records.extend(more));
+        reader.read_each(|more| {
+            records.extend(more);
+            true
+        });
     }
     records
+}
+
+/// Hands out the records of a journal frame by frame, until `take` says that it has enough.
+///
+/// # Errors
+/// As [`read`]; what came before the damage was handed out.
+pub fn read_each(path: &Path, take: impl FnMut(Vec<Record>) -> bool) -> Result<(), StateError> {
+    let file = match File::open(path) {
+        Ok(file) if length(path, &file)? < FILE_HEADER as u64 => return Ok(()),
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io_error(path, "cannot read", &error)),
+    };
+    match Reader::new(path, &file, None)?.read_each(take) {
+        (_, Some(error)) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn length(path: &Path, file: &File) -> Result<u64, StateError> {
@@ -219,16 +239,20 @@ impl<'a> Reader<'a> {
 
     fn read(self) -> Result<Contents, StateError> {
         let mut records = Vec::new();
-        match self.read_each(|more| records.extend(more)) {
+        let all = |more: Vec<Record>| {
+            records.extend(more);
+            true
+        };
+        match self.read_each(all) {
             (_, Some(error)) => Err(error),
             ((end, torn), None) => Ok(Contents { records, end, torn }),
         }
     }
 
-    /// Hands out the records frame by frame, up to the end or to an error; says where that is.
+    /// Hands out the records frame by frame, up to the end, to an error, or until there are enough; says where that is.
     fn read_each(
         mut self,
-        mut take: impl FnMut(Vec<Record>),
+        mut take: impl FnMut(Vec<Record>) -> bool,
     ) -> ((Position, Option<Torn>), Option<StateError>) {
         loop {
             let window = self.window.get(self.consumed..).unwrap_or(&[]);
@@ -239,7 +263,9 @@ impl<'a> Reader<'a> {
                 Ok(Step::Frame(more, end)) => {
                     self.consumed += (end.offset - self.at.offset) as usize;
                     self.at = end;
-                    take(more);
+                    if !take(more) {
+                        return ((self.at, None), None);
+                    }
                     Ok(())
                 }
                 Ok(Step::End) => return ((self.at, None), None),

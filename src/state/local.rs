@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::checkpoint::{Checkpoint, Ledger, Rows};
-use super::entry_codec::{decode, decode_all, encode};
+use super::entry_codec::{begins_run, decode, decode_all, encode, is_among};
 use super::files::{io_error, make_private_directory, sync_directory_of};
 use super::fold::Fold;
 use super::journal::{Position, Record};
@@ -22,7 +22,8 @@ use super::lock::{LockError, Patience};
 use super::lock_file::{HeldLock, LEASE, LockFile, SystemPatience};
 use super::sled::SledCheckpoint;
 use super::{
-    Entry, LockInfo, LockRequest, Remedy, StateError, StateStore, export_file, inconsistent, recorded_rows,
+    Entry, Kinds, LockInfo, LockRequest, Remedy, StateError, StateStore, export_file, inconsistent,
+    recorded_rows,
 };
 use crate::model::record::Recorded;
 
@@ -382,17 +383,54 @@ impl StateStore for LocalStore {
     }
 
     fn history(&mut self) -> Result<Vec<Entry>, StateError> {
+        let mut entries = Vec::new();
+        self.read_each(Kinds::All, &mut |entry| {
+            entries.push(entry);
+            true
+        })?;
+        Ok(entries)
+    }
+
+    fn read_each(&mut self, kinds: Kinds, take: &mut dyn FnMut(Entry) -> bool) -> Result<(), StateError> {
         self.check_presence()?;
         let path = self.journal_path();
         // The checkpoint knows how long the journal was: one that was cut off would pass for a shorter history.
         let reached = self.read_checkpoint().ok().flatten();
-        let whole = || -> Result<Vec<Record>, StateError> {
+        let mut decoded = Ok(());
+        let mut each = |records: Vec<Record>| {
+            for record in records.iter().filter(|record| is_among(record, kinds)) {
+                match decode(record) {
+                    Ok(Some(entry)) => {
+                        if !take(entry) {
+                            return false;
+                        }
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        decoded = Err(error);
+                        return false;
+                    }
+                }
+            }
+            true
+        };
+        let mut read = || -> Result<(), StateError> {
             if let Some((position, _)) = reached {
                 journal_file::read(&path, Some(position))?;
             }
-            Ok(journal_file::read(&path, None)?.records)
+            journal_file::read_each(&path, &mut each)
         };
-        decode_all(&whole().map_err(|error| self.with_export(error))?)
+        read().map_err(|error| self.with_export(error))?;
+        decoded
+    }
+
+    /// A checkpoint lies between runs, so that a run that never ended is behind it.
+    fn last_run(&mut self) -> Result<Vec<Entry>, StateError> {
+        let from = self.read_checkpoint()?.map(|(position, _)| position);
+        let read = journal_file::read(&self.journal_path(), from);
+        let records = read.map_err(|error| self.with_export(error))?.records;
+        let last = records.iter().rposition(begins_run);
+        decode_all(last.and_then(|at| records.get(at..)).unwrap_or_default())
     }
 }
 
@@ -649,6 +687,67 @@ mod tests {
             }
         }
         assert!(files >= 5);
+    }
+
+    #[test]
+    fn an_interrupted_run_is_read_from_the_checkpoint_on_and_readings_are_skipped() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut first = run_of_entities("one");
+        first.push(observed(&grants(3)));
+        write_and_checkpoint(directory.path(), &first);
+        let mut second = run_of_grants("two", &grants(1));
+        second.truncate(2);
+        write(&mut LocalStore::new(directory.path()), &second);
+        let mut store = LocalStore::new(directory.path());
+        assert_eq!(store.last_run().unwrap(), second);
+        let memory = MemoryStore::new();
+        let whole: Vec<Entry> = first.iter().chain(&second).cloned().collect();
+        write(&mut memory.clone(), &whole);
+        assert_eq!(memory.clone().last_run().unwrap(), second);
+        for kinds in [Kinds::All, Kinds::Readings, Kinds::Story] {
+            let [local, memory] = [&mut store as &mut dyn StateStore, &mut memory.clone()].map(|store| {
+                let mut entries = Vec::new();
+                let mut take = |entry| {
+                    entries.push(entry);
+                    true
+                };
+                store.read_each(kinds, &mut take).unwrap();
+                entries
+            });
+            assert_eq!(local, memory);
+            let readings = local.iter().filter(|entry| matches!(entry, Entry::Observed(_)));
+            assert_eq!(readings.count(), usize::from(kinds != Kinds::Story), "{kinds:?}");
+        }
+        let mut taken = 0;
+        store
+            .read_each(Kinds::All, &mut |_| {
+                taken += 1;
+                taken < 2
+            })
+            .unwrap();
+        assert_eq!(taken, 2);
+    }
+
+    #[test]
+    fn a_reading_that_says_the_same_is_only_dated() {
+        let directory = tempfile::tempdir().unwrap();
+        let Entry::Observed(seen) = observed(&grants(3)) else {
+            panic!("a reading")
+        };
+        let mut later = (*seen).clone();
+        later.at = "2030-01-01T00:00:00Z".parse().unwrap();
+        let mut other = later.clone();
+        other.snapshot.access = crate::model::access::Access::default();
+        assert!(matches!(
+            Entry::of_reading(Some(&seen), other),
+            Entry::Observed(_)
+        ));
+        let again = Entry::of_reading(Some(&seen), later.clone());
+        assert_eq!(again, Entry::Confirmed { at: later.at });
+        let mut entries = run_of_entities("one");
+        entries.extend([Entry::Observed(seen), again]);
+        write_and_checkpoint(directory.path(), &entries);
+        assert_eq!(load(directory.path()).seen, Some(later));
     }
 
     proptest! {

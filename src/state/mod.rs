@@ -125,6 +125,34 @@ pub struct LockRequest {
     pub timeout: Duration,
 }
 
+/// Which entries are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kinds {
+    /// Every one.
+    All,
+    /// Readings, and imports, which may bring one.
+    Readings,
+    /// What was done by whom, and how it ended: neither readings nor single intents.
+    Story,
+}
+
+impl Kinds {
+    fn covers(self, entry: &Entry) -> bool {
+        let is_reading = matches!(entry, Entry::Observed(_) | Entry::Confirmed { .. });
+        match self {
+            Kinds::All => true,
+            Kinds::Readings => is_reading || matches!(entry, Entry::Imported { .. }),
+            Kinds::Story => {
+                let is_detail = matches!(
+                    entry,
+                    Entry::Intents { .. } | Entry::Accepted { .. } | Entry::Recorded(_)
+                );
+                !is_reading && !is_detail
+            }
+        }
+    }
+}
+
 /// A place that keeps a stack's state. Small and object-safe; the concrete ones are named at the edge.
 pub trait StateStore: Send {
     /// The state as it is: the checkpoint plus what the journal has beyond it.
@@ -177,4 +205,31 @@ pub trait StateStore: Send {
     /// # Errors
     /// When the journal is damaged or cannot be read.
     fn history(&mut self) -> Result<Vec<Entry>, StateError>;
+
+    /// Hands out the entries of these kinds one after the other, in order, until there are no more or `take` says that
+    /// it has enough. A history need not fit into memory.
+    ///
+    /// # Errors
+    /// As [`StateStore::history`].
+    fn read_each(&mut self, kinds: Kinds, take: &mut dyn FnMut(Entry) -> bool) -> Result<(), StateError> {
+        let entries = self.history()?.into_iter().filter(|entry| kinds.covers(entry));
+        for entry in entries {
+            if !take(entry) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The entries of the last run, from its start on; none when nothing was run since the last checkpoint.
+    ///
+    /// # Errors
+    /// As [`StateStore::history`].
+    fn last_run(&mut self) -> Result<Vec<Entry>, StateError> {
+        let mut entries = self.history()?;
+        let last = entries
+            .iter()
+            .rposition(|entry| matches!(entry, Entry::RunStarted(_)));
+        Ok(last.map_or_else(Vec::new, |at| entries.split_off(at)))
+    }
 }

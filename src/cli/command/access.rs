@@ -13,9 +13,7 @@ use crate::model::record::Recorded;
 use crate::model::snapshot::Snapshot;
 use crate::report::access_view::{Filter, Query, view};
 use crate::report::terminal::state::access;
-use crate::state::StateStore;
-use crate::state::entry::Entry;
-use crate::state::fold::Fold;
+use crate::state::{Entry, Kinds, StateStore};
 
 /// Runs it.
 pub fn run(env: &Env, args: &AccessArgs) -> Result<Exit, Failure> {
@@ -94,27 +92,26 @@ fn moment(text: &str) -> Result<Timestamp, Failure> {
     found.ok_or_else(|| Failure::new(format!("`{text}` is neither a day like 2026-10-01 nor a time")))
 }
 
-/// The state as the journal had it at a time.
+/// What was last seen at a time, as the journal has it.
 fn as_of(env: &Env, at: Timestamp) -> Result<Recorded, Failure> {
-    let mut fold = Fold::default();
-    for entry in super::store_of(env)?.history()? {
+    let mut recorded = Recorded::default();
+    super::store_of(env)?.read_each(Kinds::Readings, &mut |entry| {
         let when = match &entry {
-            Entry::RunStarted(run) => Some(run.by.at),
-            Entry::Observed(seen) => Some(seen.at),
-            Entry::RunFinished { at, .. } => Some(*at),
-            Entry::AddressMoved { by, .. }
-            | Entry::AddressRemoved { by, .. }
-            | Entry::Imported { by, .. } => Some(by.at),
-            Entry::Intents { .. } | Entry::Accepted { .. } | Entry::Outcomes { .. } | Entry::Recorded(_) => {
-                None
-            }
+            Entry::Observed(seen) => seen.at,
+            Entry::Confirmed { at } => *at,
+            Entry::Imported { by, .. } => by.at,
+            _ => return true,
         };
-        if when.is_some_and(|when| when > at) {
-            break;
+        if when > at {
+            return false;
         }
-        fold.push(&entry)?;
-    }
-    let recorded = fold.finish()?;
+        match entry {
+            Entry::Observed(seen) => recorded.seen = Some(*seen),
+            Entry::Imported { recorded: other, .. } => recorded.seen = other.seen,
+            _ => recorded.seen.iter_mut().for_each(|seen| seen.at = when),
+        }
+        true
+    })?;
     if recorded.seen.is_none() {
         return Err(Failure::new(format!(
             "the state holds no reading of the service from {at} or before"

@@ -28,7 +28,7 @@ use crate::report::plan_view::PlanView;
 use crate::report::terminal::plan::{Title, write};
 use crate::state::entry::{Author, RunEnd};
 use crate::state::local::LocalStore;
-use crate::state::{Entry, StateStore};
+use crate::state::{Entry, Kinds, StateStore};
 
 /// Runs it.
 pub fn run(env: &Env, args: &ApplyArgs) -> Result<Exit, Failure> {
@@ -115,17 +115,19 @@ fn planned_event(planned: &Planned) -> Event {
 fn applied_before(store: &mut LocalStore, digest: &str) -> Option<(Timestamp, Arc<str>)> {
     let mut last = None;
     let mut found = None;
-    for entry in store.history().ok()? {
+    let mut take = |entry| {
         match entry {
             Entry::RunStarted(run) => last = (*run.digest == *digest).then_some(run.by.actor),
             Entry::RunFinished {
                 at,
                 end: RunEnd::Complete,
                 ..
-            } => found = last.take().map(|actor| (at, actor)).or(found),
+            } => found = last.take().map(|actor| (at, actor)).or(found.take()),
             _ => {}
         }
-    }
+        true
+    };
+    store.read_each(Kinds::Story, &mut take).ok()?;
     found
 }
 
@@ -275,7 +277,8 @@ impl Job<'_> {
         let observed = &planned.input.observed;
         if planned.input.recorded.lineage.is_some() {
             let seen = Seen::of(observed.clone());
-            store.append(&[Entry::Observed(Box::new(seen))])?;
+            let recorded = planned.input.recorded.seen.as_ref();
+            store.append(&[Entry::of_reading(recorded, seen)])?;
             store.sync()?;
             let recorded = store.load()?;
             store.checkpoint(&recorded)?;

@@ -65,7 +65,7 @@ pub fn run(env: &Env, args: &ObserveArgs) -> Result<Exit, Failure> {
         held: observed.held.len(),
         calls: observed.calls.values().sum(),
     };
-    store.append(&[Entry::Observed(Box::new(Seen::of(observed)))])?;
+    store.append(&[Entry::of_reading(recorded.seen.as_ref(), Seen::of(observed))])?;
     store.sync()?;
     let recorded = store.load()?;
     store.checkpoint(&recorded)?;

@@ -6,12 +6,17 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::report::escape::escape;
 use crate::report::json::history::{HistoryJson, LogLine, What};
-use crate::state::StateStore;
 use crate::state::entry::{Entry, RunEnd};
+use crate::state::{Kinds, StateStore};
 
 /// Runs it.
 pub fn run(env: &Env, format: FormatArgs) -> Result<Exit, Failure> {
-    let lines = log(&super::store_of(env)?.history()?);
+    let mut log = Log::default();
+    super::store_of(env)?.read_each(Kinds::Story, &mut |entry| {
+        log.add(&entry);
+        true
+    })?;
+    let lines = log.lines;
     if format.is_json() {
         super::print_json(env, &HistoryJson::new(lines))?;
     } else {
@@ -31,14 +36,19 @@ pub fn run(env: &Env, format: FormatArgs) -> Result<Exit, Failure> {
 }
 
 /// One line per run, move, removal and import, oldest first.
-fn log(entries: &[Entry]) -> Vec<LogLine> {
-    let mut lines: Vec<LogLine> = Vec::new();
-    let mut steps = (0_u64, 0_u64);
-    for entry in entries {
+#[derive(Default)]
+struct Log {
+    lines: Vec<LogLine>,
+    /// Done and failed steps of the run that is being read.
+    steps: (u64, u64),
+}
+
+impl Log {
+    fn add(&mut self, entry: &Entry) {
         match entry {
             Entry::RunStarted(run) => {
-                steps = (0, 0);
-                lines.push(LogLine {
+                self.steps = (0, 0);
+                self.lines.push(LogLine {
                     at: run.by.at,
                     actor: run.by.actor.to_string(),
                     what: What::Run {
@@ -53,11 +63,12 @@ fn log(entries: &[Entry]) -> Vec<LogLine> {
                 });
             }
             Entry::Outcomes { done, failed } => {
-                steps = (steps.0 + done.len() as u64, steps.1 + failed.len() as u64);
-                tally(lines.last_mut(), None, steps);
+                self.steps.0 += done.len() as u64;
+                self.steps.1 += failed.len() as u64;
+                tally(self.lines.last_mut(), None, self.steps);
             }
-            Entry::RunFinished { end, .. } => tally(lines.last_mut(), Some(*end), steps),
-            Entry::AddressMoved { by, from, to } => lines.push(LogLine {
+            Entry::RunFinished { end, .. } => tally(self.lines.last_mut(), Some(*end), self.steps),
+            Entry::AddressMoved { by, from, to } => self.lines.push(LogLine {
                 at: by.at,
                 actor: by.actor.to_string(),
                 what: What::Moved {
@@ -65,24 +76,27 @@ fn log(entries: &[Entry]) -> Vec<LogLine> {
                     to: to.clone(),
                 },
             }),
-            Entry::AddressRemoved { by, address } => lines.push(LogLine {
+            Entry::AddressRemoved { by, address } => self.lines.push(LogLine {
                 at: by.at,
                 actor: by.actor.to_string(),
                 what: What::Removed {
                     address: address.clone(),
                 },
             }),
-            Entry::Imported { by, recorded } => lines.push(LogLine {
+            Entry::Imported { by, recorded } => self.lines.push(LogLine {
                 at: by.at,
                 actor: by.actor.to_string(),
                 what: What::Imported {
                     serial: recorded.serial,
                 },
             }),
-            Entry::Intents { .. } | Entry::Accepted { .. } | Entry::Recorded(_) | Entry::Observed(_) => {}
+            Entry::Intents { .. }
+            | Entry::Accepted { .. }
+            | Entry::Recorded(_)
+            | Entry::Observed(_)
+            | Entry::Confirmed { .. } => {}
         }
     }
-    lines
 }
 
 fn tally(line: Option<&mut LogLine>, ended: Option<RunEnd>, steps: (u64, u64)) {
