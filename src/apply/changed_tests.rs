@@ -622,17 +622,12 @@ fn a_provisioning_that_fails_in_one_account_goes_on_in_the_others() {
     let (from, to) = (Box::new(view), Box::new(changed));
     outside(&simulator, &[Effect::UpdatePermissionSet { from, to }]);
     // The first account lacks the policy that the set now names.
-    for n in [2, 3] {
-        let crate::id::AccountKey::Id(id) = account(n) else {
-            panic!("an id")
-        };
-        let add = Tamper::AddPolicy {
-            account: id.to_string(),
-            name: "audit".into(),
-            path: "/".into(),
-        };
-        simulator.tamper(&add).unwrap().unwrap();
-    }
+    let missing = Tamper::RemovePolicy {
+        account: "000000000001".into(),
+        name: "audit".into(),
+        path: "/".into(),
+    };
+    simulator.tamper(&missing).unwrap().unwrap();
     let ids = IdTable::new(&there(&simulator));
     let ticket = Ticket(1);
     let effect = Effect::Provision {
