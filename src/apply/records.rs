@@ -1,6 +1,9 @@
 //! The part of a plan that changes the record and nothing else.
 
+use std::collections::BTreeSet;
+
 use crate::id::EntityKey;
+use crate::model::action::Effect;
 use crate::model::snapshot::{Management, Snapshot};
 use crate::plan::Plan;
 use crate::plan::change::{ActionKind, Reason, RecordChange};
@@ -31,7 +34,26 @@ pub fn record_only(plan: &Plan, input: &PlanInput) -> Option<RecordOnly> {
                 let id = id_in(&input.observed.snapshot, &key);
                 changes.adopted.push((key, id));
             }
+            ActionKind::Rename => {
+                if let Reason::RenamedOutside { from, to } = &action.reason {
+                    changes.renamed.push((from.clone(), to.clone()));
+                }
+            }
             ActionKind::Provision => {}
+        }
+    }
+    let taken_in = changes.adopted.iter().map(|(key, _)| key);
+    let taken_in: BTreeSet<EntityKey> = taken_in
+        .chain(changes.rebound.iter().map(|(key, _)| key))
+        .cloned()
+        .collect();
+    for action in plan
+        .actions
+        .iter()
+        .filter(|action| taken_in.contains(&action.entity))
+    {
+        if let Some(Effect::AddMember { group, user }) = &action.effect {
+            changes.not_yet.push((group.clone(), user.clone()));
         }
     }
     for step in &plan.records {

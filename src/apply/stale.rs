@@ -147,7 +147,10 @@ fn actions(
             continue;
         }
         let Some(effect) = &action.effect else {
-            if matches!(action.kind, ActionKind::Adopt | ActionKind::Rebind) {
+            if matches!(
+                action.kind,
+                ActionKind::Adopt | ActionKind::Rebind | ActionKind::Rename
+            ) {
                 expect_id(action, then, checked);
             }
             continue;

@@ -6,6 +6,7 @@
 //! blocks declare it, whether it is ours). Sources are compared by merging, so a
 //! comparison costs one pass, and nothing here allocates per grant.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -396,6 +397,33 @@ impl Access {
         }
     }
 
+    /// Gives principals other names, all at once. Where two grants become one, the first one's note stays.
+    pub fn rename_principals(&mut self, now: &BTreeMap<PrincipalKey, PrincipalKey>) {
+        let called = |key: &PrincipalKey| now.get(key).unwrap_or(key).clone();
+        let before = &self.names.principals;
+        if !before.iter().any(|key| now.contains_key(key)) {
+            return;
+        }
+        let mut after: Vec<PrincipalKey> = before.iter().map(called).collect();
+        after.sort();
+        after.dedup();
+        let ranks: Vec<u32> = before
+            .iter()
+            .map(|key| rank(&after, &called(key)).unwrap_or(0))
+            .collect();
+        let rank = |old: u32| ranks.get(old as usize).copied().unwrap_or(0);
+        let renamed = self.tuples.iter().zip(&self.note_of).map(|(tuple, note)| {
+            let principal = rank(tuple.principal());
+            let tuple = Tuple::new(tuple.account(), tuple.permission_set(), principal);
+            (tuple, *note)
+        });
+        let mut rows: Vec<(Tuple, u32)> = renamed.collect();
+        rows.sort_by_key(|(tuple, _)| *tuple);
+        rows.dedup_by_key(|(tuple, _)| *tuple);
+        (self.tuples, self.note_of) = rows.into_iter().unzip();
+        self.names.principals = after;
+    }
+
     /// The (account, permission set) pairs with at least one grant, ascending.
     pub fn pairs(&self) -> Vec<Pair> {
         let mut pairs: Vec<Pair> = self.tuples.iter().map(|tuple| tuple.pair()).collect();
@@ -629,6 +657,33 @@ mod tests {
             .map(|b| access.declarations[*b as usize].address.to_string())
             .collect();
         assert_eq!(by, ["assignment.a", "assignment.b"]);
+    }
+
+    #[test]
+    fn principals_get_other_names_all_at_once() {
+        let blocks = vec![
+            block("a", &["dev", "ops"], &["view"], &[2, 9]),
+            block("b", &["zoo"], &["view"], &[2]),
+        ];
+        let mut access = Access::from_blocks(blocks).unwrap();
+        // Two change places, and one becomes what another is.
+        let now = [("dev", "zoo"), ("zoo", "dev"), ("ops", "dev")];
+        let now = now.map(|(from, to)| (group(from), group(to)));
+        access.rename_principals(&now.into_iter().collect());
+        assert!(access.is_well_formed());
+        let mut found: Vec<String> = Vec::new();
+        for (at, tuple) in access.tuples.iter().enumerate() {
+            let (account, _, principal) = access.names.resolve(*tuple).unwrap();
+            let block = access.note_at(at).unwrap().declared_by[0];
+            let account = account.to_string();
+            found.push(format!(
+                "{} {} {}",
+                &account[11..],
+                principal.name(),
+                access.declarations[block as usize].address.label
+            ));
+        }
+        assert_eq!(found, ["2 dev a", "2 zoo a", "9 dev a", "9 zoo a"]);
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
-use crate::id::{AccountKey, EntityKey, GroupName, OuPath, PermissionSetName, UserName};
+use crate::id::{
+    AccountKey, EntityKey, GroupName, OuPath, PermissionSetName, PrincipalKey, ServiceId, UserName,
+};
 use crate::source::Location;
 
 use super::access::Access;
@@ -123,6 +125,41 @@ impl Snapshot {
         found.cloned().unwrap_or_default()
     }
 
+    /// Gives users and groups other names, all at once, wherever they are named: as entities, as members, in grants.
+    /// A principal that becomes an orphan keeps its place among the entities; its grants are the orphan's. Another
+    /// entity that stands where a renamed one comes to stand makes room, unless it is the same one by its id.
+    pub fn rename_principals(&mut self, now: &BTreeMap<PrincipalKey, PrincipalKey>) {
+        let mut users: BTreeMap<UserName, UserName> = BTreeMap::new();
+        let mut groups: BTreeMap<GroupName, GroupName> = BTreeMap::new();
+        for (from, to) in now {
+            match (from, to) {
+                (PrincipalKey::User(from), PrincipalKey::User(to)) => {
+                    users.insert(from.clone(), to.clone());
+                }
+                (PrincipalKey::Group(from), PrincipalKey::Group(to)) => {
+                    groups.insert(from.clone(), to.clone());
+                }
+                _ => {}
+            }
+        }
+        rekey(&mut self.users, &users, |user, name| {
+            user.user_name = name.clone();
+            user.id.clone()
+        });
+        rekey(&mut self.groups, &groups, |group, name| {
+            group.display_name = name.clone();
+            group.id.clone()
+        });
+        let lists = self.groups.values_mut();
+        for members in lists.filter_map(|group| group.value.members.as_mut()) {
+            if members.iter().any(|user| users.contains_key(user)) {
+                let called = |user: UserName| users.get(&user).cloned().unwrap_or(user);
+                *members = std::mem::take(members).into_iter().map(called).collect();
+            }
+        }
+        self.access.rename_principals(now);
+    }
+
     /// The keys of all entities, in the order of their kinds.
     pub fn entity_keys(&self) -> impl Iterator<Item = EntityKey> + '_ {
         let units = self
@@ -135,6 +172,25 @@ impl Snapshot {
         let groups = self.groups.keys().cloned().map(EntityKey::Group);
         let sets = self.permission_sets.keys().cloned().map(EntityKey::PermissionSet);
         units.chain(accounts).chain(users).chain(groups).chain(sets)
+    }
+}
+
+/// Moves entities to other keys; `name` gives one its key and says by which id the service knows it.
+fn rekey<K: Ord + Clone, T>(
+    entities: &mut BTreeMap<K, Entity<T>>,
+    now: &BTreeMap<K, K>,
+    name: impl Fn(&mut T, &K) -> Option<ServiceId>,
+) {
+    let moved = now
+        .iter()
+        .filter_map(|(from, to)| Some((to, entities.remove(from)?)));
+    let moved: Vec<(&K, Entity<T>)> = moved.collect();
+    for (key, mut entity) in moved {
+        let id = name(&mut entity.value, key);
+        let same = |other: &mut Entity<T>| id.is_some() && name(&mut other.value, key) == id;
+        if !entities.get_mut(key).is_some_and(same) {
+            entities.insert(key.clone(), entity);
+        }
     }
 }
 

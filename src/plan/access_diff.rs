@@ -1,9 +1,10 @@
 //! Grants to make, to take away and to record: one pass over the three sorted relations.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::access::Tuple;
+use crate::id::{EntityKey, PermissionSetName, PrincipalKey};
+use crate::model::access::{Names, Tuple};
 use crate::model::stack::Unmanaged;
 
 use super::Totals;
@@ -12,6 +13,7 @@ use super::held::HeldSets;
 use super::input::{Mode, PlanInput};
 use super::matching::Rules;
 use super::renames::Renames;
+use super::sources::Sources;
 use super::universe::{DesiredNote, RecordedNote, Relation, Universe};
 
 /// What the comparison found. Lists are ascending by tuple.
@@ -29,6 +31,8 @@ pub(super) struct AccessDiff {
     pub still_declared: BTreeMap<u32, u64>,
     /// Revokes that wait for a renamed set's `keep_old_until`.
     pub kept_for_rename: u64,
+    /// Made by this stack, declared no more, and not its to remove: hidden by `ignore`, or outside the scope.
+    pub left_to_others: Vec<Tuple>,
 }
 
 /// One tuple with its place in each relation.
@@ -43,6 +47,7 @@ struct Judge<'a> {
     universe: &'a Universe<'a>,
     rules: &'a Rules,
     held: &'a HeldSets,
+    before: Before,
     destroy: bool,
     remove_unmanaged: bool,
     out: AccessDiff,
@@ -54,13 +59,15 @@ pub(super) fn access_diff(
     rules: &Rules,
     held: &HeldSets,
     renames: &Renames,
-    input: &PlanInput,
+    sources: &Sources<'_>,
 ) -> AccessDiff {
+    let input = sources.input;
     let settings = &input.desired.settings;
     let mut judge = Judge {
         universe,
         rules,
         held,
+        before: Before::new(sources, renames, &universe.names),
         destroy: input.options.mode == Mode::Destroy,
         remove_unmanaged: settings.unmanaged == Unmanaged::Remove && rules.has_scope,
         out: AccessDiff::default(),
@@ -134,7 +141,8 @@ impl Judge<'_> {
             self.out.totals.held += 1;
             return;
         }
-        let owned = row.recorded.filter(|note| note.owned);
+        let is_ours = |note: &RecordedNote| note.owned && !self.before.is_replaced(row.tuple);
+        let owned = row.recorded.filter(is_ours);
         match (declared, owned) {
             (Some(note), owned) => self.declared(row, note, owned),
             (None, Some(owned)) => self.no_longer_declared(row, owned),
@@ -156,21 +164,63 @@ impl Judge<'_> {
             }
             return;
         }
-        let reason = match owned {
-            Some(_) => GrantReason::Restore,
-            None => GrantReason::Declared,
-        };
         self.out.grants.push(GrantStep {
             tuple,
             note: note.note,
-            reason,
+            reason: self.reason(tuple),
             blocked: false,
         });
     }
 
+    /// Why a declared grant that is not there is made: whatever the state has as applied and the service no longer
+    /// has is a restore, whatever its principal and its set were called.
+    fn reason(&self, tuple: Tuple) -> GrantReason {
+        let before = &self.before;
+        let principals = || before.principals.of(tuple.principal());
+        if principals().any(|principal| self.owned(with(tuple, tuple.permission_set(), principal))) {
+            return GrantReason::Restore;
+        }
+        let mut reason = GrantReason::Declared;
+        for set in before.permission_sets.of(tuple.permission_set()).skip(1) {
+            for was in principals().map(|principal| with(tuple, set, principal)) {
+                if !self.owned(was) {
+                    continue;
+                }
+                if before.is_replaced(was) || !has(&self.universe.observed.tuples, was) {
+                    return GrantReason::Restore;
+                }
+                reason = GrantReason::Renamed;
+            }
+        }
+        reason
+    }
+
+    /// Whether the state has a grant as this stack's.
+    fn owned(&self, tuple: Tuple) -> bool {
+        let recorded = &self.universe.recorded;
+        let at = recorded.tuples.binary_search(&tuple).ok();
+        let note = at.and_then(|at| recorded.notes.get(at));
+        let note = note.and_then(|note| self.universe.recorded_notes.get(*note as usize));
+        note.is_some_and(|note| note.owned)
+    }
+
     fn no_longer_declared(&mut self, row: &Row, owned: RecordedNote) {
+        let tuple = row.tuple;
         if !row.observed {
-            self.record(row.tuple, owned.note, RecordChange::Forget);
+            self.record(tuple, owned.note, RecordChange::Forget);
+            return;
+        }
+        let ignored = self.rules.ignores(tuple);
+        if !self.destroy && (ignored || !self.rules.in_scope(tuple)) {
+            let totals = &mut self.out.totals;
+            let others = if ignored {
+                &mut totals.ignored
+            } else {
+                &mut totals.out_of_scope
+            };
+            *others += 1;
+            self.out.left_to_others.push(tuple);
+            self.record(tuple, owned.note, RecordChange::Forget);
             return;
         }
         let reason = match row.desired {
@@ -185,12 +235,29 @@ impl Judge<'_> {
     /// Neither declared nor ours: expired before it was ever made, or made by others.
     fn foreign(&mut self, row: &Row) {
         let tuple = row.tuple;
+        // What the state has under this name was another set's.
+        let outdated = row.recorded.filter(|note| note.owned);
         if !row.observed {
-            if let (Some(note), None) = (row.desired, row.recorded) {
-                self.count_blocks(note.note, |out| &mut out.expired_new);
+            match (row.desired, row.recorded) {
+                (Some(note), None) => self.count_blocks(note.note, |out| &mut out.expired_new),
+                _ => {
+                    if let Some(note) = outdated {
+                        self.record(tuple, note.note, RecordChange::Forget);
+                    }
+                }
             }
             return;
         }
+        let revokes = self.out.revokes.len();
+        self.found(row);
+        if let Some(note) = outdated.filter(|_| self.out.revokes.len() == revokes) {
+            self.record(tuple, note.note, RecordChange::Forget);
+        }
+    }
+
+    /// There, and neither declared nor ours.
+    fn found(&mut self, row: &Row) {
+        let tuple = row.tuple;
         if self.rules.ignores(tuple) {
             self.out.totals.ignored += 1;
         } else if !self.rules.in_scope(tuple) {
@@ -243,11 +310,92 @@ impl Judge<'_> {
     }
 }
 
+/// What grants were called in the state, and which of its sets are gone although the name is there.
+struct Before {
+    principals: FormerRanks,
+    permission_sets: FormerRanks,
+    replaced: Vec<bool>,
+}
+
+/// For each rank the ranks of what it was before; mostly none.
+#[derive(Default)]
+struct FormerRanks(BTreeMap<u32, BTreeSet<u32>>);
+
+impl FormerRanks {
+    fn add(&mut self, now: Option<u32>, before: Option<u32>) {
+        if let (Some(now), Some(before)) = (now, before)
+            && now != before
+        {
+            self.0.entry(now).or_default().insert(before);
+        }
+    }
+
+    /// The rank itself and those before.
+    fn of(&self, rank: u32) -> impl Iterator<Item = u32> + '_ {
+        let former = self.0.get(&rank).into_iter().flatten();
+        std::iter::once(rank).chain(former.copied())
+    }
+}
+
+impl Before {
+    fn new(sources: &Sources<'_>, renames: &Renames, names: &Names) -> Self {
+        let identity = &sources.identity;
+        let mut principals = FormerRanks::default();
+        for (declared, called) in &identity.principals {
+            principals.add(names.principal_rank(declared), names.principal_rank(called));
+        }
+        let mut add = |new: PrincipalKey, old: PrincipalKey| {
+            let old = identity.principals.get(&old).unwrap_or(&old);
+            principals.add(names.principal_rank(&new), names.principal_rank(old));
+        };
+        let (group, user) = (PrincipalKey::Group, PrincipalKey::User);
+        for (old, new) in &renames.groups {
+            add(group(new.clone()), group(old.clone()));
+        }
+        for (old, new) in &renames.users {
+            add(user(new.clone()), user(old.clone()));
+        }
+        for (new, old) in &renames.lost_groups {
+            add(group(new.clone()), group(old.clone()));
+        }
+        for (new, old) in &renames.lost_users {
+            add(user(new.clone()), user(old.clone()));
+        }
+        let mut permission_sets = FormerRanks::default();
+        for (old, new) in &renames.permission_sets {
+            permission_sets.add(names.permission_set_rank(new), names.permission_set_rank(old));
+        }
+        let mut replaced = Vec::new();
+        if !identity.permission_sets.is_empty() {
+            let sets = names.permission_sets.iter();
+            let is = |name: &PermissionSetName| EntityKey::PermissionSet(name.clone());
+            replaced = sets.map(|name| identity.is_replaced(&is(name))).collect();
+        }
+        Before {
+            principals,
+            permission_sets,
+            replaced,
+        }
+    }
+
+    /// Whether the name of the grant's set means another set than in the state: what is there is not ours.
+    fn is_replaced(&self, tuple: Tuple) -> bool {
+        self.replaced.get(tuple.permission_set() as usize) == Some(&true)
+    }
+}
+
+fn with(tuple: Tuple, set: u32, principal: u32) -> Tuple {
+    Tuple::new(tuple.account(), set, principal)
+}
+
+fn has(tuples: &[Tuple], tuple: Tuple) -> bool {
+    tuples.binary_search(&tuple).is_ok()
+}
+
 /// Marks revokes whose grant nobody ever declared; the planner gives them the plan's empty note.
 pub(super) const UNDECLARED: u32 = u32::MAX;
 
-/// Pairs what a renamed permission set takes away with what it gives, and keeps the old grants for as long as
-/// the new set says.
+/// Marks what a renamed permission set takes away, and keeps the old grants for as long as the new set says.
 fn rename_sets(out: &mut AccessDiff, universe: &Universe<'_>, renames: &Renames, input: &PlanInput) {
     let names = &universe.names;
     for (old, new) in &renames.permission_sets {
@@ -256,20 +404,19 @@ fn rename_sets(out: &mut AccessDiff, universe: &Universe<'_>, renames: &Renames,
         else {
             continue;
         };
-        let under = |tuple: Tuple, set: u32| Tuple::new(tuple.account(), set, tuple.principal());
+        // A principal that is renamed as well is declared under its new name.
+        let under = |tuple: Tuple, set: u32| {
+            let principal = names.principal(tuple.principal());
+            let now = principal.and_then(|key| renames.principal_now(key));
+            let now = now.and_then(|key| names.principal_rank(&key));
+            with(tuple, set, now.unwrap_or(tuple.principal()))
+        };
         let declared = |tuple: Tuple| {
             let at = universe.desired.tuples.binary_search(&tuple).ok();
             let note = at.and_then(|at| universe.desired.notes.get(at));
             let note = note.and_then(|note| universe.desired_notes.get(*note as usize));
             note.is_some_and(|note| note.alive)
         };
-        for grant in &mut out.grants {
-            let was = under(grant.tuple, old_rank);
-            let replaces = grant.tuple.permission_set() == new_rank && grant.reason == GrantReason::Declared;
-            if replaces && universe.recorded.tuples.binary_search(&was).is_ok() {
-                grant.reason = GrantReason::Renamed;
-            }
-        }
         let keep_until = input
             .desired
             .snapshot

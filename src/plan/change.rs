@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
-use crate::id::{EntityKey, PermissionSetName, ServiceId};
+use crate::id::{EntityKey, PermissionSetName, PrincipalKey, ServiceId};
 use crate::model::access::Tuple;
 use crate::model::action::Effect;
 use crate::source::Location;
@@ -31,6 +31,8 @@ pub enum ActionKind {
     Move,
     /// A look-up's name now means another thing.
     Rebind,
+    /// The state takes up the name that the same thing has in the service now.
+    Rename,
     /// Push a permission set's content to its roles.
     Provision,
 }
@@ -97,6 +99,20 @@ pub enum Reason {
     ProvenanceChanged,
     /// Recorded, no longer declared, and gone already.
     AlreadyGone,
+    /// The service knows it by the same id, and under another name than the state; or as deleted, with grants left.
+    RenamedOutside {
+        /// What the state calls it.
+        from: PrincipalKey,
+        /// What the service calls it.
+        to: PrincipalKey,
+    },
+    /// What has its name now is not what this stack made: the id is another one.
+    NotOurs {
+        /// The id in the state.
+        from: ServiceId,
+        /// The id now.
+        to: ServiceId,
+    },
 }
 
 impl Reason {
@@ -123,6 +139,8 @@ impl Reason {
             Reason::Destroy => "destroy",
             Reason::ProvenanceChanged => "provenance_changed",
             Reason::AlreadyGone => "already_gone",
+            Reason::RenamedOutside { .. } => "renamed_outside",
+            Reason::NotOurs { .. } => "not_ours",
         }
     }
 
@@ -157,6 +175,10 @@ impl Reason {
             Reason::Destroy => "the stack is being destroyed".to_owned(),
             Reason::ProvenanceChanged => "other blocks declare it now".to_owned(),
             Reason::AlreadyGone => "no longer declared, and gone already".to_owned(),
+            Reason::RenamedOutside { from, to } => format!("{from} is {to} in the service now"),
+            Reason::NotOurs { from, to } => {
+                format!("what has its name now is another one: its id was {from} and is {to}")
+            }
         }
     }
 }
@@ -261,7 +283,7 @@ pub enum RecordChange {
     Adopt,
     /// Declared by other blocks than recorded.
     Relabel,
-    /// Recorded, no longer declared, and gone from the service.
+    /// Recorded, and no longer this stack's: gone from the service and not declared, or left to others.
     Forget,
 }
 

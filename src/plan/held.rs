@@ -12,6 +12,7 @@ use crate::model::instance::{Held, HeldSubject};
 use crate::model::snapshot::{Entity, Management};
 
 use super::finding::{Finding, Level, counted};
+use super::input::Mode;
 use super::sources::Sources;
 
 /// Held names as flags over ranks, and held entities by key.
@@ -69,7 +70,10 @@ impl HeldSets {
             ..HeldSets::default()
         };
         let input = sources.input;
-        let all: BTreeSet<&Held> = input.desired.held.iter().chain(&input.observed.held).collect();
+        // When everything goes, it does not matter that a look-up found nothing.
+        let not_found = input.desired.held.iter();
+        let not_found = not_found.filter(|_| input.options.mode != Mode::Destroy);
+        let all: BTreeSet<&Held> = not_found.chain(&input.observed.held).collect();
         for item in all {
             held.take(&item.subject, names);
             findings.push(finding_of(item));
@@ -368,8 +372,9 @@ mod tests {
         let found = world.observed.snapshot.groups.get_mut(&name).unwrap();
         found.value.id = Some(ServiceId::new("id-99").unwrap());
         let plan = world.plan(readers());
-        assert_eq!(plan.actions.len(), 1);
-        assert_eq!(plan.actions[0].reason.code(), "id_changed");
+        assert!(plan.actions.iter().all(|action| action.effect.is_none()));
+        let reasons: Vec<&str> = plan.actions.iter().map(|action| action.reason.code()).collect();
+        assert_eq!(reasons, ["renamed_outside", "id_changed"]);
         assert!(plan.findings.iter().any(|finding| &*finding.code == "rebind"));
         assert!(world.apply(readers()).plan(readers()).is_empty());
     }

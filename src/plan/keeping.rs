@@ -164,9 +164,13 @@ impl Keeping<'_> {
         let new = self
             .names
             .permission_set_rank(self.renames.permission_sets.get(old)?)?;
-        let tuple = Tuple::new(step.tuple.account(), new, step.tuple.principal());
-        let index = self.grant_of(tuple)?;
-        Some(Wait::Grant(index))
+        // A principal that is renamed as well gets its grants under the new name.
+        let principal = self.names.principal(step.tuple.principal())?;
+        let now = self.renames.principal_now(principal);
+        let now = now.and_then(|key| self.names.principal_rank(&key));
+        let now = now.unwrap_or(step.tuple.principal());
+        let tuple = Tuple::new(step.tuple.account(), new, now);
+        self.grant_of(tuple).map(Wait::Grant)
     }
 
     /// The pair that follows when the pair's set gets another name.

@@ -24,7 +24,9 @@ mod guardrails;
 mod guards;
 mod hashing;
 mod held;
+mod identity;
 pub mod in_progress;
+mod in_use;
 pub mod input;
 mod keeping;
 #[cfg(test)]

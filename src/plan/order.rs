@@ -97,6 +97,45 @@ pub(super) fn order(
     (sorted, waits)
 }
 
+/// What is taken away from a user or group goes before it gets another name, so that a run that ends in between leaves
+/// nothing under a name that is gone. A revoke that waits for something itself (perhaps for a grant under the new
+/// name) is not waited for.
+pub(super) fn revoke_before_renaming(
+    actions: &[Action],
+    names: &Names,
+    revokes: &[RevokeStep],
+    waits: &mut Waits,
+) {
+    for (action, list) in actions.iter().zip(&mut waits.actions) {
+        let from = match &action.effect {
+            Some(Effect::UpdateUser { from, to }) if from.user_name != to.user_name => {
+                PrincipalKey::User(from.user_name.clone())
+            }
+            Some(Effect::UpdateGroup { from, to }) if from.display_name != to.display_name => {
+                PrincipalKey::Group(from.display_name.clone())
+            }
+            _ => continue,
+        };
+        let Some(rank) = names.principal_rank(&from) else {
+            continue;
+        };
+        let own = (0_u32..)
+            .zip(revokes)
+            .filter(|(_, step)| step.tuple.principal() == rank);
+        let own: Vec<u32> = own.map(|(index, _)| index).collect();
+        let free = |index: &u32| !waits.revokes.contains_key(index);
+        if own.is_empty() {
+            continue;
+        } else if own.iter().all(free) {
+            list.push(Wait::RevokesOfPrincipal(rank));
+        } else {
+            list.extend(own.into_iter().filter(free).map(Wait::Revoke));
+        }
+        list.sort_unstable();
+        list.dedup();
+    }
+}
+
 fn place(index: usize, action: &Action) -> Place {
     let user = match &action.effect {
         Some(Effect::AddMember { user, .. } | Effect::RemoveMember { user, .. }) => Some(user.clone()),
@@ -107,6 +146,7 @@ fn place(index: usize, action: &Action) -> Place {
 
 fn phase(action: &Action) -> u8 {
     match (&action.effect, action.kind) {
+        (None, ActionKind::Rename) => 0,
         (None, ActionKind::Forget) => 13,
         (Some(Effect::DeleteUser { .. }), _) => 12,
         (Some(Effect::DeleteGroup { .. }), _) => 11,

@@ -1,7 +1,8 @@
 //! The planner: one pure function from a [`PlanInput`] to a [`Plan`].
 //!
 //! The stages, each in a file of its own: make the sources comparable
-//! (`sources`), find renames (`renames`), bring the relations under one set of
+//! (`sources`), match the state with the service by id (`identity`), find
+//! renames (`renames`), bring the relations under one set of
 //! names (`universe`), find what is held (`held`) and what the rules match
 //! (`matching`), compare grants (`access_diff`) and entities (`entities`), add
 //! provisionings, put everything in order, guard, and digest.
@@ -18,15 +19,16 @@ use crate::model::action::Effect;
 
 use super::access_diff::{AccessDiff, UNDECLARED, access_diff, after};
 use super::caller::{Steps, block, own_path};
-use super::change::{Action, RevokeReason};
+use super::change::{Action, ActionKind, RevokeReason};
 use super::entities::entity_actions;
 use super::finding::{Finding, Level};
 use super::guards::{Guarded, keep_sets_in_use};
 use super::held::HeldSets;
+use super::in_use::{InUse, keep_principals_in_use, left_to_others};
 use super::input::{Mode, PlanInput};
 use super::keeping::Keeping;
 use super::matching::Rules;
-use super::order::order;
+use super::order::{order, revoke_before_renaming};
 use super::people::PeopleChange;
 use super::provisioning::provisions;
 use super::renames::Renames;
@@ -44,7 +46,7 @@ pub fn plan(input: &PlanInput) -> Plan {
     let sources = Sources::new(input);
     let renames = Renames::find(&sources);
     match Universe::new(&sources, &renames) {
-        Ok(universe) => Stage::new(&sources, &renames, universe).finish(),
+        Ok(universe) => Stage::new(&sources, renames, universe).finish(),
         Err(error) => too_large(input, &error),
     }
 }
@@ -52,7 +54,7 @@ pub fn plan(input: &PlanInput) -> Plan {
 /// What is known once the sources are compared.
 struct Stage<'a> {
     sources: &'a Sources<'a>,
-    renames: &'a Renames,
+    renames: Renames,
     universe: Universe<'a>,
     rules: Rules,
     held: HeldSets,
@@ -62,15 +64,15 @@ struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    fn new(sources: &'a Sources<'a>, renames: &'a Renames, mut universe: Universe<'a>) -> Self {
+    fn new(sources: &'a Sources<'a>, renames: Renames, mut universe: Universe<'a>) -> Self {
         let input = sources.input;
         let mut findings = Vec::new();
         let snapshots = [sources.observed, &*sources.desired, &*sources.recorded];
         let rules = Rules::new(&input.desired.settings, &universe.names, &snapshots);
         let held = HeldSets::new(sources, &universe.names, &mut findings);
-        let mut diff = access_diff(&universe, &rules, &held, renames, input);
+        let mut diff = access_diff(&universe, &rules, &held, &renames, sources);
         give_undeclared_a_note(&mut diff, &mut universe.notes);
-        let actions = entity_actions(sources, renames, &held, &mut findings);
+        let actions = entity_actions(sources, &renames, &held, &mut findings);
         Stage {
             sources,
             renames,
@@ -85,6 +87,9 @@ impl<'a> Stage<'a> {
 
     fn finish(mut self) -> Plan {
         self.narrow();
+        let left = &self.diff.left_to_others;
+        self.findings
+            .extend(left_to_others(left, &self.rules, self.sources, &self.universe));
         let mode = self.sources.input.options.mode;
         let universe = &self.universe;
         let after = after(&universe.observed.tuples, &self.diff.grants, &self.diff.revokes);
@@ -93,6 +98,17 @@ impl<'a> Stage<'a> {
             universe,
             &mut self.actions,
             &after,
+            &mut self.findings,
+        );
+        keep_principals_in_use(
+            universe,
+            InUse {
+                sources: self.sources,
+                held: &self.held,
+                rules: &self.rules,
+                after: &after,
+            },
+            &mut self.actions,
             &mut self.findings,
         );
         if mode == Mode::All {
@@ -115,6 +131,7 @@ impl<'a> Stage<'a> {
         let keeping = self.keeping(&actions, &after);
         keeping.fill(&mut waits);
         keeping.keep_roles(&mut waits);
+        revoke_before_renaming(&actions, &universe.names, &self.diff.revokes, &mut waits);
         let roles = role_effects(
             self.sources,
             universe,
@@ -125,7 +142,7 @@ impl<'a> Stage<'a> {
         own_path(
             self.sources,
             universe,
-            self.renames,
+            &self.renames,
             &actions,
             &after,
             &mut self.findings,
@@ -134,7 +151,7 @@ impl<'a> Stage<'a> {
             sources: self.sources,
             universe,
             rules: &self.rules,
-            renames: self.renames,
+            renames: &self.renames,
             diff: &self.diff,
             actions: &actions,
             roles: &roles,
@@ -151,7 +168,7 @@ impl<'a> Stage<'a> {
     fn keeping<'k>(&'k self, actions: &'k [Action], after: &'k [Tuple]) -> Keeping<'k> {
         Keeping {
             sources: self.sources,
-            renames: self.renames,
+            renames: &self.renames,
             names: &self.universe.names,
             before: &self.universe.observed.tuples,
             after,
@@ -168,6 +185,16 @@ impl<'a> Stage<'a> {
             Mode::Revokes => self.only_revokes(),
             Mode::Expired => self.only_expired(),
         }
+        // Nothing is renamed now, so everything is called what it is called.
+        self.renames.users.clear();
+        self.renames.groups.clear();
+        self.universe.forget_renames(self.sources);
+        // What the state calls things matters only to steps that are left.
+        let steps = self.actions.iter().any(|action| action.effect.is_some());
+        if !steps && self.diff.revokes.is_empty() {
+            self.actions.clear();
+        }
+        self.diff.left_to_others.clear();
         self.diff.grants.clear();
         self.diff.records.clear();
         self.diff.expired_new.clear();
@@ -206,13 +233,17 @@ impl<'a> Stage<'a> {
         });
         self.actions.retain(|action| match &action.effect {
             Some(Effect::DeletePermissionSet { name }) => outlived.contains_key(name),
-            _ => false,
+            _ => action.kind == ActionKind::Rename,
         });
     }
 
     /// Revokes and ending memberships, except those that must wait for something that is not run now: people would
     /// be without access that they are to keep.
     fn only_revokes(&mut self) {
+        let (follows, actions) = std::mem::take(&mut self.actions)
+            .into_iter()
+            .partition(|action| action.kind == ActionKind::Rename);
+        self.actions = actions;
         self.actions.retain(|action| {
             matches!(
                 action.effect,
@@ -233,6 +264,7 @@ impl<'a> Stage<'a> {
         );
         self.keeping(&actions, &after).fill(&mut waits);
         drop(after);
+        let follows: Vec<Action> = follows;
         let left_out = waits.revokes.len() as u64;
         let mut index = 0_u32;
         self.diff.revokes.retain(|_| {
@@ -249,7 +281,8 @@ impl<'a> Stage<'a> {
             .filter(|(action, list)| {
                 matches!(action.effect, Some(Effect::RemoveMember { .. })) && !waits_for_steps(list)
             })
-            .map(|(action, _)| action)
+            .map(|(action, _)| self.renames.under_present_names(action))
+            .chain(follows)
             .collect();
         if left_out > 0 {
             self.findings.push(Finding::new(

@@ -11,9 +11,11 @@ use std::sync::Arc;
 use crate::address::{Address, InstanceKey};
 use crate::id::{AccountKey, Email, EntityKey, ServiceId};
 use crate::model::access::Access;
+use crate::model::instance::Held;
 use crate::model::snapshot::Snapshot;
 use crate::model::text::{Reference, ServiceAttribute};
 
+use super::identity::Identity;
 use super::input::{Mode, PlanInput};
 
 /// Desired, recorded and observed under one set of keys.
@@ -22,10 +24,16 @@ pub(super) struct Sources<'a> {
     pub input: &'a PlanInput,
     /// What is declared; nothing when everything is to be destroyed.
     pub desired: Cow<'a, Snapshot>,
-    /// What was applied.
+    /// What was applied, everything under the name that the service has for it now.
     pub recorded: Cow<'a, Snapshot>,
+    /// What was applied, under the names that the state has.
+    pub state: Cow<'a, Snapshot>,
     /// What is there.
     pub observed: &'a Snapshot,
+    /// How the names of the state and those of the service go together.
+    pub identity: Identity,
+    /// Where recorded addresses have gone, by the `moved` blocks.
+    moved: BTreeMap<&'a Address, &'a Address>,
     declared_keys: BTreeMap<AccountKey, AccountKey>,
     recorded_keys: BTreeMap<AccountKey, AccountKey>,
 }
@@ -35,17 +43,29 @@ impl<'a> Sources<'a> {
     pub fn new(input: &'a PlanInput) -> Self {
         let observed = &input.observed.snapshot;
         let emails = known_emails(observed, &input.recorded.applied);
-        let (recorded, recorded_keys) = rekeyed(&input.recorded.applied, &emails);
+        let (state, recorded_keys) = rekeyed(&input.recorded.applied, &emails);
         let (desired, declared_keys) = if input.options.mode == Mode::Destroy {
             (Cow::Owned(Snapshot::default()), BTreeMap::new())
         } else {
             rekeyed(&input.desired.snapshot, &emails)
         };
+        // When everything goes, it does not matter that a look-up found nothing.
+        let not_found = input.desired.held.iter();
+        let not_found = not_found.filter(|_| input.options.mode != Mode::Destroy);
+        let held: Vec<&Held> = not_found.chain(&input.observed.held).collect();
+        let identity = Identity::find(&state, &desired, observed, &held);
+        let recorded = identity.follow(&state);
+        // Of two blocks with one `from`, the first holds.
+        let moved = input.desired.moved.iter().rev();
+        let moved = moved.map(|moved| (&moved.from, &moved.to)).collect();
         Sources {
             input,
             desired,
             recorded,
+            state,
             observed,
+            identity,
+            moved,
             declared_keys,
             recorded_keys,
         }
@@ -65,22 +85,8 @@ impl<'a> Sources<'a> {
     pub fn address_now(&self, recorded: &Address) -> Address {
         let mut address = recorded.clone();
         // Blocks can be chained; more steps than blocks would be a circle.
-        for _ in 0..self.input.desired.moved.len() {
-            let moved = self.input.desired.moved.iter().find_map(|moved| {
-                let whole =
-                    moved.from.instance == InstanceKey::None && moved.to.instance == InstanceKey::None;
-                if moved.from == address {
-                    Some(moved.to.clone())
-                } else if whole && moved.from == address.block() {
-                    Some(Address {
-                        instance: address.instance.clone(),
-                        ..moved.to.clone()
-                    })
-                } else {
-                    None
-                }
-            });
-            match moved {
+        for _ in 0..self.moved.len() {
+            match self.moved_on(&address) {
                 Some(next) if next != *recorded => address = next,
                 _ => break,
             }
@@ -88,14 +94,26 @@ impl<'a> Sources<'a> {
         address
     }
 
+    /// Where one `moved` block takes an address: the one that names the instance, else the one that means all.
+    fn moved_on(&self, address: &Address) -> Option<Address> {
+        if let Some(to) = self.moved.get(address) {
+            return Some((*to).clone());
+        }
+        let to = self.moved.get(&address.block())?;
+        (to.instance == InstanceKey::None).then(|| Address {
+            instance: address.instance.clone(),
+            ..(*to).clone()
+        })
+    }
+
     /// The id or ARN by which the service knows an entity now.
     pub fn observed_id(&self, key: &EntityKey) -> Option<ServiceId> {
         id_in(self.observed, key)
     }
 
-    /// The id or ARN that the state has for an entity.
+    /// The id or ARN that the state has for an entity, by the name that the state has.
     pub fn recorded_id(&self, key: &EntityKey) -> Option<ServiceId> {
-        id_in(&self.recorded, key)
+        id_in(&self.state, key)
     }
 
     /// What a reference stands for, where the service has its entity already.

@@ -16,7 +16,7 @@ use crate::model::snapshot::{Entity, Management, Snapshot};
 use crate::model::stack::{Desired, Selection};
 use crate::model::{Group, PermissionSet, User};
 
-use super::change::{ActionKind, RecordChange};
+use super::change::{ActionKind, Reason, RecordChange};
 use super::input::{INPUT_VERSION, Options, PlanInput};
 use super::{Plan, check, plan};
 
@@ -326,7 +326,12 @@ impl World {
             assert!(there.remove(&(account.clone(), set.clone(), principal.clone())));
         }
         self.observed.snapshot.access = relation(there);
-        for action in &plan.actions {
+        self.follow(plan);
+        for action in plan
+            .actions
+            .iter()
+            .filter(|action| action.kind != ActionKind::Rename)
+        {
             match &action.effect {
                 Some(effect) => self.effect(effect, declared),
                 None => self.record(action.kind, &action.entity, &action.addresses, declared),
@@ -337,6 +342,59 @@ impl World {
         for (key, orphan) in ids {
             rename_principal(&mut self.observed.snapshot, &key, &orphan);
         }
+    }
+
+    /// The state takes up the names that the service has.
+    fn follow(&mut self, plan: &Plan) {
+        let names = plan.actions.iter().filter_map(|action| match &action.reason {
+            Reason::RenamedOutside { from, to } => Some((from.clone(), to.clone())),
+            _ => None,
+        });
+        self.recorded.applied.rename_principals(&names.collect());
+    }
+
+    /// Gives a group another name behind the planner's back.
+    pub fn renames_group(mut self, from: &str, to: &str) -> Self {
+        let names = [(group(from), group(to))].into();
+        self.observed.snapshot.rename_principals(&names);
+        self
+    }
+
+    /// Gives a user another name behind the planner's back.
+    pub fn renames_user(mut self, from: &str, to: &str) -> Self {
+        let names = [(user(from), user(to))].into();
+        self.observed.snapshot.rename_principals(&names);
+        self
+    }
+
+    /// Deletes a group behind the planner's back; its grants are left as an orphan's.
+    pub fn loses_group(mut self, name: &str) -> Self {
+        let groups = &mut self.observed.snapshot.groups;
+        let gone = groups.remove(&GroupName::new(name).unwrap()).unwrap();
+        let orphan = PrincipalKey::OrphanGroup(gone.value.id.unwrap());
+        rename_principal(&mut self.observed.snapshot, &group(name), &orphan);
+        self
+    }
+
+    /// Deletes a user behind the planner's back; its grants are left as an orphan's.
+    pub fn loses_user(mut self, name: &str) -> Self {
+        let snapshot = &mut self.observed.snapshot;
+        let gone = snapshot.users.remove(&user_name(name)).unwrap();
+        for group in snapshot.groups.values_mut() {
+            group.value.members.as_mut().unwrap().remove(&user_name(name));
+        }
+        let orphan = PrincipalKey::OrphanUser(gone.value.id.unwrap());
+        rename_principal(snapshot, &user(name), &orphan);
+        self
+    }
+
+    /// Deletes a permission set behind the planner's back, and its grants with it.
+    pub fn loses_set(mut self, name: &str) -> Self {
+        self.observed.snapshot.permission_sets.remove(&set(name)).unwrap();
+        let mut left = triples(&self.observed.snapshot.access);
+        left.retain(|(_, what, _)| *what != set(name));
+        self.observed.snapshot.access = relation(left);
+        self
     }
 
     /// What the service calls the principals that a plan deletes, in grants that are left to them.
@@ -439,7 +497,7 @@ impl World {
         match (kind, id) {
             (ActionKind::Adopt, id) => adopt(applied, key, id.as_ref(), declared),
             (ActionKind::Forget, _) => forget(applied, key),
-            (ActionKind::Rebind, Some(id)) => rebind(applied, key, &id),
+            (ActionKind::Rebind, Some(id)) => rebind(applied, key, &id, declared),
             (ActionKind::Move, _) => {
                 let management = management(declared, key);
                 relabel(applied, key, addresses, management);
@@ -461,8 +519,15 @@ impl World {
             }
             AccountKey::Id(_) => key.clone(),
         };
+        // As was what got another name.
+        let effects = plan.actions.iter().filter_map(|action| action.effect.as_ref());
+        let renamed: BTreeMap<PrincipalKey, PrincipalKey> = effects
+            .filter_map(crate::state::fold_entities::renamed_principal)
+            .collect();
+        self.recorded.applied.access.rename_principals(&renamed);
         let name = |tuple: Tuple| {
             let (account, set, principal) = plan.names.resolve(tuple).unwrap();
+            let principal = renamed.get(principal).unwrap_or(principal);
             (now(account), set.clone(), principal.clone())
         };
         let mut notes: BTreeMap<Triple, (Vec<Declaration>, bool)> = BTreeMap::new();

@@ -68,17 +68,25 @@ impl<'a> Universe<'a> {
         let recorded_notes = table.recorded(sources, recorded);
         let desired = Relation::new(desired, &names);
         let mut observed = Relation::new(observed, &names);
-        follow_renamed_principals(&mut observed, &desired, &desired_notes, &names, renames);
+        let mut recorded = Relation::new(recorded, &names);
+        for relation in [&mut observed, &mut recorded] {
+            follow_renamed_principals(relation, &desired, &desired_notes, &names, renames);
+        }
         Ok(Universe {
             declarations: table.declarations,
             notes: table.notes,
-            recorded: Relation::new(recorded, &names),
+            recorded,
             desired,
             observed,
             names,
             desired_notes,
             recorded_notes,
         })
+    }
+
+    /// Takes the observed relation as it was read: no principal is renamed after all.
+    pub fn forget_renames(&mut self, sources: &'a Sources<'_>) {
+        self.observed = Relation::new(&sources.observed.access, &self.names);
     }
 }
 
@@ -105,7 +113,8 @@ fn union(tables: &[&Names]) -> Result<Names, CapacityError> {
 }
 
 /// A group or user that gets a new name stays the same, so its grants are there already under the new one. Grants
-/// that nobody declares under the new name stay under the old one, by which they can be revoked at once.
+/// that nobody declares under the new name stay under the old one, by which they can be revoked at once. The same goes
+/// for what the state has of them.
 fn follow_renamed_principals(
     observed: &mut Relation<'_>,
     desired: &Relation<'_>,
@@ -132,7 +141,7 @@ fn follow_renamed_principals(
             (followed.unwrap_or(*tuple), *note)
         })
         .collect();
-    rows.sort_unstable();
+    rows.sort_by_key(|(tuple, _)| *tuple);
     rows.dedup_by_key(|(tuple, _)| *tuple);
     let (tuples, notes): (Vec<Tuple>, Vec<u32>) = rows.into_iter().unzip();
     observed.tuples = Cow::Owned(tuples);

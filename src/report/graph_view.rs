@@ -245,6 +245,7 @@ fn verb(kind: ActionKind) -> &'static str {
         ActionKind::Forget => "forget",
         ActionKind::Move => "move",
         ActionKind::Rebind => "rebind",
+        ActionKind::Rename => "rename",
         ActionKind::Provision => "provision",
     }
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
-use crate::id::{EntityKey, ServiceId};
+use crate::id::{EntityKey, GroupName, PrincipalKey, ServiceId, UserName};
 use crate::model::access::{Declaration, Names, Note, Tuple};
 use crate::model::action::{Effect, Learned};
 use crate::model::instance::Instance;
@@ -161,17 +161,24 @@ pub enum StepRef {
     Revoke(Tuple),
 }
 
-/// Changes of the record alone.
+/// Changes of the record alone, in the order of the fields.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RecordOnly {
+    /// Users and groups that the service knows by the same id under another name, or as deleted: what the state
+    /// called them, and what they are called now. All at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub renamed: Vec<(PrincipalKey, PrincipalKey)>,
     /// Entities taken in, as declared, with the id they have. Also marks an entity whose declaration changed in
     /// nothing but its address or location.
     pub adopted: Vec<(EntityKey, Option<ServiceId>)>,
+    /// Declared members of adopted groups that are not in them yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_yet: Vec<(GroupName, UserName)>,
     /// Entities dropped from the state.
     pub forgotten: Vec<EntityKey>,
     /// Entities whose addresses or management changed.
     pub relabelled: Vec<(EntityKey, BTreeSet<Address>, Management)>,
-    /// Look-ups whose name now means another id.
+    /// Entities whose name now means another id: what is recorded of them is what is declared.
     pub rebound: Vec<(EntityKey, ServiceId)>,
     /// Grants adopted or relabelled: tuple and note, ranks and notes are the run's.
     pub grants: Vec<(Tuple, u32)>,

@@ -10,9 +10,12 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::entry::{Entry, RecordOnly, RunEnd, RunStarted, StepRef};
 use super::fold_access::{GrantChanges, forget_declaration, merge, rename_declaration};
-use super::fold_entities::{adopt, apply_effect, forget, move_address, rebind, relabel, remove_address};
+use super::fold_entities::{
+    adopt, apply_effect, forget, leave_out, move_address, never_made, rebind, relabel, remove_address,
+    renamed_principal,
+};
 use super::{StateError, inconsistent};
-use crate::id::AccountKey;
+use crate::id::{AccountKey, PrincipalKey};
 use crate::model::access::Tuple;
 use crate::model::action::{Effect, Learned};
 use crate::model::fingerprint;
@@ -45,6 +48,8 @@ struct Run {
     caught_up: bool,
     /// The run that was unfinished before this one.
     before: Option<UnfinishedRun>,
+    /// Users and groups that got another name in this run: their grants are the same.
+    renamed: BTreeMap<PrincipalKey, PrincipalKey>,
 }
 
 impl Fold {
@@ -180,6 +185,7 @@ impl Fold {
             done: FxHashSet::default(),
             caught_up: false,
             before: self.recorded.unfinished.clone(),
+            renamed: BTreeMap::new(),
         });
         Ok(())
     }
@@ -218,6 +224,7 @@ impl Fold {
                     let rekeyed =
                         apply_effect(&mut self.recorded.applied, effect, &run.started.entities, learned);
                     run.created.extend(rekeyed);
+                    run.renamed.extend(renamed_principal(effect));
                 }
             }
         }
@@ -234,6 +241,10 @@ impl Fold {
         let run = run.ok_or_else(|| inconsistent("the journal changes the record outside of a run"))?;
         run.caught_up = true;
         let applied = &mut self.recorded.applied;
+        if !changes.renamed.is_empty() {
+            applied.rename_principals(&changes.renamed.iter().cloned().collect());
+        }
+        let missing = never_made(applied, &changes.not_yet);
         for (key, id) in &changes.adopted {
             adopt(applied, key, id.as_ref(), &run.started.entities);
         }
@@ -244,8 +255,9 @@ impl Fold {
             relabel(applied, key, addresses, *management);
         }
         for (key, id) in &changes.rebound {
-            rebind(applied, key, id);
+            rebind(applied, key, id, &run.started.entities);
         }
+        leave_out(applied, missing);
         run.changes
             .extend(changes.grants.iter().map(|(tuple, note)| (*tuple, Some(*note))));
         run.changes
@@ -280,6 +292,7 @@ impl Fold {
             notes: &run.started.notes,
             grants: std::mem::take(&mut run.changes),
             created: &run.created,
+            renamed: &run.renamed,
         };
         merge(&mut self.recorded.applied.access, changes).map_err(|error| inconsistent(&error.to_string()))
     }

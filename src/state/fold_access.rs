@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::FxHashMap;
 
 use crate::address::Address;
-use crate::id::AccountKey;
+use crate::id::{AccountKey, PrincipalKey};
 use crate::model::access::{Access, CapacityError, Declaration, Names, Note, Tuple};
 
 /// Grants that a run made, relabelled or took away, in the run's own ranks.
@@ -21,6 +21,8 @@ pub struct GrantChanges<'a> {
     pub grants: FxHashMap<Tuple, Option<u32>>,
     /// Accounts that have another key now than in `names`.
     pub created: &'a BTreeMap<AccountKey, AccountKey>,
+    /// Principals that got another name: what `names` and the relation call them, and what they are called now.
+    pub renamed: &'a BTreeMap<PrincipalKey, PrincipalKey>,
 }
 
 /// Merges changes into a relation, which afterwards has exactly the names, notes and declarations it uses.
@@ -28,10 +30,11 @@ pub struct GrantChanges<'a> {
 /// # Errors
 /// When there are more names than a relation can hold.
 pub fn merge(access: &mut Access, changes: GrantChanges<'_>) -> Result<(), CapacityError> {
+    access.rename_principals(changes.renamed);
     if changes.grants.is_empty() {
         return Ok(());
     }
-    let from = renamed(changes.names, changes.created)?;
+    let from = called_now(changes.names, &changes)?;
     let names = Names::union([&access.names, &from])?;
     let mut table = Declarations::new(access, changes.declarations);
     let (old_places, new_places) = (std::mem::take(&mut table.old), std::mem::take(&mut table.new));
@@ -46,7 +49,7 @@ pub fn merge(access: &mut Access, changes: GrantChanges<'_>) -> Result<(), Capac
         .map(|note| table.note(note, &new_places))
         .collect();
     let old_ranks = access.names.remap_to(&names);
-    let new_ranks = rank_run(changes.names, changes.created, &names);
+    let new_ranks = rank_run(&changes, &names);
     let mut delta: Vec<(Tuple, Option<u32>)> = changes
         .grants
         .iter()
@@ -82,37 +85,41 @@ pub fn merge(access: &mut Access, changes: GrantChanges<'_>) -> Result<(), Capac
     Ok(())
 }
 
-/// The run's names, with created accounts under their new keys.
-fn renamed(names: &Names, created: &BTreeMap<AccountKey, AccountKey>) -> Result<Names, CapacityError> {
-    if created.is_empty() {
-        return Ok(names.clone());
-    }
-    let rename = |key: &AccountKey| created.get(key).unwrap_or(key).clone();
-    let accounts = names.accounts.iter().map(rename).collect();
-    Names::new(accounts, names.permission_sets.clone(), names.principals.clone())
+/// The run's names, with created accounts and renamed principals under their new keys.
+fn called_now(names: &Names, changes: &GrantChanges<'_>) -> Result<Names, CapacityError> {
+    let account = |key: &AccountKey| changes.created.get(key).unwrap_or(key).clone();
+    let principal = |key: &PrincipalKey| changes.renamed.get(key).unwrap_or(key).clone();
+    Names::new(
+        names.accounts.iter().map(account).collect(),
+        names.permission_sets.clone(),
+        names.principals.iter().map(principal).collect(),
+    )
 }
 
 /// How tuples of the run translate to ranks in `wider`.
-fn rank_run(
-    run: &Names,
-    created: &BTreeMap<AccountKey, AccountKey>,
-    wider: &Names,
-) -> impl Fn(Tuple) -> Tuple + use<> {
-    let accounts: Vec<u32> = run
-        .accounts
-        .iter()
-        .map(|key| wider.account_rank(created.get(key).unwrap_or(key)).unwrap_or(0))
+fn rank_run(changes: &GrantChanges<'_>, wider: &Names) -> impl Fn(Tuple) -> Tuple + use<> {
+    let run = changes.names;
+    let accounts = run.accounts.iter();
+    let accounts: Vec<u32> = accounts
+        .map(|key| wider.account_rank(changes.created.get(key).unwrap_or(key)))
+        .map(Option::unwrap_or_default)
         .collect();
-    // Accounts are translated above; the other two tables are whole in both.
-    let others = Names {
-        accounts: Vec::new(),
-        ..run.clone()
-    }
-    .remap_to(wider);
+    let sets = run.permission_sets.iter();
+    let sets: Vec<u32> = sets
+        .map(|name| wider.permission_set_rank(name).unwrap_or(0))
+        .collect();
+    let principals = run.principals.iter();
+    let principals: Vec<u32> = principals
+        .map(|key| wider.principal_rank(changes.renamed.get(key).unwrap_or(key)))
+        .map(Option::unwrap_or_default)
+        .collect();
     move |tuple| {
-        let other = others.tuple(Tuple::new(0, tuple.permission_set(), tuple.principal()));
-        let account = accounts.get(tuple.account() as usize).copied().unwrap_or(0);
-        Tuple::new(account, other.permission_set(), other.principal())
+        let at = |ranks: &[u32], rank: u32| ranks.get(rank as usize).copied().unwrap_or(0);
+        Tuple::new(
+            at(&accounts, tuple.account()),
+            at(&sets, tuple.permission_set()),
+            at(&principals, tuple.principal()),
+        )
     }
 }
 

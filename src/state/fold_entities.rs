@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Address;
-use crate::id::{AccountId, AccountKey, EntityKey, OuPath, ServiceId};
+use crate::id::{AccountId, AccountKey, EntityKey, GroupName, OuPath, PrincipalKey, ServiceId, UserName};
 use crate::model::access::Access;
 use crate::model::account::OrganizationalUnit;
 use crate::model::action::{Effect, Learned};
@@ -366,23 +366,56 @@ pub fn relabel(
     }
 }
 
-/// Gives an entity the id that its name now means. An account's id is its key, which never changes.
-pub fn rebind(applied: &mut Snapshot, key: &EntityKey, id: &ServiceId) {
-    let slot = match key {
-        EntityKey::OrganizationalUnit(key) => applied
-            .organizational_units
-            .get_mut(key)
-            .map(|entity| &mut entity.value.id),
-        EntityKey::Account(_) => None,
-        EntityKey::User(key) => applied.users.get_mut(key).map(|entity| &mut entity.value.id),
-        EntityKey::Group(key) => applied.groups.get_mut(key).map(|entity| &mut entity.value.id),
-        EntityKey::PermissionSet(key) => applied
-            .permission_sets
-            .get_mut(key)
-            .map(|entity| &mut entity.value.arn),
+/// Takes in what an entity's name now means: it is recorded as it is declared, with that id. An account's id is its
+/// key, which never changes.
+pub fn rebind(applied: &mut Snapshot, key: &EntityKey, id: &ServiceId, declared: &Snapshot) {
+    // Who was in the one before says nothing about this one.
+    let members = match key {
+        EntityKey::Group(name) => applied.groups.get_mut(name).map(|group| &mut group.value.members),
+        _ => None,
     };
-    if let Some(slot) = slot {
-        *slot = Some(id.clone());
+    if let (Some(Some(members)), EntityKey::Group(name)) = (members, key) {
+        let declared = declared.groups.get(name);
+        let declared = declared.and_then(|group| group.value.members.as_ref());
+        members.retain(|user| declared.is_some_and(|declared| declared.contains(user)));
+    }
+    adopt(applied, key, Some(id), declared);
+}
+
+/// What an effect renames, if that is a user or a group: the old key and the new one.
+pub fn renamed_principal(effect: &Effect) -> Option<(PrincipalKey, PrincipalKey)> {
+    let (from, to) = match effect {
+        Effect::UpdateUser { from, to } => (
+            PrincipalKey::User(from.user_name.clone()),
+            PrincipalKey::User(to.user_name.clone()),
+        ),
+        Effect::UpdateGroup { from, to } => (
+            PrincipalKey::Group(from.display_name.clone()),
+            PrincipalKey::Group(to.display_name.clone()),
+        ),
+        _ => return None,
+    };
+    (from != to).then_some((from, to))
+}
+
+/// Those of `members` that this stack never made: a group that is adopted must not be recorded with them.
+pub fn never_made(applied: &Snapshot, members: &[(GroupName, UserName)]) -> Vec<(GroupName, UserName)> {
+    let made = |group: &GroupName, user: &UserName| {
+        let group = applied.groups.get(group);
+        let members = group.and_then(|group| group.value.members.as_ref());
+        members.is_some_and(|members| members.contains(user))
+    };
+    let new = members.iter().filter(|(group, user)| !made(group, user));
+    new.cloned().collect()
+}
+
+/// Takes members out of the record.
+pub fn leave_out(applied: &mut Snapshot, members: Vec<(GroupName, UserName)>) {
+    for (group, user) in members {
+        let group = applied.groups.get_mut(&group);
+        if let Some(members) = group.and_then(|group| group.value.members.as_mut()) {
+            members.remove(&user);
+        }
     }
 }
 

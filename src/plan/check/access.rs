@@ -49,8 +49,6 @@ impl Judge<'_> {
             "grant-outside-mode",
             || "a plan that only removes makes grants".to_owned(),
         );
-        // A run that was interrupted goes on with what it had planned, which is no restore.
-        let resumed = self.input.recorded.unfinished.is_some();
         for step in &self.plan.grants {
             let tuple = step.tuple;
             let spell = || self.spell(tuple);
@@ -58,8 +56,7 @@ impl Judge<'_> {
             found.require(!has(&relations.observed, tuple), "grant-already-there", spell);
             found.require(!self.held.holds(tuple), "grant-held", spell);
             let restore = step.reason == GrantReason::Restore;
-            let gone = has(&relations.owned, tuple);
-            found.require(restore == gone || (gone && resumed), "grant-reason", spell);
+            found.require(restore == has(&relations.lost, tuple), "grant-reason", spell);
         }
     }
 
@@ -80,6 +77,8 @@ impl Judge<'_> {
         found.require(!protected, "revoke-protected", spell);
         let ours = has(&relations.owned, tuple);
         if !ours {
+            let by_name = has(&relations.owned_by_name, tuple) && step.reason != RevokeReason::Unmanaged;
+            found.require(!by_name, "revoke-of-another-id", spell);
             let removes = self.input.desired.settings.unmanaged == Unmanaged::Remove;
             found.require(
                 removes && self.rules.says_scope && !destroy,
@@ -124,12 +123,19 @@ impl Judge<'_> {
             let there = has(&relations.observed, step.tuple);
             let declared = has(&relations.desired, step.tuple);
             let ours = has(&relations.owned, step.tuple);
+            let outdated = has(&relations.outdated, step.tuple);
             let fits = match step.change {
                 RecordChange::Adopt => there && declared && !ours,
                 RecordChange::Relabel => there && declared && ours,
-                RecordChange::Forget => ours && !declared && !there,
+                RecordChange::Forget => (ours || outdated) && !declared,
             };
             found.require(fits, "record-step", || self.spell(step.tuple));
+            let drops = step.change == RecordChange::Forget && ours && there;
+            found.require(
+                !drops || self.is_left_to_others(step.tuple),
+                "forgotten-while-there",
+                || self.spell(step.tuple),
+            );
             found.require(!self.held.holds(step.tuple), "record-held", || {
                 self.spell(step.tuple)
             });
@@ -157,12 +163,19 @@ impl Judge<'_> {
                 .revokes
                 .binary_search_by_key(&tuple, |step| step.tuple)
                 .is_ok();
+            let left = self.is_left_to_others(tuple);
             found.require(
-                revoked || self.held.holds(tuple) || self.is_kept(tuple),
+                revoked || left || self.held.holds(tuple) || self.is_kept(tuple),
                 "owned-and-forgotten",
                 || self.spell(tuple),
             );
         }
+    }
+
+    /// Whether a rule says that others run it, so that this stack removes it no more.
+    fn is_left_to_others(&self, tuple: Tuple) -> bool {
+        let destroy = self.plan.mode == Mode::Destroy;
+        !destroy && (self.rules.ignores(tuple) || !self.rules.in_scope(tuple))
     }
 
     /// A renamed set's grants may be kept for a while, next to those that replace them.
@@ -192,6 +205,20 @@ impl Judge<'_> {
             found.require(said, "record-forgotten", || self.spell(tuple));
         }
         let gone = minus(&relations.owned, &relations.desired);
+        let left = gone.iter().filter(|tuple| has(&relations.observed, **tuple));
+        for tuple in left.filter(|tuple| self.is_left_to_others(**tuple)) {
+            let said = self.held.holds(*tuple) || recorded(*tuple, RecordChange::Forget);
+            found.require(said, "record-forgotten", || self.spell(*tuple));
+        }
+        let outdated = minus(&relations.outdated, &relations.desired);
+        for tuple in outdated {
+            let revoked = plan
+                .revokes
+                .binary_search_by_key(&tuple, |step| step.tuple)
+                .is_ok();
+            let said = revoked || self.held.holds(tuple) || recorded(tuple, RecordChange::Forget);
+            found.require(said, "record-forgotten", || self.spell(tuple));
+        }
         for tuple in minus(&gone, &relations.observed) {
             let said = self.held.holds(tuple) || recorded(tuple, RecordChange::Forget);
             found.require(said, "record-forgotten", || self.spell(tuple));

@@ -1,5 +1,7 @@
 //! What the plan says of itself: how much is in view, how many people.
 
+use crate::model::access::Tuple;
+use crate::plan::input::Mode;
 use crate::plan::people::{PeopleChange, PeopleRow};
 use crate::plan::{Plan, Totals};
 
@@ -10,7 +12,7 @@ use super::rules::Rules;
 
 pub(super) fn check(plan: &Plan, relations: &Relations, held: &HeldNames, rules: &Rules, found: &mut Found) {
     if !(plan.is_refused() && plan.names.accounts.is_empty()) {
-        let totals = totals(relations, held, rules);
+        let totals = totals(relations, held, rules, plan.mode == Mode::Destroy);
         found.require(totals == plan.totals, "totals", || {
             format!("it says {:?}, and has {totals:?}", plan.totals)
         });
@@ -18,8 +20,8 @@ pub(super) fn check(plan: &Plan, relations: &Relations, held: &HeldNames, rules:
     people(plan, found);
 }
 
-fn totals(relations: &Relations, held: &HeldNames, rules: &Rules) -> Totals {
-    let free = |tuple: &&crate::model::Tuple| !held.holds(**tuple);
+fn totals(relations: &Relations, held: &HeldNames, rules: &Rules, destroy: bool) -> Totals {
+    let free = |tuple: &&Tuple| !held.holds(**tuple);
     let mut totals = Totals {
         declared: relations.desired.len() as u64,
         ..Totals::default()
@@ -34,8 +36,18 @@ fn totals(relations: &Relations, held: &HeldNames, rules: &Rules) -> Totals {
         there.filter(|tuple| held.holds(**tuple)).count()
     };
     totals.unchanged = (there - if held.any { held_there() } else { 0 }) as u64;
-    let foreign = minus(&minus(&relations.observed, &relations.desired), &relations.owned);
-    for tuple in foreign.iter().filter(free) {
+    let undeclared = minus(&relations.observed, &relations.desired);
+    let foreign = minus(&undeclared, &relations.owned);
+    let others = |tuple: &&Tuple| {
+        let left = has(&relations.owned, **tuple) && !destroy;
+        left && (rules.ignores(**tuple) || !rules.in_scope(**tuple))
+    };
+    // What is ours, declared no more and left to others counts as theirs.
+    for tuple in foreign
+        .iter()
+        .chain(undeclared.iter().filter(others))
+        .filter(free)
+    {
         if rules.ignores(*tuple) {
             totals.ignored += 1;
         } else if rules.in_scope(*tuple) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{AccountKey, EntityKey};
+use crate::id::{AccountKey, EntityKey, PrincipalKey, ServiceId};
 use crate::model::access::{Pair, Tuple};
 use crate::model::action::Effect;
 use crate::model::snapshot::{Management, Snapshot};
@@ -12,17 +12,10 @@ use crate::plan::input::{Mode, PlanInput};
 
 use super::Found;
 use super::held::HeldNames;
+use super::identity::Identity;
 use super::relations::Relations;
 
-pub(super) fn check(plan: &Plan, input: &PlanInput, found: &mut Found) {
-    // Users and groups that get new values, and with them perhaps a new name.
-    let updates = plan.actions.iter().filter(|action| {
-        matches!(
-            action.effect,
-            Some(Effect::UpdateUser { .. } | Effect::UpdateGroup { .. })
-        )
-    });
-    let updated: BTreeSet<&EntityKey> = updates.map(|action| &action.entity).collect();
+pub(super) fn check(plan: &Plan, input: &PlanInput, identity: &Identity, found: &mut Found) {
     for action in &plan.actions {
         let name = || format!("{:?} {}", action.kind, action.entity);
         found.require(kind_fits_effect(action), "effect-of-another-kind", name);
@@ -36,7 +29,7 @@ pub(super) fn check(plan: &Plan, input: &PlanInput, found: &mut Found) {
         );
         let Some(effect) = &action.effect else { continue };
         if membership(effect) {
-            memberships(action, effect, &updated, input, found);
+            memberships(effect, input, identity, found);
             continue;
         }
         let observed = exists(&input.observed.snapshot, input, &action.entity);
@@ -48,8 +41,12 @@ pub(super) fn check(plan: &Plan, input: &PlanInput, found: &mut Found) {
             }
             ActionKind::Delete => {
                 found.require(observed, "delete-of-missing", name);
-                let recorded = management(&input.recorded.applied, input, &action.entity);
+                let (recorded, id) = in_state(input, identity, &action.entity);
                 found.require(recorded == Some(Management::Created), "delete-not-ours", name);
+                let there = id_of(&input.observed.snapshot, &action.entity);
+                let same = id.is_none() || there.is_none() || id == there;
+                found.require(same, "delete-of-another-id", name);
+                found.require(action.expected_id == there, "delete-of-another-id", name);
                 let declared = management(&input.desired.snapshot, input, &action.entity);
                 let wanted = declared.is_some() && plan.mode != Mode::Destroy;
                 found.require(!wanted, "delete-of-declared", name);
@@ -66,9 +63,11 @@ pub(super) fn check(plan: &Plan, input: &PlanInput, found: &mut Found) {
 
 fn kind_fits_effect(action: &Action) -> bool {
     match action.kind {
-        ActionKind::Forget | ActionKind::Move | ActionKind::Rebind | ActionKind::Adopt => {
-            action.effect.is_none()
-        }
+        ActionKind::Forget
+        | ActionKind::Move
+        | ActionKind::Rebind
+        | ActionKind::Rename
+        | ActionKind::Adopt => action.effect.is_none(),
         ActionKind::Provision => matches!(action.effect, Some(Effect::Provision { .. })),
         ActionKind::Create | ActionKind::Update | ActionKind::Delete => match &action.effect {
             Some(Effect::Grant { .. } | Effect::Revoke { .. } | Effect::Provision { .. }) | None => false,
@@ -112,8 +111,13 @@ fn reason_fits(action: &Action) -> bool {
         ActionKind::Adopt => matches!(reason, Reason::AlreadyThere),
         ActionKind::Forget => matches!(
             reason,
-            Reason::BlockRemoved | Reason::AlreadyGone | Reason::Destroy | Reason::Renamed { .. }
+            Reason::BlockRemoved
+                | Reason::AlreadyGone
+                | Reason::Destroy
+                | Reason::NotOurs { .. }
+                | Reason::Renamed { .. }
         ),
+        ActionKind::Rename => matches!(reason, Reason::RenamedOutside { .. }),
         ActionKind::Move => matches!(reason, Reason::AddressChanged { .. }),
         ActionKind::Rebind => matches!(reason, Reason::IdChanged { .. }),
         ActionKind::Provision => matches!(
@@ -150,46 +154,110 @@ fn membership(effect: &Effect) -> bool {
     matches!(effect, Effect::AddMember { .. } | Effect::RemoveMember { .. })
 }
 
-/// Who joins is declared as a member and not yet one; who leaves is a member by our doing and declared no more.
-fn memberships(
-    action: &Action,
-    effect: &Effect,
-    updated: &BTreeSet<&EntityKey>,
-    input: &PlanInput,
-    found: &mut Found,
-) {
+/// Who joins is declared as a member and not yet one; who leaves is a member by our doing and declared no more. The
+/// configuration, the service and the state may each have another name for the group and the user.
+fn memberships(effect: &Effect, input: &PlanInput, identity: &Identity, found: &mut Found) {
     let (Effect::AddMember { group, user } | Effect::RemoveMember { group, user }) = effect else {
         return;
     };
     let name = || format!("{user} in {group}");
+    let (group, user) = (
+        PrincipalKey::Group(group.clone()),
+        PrincipalKey::User(user.clone()),
+    );
+    let declared = (
+        identity.in_configuration(&group),
+        identity.in_configuration(&user),
+    );
     let groups = &input.desired.snapshot.groups;
-    let declared = groups.get(group).filter(|group| group.is_managed());
-    found.require(declared.is_some(), "membership-not-managed", name);
-    let wanted = declared
-        .and_then(|group| group.value.members.as_ref())
-        .is_some_and(|all| all.contains(user));
+    let managed = groups
+        .values()
+        .any(|group| group.is_managed() && group.value.display_name.as_str() == declared.0.name());
+    found.require(managed, "membership-not-managed", name);
     let adds = matches!(effect, Effect::AddMember { .. });
+    let wanted = is_in(&input.desired.snapshot, &declared.0, &declared.1);
     found.require(wanted == adds, "membership-against-declaration", name);
-    // Under a new name, a group or user is not found in what was read; its memberships are not asked about here.
-    let renamed = updated.contains(&action.entity) || updated.contains(&EntityKey::User(user.clone()));
-    let is_in = |snapshot: &Snapshot| {
-        let members = snapshot
-            .groups
-            .get(group)
-            .and_then(|group| group.value.members.as_ref());
-        members.is_some_and(|members| members.contains(user))
+    let there = (identity.in_service(&group), identity.in_service(&user));
+    let member = is_in(&input.observed.snapshot, &there.0, &there.1);
+    found.require(member != adds, "membership-as-it-is", name);
+    let (group, user) = (identity.in_state(&there.0), identity.in_state(&there.1));
+    let stranger = |key: EntityKey| identity.others.contains(&key);
+    let others = (group == there.0 && entity_of(&group).is_some_and(stranger))
+        || (user == there.1 && entity_of(&user).is_some_and(stranger));
+    let ours = is_in(&input.recorded.applied, &group, &user) && !others;
+    found.require(adds || ours, "membership-not-ours", name);
+}
+
+fn entity_of(key: &PrincipalKey) -> Option<EntityKey> {
+    match key {
+        PrincipalKey::User(name) => Some(EntityKey::User(name.clone())),
+        PrincipalKey::Group(name) => Some(EntityKey::Group(name.clone())),
+        PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => None,
+    }
+}
+
+fn is_in(snapshot: &Snapshot, group: &PrincipalKey, user: &PrincipalKey) -> bool {
+    let (PrincipalKey::Group(group), PrincipalKey::User(user)) = (group, user) else {
+        return false;
     };
-    if !renamed {
+    let group = snapshot.groups.get(group);
+    let members = group.and_then(|group| group.value.members.as_ref());
+    members.is_some_and(|members| members.contains(user))
+}
+
+/// The state takes up other names only for what has the same id, and for all of it that steps speak of.
+pub(super) fn names(plan: &Plan, input: &PlanInput, identity: &Identity, found: &mut Found) {
+    let renames = plan.actions.iter().filter_map(|action| match &action.reason {
+        Reason::RenamedOutside { from, to } => Some((from, to)),
+        _ => None,
+    });
+    let renames: BTreeMap<&PrincipalKey, &PrincipalKey> = renames.collect();
+    for (from, to) in &renames {
         found.require(
-            is_in(&input.observed.snapshot) != adds,
-            "membership-as-it-is",
-            name,
+            identity.now.get(*from) == Some(*to),
+            "rename-of-another-id",
+            || format!("{from} to {to}"),
         );
-        found.require(
-            adds || is_in(&input.recorded.applied),
-            "membership-not-ours",
-            name,
-        );
+    }
+    let granted = &input.recorded.applied.access.names;
+    for (from, to) in &identity.now {
+        let rank = plan.names.principal_rank(to);
+        let mut steps = plan.revokes.iter().map(|step| step.tuple);
+        let named = steps.any(|tuple| Some(tuple.principal()) == rank)
+            || plan
+                .records
+                .iter()
+                .any(|step| Some(step.tuple.principal()) == rank);
+        let needed = named && granted.principal_rank(from).is_some();
+        found.require(!needed || renames.contains_key(from), "rename-forgotten", || {
+            format!("{from} to {to}")
+        });
+    }
+}
+
+/// How the state has what the service calls `key`: by its id, where there is one.
+fn in_state(
+    input: &PlanInput,
+    identity: &Identity,
+    key: &EntityKey,
+) -> (Option<Management>, Option<ServiceId>) {
+    let principal = match key {
+        EntityKey::User(name) => Some(PrincipalKey::User(name.clone())),
+        EntityKey::Group(name) => Some(PrincipalKey::Group(name.clone())),
+        _ => None,
+    };
+    let known = principal.and_then(|key| entity_of(&identity.in_state(&key)));
+    let known = known.as_ref().unwrap_or(key);
+    let applied = &input.recorded.applied;
+    (management(applied, input, known), id_of(applied, known))
+}
+
+fn id_of(snapshot: &Snapshot, key: &EntityKey) -> Option<ServiceId> {
+    match key {
+        EntityKey::User(name) => snapshot.users.get(name)?.value.id.clone(),
+        EntityKey::Group(name) => snapshot.groups.get(name)?.value.id.clone(),
+        EntityKey::PermissionSet(name) => snapshot.permission_sets.get(name)?.value.arn.clone(),
+        EntityKey::OrganizationalUnit(_) | EntityKey::Account(_) => None,
     }
 }
 

@@ -20,6 +20,7 @@ use crate::plan::input::{Mode, PlanInput};
 use crate::plan::step::Wait;
 
 use super::Found;
+use super::identity::moved_to;
 use super::relations::{Relations, has};
 
 pub(super) fn check(plan: &Plan, input: &PlanInput, relations: &Relations, found: &mut Found) {
@@ -293,10 +294,7 @@ impl<'a> World<'a> {
 /// Sets that were made here, that nobody declares any more, and whose block declares another set now.
 fn successors(plan: &Plan, input: &PlanInput) -> BTreeMap<u32, u32> {
     let (recorded, desired) = (&input.recorded.applied, &input.desired.snapshot);
-    let now = |address: &Address| {
-        let moved = input.desired.moved.iter().find(|moved| moved.from == *address);
-        moved.map_or_else(|| address.clone(), |moved| moved.to.clone())
-    };
+    let now = |address: &Address| moved_to(&input.desired.moved, address);
     let mut successors = BTreeMap::new();
     if plan.mode == Mode::Destroy {
         return successors;

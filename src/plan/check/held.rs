@@ -27,7 +27,8 @@ impl HeldNames {
     /// no assignments.
     pub fn new(plan: &Plan, input: &PlanInput) -> Self {
         let mut names = Names::default();
-        for item in input.desired.held.iter().chain(&input.observed.held) {
+        let not_found = input.desired.held.iter().filter(|_| plan.mode != Mode::Destroy);
+        for item in not_found.chain(&input.observed.held) {
             names.take(&item.subject);
         }
         let observed = &input.observed.snapshot;

@@ -10,6 +10,7 @@ mod counts;
 mod entities;
 mod gaps;
 mod held;
+mod identity;
 mod order;
 mod relations;
 mod roles;
@@ -25,6 +26,7 @@ use crate::model::action::Effect;
 
 use self::access::Judge;
 use self::held::HeldNames;
+use self::identity::Identity;
 use self::relations::Relations;
 use self::rules::Rules;
 
@@ -74,7 +76,8 @@ pub fn check(plan: &Plan, input: &PlanInput) -> Vec<Violation> {
 }
 
 fn questions(plan: &Plan, input: &PlanInput, found: &mut Found) {
-    let relations = Relations::new(plan, input, found);
+    let identity = Identity::new(input);
+    let relations = Relations::new(plan, input, &identity, found);
     let held = HeldNames::new(plan, input);
     let rules = Rules::new(plan, input);
     let judge = Judge {
@@ -85,7 +88,8 @@ fn questions(plan: &Plan, input: &PlanInput, found: &mut Found) {
         rules: &rules,
     };
     judge.run(found);
-    entities::check(plan, input, found);
+    entities::check(plan, input, &identity, found);
+    entities::names(plan, input, &identity, found);
     entities::provisions(plan, &relations, &held, found);
     order::check(plan, found);
     gaps::check(plan, input, &relations, found);

@@ -32,7 +32,7 @@ impl Differ<'_, '_> {
                     let facts =
                         Facts::new(declared, entity).recorded(sources.recorded.accounts.get(key), None);
                     let account = entity.value.clone();
-                    self.create(&facts, Effect::CreateAccount { account });
+                    self.create(&facts, false, Effect::CreateAccount { account });
                 }
                 None => {}
             }

@@ -51,7 +51,8 @@ impl Differ<'_, '_> {
         let Some(observed) = sources.observed.groups.get(seen_as).map(|group| &group.value) else {
             if entity.management == Management::Created {
                 let group = without_members(&entity.value);
-                self.create(&facts, Effect::CreateGroup { group });
+                let lost = self.renames.lost_groups.contains_key(name);
+                self.create(&facts, lost, Effect::CreateGroup { group });
                 self.members(&facts, name, &entity.value, recorded, &BTreeSet::new());
             }
             return;
@@ -79,7 +80,9 @@ impl Differ<'_, '_> {
                     ..without_members(&entity.value)
                 },
             };
-            let renamed = old.is_some();
+            // Under the declared name in the state, and under another in the service.
+            let outside = old.is_some() && sources.state.groups.contains_key(name);
+            let renamed = old.is_some() && !outside;
             let action = facts.action(
                 ActionKind::Update,
                 update_reason(as_declared && !renamed),
@@ -119,7 +122,8 @@ impl Differ<'_, '_> {
         })
     }
 
-    /// Memberships to make and to end. Only those end that this stack recorded as its own.
+    /// Memberships to make and to end. Only those end that this stack recorded as its own: of this group and this
+    /// user, not of others who have the names now.
     fn members(
         &mut self,
         facts: &Facts<'_>,
@@ -140,8 +144,9 @@ impl Differ<'_, '_> {
                 group: group.clone(),
                 user: user.clone(),
             };
-            let was_there = recorded.contains(user) && facts.observed_id.is_some();
-            let restore = was_there && !self.was_planned(&effect);
+            let lost = self.renames.lost_users.get(user);
+            let recorded = recorded.contains(user) || lost.is_some_and(|user| recorded.contains(user));
+            let restore = recorded && facts.observed_id.is_some() && !self.is_in_doubt(&effect);
             let reason = if restore {
                 Reason::MissingOutside
             } else {
@@ -152,10 +157,12 @@ impl Differ<'_, '_> {
                 ..facts.action(ActionKind::Update, reason, Some(effect))
             });
         }
-        for user in observed
-            .difference(wanted)
-            .filter(|user| recorded.contains(*user))
-        {
+        let identity = &self.sources.identity;
+        let is_other = identity.other_id(&facts.key).is_some();
+        let ours = |user: &UserName| {
+            recorded.contains(user) && !is_other && !identity.is_replaced(&EntityKey::User(user.clone()))
+        };
+        for user in observed.difference(wanted).filter(|user| ours(user)) {
             let effect = Effect::RemoveMember {
                 group: group.clone(),
                 user: user.clone(),
@@ -165,7 +172,7 @@ impl Differ<'_, '_> {
         }
         let others: BTreeSet<UserName> = observed
             .difference(wanted)
-            .filter(|user| !recorded.contains(*user))
+            .filter(|user| !ours(user))
             .cloned()
             .collect();
         if !others.is_empty() {

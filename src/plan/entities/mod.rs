@@ -9,7 +9,7 @@ mod users;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Address;
-use crate::id::{EntityKey, GroupName, ServiceId, UserName};
+use crate::id::{EntityKey, GroupName, PrincipalKey, ServiceId, UserName};
 use crate::model::action::Effect;
 use crate::model::snapshot::{Entity, Management};
 use crate::source::Location;
@@ -47,6 +47,7 @@ pub(super) fn entity_actions(
         findings: Vec::new(),
         undeclared: BTreeMap::new(),
     };
+    differ.follow();
     differ.units();
     differ.accounts();
     differ.users();
@@ -112,9 +113,73 @@ impl Differ<'_, '_> {
         self.sources.input.options.mode
     }
 
+    /// Brings the state to what the service calls things now, before anything else is said about them.
+    fn follow(&mut self) {
+        let (sources, state) = (self.sources, &self.sources.state);
+        for (from, to) in &sources.identity.principals {
+            let Some(from_key) = entity_of(from) else { continue };
+            let has_grants = state.access.names.principal_rank(from).is_some();
+            let addresses = state.addresses(&from_key);
+            let known = !addresses.is_empty() || sources.recorded_id(&from_key).is_some();
+            let to_key = entity_of(to);
+            if !has_grants && !(known && to_key.is_some()) {
+                continue;
+            }
+            if let Some(to_key) = &to_key {
+                self.renamed_outside(&from_key, to_key);
+            }
+            let expected_id = to_key.as_ref().and_then(|key| sources.observed_id(key));
+            self.actions.push(Action {
+                kind: ActionKind::Rename,
+                entity: to_key.unwrap_or(from_key),
+                addresses,
+                effect: None,
+                reason: Reason::RenamedOutside {
+                    from: from.clone(),
+                    to: to.clone(),
+                },
+                expected_id,
+                restore: false,
+                blocked: None,
+                location: None,
+            });
+        }
+    }
+
+    fn renamed_outside(&mut self, from: &EntityKey, to: &EntityKey) {
+        let back = match (from, to) {
+            (EntityKey::Group(from), EntityKey::Group(to)) => self.renames.groups.get(to) == Some(from),
+            (EntityKey::User(from), EntityKey::User(to)) => self.renames.users.get(to) == Some(from),
+            _ => false,
+        };
+        let (what, remedy) = if back {
+            (
+                "it gets the declared name back",
+                "to keep the new name, declare it",
+            )
+        } else {
+            (
+                "what this stack made of it is judged under that name",
+                "declare the new name to keep it, and what is granted to it",
+            )
+        };
+        let message = format!(
+            "{from} was renamed in the service: it is called {} now; {what}",
+            to.name()
+        );
+        self.findings.push(Finding {
+            remedy: Some(remedy.into()),
+            ..Finding::new(Level::Warning, "renamed-outside", message)
+        });
+    }
+
     /// Steps on the record of an entity that exists: taking it in, its address, its id.
     fn record_steps(&mut self, facts: &Facts<'_>) {
         let Some((addresses, management, id)) = &facts.recorded else {
+            if let Some((from, to)) = self.sources.identity.other_id(&facts.key) {
+                self.rebound(facts, from, to);
+                return;
+            }
             self.actions
                 .push(facts.action(ActionKind::Adopt, Reason::AlreadyThere, None));
             return;
@@ -191,6 +256,70 @@ impl Differ<'_, '_> {
         });
     }
 
+    /// An entity of the state that nobody declares any more, and that is not what this stack made: somebody else has
+    /// its name, or its block now means somebody else. It is forgotten and left alone. Says whether it is so.
+    fn is_others(&mut self, key: &EntityKey, addresses: &BTreeSet<Address>) -> bool {
+        let identity = &self.sources.identity;
+        if let Some((from, to)) = identity.other_id(key).filter(|_| identity.is_replaced(key)) {
+            self.findings.push(Finding {
+                remedy: Some("if it is to go, remove it by hand".into()),
+                ..Finding::new(
+                    Level::Warning,
+                    "not-ours",
+                    format!(
+                        "{key} is not the one that this stack made (its id was {from} and is {to}): it and what is \
+                         granted to it are left alone, and the state forgets it"
+                    ),
+                )
+            });
+            self.forget_as(key, addresses, Reason::NotOurs { from, to });
+            return true;
+        }
+        let known_as = identity.known_as(key).filter(|name| self.is_declared(name));
+        if let Some((name, (from, to))) = known_as.and_then(|name| {
+            let ids = identity.other_id(&name)?;
+            Some((name, ids))
+        }) {
+            self.findings.push(Finding {
+                remedy: Some("if it is to go, remove it by hand".into()),
+                ..Finding::new(
+                    Level::Warning,
+                    "not-ours",
+                    format!(
+                        "{name} is another one now; the one that this stack knew is called {} and stays",
+                        key.name()
+                    ),
+                )
+            });
+            self.forget_as(key, addresses, Reason::NotOurs { from, to });
+            return true;
+        }
+        false
+    }
+
+    fn forget_as(&mut self, key: &EntityKey, addresses: &BTreeSet<Address>, reason: Reason) {
+        self.actions.push(Action {
+            kind: ActionKind::Forget,
+            entity: key.clone(),
+            addresses: addresses.clone(),
+            effect: None,
+            reason,
+            expected_id: self.sources.observed_id(key),
+            restore: false,
+            blocked: None,
+            location: None,
+        });
+    }
+
+    fn is_declared(&self, key: &EntityKey) -> bool {
+        let desired = &self.sources.desired;
+        match key {
+            EntityKey::User(name) => desired.users.contains_key(name),
+            EntityKey::Group(name) => desired.groups.contains_key(name),
+            _ => false,
+        }
+    }
+
     fn removal_reason(&self) -> Reason {
         if self.mode() == Mode::Destroy {
             Reason::Destroy
@@ -215,19 +344,23 @@ impl Differ<'_, '_> {
         });
     }
 
-    /// Whether the unfinished run was about to do this: then it is not a restore but the rest of that run.
-    fn was_planned(&self, effect: &Effect) -> bool {
-        let fingerprint = crate::model::fingerprint::of_effect(effect);
-        let unfinished = &self.sources.input.recorded.unfinished;
-        unfinished
-            .as_ref()
-            .is_some_and(|run| run.steps.binary_search(&fingerprint).is_ok())
+    /// Whether it is the unfinished run's own doing that this is not there: the call that makes it, or one that took
+    /// it away, may have left, and nobody heard how it ended.
+    fn is_in_doubt(&self, effect: &Effect) -> bool {
+        let Some(run) = &self.sources.input.recorded.unfinished else {
+            return false;
+        };
+        let wanted = crate::model::fingerprint::of_effect(effect);
+        run.in_doubt.iter().any(|doubt| {
+            crate::model::fingerprint::of_effect(&doubt.effect) == wanted || undoes(&doubt.effect, effect)
+        })
     }
 
-    /// Making something that was made before and is gone needs a person's yes.
-    fn create(&mut self, facts: &Facts<'_>, effect: Effect) {
-        let restore = facts.recorded.is_some() && !self.was_planned(&effect);
-        let reason = if facts.recorded.is_some() {
+    /// Making something that was made before and is gone needs a person's yes. `lost`: it had another name then.
+    fn create(&mut self, facts: &Facts<'_>, lost: bool, effect: Effect) {
+        let was_there = facts.recorded.is_some() || lost;
+        let restore = was_there && !self.is_in_doubt(&effect);
+        let reason = if was_there {
             Reason::MissingOutside
         } else {
             Reason::Declared
@@ -236,6 +369,33 @@ impl Differ<'_, '_> {
             restore,
             ..facts.action(ActionKind::Create, reason, Some(effect))
         });
+    }
+}
+
+/// Whether one effect takes away what the other makes.
+fn undoes(effect: &Effect, other: &Effect) -> bool {
+    match (effect, other) {
+        (
+            Effect::RemoveMember { group, user },
+            Effect::AddMember {
+                group: into,
+                user: who,
+            },
+        ) => group == into && user == who,
+        (Effect::DeleteUser { .. }, Effect::CreateUser { .. })
+        | (Effect::DeleteGroup { .. }, Effect::CreateGroup { .. })
+        | (Effect::DeletePermissionSet { .. }, Effect::CreatePermissionSet { .. }) => {
+            effect.entity() == other.entity()
+        }
+        _ => false,
+    }
+}
+
+fn entity_of(key: &PrincipalKey) -> Option<EntityKey> {
+    match key {
+        PrincipalKey::User(name) => Some(EntityKey::User(name.clone())),
+        PrincipalKey::Group(name) => Some(EntityKey::Group(name.clone())),
+        PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => None,
     }
 }
 

@@ -37,7 +37,8 @@ impl Differ<'_, '_> {
         let Some(observed) = sources.observed.permission_sets.get(name).map(|set| &set.value) else {
             if entity.management == Management::Created {
                 let permission_set = Box::new(entity.value.clone());
-                self.create(&facts, Effect::CreatePermissionSet { permission_set });
+                let lost = self.replaces_a_lost_set(name);
+                self.create(&facts, lost, Effect::CreatePermissionSet { permission_set });
             }
             return;
         };
@@ -60,12 +61,31 @@ impl Differ<'_, '_> {
         }
     }
 
+    /// Whether the set takes the place of one with another name that somebody deleted.
+    fn replaces_a_lost_set(&self, name: &PermissionSetName) -> bool {
+        let sources = self.sources;
+        let mut replaced = self
+            .renames
+            .permission_sets
+            .iter()
+            .filter(|(_, new)| *new == name);
+        replaced.any(|(old, _)| {
+            let is_replaced = sources
+                .identity
+                .is_replaced(&EntityKey::PermissionSet(old.clone()));
+            is_replaced || !sources.observed.permission_sets.contains_key(old)
+        })
+    }
+
     fn drop_permission_set(
         &mut self,
         name: &PermissionSetName,
         entity: &Entity<PermissionSet>,
         key: EntityKey,
     ) {
+        if self.is_others(&key, &entity.addresses) {
+            return;
+        }
         let sources = self.sources;
         let new = self.renames.permission_sets.get(name);
         let successor = new.and_then(|new| sources.desired.permission_sets.get(new));

@@ -4,10 +4,11 @@ use crate::id::{EntityKey, OuPath};
 use crate::model::account::OrganizationalUnit;
 use crate::model::action::Effect;
 use crate::model::snapshot::{Entity, Management};
-use crate::plan::change::{ActionKind, Reason};
+use crate::plan::change::ActionKind;
 use crate::plan::finding::{Finding, Level};
+use crate::plan::renames::renamed_outside;
 
-use super::{Differ, Facts};
+use super::{Differ, Facts, update_reason};
 
 impl Differ<'_, '_> {
     pub(super) fn units(&mut self) {
@@ -48,20 +49,25 @@ impl Differ<'_, '_> {
                 from: from.clone(),
                 to: path.clone(),
             };
-            let action = facts.action(ActionKind::Update, Reason::ConfigurationChanged, Some(effect));
+            let outside = renamed_outside(sources, path).as_ref() == Some(from);
+            let action = facts.action(ActionKind::Update, update_reason(outside), Some(effect));
             self.actions.push(action);
         } else if self.arrives_with_parent(path) {
             // A unit above it gets another name; this one is the same, at another path.
         } else if entity.management == Management::Created {
-            self.create(&facts, Effect::CreateOrganizationalUnit { path: path.clone() });
+            self.create(
+                &facts,
+                false,
+                Effect::CreateOrganizationalUnit { path: path.clone() },
+            );
         } else {
+            let message = match renamed_outside(sources, path) {
+                Some(now) => format!("{key} was renamed in the service: it is {now} now"),
+                None => format!("{key} does not exist; `create = true` would make it"),
+            };
             self.findings.push(Finding {
                 location: entity.location.clone(),
-                ..Finding::new(
-                    Level::Warning,
-                    "missing-organizational-unit",
-                    format!("{key} does not exist; `create = true` would make it"),
-                )
+                ..Finding::new(Level::Warning, "missing-organizational-unit", message)
             });
         }
     }

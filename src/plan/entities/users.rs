@@ -45,7 +45,8 @@ impl Differ<'_, '_> {
         let Some(observed) = sources.observed.users.get(seen_as).map(|user| &user.value) else {
             if entity.management == Management::Created {
                 let user = entity.value.clone();
-                self.create(&facts, Effect::CreateUser { user });
+                let lost = self.renames.lost_users.contains_key(name);
+                self.create(&facts, lost, Effect::CreateUser { user });
             }
             return;
         };
@@ -71,7 +72,9 @@ impl Differ<'_, '_> {
                     ..entity.value.clone()
                 },
             };
-            let action = facts.action(ActionKind::Update, update_reason(as_declared), Some(effect));
+            // Under the declared name in the state, and under another in the service.
+            let outside = as_declared || old.is_some() && sources.state.users.contains_key(name);
+            let action = facts.action(ActionKind::Update, update_reason(outside), Some(effect));
             self.actions.push(action);
         }
     }
@@ -86,6 +89,9 @@ impl Differ<'_, '_> {
         synced: bool,
         delete: impl FnOnce() -> Effect,
     ) {
+        if self.is_others(&key, &entity.addresses) {
+            return;
+        }
         let reason = self.removal_reason();
         if entity.management != Management::Created || synced {
             self.forget(key, entity, reason);

@@ -136,9 +136,11 @@ fn change_of(action: &Action) -> EntityChange {
         ActionKind::Delete => EntityChange::Deleted,
         ActionKind::Rebind => EntityChange::Rebound,
         ActionKind::Provision => EntityChange::Provisioned,
-        ActionKind::Update | ActionKind::Adopt | ActionKind::Forget | ActionKind::Move => {
-            EntityChange::Updated
-        }
+        ActionKind::Update
+        | ActionKind::Adopt
+        | ActionKind::Forget
+        | ActionKind::Move
+        | ActionKind::Rename => EntityChange::Updated,
     }
 }
 

@@ -1,0 +1,151 @@
+//! What stays because others use it, or because it is not this stack's to remove.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::id::{EntityKey, PrincipalKey};
+use crate::model::access::Tuple;
+use crate::model::action::Effect;
+
+use super::change::{Action, ActionKind};
+use super::finding::{Finding, Level, counted};
+use super::held::HeldSets;
+use super::input::Mode;
+use super::matching::Rules;
+use super::sources::Sources;
+use super::universe::Universe;
+
+/// A finding names no more grants than this.
+const MOST_NAMED: usize = 100;
+
+/// What decides whether a principal is in use.
+pub(super) struct InUse<'a> {
+    pub sources: &'a Sources<'a>,
+    pub held: &'a HeldSets,
+    pub rules: &'a Rules,
+    /// The grants that there are once the plan has run.
+    pub after: &'a [Tuple],
+}
+
+/// Why a principal stays.
+#[derive(Default)]
+struct Uses {
+    held: BTreeSet<Arc<str>>,
+    others: BTreeSet<Arc<str>>,
+}
+
+/// Keeps groups and users whose deletion would take away grants that this stack may not touch: held ones for now,
+/// and what `ignore` or the scope leaves to others for good.
+pub(super) fn keep_principals_in_use(
+    universe: &Universe<'_>,
+    in_use: InUse<'_>,
+    actions: &mut Vec<Action>,
+    findings: &mut Vec<Finding>,
+) {
+    let deleted = |action: &Action| {
+        let key = match action.effect.as_ref()? {
+            Effect::DeleteGroup { group } => PrincipalKey::Group(group.clone()),
+            Effect::DeleteUser { user } => PrincipalKey::User(user.clone()),
+            _ => return None,
+        };
+        universe.names.principal_rank(&key)
+    };
+    let mut uses: BTreeMap<u32, Uses> = actions
+        .iter()
+        .filter_map(deleted)
+        .map(|rank| (rank, Uses::default()))
+        .collect();
+    if uses.is_empty() {
+        return;
+    }
+    let destroy = in_use.sources.input.options.mode == Mode::Destroy;
+    for tuple in in_use.after {
+        let Some(uses) = uses.get_mut(&tuple.principal()) else {
+            continue;
+        };
+        let left = !destroy && (in_use.rules.ignores(*tuple) || !in_use.rules.in_scope(*tuple));
+        let list = if in_use.held.holds(*tuple) {
+            &mut uses.held
+        } else if left {
+            &mut uses.others
+        } else {
+            continue;
+        };
+        list.extend(spell(in_use.sources, universe, *tuple));
+    }
+    actions.retain_mut(|action| {
+        let Some(uses) = deleted(action).and_then(|rank| uses.remove(&rank)) else {
+            return true;
+        };
+        let keep = !uses.held.is_empty();
+        if keep {
+            findings.push(held(&action.entity, uses.held));
+        } else if !uses.others.is_empty() {
+            findings.push(of_others(&action.entity, uses.others));
+            (action.kind, action.effect) = (ActionKind::Forget, None);
+        }
+        !keep
+    });
+}
+
+fn spell(sources: &Sources<'_>, universe: &Universe<'_>, tuple: Tuple) -> Option<Arc<str>> {
+    let (account, set, principal) = universe.names.resolve(tuple)?;
+    let account = sources.observed.account_name(account);
+    Some(format!("{principal} → {set} in {account}").into())
+}
+
+fn held(key: &EntityKey, subjects: BTreeSet<Arc<str>>) -> Finding {
+    let message = format!(
+        "{key} stays for now: {} of it cannot be taken away at this time",
+        counted(subjects.len(), "grant")
+    );
+    Finding {
+        subjects,
+        remedy: Some("once they are gone, the next plan deletes it".into()),
+        ..Finding::new(Level::Held, "principal-in-use", message)
+    }
+}
+
+fn of_others(key: &EntityKey, subjects: BTreeSet<Arc<str>>) -> Finding {
+    let message = format!(
+        "{key} stays, and is others' from now on: {} of it {} left to them",
+        counted(subjects.len(), "grant"),
+        if subjects.len() == 1 { "is" } else { "are" }
+    );
+    Finding {
+        subjects,
+        remedy: Some("delete it by hand if nobody needs it".into()),
+        ..Finding::new(Level::Warning, "principal-in-use", message)
+    }
+}
+
+/// Says which grants of this stack are left to others because of `ignore` or the scope.
+pub(super) fn left_to_others(
+    tuples: &[Tuple],
+    rules: &Rules,
+    sources: &Sources<'_>,
+    universe: &Universe<'_>,
+) -> Vec<Finding> {
+    let (ignored, outside): (Vec<Tuple>, Vec<Tuple>) =
+        tuples.iter().partition(|tuple| rules.ignores(**tuple));
+    let lists = [
+        (ignored, "an `ignore` block covers them"),
+        (outside, "they lie outside the scope"),
+    ];
+    let lists = lists.into_iter().filter(|(tuples, _)| !tuples.is_empty());
+    let finding = |(tuples, why): (Vec<Tuple>, &str)| {
+        let message = format!(
+            "{} that this stack made and no block declares any more stay, because {why}: the state forgets them",
+            counted(tuples.len(), "grant")
+        );
+        let named = tuples.iter().take(MOST_NAMED);
+        Finding {
+            subjects: named
+                .filter_map(|tuple| spell(sources, universe, *tuple))
+                .collect(),
+            remedy: Some("to have them removed, take the rule away first and apply".into()),
+            ..Finding::new(Level::Warning, "left-to-others", message)
+        }
+    };
+    lists.map(finding).collect()
+}
