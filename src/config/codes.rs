@@ -27,7 +27,7 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "bad-move",
-        "a `moved` block that does not name two blocks of one kind",
+        "a `moved` block that does not name two blocks of one kind, or two modules",
     ),
     ("bad-setting", "a setting with a value that does not exist"),
     ("bad-statement", "a policy statement that contradicts itself"),
@@ -102,6 +102,10 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("missing-variable", "a variable that needs a value and has none"),
     ("module-cycle", "a module that would contain itself"),
+    (
+        "moved-nowhere",
+        "a `moved` block that leads to an address under which nothing is declared",
+    ),
     ("name-needed", "instances of a block that would all have one name"),
     ("no-configuration", "a directory without any `*.hcl` file"),
     ("no-thread", "a machine that is too busy to evaluate"),

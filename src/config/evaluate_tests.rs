@@ -874,3 +874,78 @@ fn the_order_of_blocks_and_files_means_nothing() {
     assert_eq!(one, two);
     assert_eq!(one, three);
 }
+
+/// The moves that a stack of a root and a module `team` comes to, as `from → to`, and what is found.
+fn moves(root: &str) -> (Vec<String>, Vec<String>) {
+    let team = "variable \"name\" {}\ngroup \"all\" { display_name = var.name }\n\
+                permission_set \"view\" { name = \"view-${var.name}\" }\n";
+    let (evaluation, map) = run_files(&[("main.hcl", root), ("team/team.hcl", team)], Vec::new());
+    let moved = evaluation.desired.moved.iter();
+    let moved = moved.map(|moved| format!("{} → {}", moved.from, moved.to));
+    (moved.collect(), findings(&evaluation, &map))
+}
+
+#[test]
+fn a_module_moves_with_every_block_in_it() {
+    let call = "module \"b\" {\n source = \"./team\"\n name = \"b\"\n}\n";
+    let (moved, found) = moves(&format!("{call}moved {{\n from = module.a\n to = module.b\n}}\n"));
+    assert_eq!(found, [""; 0]);
+    assert_eq!(
+        moved,
+        [
+            "module.a.group.all → module.b.group.all",
+            "module.a.permission_set.view → module.b.permission_set.view"
+        ]
+    );
+    // A call that gets `for_each`, and a chain: module.z was module.a before.
+    let many =
+        "module \"a\" {\n source = \"./team\"\n for_each = toset([\"x\", \"y\"])\n name = each.key\n}\n";
+    let (moved, found) = moves(&format!(
+        "{many}moved {{\n from = module.a\n to = module.a[\"x\"]\n}}\nmoved {{\n from = module.z\n to = module.a\n}}\n"
+    ));
+    assert_eq!(found, [""; 0]);
+    let of_groups: Vec<&String> = moved.iter().filter(|moved| moved.contains("group.all")).collect();
+    assert_eq!(
+        of_groups,
+        [
+            "module.a.group.all → module.a[\"x\"].group.all",
+            "module.z.group.all → module.a.group.all",
+            "module.z[\"x\"].group.all → module.a[\"x\"].group.all",
+            "module.z[\"y\"].group.all → module.a[\"y\"].group.all",
+        ]
+    );
+}
+
+#[test]
+fn a_block_moves_into_a_module_that_moves_and_instances_move_alone() {
+    let call = "module \"b\" {\n source = \"./team\"\n name = \"b\"\n}\n";
+    let (moved, found) = moves(&format!(
+        "{call}moved {{\n from = group.old\n to = module.a.group.all\n}}\nmoved {{\n from = module.a\n to = module.b\n}}\n"
+    ));
+    assert_eq!(found, [""; 0]);
+    assert_eq!(moved[0], "group.old → module.a.group.all");
+    assert!(moved.contains(&"module.a.group.all → module.b.group.all".to_owned()));
+    let people = "user \"p\" {\n for_each = toset([\"ada\"])\n user_name = each.key\n given_name = \"A\"\n family_name = \"L\"\n}\n";
+    let (moved, found) = moves(&format!(
+        "{people}moved {{\n from = user.ada\n to = user.p[\"ada\"]\n}}\n"
+    ));
+    assert_eq!(found, [""; 0]);
+    assert_eq!(moved, ["user.ada → user.p[\"ada\"]"]);
+}
+
+#[test]
+fn a_move_to_where_nothing_is_declared_is_a_warning_with_close_names() {
+    let set = "permission_set \"administrator\" {}\n";
+    let found = |moved: &str| moves(&format!("{set}{moved}")).1;
+    let slip = found("moved {\n from = permission_set.admin\n to = permission_set.adminstrator\n}\n");
+    assert_eq!(slip.len(), 1);
+    assert!(slip[0].starts_with("moved-nowhere 4:"), "{slip:?}");
+    let none = found("moved {\n from = module.a\n to = module.b\n}\n");
+    assert_eq!(none.len(), 1, "{none:?}");
+    let chained = found(
+        "moved {\n from = permission_set.a\n to = permission_set.b\n}\nmoved {\n from = permission_set.b\n to = permission_set.administrator\n}\n",
+    );
+    assert_eq!(chained, [""; 0]);
+    let still = found("moved {\n from = permission_set.administrator\n to = permission_set.x\n}\n");
+    assert!(still[0].starts_with("bad-move"), "{still:?}");
+}

@@ -471,6 +471,52 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn what_is_left_to_others_is_forgotten_and_not_revoked() {
+        let without = |change: fn(&mut crate::model::stack::Settings)| {
+            Stack::new()
+                .accounts(&[1, 2, 3])
+                .set("view", "view")
+                .with(move |desired| change(&mut desired.settings))
+        };
+        let ignoring = without(|settings| {
+            settings.ignore.push(NamedMatcher {
+                label: "handed over".into(),
+                matcher: Matcher {
+                    permission_sets: vec!["view".into()],
+                    ..Matcher::default()
+                },
+                location: None,
+            });
+        });
+        let narrowed = without(|settings| {
+            settings.scope = Scope::Matching(Matcher {
+                permission_sets: vec!["other".into()],
+                ..Matcher::default()
+            });
+        });
+        let world = World::new().apply(base());
+        let granted = world.observed.snapshot.access.len();
+        for stack in [ignoring, narrowed] {
+            let plan = world.plan(stack.clone());
+            assert!(plan.revokes.is_empty(), "{:?}", plan.revokes);
+            assert_eq!(plan.records.len(), granted);
+            assert!(
+                plan.findings
+                    .iter()
+                    .any(|finding| &*finding.code == "left-to-others")
+            );
+            let deleted = plan.actions.iter().filter(|action| action.effect.is_some());
+            assert_eq!(deleted.count(), 0, "others need the group");
+            let after = world.clone().apply(stack.clone());
+            assert_eq!(after.observed.snapshot.access.len(), granted);
+            assert!(after.plan(stack).is_empty());
+        }
+        let mut world = world;
+        world.options.mode = Mode::Destroy;
+        assert_eq!(world.plan(base()).revokes.len(), granted);
+    }
+
     fn base() -> Stack {
         Stack::new()
             .accounts(&[1, 2, 3])

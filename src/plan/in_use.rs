@@ -149,3 +149,43 @@ pub(super) fn left_to_others(
     };
     lists.map(finding).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::id::AccountKey;
+    use crate::model::account::AccountStatus;
+    use crate::plan::testing::{Stack, World, account, group, user};
+
+    #[test]
+    fn a_group_or_user_whose_grants_are_held_stays_until_they_can_go() {
+        let both = || {
+            Stack::new()
+                .accounts(&[1, 2])
+                .set("view", "view")
+                .user("ada", "ada")
+                .group("ops", "Ops", &[])
+                .assign("a", &[group("Ops"), user("ada")], &["view"], &[1, 2])
+        };
+        let without = || Stack::new().accounts(&[1, 2]).set("view", "view");
+        let mut world = World::new().apply(both());
+        let status = |world: &mut World, status: AccountStatus| {
+            let key: AccountKey = account(2);
+            let accounts = &mut world.observed.snapshot.accounts;
+            accounts.get_mut(&key).unwrap().value.status = status;
+        };
+        status(&mut world, AccountStatus::Suspended);
+        let plan = world.plan(without());
+        assert_eq!(plan.revokes.len(), 2);
+        assert!(plan.actions.is_empty(), "{:#?}", plan.actions);
+        let kept = plan
+            .findings
+            .iter()
+            .filter(|finding| &*finding.code == "principal-in-use");
+        assert_eq!(kept.count(), 2);
+        let mut world = world.apply(without());
+        status(&mut world, AccountStatus::Active);
+        let plan = world.plan(without());
+        assert_eq!((plan.revokes.len(), plan.actions.len()), (2, 2));
+        assert!(world.apply(without()).plan(without()).is_empty());
+    }
+}

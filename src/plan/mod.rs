@@ -32,6 +32,7 @@ mod keeping;
 #[cfg(test)]
 mod lives;
 mod matching;
+mod moves;
 mod order;
 pub mod outputs;
 pub mod people;

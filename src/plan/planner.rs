@@ -28,6 +28,7 @@ use super::in_use::{InUse, keep_principals_in_use, left_to_others};
 use super::input::{Mode, PlanInput};
 use super::keeping::Keeping;
 use super::matching::Rules;
+use super::moves::unused_moves;
 use super::order::{order, revoke_before_renaming};
 use super::people::PeopleChange;
 use super::provisioning::provisions;
@@ -73,6 +74,9 @@ impl<'a> Stage<'a> {
         let mut diff = access_diff(&universe, &rules, &held, &renames, sources);
         give_undeclared_a_note(&mut diff, &mut universe.notes);
         let actions = entity_actions(sources, &renames, &held, &mut findings);
+        if input.options.mode == Mode::All {
+            findings.extend(unused_moves(sources));
+        }
         Stage {
             sources,
             renames,

@@ -59,6 +59,39 @@ assignment "rule" {
 }
 "#;
 
+/// The group gets another name, and a grant of it goes.
+const RENAMED: &str = r#"
+account "a" { id = "111122223333" }
+account "b" { id = "222233334444" }
+user "ada" {
+  user_name   = "ada@example.com"
+  given_name  = "Ada"
+  family_name = "Lovelace"
+}
+group "ops" {
+  display_name = "Operations"
+  members      = [user.ada]
+}
+permission_set "view" { managed_policies = ["arn:aws:iam::aws:policy/ReadOnlyAccess"] }
+assignment "look" {
+  principals      = [group.ops]
+  permission_sets = [permission_set.view]
+  accounts        = [account.a]
+}
+"#;
+
+/// The group is gone, and what was granted to it.
+const WITHOUT: &str = r#"
+account "a" { id = "111122223333" }
+account "b" { id = "222233334444" }
+user "ada" {
+  user_name   = "ada@example.com"
+  given_name  = "Ada"
+  family_name = "Lovelace"
+}
+permission_set "view" { managed_policies = ["arn:aws:iam::aws:policy/ReadOnlyAccess"] }
+"#;
+
 fn apply(directory: &Path, kill_at: Option<u64>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rolecall"));
     command
@@ -112,13 +145,32 @@ fn world(directory: &Path) -> (Vec<String>, String) {
     (calls, serde_json::to_string_pretty(&there).unwrap())
 }
 
+/// Does something behind the planner's back.
+fn meddle(directory: &Path, words: &[&str]) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rolecall"));
+    let output = command
+        .current_dir(directory)
+        .args(["sim", "do"])
+        .args(words)
+        .output();
+    assert!(output.unwrap().status.success(), "{words:?}");
+}
+
 /// A run from `text`, where `before` was applied, killed at every boundary in turn.
 fn killed_everywhere(before: Option<&str>, text: &str) {
+    killed_everywhere_after(before, &[], text);
+}
+
+/// The same, and somebody did something in between.
+fn killed_everywhere_after(before: Option<&str>, between: &[&str], text: &str) {
     let prepare = || {
         let directory = tempfile::tempdir().unwrap();
         if let Some(before) = before {
             stack(directory.path(), before);
             converged(directory.path(), "before");
+        }
+        if !between.is_empty() {
+            meddle(directory.path(), between);
         }
         stack(directory.path(), text);
         directory
@@ -131,7 +183,7 @@ fn killed_everywhere(before: Option<&str>, text: &str) {
         let killed = apply(directory.path(), Some(n));
         let what = format!("killed at {n}");
         if killed.status.code() == Some(0) {
-            assert!(n > 20, "there are boundaries to be killed at");
+            assert!(n > 8, "there are boundaries to be killed at");
             return;
         }
         assert_eq!(killed.status.code(), None, "ended by a signal, not by an error");
@@ -149,4 +201,19 @@ fn a_first_apply_killed_anywhere_is_gone_on_with() {
 #[test]
 fn a_change_killed_anywhere_is_gone_on_with() {
     killed_everywhere(Some(BEFORE), AFTER);
+}
+
+#[test]
+fn a_revoke_next_to_a_rename_is_not_lost_wherever_it_is_killed() {
+    killed_everywhere(Some(BEFORE), RENAMED);
+}
+
+#[test]
+fn what_was_renamed_outside_gets_its_name_back_wherever_it_is_killed() {
+    killed_everywhere_after(Some(BEFORE), &["rename-group", "Ops", "Operators"], RENAMED);
+}
+
+#[test]
+fn what_was_renamed_outside_goes_with_its_block_wherever_it_is_killed() {
+    killed_everywhere_after(Some(BEFORE), &["rename-group", "Ops", "Operators"], WITHOUT);
 }

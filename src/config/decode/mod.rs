@@ -56,6 +56,7 @@ pub fn decode(engine: &Engine<'_>) -> Decoded {
         out: Decoded::default(),
         blocks: Vec::new(),
         seen: Seen::default(),
+        moves: Vec::new(),
     };
     decoder.settings();
     let mut next = 0;
@@ -71,6 +72,7 @@ struct Decoder<'e, 'a> {
     out: Decoded,
     blocks: Vec<Block>,
     seen: Seen,
+    moves: Vec<moved::Rule>,
 }
 
 impl Decoder<'_, '_> {
@@ -123,6 +125,7 @@ impl Decoder<'_, '_> {
             hold_unanswered(&mut self.out.desired, observed);
         }
         self.quotas();
+        self.finish_moves();
         match Access::from_blocks(std::mem::take(&mut self.blocks)) {
             Ok(access) => self.out.desired.snapshot.access = access,
             Err(error) => self

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::address::{Address, Kind};
-use crate::id::{EntityKey, GroupName, OuPath, PermissionSetName, PrincipalKey, UserName};
+use crate::id::{EntityKey, GroupName, OuPath, PermissionSetName, PrincipalKey, ServiceId, UserName};
 use crate::model::access::{Note, Pair, Tuple};
 use crate::model::account::OrganizationalUnit;
 use crate::model::action::Effect;
@@ -767,7 +767,7 @@ fn what_must_be_refused_must_be_refused() {
     });
     rejects("wrong-instance", changes(), |_, input| {
         let bound = input.recorded.instance.as_mut().unwrap();
-        bound.arn = crate::id::ServiceId::new("arn:aws:sso:::instance/ssoins-ffffffffffffffff").unwrap();
+        bound.arn = ServiceId::new("arn:aws:sso:::instance/ssoins-ffffffffffffffff").unwrap();
     });
     rejects("outside-scope", first(), |_, input| {
         input.desired.settings.scope = Scope::Matching(Matcher {
@@ -800,5 +800,119 @@ fn a_deleted_group_may_not_take_access_away_that_is_kept_by_another() {
         let ops = plan.names.principal_rank(&ops).unwrap();
         let index = at(plan, |effect| matches!(effect, Effect::DeleteGroup { .. }));
         plan.waits.actions[index] = vec![Wait::RevokesOfPrincipal(ops)];
+    });
+}
+
+/// The group ops is called operators in the service, by the same id; nothing of it is declared any more.
+fn renamed_outside() -> Scene {
+    let mut scene = applied();
+    let names = [(principal("ops"), principal("operators"))].into();
+    scene.input.observed.snapshot.rename_principals(&names);
+    scene
+        .account(1)
+        .account(2)
+        .group("dev", &["cyd"])
+        .user("ada")
+        .user("bob")
+        .set("admin")
+        .set("view")
+        .assign("dev_view", &["dev"], &["view"], &[1, 2])
+}
+
+/// Somebody deleted the group ops and made another one of that name, with the same access; nothing of it is declared
+/// any more.
+fn made_by_others() -> Scene {
+    let mut scene = renamed_outside();
+    let names = [(principal("operators"), principal("ops"))].into();
+    let snapshot = &mut scene.input.observed.snapshot;
+    snapshot.rename_principals(&names);
+    let group = snapshot.groups.get_mut(&GroupName::new("ops").unwrap()).unwrap();
+    group.value.id = Some(ServiceId::new("group-of-others").unwrap());
+    scene
+}
+
+fn is_delete(effect: &Effect) -> bool {
+    matches!(effect, Effect::DeleteGroup { .. })
+}
+
+#[test]
+fn what_is_known_by_another_name_is_not_forgotten() {
+    let (plan, _) = sound(&renamed_outside());
+    assert_eq!((plan.revokes.len(), plan.records.len()), (2, 0));
+    rejects("owned-and-forgotten", renamed_outside(), |plan, _| {
+        plan.revokes.remove(0);
+        plan.waits = Default::default();
+        plan.waits.actions = vec![Vec::new(); plan.actions.len()];
+    });
+    rejects("forgotten-while-there", renamed_outside(), |plan, _| {
+        let gone = plan.revokes.remove(0);
+        plan.records.push(RecordStep {
+            tuple: gone.tuple,
+            note: gone.note,
+            change: RecordChange::Forget,
+        });
+    });
+    let follows = |plan: &Plan| {
+        let mut actions = plan.actions.iter();
+        actions
+            .position(|action| action.kind == ActionKind::Rename)
+            .unwrap()
+    };
+    rejects("rename-forgotten", renamed_outside(), |plan, _| {
+        let at = follows(plan);
+        remove_action(plan, at);
+    });
+    rejects("rename-of-another-id", renamed_outside(), |plan, _| {
+        let at = follows(plan);
+        plan.actions[at].reason = Reason::RenamedOutside {
+            from: principal("ops"),
+            to: principal("dev"),
+        };
+    });
+}
+
+#[test]
+fn what_others_made_under_a_known_name_is_neither_deleted_nor_stripped() {
+    let (plan, _) = sound(&made_by_others());
+    assert!(plan.revokes.is_empty() && plan.actions.iter().all(|action| action.effect.is_none()));
+    rejects("revoke-of-another-id", made_by_others(), |plan, _| {
+        let tuple = tuple(plan, "ops", "admin", 1);
+        insert_revoke(plan, revoke(tuple, RevokeReason::BlockRemoved));
+    });
+    rejects("delete-of-another-id", made_by_others(), |plan, _| {
+        let action = plan
+            .actions
+            .iter_mut()
+            .find(|action| action.kind == ActionKind::Forget);
+        let action = action.unwrap();
+        let group = GroupName::new("ops").unwrap();
+        (action.kind, action.effect) = (ActionKind::Delete, Some(Effect::DeleteGroup { group }));
+        action.reason = Reason::BlockRemoved;
+    });
+    // The right group, and not the id that it had when it was looked at.
+    rejects("delete-of-another-id", renamed_outside(), |plan, _| {
+        let index = at(plan, is_delete);
+        plan.actions[index].expected_id = Some(ServiceId::new("group-of-others").unwrap());
+    });
+}
+
+#[test]
+fn a_restore_is_called_one_through_a_rename() {
+    let scene = || {
+        let mut scene = rename();
+        scene = scene.revoked_outside("ops", "admin", 1);
+        scene
+    };
+    let (plan, _) = sound(&scene());
+    let restores = plan
+        .grants
+        .iter()
+        .filter(|step| step.reason == GrantReason::Restore)
+        .count();
+    assert_eq!(restores, 1);
+    rejects("grant-reason", scene(), |plan, _| {
+        plan.grants
+            .iter_mut()
+            .for_each(|step| step.reason = GrantReason::Renamed);
     });
 }

@@ -15,6 +15,7 @@ use crate::report::plan_view::PlanView;
 use crate::report::plan_view::assignments::{AssignmentRow, RowChange};
 use crate::report::plan_view::entities::{EntityChange, EntityRow};
 use crate::report::plan_view::people::PeopleLine;
+use crate::report::plan_view::records::{RecordKind, RecordRow, RecordSubject};
 use crate::source::Location;
 
 use super::parts::{FieldJson, InstanceJson, OutputChangeJson, OutputJson, PrincipalJson, outputs};
@@ -55,6 +56,9 @@ pub struct PlanJson<'a> {
     pub entities: Vec<EntityJson<'a>>,
     /// Assignments to make and to take away, as products.
     pub assignments: Vec<AssignmentJson<'a>>,
+    /// What changes in the state alone; the service is not touched.
+    #[serde(default)]
+    pub records: Vec<RecordJson<'a>>,
     /// What happens to roles, by permission set.
     pub roles: Vec<RolesJson<'a>>,
     /// Who gains and loses what.
@@ -203,6 +207,49 @@ pub struct AssignmentJson<'a> {
     pub blocked: bool,
 }
 
+/// What happens to the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordChangeJson {
+    /// It exists and is taken in: from now on it is the stack's, and removed with its block.
+    Adopt,
+    /// It is looked up or referred to, and known from now on; nothing is ever done to it.
+    Note,
+    /// Another block declares it, or the service has another name for it.
+    Relabel,
+    /// The state no longer has it.
+    Forget,
+}
+
+/// A change in the state alone: of an entity, or of assignments of one set to one principal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RecordJson<'a> {
+    /// What happens.
+    pub change: RecordChangeJson,
+    /// How many entities and assignments these are.
+    pub count: u64,
+    /// The entity's kind; `assignment` for assignments.
+    pub kind: Kind,
+    /// What the service calls the entity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// To whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<PrincipalJson<'a>>,
+    /// What.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permission_set: Option<Cow<'a, str>>,
+    /// Where, by key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<Cow<'a, str>>,
+    /// Why, where there is more to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<ReasonJson>,
+    /// Where the block is written that declares it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+}
+
 /// What happens to the roles of a permission set; accounts by key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RolesJson<'a> {
@@ -345,6 +392,7 @@ impl<'a> PlanJson<'a> {
             findings: plan.findings.iter().map(finding).collect(),
             entities: view.entities.iter().map(entity).collect(),
             assignments: view.assignments.iter().map(|row| names.assignment(row)).collect(),
+            records: view.record_rows.iter().map(|row| names.record(row)).collect(),
             roles: names.roles(),
             people: names.people(),
             cost: CostJson {
@@ -459,6 +507,44 @@ impl<'a> Names<'_, 'a> {
             .iter()
             .map(|rank| self.view.labels.permission_set(*rank).into())
             .collect()
+    }
+
+    fn record(&self, row: &RecordRow<'a>) -> RecordJson<'a> {
+        let mut json = RecordJson {
+            change: match row.kind {
+                RecordKind::TakenIn => RecordChangeJson::Adopt,
+                RecordKind::Noted => RecordChangeJson::Note,
+                RecordKind::Relabelled => RecordChangeJson::Relabel,
+                RecordKind::Dropped => RecordChangeJson::Forget,
+            },
+            count: row.count(),
+            kind: Kind::Assignment,
+            key: None,
+            principal: None,
+            permission_set: None,
+            accounts: Vec::new(),
+            reason: row.reason.map(|reason| ReasonJson {
+                code: reason.code().to_owned(),
+                sentence: reason.sentence(),
+            }),
+            location: row.location.cloned(),
+        };
+        match &row.subject {
+            RecordSubject::Entity(key) => {
+                json.kind = key.kind();
+                json.key = Some(key.name());
+            }
+            RecordSubject::Grants {
+                principal,
+                permission_set,
+                accounts,
+            } => {
+                json.principal = self.view.labels.principal(*principal).map(PrincipalJson::from);
+                json.permission_set = Some(self.view.labels.permission_set(*permission_set).into());
+                json.accounts = self.accounts(accounts);
+            }
+        }
+        json
     }
 
     fn assignment(&self, row: &AssignmentRow) -> AssignmentJson<'a> {

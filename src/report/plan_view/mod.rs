@@ -6,6 +6,7 @@ pub mod assignments;
 pub mod entities;
 pub mod people;
 pub mod policy_diff;
+pub mod records;
 pub mod roles;
 
 use std::borrow::Cow;
@@ -22,6 +23,7 @@ use crate::report::people_names::PeopleNames;
 use assignments::AssignmentRow;
 use entities::EntityRow;
 use people::PeopleLine;
+use records::RecordRow;
 use roles::RoleLine;
 
 /// What a person reviews.
@@ -38,7 +40,9 @@ pub struct PlanView<'a> {
     pub roles: Vec<RoleLine>,
     /// Who gains and loses what.
     pub people: Vec<PeopleLine>,
-    /// Changes of the record alone.
+    /// Changes of the record alone, by what happens and to what.
+    pub record_rows: Vec<RecordRow<'a>>,
+    /// Changes of the record alone, counted.
     pub records: RecordCounts,
     /// The footer's counts.
     pub counts: Counts,
@@ -78,6 +82,7 @@ impl<'a> PlanView<'a> {
             assignments: assignments::rows(plan),
             roles: roles::lines(plan),
             people: people::lines(plan),
+            record_rows: records::rows(plan),
             records: record_counts(plan),
             counts: counts(plan),
             labels,
@@ -120,7 +125,7 @@ fn record_counts(plan: &Plan) -> RecordCounts {
     for action in plan.actions.iter().filter(|action| action.effect.is_none()) {
         match action.kind {
             ActionKind::Adopt => counts.adopted += 1,
-            ActionKind::Move => counts.moved += 1,
+            ActionKind::Move | ActionKind::Rename => counts.moved += 1,
             ActionKind::Forget => counts.forgotten += 1,
             _ => {}
         }

@@ -11,6 +11,7 @@ mod outputs;
 mod page;
 mod people;
 pub mod plan;
+mod records;
 pub mod state;
 
 pub use page::Page;

@@ -32,7 +32,7 @@ pub fn write(view: &PlanView<'_>, title: Title<'_>, styles: Styles, out: &mut dy
     findings(view, &mut page)?;
     super::entities::write(view, &mut page)?;
     super::assignments::write(view, &mut page)?;
-    records(view, &mut page)?;
+    super::records::write(view, &mut page)?;
     roles(view, &mut page)?;
     super::people::write(view, &mut page)?;
     super::outputs::write(view, &mut page)?;
@@ -112,23 +112,6 @@ pub fn finding(finding: &Finding, page: &mut Page<'_>) -> io::Result<()> {
         Some(remedy) => page.line(&format!("      help: {}", escape(remedy))),
         None => Ok(()),
     }
-}
-
-fn records(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
-    let records = view.records;
-    let parts: Vec<String> = [
-        (records.adopted, "taken in as they are"),
-        (records.moved, "relabelled"),
-        (records.forgotten, "dropped"),
-    ]
-    .into_iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("{} {what}", number(count)))
-    .collect();
-    if parts.is_empty() {
-        return Ok(());
-    }
-    page.heading("State only, nothing changes in the service", &parts.join(" · "))
 }
 
 fn roles(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
