@@ -495,8 +495,16 @@ mod tests {
                 ..Matcher::default()
             });
         });
-        let world = World::new().apply(base());
+        let granting = || {
+            Stack::new()
+                .accounts(&[1, 2, 3])
+                .set("view", "view")
+                .group("ops", "Ops", &[])
+                .assign("a", &[group("Ops")], &["view"], &[1, 2, 3])
+        };
+        let world = World::new().apply(granting());
         let granted = world.observed.snapshot.access.len();
+        assert_eq!(granted, 3);
         for stack in [ignoring, narrowed] {
             let plan = world.plan(stack.clone());
             assert!(plan.revokes.is_empty(), "{:?}", plan.revokes);
@@ -514,7 +522,7 @@ mod tests {
         }
         let mut world = world;
         world.options.mode = Mode::Destroy;
-        assert_eq!(world.plan(base()).revokes.len(), granted);
+        assert_eq!(world.plan(granting()).revokes.len(), granted);
     }
 
     fn base() -> Stack {

@@ -81,6 +81,7 @@ impl HeldSets {
         held.unassignable(sources, names, findings);
         held.missing(sources, names, findings);
         held.same_under_another_name(sources, names);
+        held.renamed_outside(sources, findings);
         held.any = held.everything
             || !held.pairs.is_empty()
             || [&held.accounts, &held.permission_sets, &held.principals]
@@ -210,6 +211,44 @@ impl HeldSets {
                 });
             }
             self.entity(&key, names);
+        }
+    }
+
+    /// Says of held users and groups by which name the service knows them now.
+    fn renamed_outside(&self, sources: &Sources<'_>, findings: &mut Vec<Finding>) {
+        for key in &self.entities {
+            let Some(id) = sources.recorded_id(key) else {
+                continue;
+            };
+            let (users, groups) = (&sources.observed.users, &sources.observed.groups);
+            let now = match key {
+                EntityKey::Group(name) => {
+                    let found = groups
+                        .iter()
+                        .find(|(_, group)| group.value.id.as_ref() == Some(&id));
+                    found
+                        .map(|(now, _)| now.as_str())
+                        .filter(|now| *now != name.as_str())
+                }
+                EntityKey::User(name) => {
+                    let found = users.iter().find(|(_, user)| user.value.id.as_ref() == Some(&id));
+                    found
+                        .map(|(now, _)| now.as_str())
+                        .filter(|now| *now != name.as_str())
+                }
+                _ => None,
+            };
+            if let Some(now) = now {
+                let message = format!(
+                    "{key} was renamed in the service: it is called {now} now; its grants are left as they are"
+                );
+                findings.push(Finding {
+                    remedy: Some(
+                        "look it up by that name, or remove its block to have its grants removed".into(),
+                    ),
+                    ..Finding::new(Level::Held, "renamed-outside", message)
+                });
+            }
         }
     }
 

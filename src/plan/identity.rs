@@ -391,6 +391,7 @@ mod tests {
         let plan = world.plan(looked_up("Auditors"));
         assert!(plan.is_empty(), "{:#?}", plan);
         assert_eq!(plan.totals.held, 2);
+        assert!(codes(&plan).contains(&"renamed-outside"));
         let without = Stack::new().accounts(&[1]).set("view", "view");
         let plan = world.plan(without.clone());
         assert_eq!(revoked_from(&plan), [group("Auditing")]);

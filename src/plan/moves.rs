@@ -36,7 +36,7 @@ pub(super) fn unused_moves(sources: &Sources<'_>) -> Vec<Finding> {
     let unused = blocks.into_values().filter(|steps| {
         !steps
             .iter()
-            .any(|step| known(&step.from) || known(&step.to) || goes_on(moved, step))
+            .any(|step| known(&step.from) || known(&step.to) || is_linked(moved, step))
     });
     let orphans = |step: &Moved| -> BTreeSet<Arc<str>> {
         let same_kind = state
@@ -67,11 +67,12 @@ pub(super) fn unused_moves(sources: &Sources<'_>) -> Vec<Finding> {
     unused.filter_map(finding).collect()
 }
 
-/// Whether what arrives here is moved on by another block.
-fn goes_on(moved: &[Moved], step: &Moved) -> bool {
+/// Whether the block is part of a chain: what arrives is moved on, or what leaves has arrived by another block.
+fn is_linked(moved: &[Moved], step: &Moved) -> bool {
+    let meets = |to: &Address, from: &Address| from == to || *from == to.block();
     moved
         .iter()
-        .any(|other| other.from == step.to || other.from == step.to.block())
+        .any(|other| meets(&step.to, &other.from) || meets(&other.to, &step.from))
 }
 
 fn addresses(snapshot: &Snapshot) -> BTreeSet<Address> {

@@ -169,9 +169,11 @@ impl Relations {
         // What is still there for one is new to another who has its name now.
         if !identity.now.is_empty() {
             for tuple in &self.owned {
+                let called = plan.names.principal(tuple.principal());
+                let back = called.and_then(|called| identity.declared.get(called));
                 let stays = |rank: &&u32| {
                     let key = plan.names.principal(**rank);
-                    key.is_some_and(|key| identity.now.contains_key(key))
+                    key.is_some_and(|key| identity.now.contains_key(key) && back != Some(key))
                 };
                 let all = principals.get(&tuple.principal());
                 let all: Vec<u32> = all.into_iter().flatten().filter(stays).copied().collect();

@@ -147,21 +147,20 @@ impl Differ<'_, '_> {
     }
 
     fn renamed_outside(&mut self, from: &EntityKey, to: &EntityKey) {
-        let back = match (from, to) {
-            (EntityKey::Group(from), EntityKey::Group(to)) => self.renames.groups.get(to) == Some(from),
-            (EntityKey::User(from), EntityKey::User(to)) => self.renames.users.get(to) == Some(from),
-            _ => false,
+        let declared = match to {
+            EntityKey::Group(to) => self.renames.groups.get(to).map(ToString::to_string),
+            EntityKey::User(to) => self.renames.users.get(to).map(ToString::to_string),
+            _ => None,
         };
-        let (what, remedy) = if back {
-            (
-                "it gets the declared name back",
+        let (what, remedy) = match declared {
+            Some(name) => (
+                format!("it gets its declared name, {name}"),
                 "to keep the new name, declare it",
-            )
-        } else {
-            (
-                "what this stack made of it is judged under that name",
+            ),
+            None => (
+                "what this stack made of it is judged under that name".to_owned(),
                 "declare the new name to keep it, and what is granted to it",
-            )
+            ),
         };
         let message = format!(
             "{from} was renamed in the service: it is called {} now; {what}",
