@@ -45,8 +45,9 @@ impl Kind {
     }
 }
 
-/// Seconds between two looks, at least and at most: often while requests end, less often while they do not.
-const LOOKS: (f64, f64) = (0.1, 2.0);
+/// Seconds between two looks, at least and at most: as often as the rate leaves room for while requests end, because a
+/// slot is idle until it is seen; less often while they do not.
+const LOOKS: (f64, f64) = (0.05, 2.0);
 
 /// How a request ended.
 type Ended = Result<(), CallError>;

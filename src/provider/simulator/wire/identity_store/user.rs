@@ -211,7 +211,8 @@ fn flattened<'a>(
     items.iter().enumerate().flat_map(move |(index, item)| {
         let member = item_path(&member, index);
         parts.iter().filter_map(move |part| {
-            let value = item.get(*part)?;
+            // In an update's documents clients write the names of parts with a small letter.
+            let value = item.get(*part).or_else(|| item.get(lower_first(part)))?;
             let text = match value {
                 Value::String(text) => text.clone(),
                 Value::Bool(value) => value.to_string(),
