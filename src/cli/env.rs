@@ -424,7 +424,7 @@ impl Env {
     pub fn provider(&self, settings: &ProviderSettings) -> Result<Box<dyn Provider>, Failure> {
         let provider = match settings {
             ProviderSettings::Simulator { .. } => Box::new(self.simulator(settings)?),
-            ProviderSettings::Aws { .. } => aws(settings, self.test_speed())?,
+            ProviderSettings::Aws { .. } => super::service::aws(settings, self.test_speed())?,
         };
         Ok(match kill_at() {
             None => provider,
@@ -550,7 +550,7 @@ impl Env {
         let provider = match provider {
             ProviderSettings::Simulator { .. } => None,
             ProviderSettings::Aws { .. } if cfg!(feature = "aws") => None,
-            ProviderSettings::Aws { .. } => aws(provider, 1.0).err(),
+            ProviderSettings::Aws { .. } => super::service::aws(provider, 1.0).err(),
         };
         provider.into_iter().chain(self.store(state).err()).collect()
     }
@@ -574,44 +574,6 @@ impl Env {
         }
         flag
     }
-}
-
-/// The service itself.
-#[cfg(feature = "aws")]
-fn aws(settings: &ProviderSettings, speed: f64) -> Result<Box<dyn Provider>, Failure> {
-    use crate::config::evaluate::ReadBy;
-    use crate::provider::aws::{Aws, DEFAULT_RATE, Options, Strategy};
-    let mut options = Options::default();
-    if let ProviderSettings::Aws {
-        region,
-        profile,
-        endpoint_url,
-        rate,
-        read_by,
-    } = settings
-    {
-        let owned = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
-        options.region = owned(region);
-        options.profile = owned(profile);
-        options.endpoint_url = owned(endpoint_url);
-        options.speed = speed;
-        options.rate = rate.map_or(DEFAULT_RATE, |rate| rate as f64);
-        options.strategy = match read_by {
-            None => Strategy::Cheapest,
-            Some(ReadBy::Pairs) => Strategy::Pairs,
-            Some(ReadBy::Principals) => Strategy::Principals,
-        };
-    }
-    Ok(Box::new(Aws::connect(&options)?))
-}
-
-/// The service itself, which this program was built without.
-#[cfg(not(feature = "aws"))]
-fn aws(_: &ProviderSettings, _: f64) -> Result<Box<dyn Provider>, Failure> {
-    Err(
-        Failure::new("this rolecall was built without the feature `aws`, so that it has no provider \"aws\"")
-            .help("build it with the default features: cargo install --locked --path ."),
-    )
 }
 
 /// At which boundary between rolecall, its journal and the service the process ends, as a crash would: a test of

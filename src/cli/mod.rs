@@ -10,7 +10,8 @@ pub mod exit;
 pub mod pipeline;
 pub mod progress;
 pub mod saved_plan;
-pub mod variables;
+pub mod service;
+mod variables;
 
 use clap::Parser;
 use clap::error::ErrorKind;
