@@ -4,6 +4,7 @@ pub mod advice;
 pub mod approval;
 pub mod args;
 pub mod command;
+pub mod disk_files;
 pub mod env;
 pub mod error;
 pub mod exit;

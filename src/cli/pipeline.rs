@@ -21,7 +21,8 @@ use crate::report::wording::counted;
 use crate::source::SourceMap;
 
 use super::args::VariableArgs;
-use super::env::{DiskFiles, Env};
+use super::disk_files::DiskFiles;
+use super::env::Env;
 use super::error::Failure;
 use super::variables::Given;
 

@@ -6,7 +6,7 @@
 //! blocks declare it, whether it is ours). Sources are compared by merging, so a
 //! comparison costs one pass, and nothing here allocates per grant.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;

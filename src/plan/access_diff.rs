@@ -186,7 +186,10 @@ impl Judge<'_> {
                 if !self.owned(was) {
                     continue;
                 }
-                if before.is_replaced(was) || !has(&self.universe.observed.tuples, was) {
+                // A grant of somebody who is gone is not kept by another under a new name.
+                let gone = self.universe.names.principal(was.principal());
+                let gone = gone.is_some_and(PrincipalKey::is_orphan);
+                if gone || before.is_replaced(was) || !has(&self.universe.observed.tuples, was) {
                     return GrantReason::Restore;
                 }
                 reason = GrantReason::Renamed;

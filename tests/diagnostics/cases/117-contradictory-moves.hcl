@@ -17,7 +17,7 @@ moved { #~ bad-move
 
 moved {
   from = group.q
-  to   = group.r
+  to   = group.r #~ moved-nowhere
 }
 
 moved { #~ bad-move
