@@ -155,6 +155,9 @@ impl<'a> Selectors<'a> {
     }
 }
 
+/// Roles that fare alike: the cause, the set, and what was done to them.
+type Alike = (Cause, PermissionSetName, BTreeSet<Arc<str>>);
+
 fn collect(
     access: &Access,
     sources: &Sources<'_>,
@@ -201,8 +204,7 @@ fn collect(
 pub(super) fn find_roles(sources: &Sources<'_>, out: &mut Vec<DriftItem>) {
     let observed = sources.observed;
     let names = &observed.snapshot.access.names;
-    let mut groups: BTreeMap<(Cause, PermissionSetName, BTreeSet<Arc<str>>), Vec<AccountKey>> =
-        BTreeMap::new();
+    let mut groups: BTreeMap<Alike, Vec<AccountKey>> = BTreeMap::new();
     let mut explained: BTreeSet<(AccountKey, PermissionSetName)> = BTreeSet::new();
     for found in &observed.in_accounts {
         let (cause, set, edits) = match &found.fault {

@@ -233,7 +233,10 @@ fn of_the_command_line_only_the_door_touches_the_outside() {
     ];
     let mut wrong = Vec::new();
     for source in sources() {
-        if !source.name.starts_with("cli/") || source.name == "cli/env.rs" || source.name == "cli/disk_files.rs" {
+        if !source.name.starts_with("cli/")
+            || source.name == "cli/env.rs"
+            || source.name == "cli/disk_files.rs"
+        {
             continue;
         }
         for (number, line) in code(&source) {

@@ -122,7 +122,8 @@ impl Differ<'_, '_> {
             let addresses = state.addresses(&from_key);
             let known = !addresses.is_empty() || sources.recorded_id(&from_key).is_some();
             let to_key = entity_of(to);
-            if !has_grants && !(known && to_key.is_some()) {
+            let shows = known && to_key.is_some();
+            if !has_grants && !shows {
                 continue;
             }
             if let Some(to_key) = &to_key {

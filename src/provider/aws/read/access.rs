@@ -297,11 +297,7 @@ pub async fn of_pairs(
                 if numbers.is_empty() {
                     relation.pairs.remove(&key);
                 } else {
-                    relation
-                        .pairs
-                        .entry(key)
-                        .or_insert_with(PairRow::default)
-                        .principals = numbers;
+                    relation.pairs.entry(key).or_default().principals = numbers;
                 }
             }
             Err(error) if super::is_fatal(&error) => return Err(error),
