@@ -40,7 +40,7 @@ pub fn parse(stack: &Path) -> Result<usize, Box<dyn Error>> {
             files.push(path);
         }
     }
-    let sizes: Result<Vec<usize>, String> = files.par_iter().map(|path| parse_file(path)).collect();
+    let sizes: Result<Vec<usize>, String> = files.par_iter().map(parse_file).collect();
     Ok(sizes?.into_iter().sum())
 }
 

@@ -455,7 +455,7 @@ impl Maker {
         let units = unit_count(self.shape.accounts);
         let unit = self.random.below(units);
         let place = match index % 10 {
-            0 if index % 50 == 0 => Place::Everywhere(self.random.below(3), self.random.below(3)),
+            0 if index.is_multiple_of(50) => Place::Everywhere(self.random.below(3), self.random.below(3)),
             0 => Place::TierOf(unit, self.random.below(3)),
             1 => {
                 let all = self.accounts(&Place::Unit(unit));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use aws_sdk_ssoadmin::operation::list_account_assignments::ListAccountAssignmentsOutput;
 use aws_sdk_ssoadmin::types::{PrincipalType, ProvisioningStatus};
 
-use super::super::model::{PairRow, PrincipalId, Relation};
+use super::super::model::{PrincipalId, Relation};
 use super::super::operation::Operation;
 use super::super::session::{Session, for_each};
 use crate::provider::{CallError, Meaning};
