@@ -1,8 +1,8 @@
 //! Import: from a reading of the service to configuration that a person would have written.
 //!
 //! A pure function of what was observed. Everything that can be declared is: units as a tree, accounts by id, users
-//! and groups that no directory syncs, permission sets, and access as few assignment blocks ([`cover`]) over listed
-//! accounts, or, if asked for, over selectors ([`select`]). What a directory syncs is looked up. What AWS services run
+//! and groups that no directory syncs, permission sets, and access as few assignment blocks (`cover`) over listed
+//! accounts, or, if asked for, over selectors (`select`). What a directory syncs is looked up. What AWS services run
 //! for themselves goes under `ignore`. What cannot be declared is listed with the reason, never dropped silently.
 
 mod access;

@@ -2,7 +2,7 @@
 //!
 //! The rules are those of `terraform fmt`: two spaces for every level, one space around operators, `=` of
 //! neighbouring attributes and comments at the end of neighbouring lines in columns. It works on tokens
-//! ([`super::tokens`]) and changes white space alone, so it keeps every comment and cannot change the meaning of
+//! (`super::tokens`) and changes white space alone, so it keeps every comment and cannot change the meaning of
 //! a text. Of the differences to `terraform fmt` (version 1.11.4), each is meant:
 //!
 //! - Several blank lines become one, and there is none at the beginning or end of a file; `terraform fmt` keeps them.

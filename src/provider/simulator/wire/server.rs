@@ -1,7 +1,7 @@
 //! HTTP in front of the simulated service: connections, the wall's clock, stopping.
 //!
 //! Every request goes to the one world in turn, on a thread that may wait for the disk. Faults of the connection are
-//! made here, below HTTP: the [`Line`] of a connection is told what to do to the next answer.
+//! made here, below HTTP: the `Line` of a connection is told what to do to the next answer.
 
 use std::io;
 use std::net::SocketAddr;
