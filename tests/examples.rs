@@ -44,6 +44,18 @@ impl Stack {
     }
 }
 
+#[test]
+fn examples_are_laid_out_as_fmt_does() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rolecall"));
+    let output = command
+        .args(["fmt", "--check"])
+        .arg(root().join("examples"))
+        .output()
+        .unwrap();
+    let listed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "not in canonical layout:\n{listed}");
+}
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

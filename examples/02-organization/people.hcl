@@ -4,21 +4,21 @@ locals {
   people = csvdecode(file("${path.module}/people.csv"))
 
   groups = {
-    platform         = "Platform"
-    security         = "Security"
-    incident         = "Incident Response"
-    network          = "Network"
-    developers       = "Developers"
-    payments         = "Payments"
-    checkout         = "Checkout"
-    catalog          = "Catalog"
-    search           = "Search"
-    data             = "Data"
-    portal           = "Portal"
-    support          = "Support"
-    finance          = "Finance"
-    auditors         = "Auditors"
-    break_glass      = "Break Glass"
+    platform    = "Platform"
+    security    = "Security"
+    incident    = "Incident Response"
+    network     = "Network"
+    developers  = "Developers"
+    payments    = "Payments"
+    checkout    = "Checkout"
+    catalog     = "Catalog"
+    search      = "Search"
+    data        = "Data"
+    portal      = "Portal"
+    support     = "Support"
+    finance     = "Finance"
+    auditors    = "Auditors"
+    break_glass = "Break Glass"
   }
 }
 

@@ -82,9 +82,9 @@ permission_set "incident_response" {
 
   policy {
     statement {
-      sid     = "Isolate"
-      effect  = "Allow"
-      actions = ["ec2:ModifyInstanceAttribute", "ec2:CreateSnapshot", "ec2:CreateTags", "iam:PutRolePolicy"]
+      sid       = "Isolate"
+      effect    = "Allow"
+      actions   = ["ec2:ModifyInstanceAttribute", "ec2:CreateSnapshot", "ec2:CreateTags", "iam:PutRolePolicy"]
       resources = ["*"]
     }
     statement {
