@@ -96,30 +96,40 @@ fn depth_change(token: &Token<'_>) -> isize {
 fn spaced(tokens: &[Token<'_>]) -> String {
     let mut out = String::new();
     let mut before: Option<&Token<'_>> = None;
+    // Signs, words and numbers at the end of `out` with no space between them: two at most, as many as a third
+    // could join to another token.
+    let mut loose: Vec<&str> = Vec::new();
     let mut unary = false;
     for token in tokens {
-        if before.is_some_and(|before| (!unary && needs_space(before, token)) || runs_together(before, token))
+        let joins = matches!(token.kind, TokenKind::Sign | TokenKind::Word | TokenKind::Number);
+        if before.is_some_and(|before| !unary && needs_space(before, token))
+            || (joins && runs_together(&loose, token.text))
         {
             out.push(' ');
+            loose.clear();
         }
         out.push_str(token.text);
         unary = is(token, "!") || (is(token, "-") && !before.is_some_and(is_operand));
         before = Some(token);
+        if joins {
+            loose.push(token.text);
+            loose.drain(..loose.len().saturating_sub(2));
+        } else {
+            loose.clear();
+        }
     }
     out
 }
 
-/// Whether two tokens without a space between them would read as others. Programs that parse have no such pairs
-/// where no space belongs.
-fn runs_together(before: &Token<'_>, after: &Token<'_>) -> bool {
-    let loose =
-        |token: &Token<'_>| matches!(token.kind, TokenKind::Sign | TokenKind::Word | TokenKind::Number);
-    let joined = || format!("{}{}", before.text, after.text);
-    loose(before)
-        && loose(after)
-        && tokens(&joined())
-            .first()
-            .is_none_or(|first| first.text != before.text)
+/// Whether a token right after others would read as part of another: three single dots are an ellipsis, and a dot
+/// between digits makes one number. Programs that parse have no such tokens where no space belongs.
+fn runs_together(before: &[&str], after: &str) -> bool {
+    let texts = || before.iter().copied().chain([after]);
+    !before.is_empty()
+        && !tokens(&texts().collect::<String>())
+            .iter()
+            .map(|token| token.text)
+            .eq(texts())
 }
 
 /// Words after which a bracket begins an expression of its own.
@@ -288,6 +298,8 @@ mod tests {
         );
         check("a=b?-1:c-d - e\n", "a = b ? -1 : c-d - e\n");
         check("a = \"${ x }\" # \"\n", "a = \"${ x }\" # \"\n");
+        // What is no program keeps its tokens all the same.
+        check(". . . 1\n", ".. .1\n");
     }
 
     #[test]
