@@ -25,8 +25,7 @@ impl Stack {
         command
             .env_clear()
             .env("USER", "tester")
-            .arg("-C")
-            .arg(self.dir.join(below))
+            .current_dir(self.dir.join(below))
             .args(args);
         command.output().unwrap()
     }
@@ -78,14 +77,9 @@ fn copy(from: &Path, to: &Path) {
 
 /// A state's lineage is random, and the digest of a plan made on it covers it: shown as `x`, the width kept.
 fn without_digest(text: &str) -> String {
-    let Some((before, digest)) = text.rsplit_once("Digest ") else {
-        return text.to_owned();
-    };
-    let masked: String = digest
-        .chars()
-        .map(|c| if c.is_ascii_hexdigit() { 'x' } else { c })
-        .collect();
-    format!("{before}Digest {masked}")
+    let digest = regex::Regex::new("[0-9a-f]{4}(-[0-9a-f]{4}){7}").unwrap();
+    let masked = |found: &regex::Captures<'_>| found[0].replace(|c: char| c.is_ascii_hexdigit(), "x");
+    digest.replace_all(text, masked).into_owned()
 }
 
 fn expect(example: &str, file: &str, found: &str) {
@@ -117,6 +111,8 @@ fn the_quickstart_plans_applies_and_is_done() {
 fn the_organization_shows_an_edit_in_people_and_drift_by_cause() {
     let stack = Stack::of("02-organization");
     expect("02-organization", "expected-plan.txt", &stack.text("", &["plan"]));
+    let markdown = ["plan", "--format", "markdown"];
+    expect("02-organization", "expected-plan.md", &stack.text("", &markdown));
     stack.text("", &["apply", "--auto-approve"]);
     let again = stack.run("", &["plan", "--detailed-exitcode"]);
     assert_eq!(
@@ -141,6 +137,11 @@ fn the_organization_shows_an_edit_in_people_and_drift_by_cause() {
         "expected-change.txt",
         &without_digest(&stack.text("", &["plan"])),
     );
+    expect(
+        "02-organization",
+        "expected-change.md",
+        &without_digest(&stack.text("", &markdown)),
+    );
     stack.text("", &["apply", "--auto-approve"]);
 
     let mut shown = String::new();
@@ -162,6 +163,9 @@ fn the_organization_shows_an_edit_in_people_and_drift_by_cause() {
     shown += "$ rolecall -C examples/02-organization drift\n";
     shown += &String::from_utf8(drift.stdout).unwrap();
     expect("02-organization", "expected-drift.txt", &shown);
+    let drift = stack.run("", &["drift", "--format", "markdown"]);
+    let shown = String::from_utf8(drift.stdout).unwrap();
+    expect("02-organization", "expected-drift.md", &shown);
 }
 
 #[test]

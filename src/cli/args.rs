@@ -1,8 +1,12 @@
 //! The command line: every command, argument and help text.
 
+pub mod formats;
+
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use formats::ReportArgs;
 
 /// Access as code for AWS IAM Identity Center.
 ///
@@ -252,7 +256,7 @@ pub struct PlanArgs {
     pub variables: VariableArgs,
     /// Output
     #[command(flatten)]
-    pub format: FormatArgs,
+    pub format: ReportArgs,
 }
 
 /// `--only`
@@ -327,7 +331,7 @@ pub struct DriftArgs {
     pub variables: VariableArgs,
     /// Output
     #[command(flatten)]
-    pub format: FormatArgs,
+    pub format: ReportArgs,
 }
 
 /// `observe`
@@ -373,7 +377,7 @@ pub struct ShowArgs {
     pub plan: Option<PathBuf>,
     /// Output
     #[command(flatten)]
-    pub format: FormatArgs,
+    pub format: ReportArgs,
 }
 
 /// A language for graphs.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::drift::{Around, Content, Drift, DriftItem, Remedy, Subject};
-use crate::id::{AccountKey, EntityKey, UserName};
+use crate::id::{AccountKey, EntityKey, PrincipalKey, UserName};
 use crate::model::instance::{Held, HeldSubject, Observed};
 use crate::model::snapshot::Snapshot;
 
@@ -70,6 +70,27 @@ impl<'a> DriftView<'a> {
     /// What a person is called.
     pub fn person(&self, user: &UserName) -> String {
         person(user, &self.observed.snapshot, &self.names)
+    }
+
+    /// The user names in the findings; not all of them need be in what was read.
+    pub fn user_names(&self) -> impl Iterator<Item = &'a str> {
+        let items = self.drift.items.iter();
+        items.flat_map(|item| {
+            let own: Vec<&UserName> = match &item.subject {
+                Subject::Members { users, .. } => users.iter().collect(),
+                Subject::Entity {
+                    key: EntityKey::User(name),
+                    ..
+                }
+                | Subject::Grants {
+                    principal: PrincipalKey::User(name),
+                    ..
+                } => vec![name],
+                _ => Vec::new(),
+            };
+            let reached = item.people.iter().flat_map(|reached| &reached.people);
+            own.into_iter().chain(reached).map(UserName::as_str)
+        })
     }
 
     /// What the accounts in the findings are called, by key.

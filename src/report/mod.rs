@@ -1,5 +1,5 @@
 //! What people and machines read: views built from plans, states, drift and
-//! events, and their rendering as text and JSON.
+//! events, and their rendering as text, Markdown and JSON.
 //!
 //! A view model ([`plan_view::PlanView`] and its siblings) is built once and then
 //! written by a renderer; nothing is computed while writing. Writers take any
@@ -12,6 +12,7 @@ pub mod drift_view;
 pub mod escape;
 pub mod graph_view;
 pub mod json;
+pub mod markdown;
 pub mod people_names;
 pub mod plan_view;
 pub mod state_view;

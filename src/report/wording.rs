@@ -51,7 +51,10 @@ pub fn some_of<T: AsRef<str>>(names: impl IntoIterator<Item = T>, total: u64, mo
 /// Names with `a-1, a-2, a-3` written as `a-1..3` where numbers at their ends follow each other, then shortened
 /// as [`some_of`] does.
 pub fn accounts<T: AsRef<str>>(names: &[T], total: u64, most: usize) -> String {
-    let ranges = ranges(names);
+    let ranges: Vec<String> = ranges(names)
+        .iter()
+        .map(|name| escape::name(name).into_owned())
+        .collect();
     if total == names.len() as u64 {
         let more = ranges.len() as u64;
         if more <= most as u64 + 1 {
@@ -61,16 +64,16 @@ pub fn accounts<T: AsRef<str>>(names: &[T], total: u64, most: usize) -> String {
     some_of(names.iter(), total, most)
 }
 
-/// Runs of at least three names that differ only in a number counting up by one become one text.
-fn ranges<T: AsRef<str>>(names: &[T]) -> Vec<String> {
+/// Runs of at least three names that differ only in a number counting up by one become one text. Nothing is escaped.
+pub fn ranges<T: AsRef<str>>(names: &[T]) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     let mut rest = names;
     while let Some(first) = rest.first() {
         let length = run_length(rest);
         let last = rest.get(length - 1).map(|name| split_number(name.as_ref()));
         let shown = match last {
-            Some(Some((_, number))) if length >= 3 => format!("{}..{number}", escape::name(first.as_ref())),
-            _ => escape::name(first.as_ref()).into_owned(),
+            Some(Some((_, number))) if length >= 3 => format!("{}..{number}", first.as_ref()),
+            _ => first.as_ref().to_owned(),
         };
         let taken = if length >= 3 { length } else { 1 };
         out.push(shown);

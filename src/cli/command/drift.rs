@@ -1,6 +1,7 @@
 //! `drift`: what the service has, against what was applied and declared.
 
 use crate::cli::args::DriftArgs;
+use crate::cli::args::formats::ReportFormat;
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -10,6 +11,7 @@ use crate::model::record::{Recorded, Seen};
 use crate::model::stack::Scope;
 use crate::report::drift_view::DriftView;
 use crate::report::json::drift::DriftJson;
+use crate::report::markdown;
 use crate::report::terminal::drift::write;
 use crate::state::StateStore;
 use crate::state::entry::Entry;
@@ -41,10 +43,18 @@ pub fn run(env: &Env, args: &DriftArgs) -> Result<Exit, Failure> {
         observed: &reading.observed,
     };
     let view = DriftView::new(&reading.name, &drift, &around);
-    if args.format.is_json() {
-        super::print_json(env, &DriftJson::new(&view))?;
-    } else {
-        env.print(|out| write(&view, reading.provider.name(), env.out, out))?;
+    let provider = reading.provider.name();
+    match args.format.format() {
+        ReportFormat::Json => super::print_json(env, &DriftJson::new(&view))?,
+        ReportFormat::Text => env.print(|out| write(&view, provider, env.out, out))?,
+        ReportFormat::Markdown => {
+            let title = markdown::drift::Title {
+                provider,
+                everything: &env.typed("drift --json"),
+            };
+            let text = markdown::drift::write(&view, title, args.format.markdown.options());
+            env.print(|out| out.write_all(text.as_bytes()))?;
+        }
     }
     Ok(if drift.is_empty() { Exit::Done } else { Exit::Found })
 }

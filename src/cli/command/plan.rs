@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use jiff::Timestamp;
 
 use crate::cli::advice::shell_word;
 use crate::cli::approval;
+use crate::cli::args::formats::ReportFormat;
 use crate::cli::args::{Only, PlanArgs};
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
@@ -21,6 +23,7 @@ use crate::plan::base::applied;
 use crate::plan::input::{INPUT_VERSION, Mode, Options, PlanInput};
 use crate::provider::frozen::Frozen;
 use crate::report::json::plan::PlanJson;
+use crate::report::markdown;
 use crate::report::plan_view::PlanView;
 use crate::report::terminal::plan::{Title, write};
 use crate::state::StateStore;
@@ -234,15 +237,57 @@ fn show(env: &Env, args: &PlanArgs, view: &PlanView<'_>, provider: Option<&str>)
     } else {
         "rolecall plan"
     };
-    if args.format.is_json() {
-        super::print_json(env, &PlanJson::new(view))?;
-    } else {
-        env.print(|out| write(view, Title { command, provider }, env.out, out))?;
+    match args.format.format() {
+        ReportFormat::Json => super::print_json(env, &PlanJson::new(view))?,
+        ReportFormat::Text => env.print(|out| write(view, Title { command, provider }, env.out, out))?,
+        ReportFormat::Markdown => {
+            let text = as_markdown(env, args, view, command);
+            env.print(|out| out.write_all(text.as_bytes()))?;
+        }
     }
     if let Some(path) = &args.out {
         tell_saved(env, path, plan);
     }
     Ok(())
+}
+
+fn as_markdown(env: &Env, args: &PlanArgs, view: &PlanView<'_>, command: &str) -> String {
+    let everything = env.typed(&command.replacen("rolecall ", "", 1));
+    let apply = to_apply(env, args, view.plan);
+    let title = markdown::plan::Title {
+        command,
+        apply: match &apply {
+            Ok(command) => markdown::plan::Apply::Command(command),
+            Err(why) => markdown::plan::Apply::Not(why),
+        },
+        everything: &format!("{everything} --json"),
+    };
+    markdown::plan::write(view, title, args.format.markdown.options())
+}
+
+/// The command line that carries the plan out, or why there is none.
+fn to_apply(env: &Env, args: &PlanArgs, plan: &Plan) -> Result<String, &'static str> {
+    if args.base.is_some() {
+        return Err("a comparison of two configurations, which nothing can be applied from");
+    }
+    if args.destroy {
+        return Err("carried out with `rolecall destroy`, which shows it again and asks");
+    }
+    if args.replay.is_some() {
+        return Err("planned from a dumped input, not from a stack");
+    }
+    let mut command = format!("apply --digest {}", plan.digest);
+    if let Some(only) = args.only.and_then(|only| only.to_possible_value()) {
+        command.push_str(&format!(" --only {}", only.get_name()));
+    }
+    if let Some(most) = args.max_removals {
+        command.push_str(&format!(" --max-removals {most}"));
+    }
+    // Values may be secret; they are not repeated.
+    if !args.variables.given.is_empty() {
+        command.push_str(" # with the same --var and --var-file");
+    }
+    Ok(env.typed(&command))
 }
 
 fn tell_saved(env: &Env, path: &Path, plan: &Plan) {

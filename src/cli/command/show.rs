@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use crate::cli::advice::shell_word;
 use crate::cli::args::ShowArgs;
+use crate::cli::args::formats::ReportFormat;
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -11,6 +13,7 @@ use crate::plan::Plan;
 use crate::report::escape::escape;
 use crate::report::json::plan::PlanJson;
 use crate::report::json::state::StateJson;
+use crate::report::markdown::{self, plan::Apply};
 use crate::report::plan_view::PlanView;
 use crate::report::state_view::StateView;
 use crate::report::terminal::plan::{Title, write};
@@ -23,15 +26,30 @@ pub fn run(env: &Env, args: &ShowArgs) -> Result<Exit, Failure> {
             let saved_plan::Loaded { plan, made_with } = saved_plan::load(env, path)?;
             tell(env, path, &plan, &made_with);
             let view = PlanView::new(&plan);
-            if args.format.is_json() {
-                super::print_json(env, &PlanJson::new(&view))?;
-            } else {
-                let title = Title {
-                    command: "saved plan",
-                    provider: None,
-                };
-                env.print(|out| write(&view, title, env.out, out))?;
+            match args.format.format() {
+                ReportFormat::Json => super::print_json(env, &PlanJson::new(&view))?,
+                ReportFormat::Text => {
+                    let title = Title {
+                        command: "saved plan",
+                        provider: None,
+                    };
+                    env.print(|out| write(&view, title, env.out, out))?;
+                }
+                ReportFormat::Markdown => {
+                    let file = shell_word(&path.to_string_lossy());
+                    let title = markdown::plan::Title {
+                        command: "saved plan",
+                        apply: Apply::Command(&env.typed(&format!("apply {file}"))),
+                        everything: &env.typed(&format!("show {file} --json")),
+                    };
+                    let text = markdown::plan::write(&view, title, args.format.markdown.options());
+                    env.print(|out| out.write_all(text.as_bytes()))?;
+                }
             }
+        }
+        None if args.format.format() == ReportFormat::Markdown => {
+            return Err(Failure::new("the state has no form in Markdown")
+                .help("give the file of a saved plan, or ask for text or json"));
         }
         None => {
             let recorded = super::recorded_of(env)?;

@@ -4,6 +4,8 @@
 
 pub mod assignments;
 pub mod entities;
+pub mod entity_lines;
+pub mod origin;
 pub mod people;
 pub mod policy_diff;
 pub mod records;

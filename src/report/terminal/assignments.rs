@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use crate::model::access::Declaration;
+use crate::address::Address;
 use crate::plan::change::{GrantReason, RevokeReason};
 use crate::report::escape::{escape, name};
 use crate::report::plan_view::assignments::{AssignmentRow, RowChange};
+use crate::report::plan_view::origin::moment;
 use crate::report::plan_view::{PlanView, principal_name};
 use crate::report::style::Meaning;
 use crate::report::wording::{self, counted, number, some_of};
@@ -121,31 +122,18 @@ fn accounts(view: &PlanView<'_>, row: &AssignmentRow) -> String {
 
 /// Where it is declared and what for; for what goes, why it goes.
 fn origin(view: &PlanView<'_>, change: RowChange, notes: &[u32], blocked: bool) -> String {
-    let blocks: BTreeSet<&Declaration> = notes
+    let found = view.origin(notes);
+    let place = found.place().map(|(first, others)| match others {
+        0 => first.to_string(),
+        more => format!("{first} and {more} more"),
+    });
+    let reasons: Vec<String> = found
+        .reasons
         .iter()
-        .take(64)
-        .flat_map(|note| view.declarations(*note))
-        .collect();
-    let places: BTreeSet<String> = blocks
-        .iter()
-        .filter_map(|b| b.location.as_ref())
-        .map(ToString::to_string)
-        .collect();
-    let place = match (places.first(), places.len()) {
-        (None, _) => None,
-        (Some(first), 1) => Some(first.clone()),
-        (Some(first), more) => Some(format!("{first} and {} more", more - 1)),
-    };
-    let reasons: BTreeSet<&str> = blocks
-        .iter()
-        .filter_map(|block| block.reason.as_deref())
-        .collect();
-    let reasons = reasons
-        .into_iter()
         .map(|reason| escape(reason).into_owned())
-        .collect::<Vec<_>>()
-        .join(", ");
-    let expiry = blocks.iter().filter_map(|block| block.expires).max();
+        .collect();
+    let reasons = reasons.join(", ");
+    let expiry = found.expires;
     let mut parts: Vec<String> = Vec::new();
     match change {
         RowChange::Grant(reason) => {
@@ -158,7 +146,7 @@ fn origin(view: &PlanView<'_>, change: RowChange, notes: &[u32], blocked: bool) 
                 GrantReason::Renamed => parts.push("renamed permission set".to_owned()),
             }
         }
-        RowChange::Revoke(reason) => parts.extend(revoke_origin(reason, &blocks, place, expiry)),
+        RowChange::Revoke(reason) => parts.extend(revoke_origin(reason, found.block.as_ref(), place, expiry)),
     }
     if blocked {
         parts.push("blocked for this caller".to_owned());
@@ -169,15 +157,14 @@ fn origin(view: &PlanView<'_>, change: RowChange, notes: &[u32], blocked: bool) 
 
 fn revoke_origin(
     reason: RevokeReason,
-    blocks: &BTreeSet<&Declaration>,
+    block: Option<&Address>,
     place: Option<String>,
     expiry: Option<jiff::Timestamp>,
 ) -> Vec<String> {
     match reason {
         RevokeReason::BlockRemoved => {
-            let block = blocks.first().map(|block| block.address.block().to_string());
             let label = block.map_or("block removed".to_owned(), |block| {
-                format!("{} removed", escape(&block))
+                format!("{} removed", escape(&block.to_string()))
             });
             vec![label]
         }
@@ -192,15 +179,6 @@ fn revoke_origin(
         RevokeReason::Unmanaged => vec!["nobody declares it".to_owned()],
         RevokeReason::Renamed => vec!["renamed permission set".to_owned()],
         RevokeReason::Destroy => Vec::new(),
-    }
-}
-
-/// A day when the time is the start of one (UTC), else the moment.
-fn moment(time: jiff::Timestamp) -> String {
-    let text = time.to_string();
-    match text.strip_suffix("T00:00:00Z") {
-        Some(day) => day.to_owned(),
-        None => text,
     }
 }
 

@@ -1,6 +1,5 @@
 //! The sections for units, accounts, users, groups and permission sets.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use crate::address::Kind;
@@ -9,6 +8,7 @@ use crate::plan::change::Reason;
 use crate::report::escape::{escape, name};
 use crate::report::plan_view::PlanView;
 use crate::report::plan_view::entities::{Detail, EntityChange, EntityRow};
+use crate::report::plan_view::entity_lines::{EntityLine, fold, noun, short_arn, summary, title};
 use crate::report::plan_view::policy_diff::{self, DiffLine};
 use crate::report::style::Meaning;
 use crate::report::wording::{counted, number, some_of};
@@ -19,14 +19,6 @@ use super::page::column;
 const MOST_ROWS: usize = 30;
 const MOST_POLICY_LINES: usize = 24;
 const MOST_ITEMS: usize = 12;
-/// From this many on, equal rows of one block are one line.
-const FOLD_FROM: usize = 3;
-
-/// A row, or several alike rows of one block.
-enum Line<'v, 'a> {
-    One(&'v EntityRow<'a>),
-    Many(Vec<&'v EntityRow<'a>>),
-}
 
 /// Writes a section per kind that has changes.
 pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
@@ -52,11 +44,11 @@ pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
         );
         for line in lines.iter().take(MOST_ROWS) {
             match line {
-                Line::One(row) => one(row, width, page)?,
-                Line::Many(rows) => many(rows, width, page)?,
+                EntityLine::One(row) => one(row, width, page)?,
+                EntityLine::Many(rows) => many(rows, width, page)?,
             }
         }
-        let rest: usize = lines.iter().skip(MOST_ROWS).map(Line::len).sum();
+        let rest: usize = lines.iter().skip(MOST_ROWS).map(EntityLine::count).sum();
         if rest > 0 {
             page.line(&format!("    … {} more (--json lists all)", number(rest as u64)))?;
         }
@@ -64,94 +56,10 @@ pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
     Ok(())
 }
 
-fn title(kind: Kind) -> &'static str {
-    match kind {
-        Kind::OrganizationalUnit => "Organizational units",
-        Kind::Account => "Accounts",
-        Kind::User => "Users",
-        Kind::Group => "Groups",
-        Kind::PermissionSet => "Permission sets",
-        Kind::Assignment => "Assignments",
-    }
-}
-
-fn noun(kind: Kind) -> &'static str {
-    match kind {
-        Kind::OrganizationalUnit => "unit",
-        Kind::Account => "account",
-        Kind::User => "user",
-        Kind::Group => "group",
-        Kind::PermissionSet => "permission set",
-        Kind::Assignment => "assignment",
-    }
-}
-
-fn summary(rows: &[&EntityRow<'_>]) -> String {
-    [
-        (EntityChange::Rebound, "rebound"),
-        (EntityChange::Created, "added"),
-        (EntityChange::Updated, "changed"),
-        (EntityChange::Provisioned, "provisioned again"),
-        (EntityChange::Deleted, "removed"),
-    ]
-    .into_iter()
-    .filter_map(|(change, word)| {
-        let count = rows.iter().filter(|row| row.change == change).count() as u64;
-        (count > 0).then(|| format!("{} {word}", number(count)))
-    })
-    .collect::<Vec<_>>()
-    .join(" · ")
-}
-
-impl Line<'_, '_> {
-    fn len(&self) -> usize {
-        match self {
-            Line::One(_) => 1,
-            Line::Many(rows) => rows.len(),
-        }
-    }
-}
-
-/// Rows that only say "made" or "gone", of one block, become one line.
-fn fold<'v, 'a>(rows: &[&'v EntityRow<'a>]) -> Vec<Line<'v, 'a>> {
-    let plain = |row: &EntityRow<'_>| {
-        let shown = matches!(row.change, EntityChange::Created | EntityChange::Deleted);
-        let short = row
-            .details
-            .iter()
-            .all(|detail| matches!(detail, Detail::Field { .. }));
-        let kind = row.entity.kind();
-        shown && short && kind != Kind::PermissionSet && !row.restore && row.blocked.is_none()
-    };
-    let mut groups: Vec<Vec<&'v EntityRow<'a>>> = Vec::new();
-    let mut known: BTreeMap<_, usize> = BTreeMap::new();
-    for row in rows {
-        let place = if plain(row) {
-            let alike = (row.change, row.reason.code(), row.location);
-            *known.entry(alike).or_insert(groups.len())
-        } else {
-            groups.len()
-        };
-        match groups.get_mut(place) {
-            Some(group) => group.push(row),
-            None => groups.push(vec![row]),
-        }
-    }
-    let mut lines = Vec::new();
-    for group in groups {
-        if group.len() >= FOLD_FROM {
-            lines.push(Line::Many(group));
-        } else {
-            lines.extend(group.into_iter().map(Line::One));
-        }
-    }
-    lines
-}
-
-fn line_name(line: &Line<'_, '_>) -> String {
+fn line_name(line: &EntityLine<'_, '_>) -> String {
     match line {
-        Line::One(row) => name(&row.name).into_owned(),
-        Line::Many(rows) => {
+        EntityLine::One(row) => name(&row.name).into_owned(),
+        EntityLine::Many(rows) => {
             let kind = rows.first().map_or(Kind::User, |row| row.entity.kind());
             counted(rows.len() as u64, noun(kind))
         }
@@ -173,7 +81,7 @@ fn many(rows: &[&EntityRow<'_>], width: usize, page: &mut Page<'_>) -> io::Resul
     let Some(first) = rows.first() else {
         return Ok(());
     };
-    let title = line_name(&Line::Many(rows.to_vec()));
+    let title = line_name(&EntityLine::Many(rows.to_vec()));
     let names = some_of(rows.iter().map(|row| &row.name), rows.len() as u64, 4);
     let place = first.location.map(ToString::to_string).unwrap_or_default();
     let cells = [(title, width), (names, 0), (page.paint(Meaning::Aside, place), 0)];
@@ -356,12 +264,4 @@ fn policy(lines: &[DiffLine], page: &mut Page<'_>) -> io::Result<()> {
         ))?;
     }
     Ok(())
-}
-
-/// `AdministratorAccess` of `arn:aws:iam::aws:policy/AdministratorAccess`.
-fn short_arn(arn: &str) -> &str {
-    match arn.strip_prefix("arn:aws:iam::aws:policy/") {
-        Some(path) => path.rsplit('/').next().unwrap_or(path),
-        None => arn,
-    }
 }

@@ -7,7 +7,7 @@
 mod assignments;
 pub mod drift;
 mod entities;
-mod outputs;
+pub mod outputs;
 mod page;
 mod people;
 pub mod plan;

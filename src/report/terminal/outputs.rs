@@ -73,7 +73,7 @@ fn line(name: &str, change: &OutputChangeJson, page: &Page<'_>) -> String {
 }
 
 /// What differs of an output whose value reads the same.
-fn what_else(before: &OutputJson, after: &OutputJson) -> &'static str {
+pub fn what_else(before: &OutputJson, after: &OutputJson) -> &'static str {
     match (before.sensitive, after.sensitive) {
         (false, true) => "now sensitive",
         (true, false) => "no longer sensitive",
@@ -84,7 +84,7 @@ fn what_else(before: &OutputJson, after: &OutputJson) -> &'static str {
 }
 
 /// A value on one line, cut where it is long.
-fn short(output: &OutputJson) -> String {
+pub fn short(output: &OutputJson) -> String {
     let Some(value) = &output.value else {
         return "(sensitive value)".to_owned();
     };

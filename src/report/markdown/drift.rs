@@ -1,0 +1,279 @@
+//! Drift as Markdown: a section per cause, for an issue or a job's summary.
+//!
+//! The time of the reading is left out, so that the same drift is the same document, and an issue is only updated
+//! when something became different.
+
+use jiff::Timestamp;
+
+use crate::drift::{Cause, Effect, Subject};
+use crate::id::AccountKey;
+use crate::report::drift_view::{DriftRow, DriftView};
+use crate::report::plan_view::origin::moment;
+use crate::report::wording::{counted, number};
+
+use super::hide::Hide;
+use super::page::{Page, Row, Section};
+use super::plan::account_names;
+use super::{Options, marker, text};
+
+const MOST_NAME: usize = 200;
+const MOST_PEOPLE: usize = 5;
+const MOST_REACHED: usize = 6;
+const MOST_SELECTORS: usize = 8;
+const MOST_ACCOUNTS: usize = 6;
+
+/// What drift is shown as.
+#[derive(Debug, Clone, Copy)]
+pub struct Title<'a> {
+    /// The provider's name.
+    pub provider: &'a str,
+    /// The command that shows everything.
+    pub everything: &'a str,
+}
+
+/// Writes drift.
+pub fn write(view: &DriftView<'_>, title: Title<'_>, options: Options) -> String {
+    let users = view.observed.snapshot.users.iter();
+    let names = users.flat_map(|(name, user)| {
+        let user = &user.value;
+        [name.as_str(), user.shown(), &*user.given_name, &*user.family_name]
+            .into_iter()
+            .chain(user.email.as_deref())
+    });
+    let hide = Hide::new(options.people, names.chain(view.user_names()));
+    let most = options.max_size;
+    let mut sections = vec![held(view, &hide, most)];
+    for (rank, cause) in (1..).zip(Cause::ALL) {
+        sections.push(section(view, cause, rank, &hide, most));
+    }
+    let page = Page {
+        top: top(view, title),
+        sections,
+        bottom: bottom(view),
+        everything: text::code(title.everything),
+    };
+    page.write(most)
+}
+
+fn top(view: &DriftView<'_>, title: Title<'_>) -> String {
+    let stack = text::clip(view.stack, MOST_NAME);
+    let mut out = marker("drift", &stack);
+    out.push_str(&format!("## rolecall drift: {}\n\n", text::name(&stack)));
+    let count = view.drift.items.len() as u64;
+    let held = match view.held.len() as u64 {
+        0 => String::new(),
+        count => format!(
+            " {} could not be read, and nothing is concluded from that.",
+            counted(count, "thing")
+        ),
+    };
+    let found = match count {
+        0 => "No drift.".to_owned(),
+        count => format!("Drift: {}.", counted(count, "finding")),
+    };
+    out.push_str(&format!(
+        "**{found}**{held} Provider {}.\n",
+        text::code(title.provider)
+    ));
+    out
+}
+
+fn held(view: &DriftView<'_>, hide: &Hide, most: usize) -> Section {
+    let mut section = Section {
+        title: "Held: not read or not found",
+        summary: number(view.held.len() as u64),
+        head: &["what", "why"],
+        open: 12,
+        ..Section::default()
+    };
+    let row =
+        |(subject, why): &(String, String)| Row::new(text::row(&[hide.name(subject), hide.sentence(why)]), 1);
+    section.fill(&view.held, most, row, |_| 1);
+    section
+}
+
+fn section(view: &DriftView<'_>, cause: Cause, rank: u8, hide: &Hide, most: usize) -> Section {
+    let rows: Vec<&DriftRow<'_>> = view.rows.iter().filter(|row| row.item.cause == cause).collect();
+    let mut section = Section {
+        title: cause.title(),
+        summary: number(rows.len() as u64),
+        open: 10,
+        rank,
+        ..Section::default()
+    };
+    section.fill(&rows, most, |item| row(view, item, hide), |_| 1);
+    section
+}
+
+fn row(view: &DriftView<'_>, row: &DriftRow<'_>, hide: &Hide) -> Row {
+    let place = place(view, row, hide);
+    let place = if place.is_empty() {
+        place
+    } else {
+        format!(": {place}")
+    };
+    let short = format!("- **{}**{place}{}", title(row, hide), origin(row, hide));
+    let mut full = short.clone();
+    for item in &row.details {
+        full.push('\n');
+        full.push_str(&super::entities::detail(item, false, hide));
+    }
+    for fact in facts(view, row, hide) {
+        full.push_str(&format!("\n  - {fact}"));
+    }
+    full.push_str(&format!("\n  - {}", hide.sentence(&row.remedy.text)));
+    // A command that the sentence names needs no line of its own; one that would name people is left out.
+    if let Some(command) = &row.remedy.command
+        && !row.remedy.text.contains(&format!("`{command}`"))
+        && hide.apply(command) == *command
+    {
+        full.push_str(&format!(
+            "\n\n{}\n",
+            text::fence("sh", std::slice::from_ref(command), 4)
+        ));
+    }
+    Row {
+        full,
+        short: Some(short),
+        weight: 1,
+    }
+}
+
+fn title(row: &DriftRow<'_>, hide: &Hide) -> String {
+    let shown = hide.name(&row.name);
+    match &row.item.subject {
+        Subject::Entity { key, .. } => format!("{} {shown}", key.kind().name().replace('_', " ")),
+        Subject::Members { .. } => format!("members of {shown}"),
+        Subject::Grants { .. } | Subject::Quota { .. } => shown,
+        Subject::Roles { .. } => format!("roles of {shown}"),
+        Subject::Policy { .. } => format!("policy {shown}"),
+    }
+}
+
+/// Where it is; for members who; for what was renamed what it is called now.
+fn place(view: &DriftView<'_>, row: &DriftRow<'_>, hide: &Hide) -> String {
+    match &row.item.subject {
+        Subject::Entity { .. } => {
+            let now = row.item.now_called.as_deref();
+            now.map(|now| format!("is now {}", hide.name(now)))
+                .unwrap_or_default()
+        }
+        Subject::Quota { .. } => String::new(),
+        Subject::Members { users, .. } => {
+            let names = users.iter().map(|user| view.person(user));
+            let verb = if row.item.cause == Cause::Missing {
+                "lost"
+            } else {
+                "got"
+            };
+            format!("{verb} {}", hide.people(names, users.len() as u64, MOST_PEOPLE))
+        }
+        Subject::Grants { accounts, .. }
+        | Subject::Roles { accounts, .. }
+        | Subject::Policy { accounts, .. } => places(view, accounts),
+    }
+}
+
+fn places(view: &DriftView<'_>, accounts: &[AccountKey]) -> String {
+    let names: Vec<String> = accounts.iter().map(|key| view.account(key)).collect();
+    account_names(&names, MOST_ACCOUNTS)
+}
+
+/// The block, where it is written; for what is overdue, since when.
+fn origin(row: &DriftRow<'_>, hide: &Hide) -> String {
+    let mut parts = Vec::new();
+    if let Some(block) = row.item.addresses.first() {
+        let more = match row.item.addresses.len() {
+            1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        parts.push(format!("{}{more}", hide.name(&block.to_string())));
+    }
+    if let Some(at) = &row.item.location {
+        parts.push(text::code(&at.to_string()));
+    }
+    if let Some(time) = row.item.expired {
+        parts.push(format!("expired {}", moment(time)));
+    }
+    if parts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", parts.join(", "))
+    }
+}
+
+fn facts(view: &DriftView<'_>, row: &DriftRow<'_>, hide: &Hide) -> Vec<String> {
+    let mut out = people(view, row, hide);
+    for edit in &row.item.edits {
+        out.push(format!("edited: {}", hide.name(edit)));
+    }
+    let selectors = &row.item.selected_by;
+    for selector in selectors.iter().take(MOST_SELECTORS) {
+        let label = match (selector.before, selector.now) {
+            (true, false) => "no longer selected by",
+            (false, true) => "newly selected by",
+            _ => "selected by",
+        };
+        let place = selector.location.as_ref();
+        let place = place.map(|at| format!(" ({})", text::code(&at.to_string())));
+        let block = hide.name(&selector.address.to_string());
+        out.push(format!("{label} {block}{}", place.unwrap_or_default()));
+    }
+    out.extend(more(selectors.len(), MOST_SELECTORS, "block"));
+    out.extend(since(view, row));
+    out
+}
+
+fn people(view: &DriftView<'_>, row: &DriftRow<'_>, hide: &Hide) -> Vec<String> {
+    let verb = match row.item.effect {
+        Some(Effect::Gained) => "**gained** by",
+        Some(Effect::Lost) => "**lost** by",
+        Some(Effect::Kept) => "kept by",
+        None => "concerns",
+    };
+    let reached = row.item.people.iter().take(MOST_REACHED).map(|reached| {
+        let names = reached.people.iter().map(|user| view.person(user));
+        let who = hide.people(names, reached.people.len() as u64, MOST_PEOPLE);
+        let accounts = places(view, &reached.accounts);
+        let set = text::name(reached.permission_set.as_str());
+        format!("{set} in {accounts}, {verb} {who}")
+    });
+    let mut out: Vec<String> = reached.collect();
+    out.extend(more(row.item.people.len(), MOST_REACHED, "combination"));
+    out
+}
+
+fn more(count: usize, shown: usize, thing: &str) -> Option<String> {
+    let rest = count.saturating_sub(shown) as u64;
+    (rest > 0).then(|| format!("… {} more", counted(rest, thing)))
+}
+
+/// Since when it is so, as far as recorded readings tell. The reading just made is none of them.
+fn since(view: &DriftView<'_>, row: &DriftRow<'_>) -> Option<String> {
+    let second = |time: Timestamp| Timestamp::from_second(time.as_second()).unwrap_or(time);
+    let since = row.item.since?;
+    let before = (since.first_with < view.observed.at).then(|| second(since.first_with));
+    match (since.last_without.map(second), before) {
+        (Some(last), Some(first)) => Some(format!("since between {last} (last read without it) and {first}")),
+        (Some(last), None) => Some(format!("since after {last}, when it was last read without it")),
+        (None, Some(first)) => Some(format!("since {first} at the latest")),
+        (None, None) => None,
+    }
+}
+
+fn bottom(view: &DriftView<'_>) -> String {
+    let drift = view.drift;
+    let rest: Vec<String> = [
+        (drift.unchanged, "as applied"),
+        (drift.ignored, "ignored"),
+        (drift.out_of_scope, "out of scope"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{} {what}", number(count)))
+    .collect();
+    match rest.is_empty() {
+        true => "---\n\nNo other assignments were compared.\n".to_owned(),
+        false => format!("---\n\nOther assignments: {}.\n", rest.join(", ")),
+    }
+}

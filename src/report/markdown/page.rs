@@ -1,0 +1,348 @@
+//! A document that fits: what must be there, and sections that are cut to what room is left.
+//!
+//! A section gives up rows, last ones first, and says how many. What stands first in a document is no measure of what
+//! matters most, so sections are given room by rank.
+
+use crate::report::wording::{counted, number};
+
+use super::text::size;
+
+/// The least size in which a document with its cuts stated fits.
+pub const LEAST_SIZE: usize = 4000;
+
+/// What the parts around the rows of one section take at most: heading, two table heads, the fold, the cut.
+const FRAME: usize = 700;
+
+/// One row, or one item of a list.
+#[derive(Debug, Clone, Default)]
+pub struct Row {
+    /// All of it.
+    pub full: String,
+    /// Its beginning, for where all of it does not fit.
+    pub short: Option<String>,
+    /// How many things it stands for.
+    pub weight: u64,
+}
+
+impl Row {
+    /// A row that is shown whole or not at all.
+    pub fn new(full: String, weight: u64) -> Self {
+        Row {
+            full,
+            short: None,
+            weight,
+        }
+    }
+}
+
+/// A part of a document.
+#[derive(Debug, Clone, Default)]
+pub struct Section {
+    /// The heading.
+    pub title: &'static str,
+    /// Counts beside the heading; words of our own only.
+    pub summary: String,
+    /// What stands below the heading before the rows: a paragraph of our own words.
+    pub lead: Option<&'static str>,
+    /// The table's column heads; without any, rows are items of a list.
+    pub head: &'static [&'static str],
+    /// How many rows stand open; the others are folded.
+    pub open: usize,
+    /// Who gets room first: lower ranks.
+    pub rank: u8,
+    /// What the rows stand for, in the singular.
+    pub thing: &'static str,
+    /// Rows as far as they could fit at all.
+    pub rows: Vec<Row>,
+    /// Rows beyond those, and what they stand for.
+    pub beyond: (usize, u64),
+}
+
+impl Section {
+    /// Takes in rows. None is made that cannot fit into a document of that size.
+    pub fn fill<T>(
+        &mut self,
+        items: &[T],
+        most: usize,
+        mut row: impl FnMut(&T) -> Row,
+        weight: impl Fn(&T) -> u64,
+    ) {
+        let mut used = 0;
+        for item in items {
+            if used > most {
+                self.beyond.0 += 1;
+                self.beyond.1 += weight(item);
+                continue;
+            }
+            let made = row(item);
+            used += size(made.short.as_deref().unwrap_or(&made.full));
+            self.rows.push(made);
+        }
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+/// A document.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// The first lines, never cut.
+    pub top: String,
+    /// What is cut to fit.
+    pub sections: Vec<Section>,
+    /// The last lines, never cut.
+    pub bottom: String,
+    /// A command that shows everything, already as Markdown.
+    pub everything: String,
+}
+
+impl Page {
+    /// The document in at most `most` units of [`size`].
+    pub fn write(mut self, most: usize) -> String {
+        self.sections.retain(|section| !section.is_empty());
+        let mut shown = allot(&self, most);
+        loop {
+            let text = self.render(&shown);
+            if size(&text) <= most || shown.iter().all(Vec::is_empty) {
+                return text;
+            }
+            // The frames were larger than reckoned with: the last rank gives.
+            let ranked = self
+                .sections
+                .iter()
+                .zip(&mut shown)
+                .filter(|(_, rows)| !rows.is_empty());
+            if let Some((_, rows)) = ranked.max_by_key(|(section, _)| section.rank) {
+                rows.pop();
+            }
+        }
+    }
+
+    fn render(&self, shown: &[Vec<bool>]) -> String {
+        let mut out = self.top.clone();
+        let cut = self
+            .sections
+            .iter()
+            .zip(shown)
+            .any(|(section, shown)| is_cut(section, shown));
+        if cut {
+            out.push_str(&format!(
+                "\n> **Not everything fits here**; each section says what it leaves out. {} shows all of it.\n",
+                self.everything
+            ));
+        }
+        for (section, shown) in self.sections.iter().zip(shown) {
+            out.push('\n');
+            write_section(section, shown, &mut out);
+        }
+        out.push('\n');
+        out.push_str(&self.bottom);
+        out
+    }
+}
+
+/// For each section and each row that is shown: whether in full.
+fn allot(page: &Page, most: usize) -> Vec<Vec<bool>> {
+    let fixed = size(&page.top) + size(&page.bottom) + size(&page.everything) + 200;
+    let frames = FRAME * page.sections.len();
+    let mut left = most.saturating_sub(fixed + frames);
+    let mut order: Vec<usize> = (0..page.sections.len()).collect();
+    order.sort_by_key(|index| page.sections.get(*index).map(|section| section.rank));
+    let mut shown: Vec<Vec<bool>> = vec![Vec::new(); page.sections.len()];
+    // Everyone gets a fair part first, so that no section hides all others; then the first ranks take what is left.
+    let share = left / page.sections.len().max(1);
+    for limit in [share, usize::MAX] {
+        for index in &order {
+            if let (Some(section), Some(shown)) = (page.sections.get(*index), shown.get_mut(*index)) {
+                left -= take(section, shown, left.min(limit));
+            }
+        }
+    }
+    shown
+}
+
+/// Adds rows while they fit, and says what they take.
+fn take(section: &Section, shown: &mut Vec<bool>, room: usize) -> usize {
+    let mut used = 0;
+    for row in section.rows.iter().skip(shown.len()) {
+        let full = size(&row.full) + 1;
+        let short = row.short.as_ref().map(|short| size(short) + 1);
+        if used + full <= room {
+            shown.push(true);
+            used += full;
+        } else if let Some(short) = short.filter(|short| used + short <= room) {
+            shown.push(false);
+            used += short;
+        } else {
+            break;
+        }
+    }
+    used
+}
+
+fn is_cut(section: &Section, shown: &[bool]) -> bool {
+    shown.len() < section.rows.len() || section.beyond.0 > 0 || shown.contains(&false)
+}
+
+fn write_section(section: &Section, shown: &[bool], out: &mut String) {
+    out.push_str(&format!("### {}", section.title));
+    if !section.summary.is_empty() {
+        out.push_str(&format!(" ({})", section.summary));
+    }
+    out.push_str("\n\n");
+    if let Some(lead) = section.lead {
+        out.push_str(&format!("{lead}\n\n"));
+    }
+    let rows: Vec<&str> = section
+        .rows
+        .iter()
+        .zip(shown)
+        .map(|(row, full)| match &row.short {
+            Some(short) if !full => short.as_str(),
+            _ => row.full.as_str(),
+        })
+        .collect();
+    // A fold that hides two rows is longer than they are.
+    let open = if rows.len() <= section.open + 2 {
+        rows.len()
+    } else {
+        section.open
+    };
+    let (first, folded) = rows.split_at_checked(open).unwrap_or((&rows, &[]));
+    write_rows(section, first, out);
+    if !folded.is_empty() {
+        let more = if open == 0 { "" } else { " more" };
+        let what = match open {
+            0 => counted(folded.len() as u64, "row"),
+            _ => format!("{}{more}", number(folded.len() as u64)),
+        };
+        out.push_str(&format!("<details><summary>{what}</summary>\n\n"));
+        write_rows(section, folded, out);
+        out.push_str("</details>\n\n");
+    }
+    write_cut(section, shown, out);
+    // One empty line between sections, and none at the end.
+    while out.ends_with("\n\n") {
+        out.pop();
+    }
+}
+
+fn write_rows(section: &Section, rows: &[&str], out: &mut String) {
+    if rows.is_empty() {
+        return;
+    }
+    if !section.head.is_empty() {
+        out.push_str(&super::text::row(section.head));
+        out.push('\n');
+        out.push_str(&format!("|{}\n", "---|".repeat(section.head.len())));
+    }
+    for row in rows {
+        out.push_str(row);
+        out.push('\n');
+    }
+    out.push('\n');
+}
+
+fn write_cut(section: &Section, shown: &[bool], out: &mut String) {
+    let short = shown.iter().filter(|full| !**full).count() as u64;
+    let hidden = section.rows.iter().skip(shown.len());
+    let rows = hidden.clone().count() + section.beyond.0;
+    let weight = hidden.map(|row| row.weight).sum::<u64>() + section.beyond.1;
+    if rows > 0 {
+        let rows = rows as u64;
+        let of = if rows == weight || section.thing.is_empty() {
+            String::new()
+        } else {
+            format!(", {} in all", counted(weight, section.thing))
+        };
+        out.push_str(&format!("**Left out here: {}{of}.**\n\n", counted(rows, "row")));
+    }
+    if short > 0 {
+        out.push_str(&format!(
+            "**{} without what differs in detail.**\n\n",
+            counted(short, "row")
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn section(title: &'static str, rank: u8, rows: usize) -> Section {
+        let mut section = Section {
+            title,
+            rank,
+            open: 5,
+            head: &["a", "b"],
+            thing: "grant",
+            ..Section::default()
+        };
+        let items: Vec<usize> = (0..rows).collect();
+        section.fill(
+            &items,
+            100_000,
+            |item| Row::new(format!("| row {item} | {} |", "x".repeat(80)), 3),
+            |_| 3,
+        );
+        section
+    }
+
+    fn page(sections: Vec<Section>) -> Page {
+        Page {
+            top: "# top\n".into(),
+            sections,
+            bottom: "bottom\n".into(),
+            everything: "`rolecall plan --json`".into(),
+        }
+    }
+
+    #[test]
+    fn what_fits_is_whole_and_says_nothing_of_cuts() {
+        let text = page(vec![section("One", 1, 30)]).write(65_000);
+        assert_eq!(text.matches("row ").count(), 30);
+        assert!(
+            !text.contains("Left out") && !text.contains("Not everything"),
+            "{text}"
+        );
+        assert!(text.contains("<summary>25 more</summary>"), "{text}");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted_and_no_section_starves() {
+        for most in [LEAST_SIZE, 10_000, 65_000] {
+            let text = page(vec![section("One", 2, 5000), section("Two", 1, 5000)]).write(most);
+            assert!(size(&text) <= most, "{} in {most}", size(&text));
+            let (one, two) = text.split_once("### Two").unwrap();
+            assert!(one.contains("row 0 ") && two.contains("row 0 "), "{text}");
+            assert!(two.matches("row ").count() >= one.matches("row ").count());
+            let shown = one.matches("| row ").count();
+            let left = number(5000 - shown as u64);
+            let things = number(3 * (5000 - shown as u64));
+            assert!(
+                one.contains(&format!("Left out here: {left} rows, {things} grants in all")),
+                "{one}"
+            );
+            assert!(one.contains("`rolecall plan --json` shows all of it"));
+        }
+    }
+
+    #[test]
+    fn a_row_too_large_is_shortened_before_it_is_left_out() {
+        let mut section = section("One", 1, 0);
+        let row = Row {
+            full: format!("| {} | |", "y".repeat(9000)),
+            short: Some("| short | |".into()),
+            weight: 1,
+        };
+        section.fill(&[()], 100_000, |()| row.clone(), |()| 1);
+        let text = page(vec![section]).write(LEAST_SIZE);
+        assert!(
+            text.contains("| short | |") && text.contains("1 row without what differs"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,133 @@
+//! The section for people: who gains and loses what, where, and through whom.
+
+use crate::id::PrincipalKey;
+use crate::plan::people::PeopleChange;
+use crate::report::plan_view::people::PeopleLine;
+use crate::report::plan_view::{PlanView, principal_name};
+use crate::report::wording;
+
+use super::hide::Hide;
+use super::page::{Row, Section};
+use super::plan::accounts;
+use super::text;
+
+/// How many names, sets, paths and accounts a cell lists.
+const MOST_PEOPLE: usize = 5;
+const MOST_SETS: usize = 4;
+const MOST_PATHS: usize = 3;
+const MOST_ACCOUNTS: usize = 5;
+
+/// What people gain and lose; the losses first, as the more surprising.
+pub fn section(view: &PlanView<'_>, hide: &Hide, most: usize) -> Section {
+    let people = &view.plan.people;
+    let parts: Vec<String> = [
+        (people.gaining, "gains", "gain"),
+        (people.losing, "loses", "lose"),
+    ]
+    .into_iter()
+    .filter(|(count, ..)| *count > 0)
+    .map(|(count, one, many)| {
+        let verb = if count == 1 { one } else { many };
+        format!("{} {verb}", wording::people(count))
+    })
+    .collect();
+    let order = [
+        PeopleChange::Gains,
+        PeopleChange::Loses,
+        PeopleChange::Unknown,
+        PeopleChange::KeepsVia,
+    ];
+    let lines: Vec<&PeopleLine> = order
+        .into_iter()
+        .flat_map(|change| view.people.iter().filter(move |line| line.change == change))
+        .collect();
+    let mut section = Section {
+        title: "People",
+        summary: parts.join(" · "),
+        head: &["", "who", "permission set", "where", "how"],
+        open: 15,
+        rank: 1,
+        ..Section::default()
+    };
+    section.fill(&lines, most, |line| row(view, line, hide), |_| 1);
+    section
+}
+
+fn row(view: &PlanView<'_>, line: &PeopleLine, hide: &Hide) -> Row {
+    let verb = match (line.change, line.count) {
+        (PeopleChange::Gains, 1) => "**gains**",
+        (PeopleChange::Gains, _) => "**gain**",
+        (PeopleChange::Loses, 1) => "**loses**",
+        (PeopleChange::Loses, _) => "**lose**",
+        (PeopleChange::KeepsVia, 1) => "keeps",
+        (PeopleChange::KeepsVia, _) => "keep",
+        (PeopleChange::Unknown, _) => "**unknown**",
+    };
+    let who = match line.change {
+        PeopleChange::Unknown => format!("whoever is in {}", paths(&line.via)),
+        _ => hide.people(
+            line.people.iter().map(|user| view.labels.user(user)),
+            line.count,
+            MOST_PEOPLE,
+        ),
+    };
+    let cells = [
+        verb.to_owned(),
+        who,
+        sets(view, &line.permission_sets),
+        accounts(view, &line.accounts, MOST_ACCOUNTS),
+        how(view, line),
+    ];
+    Row::new(text::row(&cells), 1)
+}
+
+fn sets(view: &PlanView<'_>, ranks: &[u32]) -> String {
+    let names = ranks.iter().map(|rank| view.labels.permission_set(*rank));
+    text::some_of(names, ranks.len() as u64, MOST_SETS)
+}
+
+/// Groups by name; a grant to a person is a direct one.
+fn paths(keys: &[PrincipalKey]) -> String {
+    let (direct, groups): (Vec<_>, Vec<_>) =
+        keys.iter().partition(|key| matches!(key, PrincipalKey::User(_)));
+    let names = groups.iter().map(|key| principal_name(key));
+    let names = (!groups.is_empty()).then(|| text::some_of(names, groups.len() as u64, MOST_PATHS));
+    let direct = (!direct.is_empty()).then(|| "a direct assignment".to_owned());
+    let parts: Vec<String> = [names, direct].into_iter().flatten().collect();
+    parts.join(" and ")
+}
+
+fn how(view: &PlanView<'_>, line: &PeopleLine) -> String {
+    match line.change {
+        PeopleChange::Gains => match line.via.is_empty() {
+            true => String::new(),
+            false => format!("via {}", paths(&line.via)),
+        },
+        PeopleChange::Loses => {
+            let mut parts = Vec::new();
+            if !line.via.is_empty() {
+                parts.push(format!("no longer via {}", paths(&line.via)));
+            }
+            let (keeps, gains) = match line.count {
+                1 => ("keeps", "gains"),
+                _ => ("keep", "gain"),
+            };
+            for (verb, ranks) in [(keeps, &line.still), (gains, &line.gained)] {
+                if !ranks.is_empty() {
+                    parts.push(format!("{verb} {} there", sets(view, ranks)));
+                }
+            }
+            if let Some(seconds) = line.sessions {
+                let time = wording::seconds(u64::from(seconds));
+                parts.push(format!("sessions that are open may last another {time}"));
+            }
+            parts.join("; ")
+        }
+        PeopleChange::KeepsVia => format!(
+            "no longer via {}, still via {}",
+            paths(&line.via),
+            paths(&line.keeps)
+        ),
+        PeopleChange::Unknown => "members cannot be read".to_owned(),
+    }
+}

@@ -1,0 +1,324 @@
+"""The scripts of examples/ci, run as the workflows run them: the real rolecall on the simulator, stand-ins for the APIs."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+SCRIPTS = ROOT / "examples/ci/scripts"
+BOT = "github-actions[bot]"
+HEAD, MERGED = "1" * 40, "2" * 40
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.home = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.stack = self.home / "access"
+        shutil.copytree(ROOT / "examples/01-quickstart", self.stack, ignore=shutil.ignore_patterns(".rolecall"))
+        tools = self.home / "bin"
+        tools.mkdir()
+        for name in ("gh", "curl"):
+            tool = tools / name
+            tool.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HERE}/stand_ins.py" {name} "$@"\n')
+            tool.chmod(0o755)
+        (tools / "rolecall").symlink_to(os.environ["ROLECALL"])
+        self.store_file = self.home / "store.json"
+        self.store = {
+            "me": BOT,
+            "now": "2026-11-28T10:00:00Z",
+            "calls": [],
+            "comments": [],
+            "statuses": [],
+            "issues": [],
+            "pulls": {MERGED: [{"number": 5, "merged_at": "x", "base": {"ref": "main"}, "head": {"sha": HEAD}}]},
+            "reviews": [],
+            "notes": [],
+            "merge_requests": {MERGED: [{"iid": 5, "state": "merged", "target_branch": "main", "sha": HEAD}]},
+            "approvals": {"approved_by": [{}], "approvals_left": 0},
+            "pipelines": [{"id": 30, "sha": HEAD}, {"id": 29, "sha": "0" * 40}],
+            "jobs": [],
+        }
+        self.environment = {
+            "PATH": f"{tools}:{os.environ['PATH']}",
+            "HOME": str(self.home),
+            "USER": "ci",
+            "STAND_IN": str(self.store_file),
+            "SECRET": "glpat-secret",
+            "GH_TOKEN": "token",
+            "GITHUB_REPOSITORY": "acme/access",
+            "NOTE_TOKEN": "glpat-secret",
+            "READ_TOKEN": "glpat-secret",
+            "CI_API_V4_URL": "https://gitlab.example/api/v4",
+            "CI_PROJECT_ID": "1",
+            "CI_MERGE_REQUEST_PROJECT_ID": "1",
+            "CI_MERGE_REQUEST_IID": "5",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    def script(self, name, *arguments, code=0, **environment):
+        self.store_file.write_text(json.dumps(self.store))
+        done = subprocess.run(
+            [SCRIPTS / name, *arguments],
+            cwd=self.home,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=120,
+        )
+        self.store = json.loads(self.store_file.read_text())
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        self.said = done.stderr
+        return done.stdout.strip()
+
+    def rolecall(self, *arguments, code=0):
+        done = subprocess.run(
+            [os.environ["ROLECALL"], "-C", "access", *arguments],
+            cwd=self.home,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout
+
+    def read(self, name):
+        return (self.home / name).read_text()
+
+    def edit(self, before, after):
+        file = self.stack / "main.hcl"
+        text = file.read_text()
+        self.assertIn(before, text)
+        file.write_text(text.replace(before, after))
+
+    def writes(self):
+        return [call for call in self.store["calls"] if call["method"] != "GET"]
+
+
+class Planning(Case):
+    def test_one_plan_gives_everything_that_later_steps_need(self):
+        self.script("plan.sh", "access", "out")
+        self.assertEqual(self.read("out/status"), "changes\n")
+        digest = self.read("out/digest").strip()
+        self.assertRegex(digest, r"^[0-9a-f]{4}(-[0-9a-f]{4}){7}$")
+        comment = self.read("out/plan.md")
+        self.assertTrue(comment.startswith("<!-- rolecall plan: access -->\n"))
+        self.assertIn(f"rolecall -C access apply --digest {digest}", comment)
+        self.assertEqual(json.loads(self.read("out/plan.sarif"))["version"], "2.1.0")
+        self.assertFalse((self.home / "out/plan.bin").exists(), "it is confidential")
+
+    def test_a_plan_without_changes_and_one_that_is_refused(self):
+        self.rolecall("apply", "--auto-approve")
+        self.script("plan.sh", "access", "out")
+        self.assertEqual(self.read("out/status"), "clean\n")
+        (self.stack / "more.hcl").write_text('rolecall {\n  max_removals = 0\n}\n')
+        self.edit("accounts        = [account.sandbox]", "accounts        = []\n  allow_empty     = true")
+        self.script("plan.sh", "access", "out")
+        self.assertEqual(self.read("out/status"), "refused\n")
+        self.assertEqual(self.read("out/digest"), "")
+        self.assertIn("**This plan is refused**", self.read("out/plan.md"))
+
+    def test_a_wrong_configuration_fails_with_its_diagnostics(self):
+        self.edit("managed_policies", "manged_policies")
+        self.script("plan.sh", "access", "out", code=1)
+        self.assertIn("managed_policies", self.said)
+
+    def test_counted_people(self):
+        self.script("plan.sh", "access", "out", PEOPLE="counts")
+        self.assertNotIn("Ada", self.read("out/plan.md"))
+
+    def test_a_fork_is_compared_without_state_or_credentials(self):
+        shutil.copytree(self.stack, self.home / "base")
+        self.edit('session_duration', '# session_duration') if "session_duration" in self.read("access/main.hcl") else None
+        self.edit("Look, do not touch", "Look, and touch")
+        text = self.rolecall("plan", "--base", "base", "--format", "markdown", "--people", "counts")
+        self.assertIn("which nothing can be applied from", text)
+        self.assertIn("Look, and touch", text)
+        self.assertFalse((self.stack / ".rolecall").exists())
+
+
+class GitHub(Case):
+    def plan_and_record(self, at="2026-11-28T10:00:00Z"):
+        self.store["now"] = at
+        self.script("plan.sh", "access", "out")
+        return self.script("github-record-digest.sh", "access", HEAD, "out").removeprefix("digest ")
+
+    def approve(self, commit=HEAD, at="2026-11-28T11:00:00Z", state="APPROVED"):
+        self.store["reviews"].append({"state": state, "commit_id": commit, "submitted_at": at})
+
+    def approved(self, code=0):
+        return self.script("github-approved-digest.sh", "access", MERGED, "main", code=code)
+
+    def test_one_comment_is_made_updated_and_left_alone(self):
+        self.script("plan.sh", "access", "out")
+        text = self.read("out/plan.md")
+        self.store["comments"] = [{"id": 1, "number": "5", "user": {"login": "mallory"}, "body": text}]
+        self.assertEqual(self.script("github-comment.sh", "5", "out/plan.md"), "comment made")
+        self.assertEqual(self.script("github-comment.sh", "5", "out/plan.md"), "comment is up to date")
+        self.assertEqual(len(self.writes()), 1)
+        # As GitHub gives it back.
+        self.store["comments"][1]["body"] = text.replace("\n", "\r\n").rstrip()
+        self.assertEqual(self.script("github-comment.sh", "5", "out/plan.md"), "comment is up to date")
+        self.edit("Look, do not touch", "Look, and touch")
+        self.script("plan.sh", "access", "out")
+        self.assertEqual(self.script("github-comment.sh", "5", "out/plan.md"), "comment updated")
+        mine, theirs = self.store["comments"][1], self.store["comments"][0]
+        self.assertEqual(mine["body"], self.read("out/plan.md"))
+        self.assertEqual(theirs["body"], text)
+        self.assertEqual(len(self.store["comments"]), 2)
+
+    def test_what_was_approved_is_applied(self):
+        digest = self.plan_and_record()
+        self.approve()
+        self.assertEqual(self.approved(), digest)
+        self.assertIn("Applied.", self.script("apply.sh", "access", digest))
+        self.script("plan.sh", "access", "out")
+        self.assertEqual(self.read("out/status"), "clean\n")
+        # The same again is no harm.
+        self.script("apply.sh", "access", digest)
+
+    def test_a_plan_that_is_another_by_now_is_not_applied(self):
+        digest = self.plan_and_record()
+        self.approve()
+        self.edit("Look, do not touch", "Look, and touch")
+        self.script("apply.sh", "access", self.approved(), code=3)
+        self.assertIn("no longer the approved one", self.said)
+        self.assertIn("4 to add", self.rolecall("plan"))
+        self.script("apply.sh", "access", "--auto-approve", code=3)
+        self.assertNotEqual(digest, "")
+
+    def test_nothing_is_approved_without_an_approval_of_what_was_shown(self):
+        digest = self.plan_and_record()
+        self.approved(code=3)
+        self.assertIn("nobody approved", self.said)
+        self.approve(commit="3" * 40)
+        self.approve(state="COMMENTED")
+        self.approve(state="DISMISSED")
+        self.approved(code=3)
+        self.approve(at="2026-11-28T09:00:00Z")
+        self.approved(code=3)
+        self.assertIn("before it was approved", self.said)
+        self.approve(at="2026-11-28T11:00:00Z")
+        self.assertEqual(self.approved(), digest)
+
+    def test_a_plan_that_changed_after_the_approval_is_not_approved(self):
+        self.plan_and_record()
+        self.approve()
+        self.edit("Look, do not touch", "Look, and touch")
+        self.plan_and_record(at="2026-11-28T12:00:00Z")
+        self.approved(code=3)
+        self.assertIn("changed after it was approved", self.said)
+        self.approve(at="2026-11-28T13:00:00Z")
+        self.approved()
+
+    def test_a_status_that_a_person_set_counts_for_nothing(self):
+        digest = self.plan_and_record()
+        self.approve()
+        forged = "digest " + "-".join(["dead"] * 8)
+        self.store["statuses"].append(
+            {
+                "sha": HEAD,
+                "context": "rolecall/access",
+                "description": forged,
+                "creator": {"login": "mallory"},
+                "created_at": "2026-11-28T10:30:00Z",
+            }
+        )
+        self.assertEqual(self.approved(), digest)
+        self.store["statuses"].pop(0)
+        self.approved(code=3)
+
+    def test_a_refused_plan_and_a_direct_push_are_not_approved(self):
+        self.plan_and_record()
+        self.store["statuses"][0]["description"] = "refused: see the findings"
+        self.approve()
+        self.approved(code=3)
+        self.store["pulls"] = {}
+        self.approved(code=3)
+        self.assertIn("not from one", self.said)
+
+    def test_one_issue_follows_the_drift(self):
+        self.rolecall("apply", "--auto-approve")
+        self.script("drift.sh", "access", "out")
+        self.assertEqual(self.read("out/status"), "clean\n")
+        self.assertEqual(self.script("github-drift-issue.sh", "access", "out"), "")
+        self.rolecall("sim", "do", "create-group", "Strangers")
+        self.rolecall("sim", "do", "assign", "view", self.account(), "Strangers")
+        self.script("drift.sh", "access", "out")
+        self.assertEqual(self.script("github-drift-issue.sh", "access", "out"), "issue opened")
+        # Another reading of the same drift is the same text.
+        self.script("drift.sh", "access", "out")
+        self.assertEqual(self.script("github-drift-issue.sh", "access", "out"), "issue #1 is up to date")
+        self.rolecall("sim", "do", "unassign", "view", self.account(), "Developers")
+        self.script("drift.sh", "access", "out")
+        self.assertEqual(self.script("github-drift-issue.sh", "access", "out"), "issue #1 updated")
+        self.assertIn("Missing", self.store["issues"][0]["body"])
+        self.rolecall("sim", "do", "unassign", "view", self.account(), "Strangers")
+        self.rolecall("apply", "--auto-approve", "--restore")
+        self.script("drift.sh", "access", "out")
+        self.assertIn("closed", self.script("github-drift-issue.sh", "access", "out"))
+        self.assertEqual([issue["state"] for issue in self.store["issues"]], ["closed"])
+
+    def account(self):
+        return next(word for word in self.read("access/main.hcl").split('"') if word.isdigit() and len(word) == 12)
+
+
+class GitLab(Case):
+    def approved(self, code=0):
+        return self.script("gitlab-approved-digest.sh", "access", MERGED, "main", code=code)
+
+    def plan(self, number, name="plan"):
+        self.script("plan.sh", "access", "plan/access")
+        digest = self.read("plan/access/digest").strip()
+        self.store["jobs"].append({"id": number, "pipeline": 30, "name": name, "digest": digest})
+        return digest
+
+    def test_one_note_is_made_updated_and_left_alone(self):
+        self.script("plan.sh", "access", "out")
+        text = self.read("out/plan.md")
+        others = [{"id": n, "author": {"id": 8}, "body": text} for n in range(1000, 1130)]
+        self.store["notes"] = others
+        self.assertEqual(self.script("gitlab-note.sh", "out/plan.md"), "note made")
+        self.assertEqual(self.script("gitlab-note.sh", "out/plan.md"), "note is up to date")
+        self.edit("Look, do not touch", "Look, and touch")
+        self.script("plan.sh", "access", "out")
+        self.assertEqual(self.script("gitlab-note.sh", "out/plan.md"), "note updated")
+        self.assertEqual(self.store["notes"][130]["body"], self.read("out/plan.md"))
+        self.assertEqual(self.store["notes"][:130], others)
+        self.assertEqual(len(self.writes()), 2)
+
+    def test_what_was_approved_is_applied(self):
+        digest = self.plan(40)
+        self.plan(41)  # run again, with the same result
+        self.store["jobs"].append({"id": 42, "pipeline": 30, "name": "other", "digest": "x"})
+        self.store["jobs"].append({"id": 43, "pipeline": 29, "name": "plan", "digest": "older"})
+        self.assertEqual(self.approved(), digest)
+        self.assertIn("Applied.", self.script("apply.sh", "access", digest))
+
+    def test_nothing_else_is_approved(self):
+        self.approved(code=3)
+        self.assertIn("no plan", self.said)
+        self.plan(40)
+        self.store["approvals"] = {"approved_by": [], "approvals_left": 0}
+        self.approved(code=3)
+        self.store["approvals"] = {"approved_by": [{}], "approvals_left": 1}
+        self.approved(code=3)
+        self.assertIn("not approved", self.said)
+        self.store["approvals"] = {"approved_by": [{}], "approvals_left": 0}
+        self.edit("Look, do not touch", "Look, and touch")
+        self.plan(41)
+        self.approved(code=3)
+        self.assertIn("changed while it was under review", self.said)
+        self.store["merge_requests"] = {}
+        self.approved(code=3)
+        self.assertIn("not from one", self.said)
+
+
+if __name__ == "__main__":
+    unittest.main()
