@@ -48,3 +48,5 @@ pub mod provider;
 pub mod report;
 pub mod source;
 pub mod state;
+#[cfg(test)]
+mod testing;

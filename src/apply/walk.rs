@@ -684,6 +684,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::testing::property(256))]
+
         #[test]
         fn steps_start_after_what_they_wait_for_and_failures_stop_only_what_depends_on_them(
             plan in plans(),

@@ -525,7 +525,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(crate::testing::property(300))]
 
         #[test]
         fn a_cover_is_exact_small_and_the_same_each_time(

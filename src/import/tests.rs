@@ -467,7 +467,7 @@ impl Spec {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::testing::property(120))]
 
     /// Whatever the service holds: nothing is lost, and nothing is to be changed.
     #[test]
@@ -767,7 +767,7 @@ impl Shape {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::testing::property(60))]
 
     #[test]
     fn organizations_like_the_example_are_about_as_long_when_imported(shape in shape()) {

@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 
 use crate::id::PrincipalKey;
 use crate::model::access::Tuple;
@@ -636,7 +635,7 @@ fn live(world: World, spec: &Spec, seed: u64) -> Option<World> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 160, failure_persistence: None, rng_seed: RngSeed::Fixed(20_261_124), ..ProptestConfig::default() })]
+    #![proptest_config(crate::testing::property(160))]
 
     #[test]
     fn any_life_of_a_stack_is_planned_soundly(specs in prop::collection::vec(spec(), 1..5), seed: u64, late: bool) {

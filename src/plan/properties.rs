@@ -123,7 +123,7 @@ fn drift(mut world: World, changes: &[(bool, u8, u8, u8)]) -> World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::testing::property(200))]
 
     /// Whatever was applied and whatever happened since: the next plan is sound (the checker says so), the same
     /// when made again, and leaves nothing to do once it is carried out.

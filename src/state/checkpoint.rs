@@ -266,6 +266,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::testing::property(256))]
+
         #[test]
         fn the_head_vouches_for_exactly_the_rows(versions in prop::collection::vec(rows(), 1..5)) {
             let mut ledger = Ledger::default();

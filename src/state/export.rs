@@ -180,6 +180,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::testing::property(256))]
+
         #[test]
         fn exports_round_trip_packed_and_plain(state in prop::collection::btree_map(".{0,8}", prop::collection::vec(any::<u32>(), 0..5), 0..6)) {
             prop_assert_eq!(back(&packed(&state)).unwrap(), state.clone());

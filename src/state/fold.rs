@@ -477,6 +477,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::testing::property(256))]
+
         #[test]
         fn runs_add_up(runs in prop::collection::vec(grants(), 0..5), cut in any::<prop::sample::Index>()) {
             let mut model = Model::new();

@@ -419,6 +419,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::testing::property(256))]
+
         #[test]
         fn what_is_written_is_read(batches in batches()) {
             let (bytes, _) = journal(&batches);

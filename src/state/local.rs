@@ -751,7 +751,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(16))]
+        #![proptest_config(crate::testing::property(16))]
 
         /// Damage to the database is an error that says what to do, or the journal makes up for it.
         #[test]

@@ -278,6 +278,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::testing::property(256))]
+
         #[test]
         fn access_round_trips(cells in cells()) {
             let row = encode_access(&cells).unwrap();

@@ -398,7 +398,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
+        #![proptest_config(crate::testing::property(24))]
 
         #[test]
         fn flipped_bits_are_never_silently_accepted(at in any::<prop::sample::Index>(), bit in 0_u8..8) {

@@ -389,6 +389,8 @@ mod laws {
     }
 
     proptest! {
+        #![proptest_config(crate::testing::property(256))]
+
         #[test]
         fn what_is_made_of_a_secret_is_one(choices in prop::collection::vec(0usize..9, 0..5)) {
             let text = filled(&choices, "var.secret");

@@ -417,7 +417,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(crate::testing::property(400))]
 
         #[test]
         fn layout_changes_no_token_and_nothing_the_second_time(text in pieces()) {

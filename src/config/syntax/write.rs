@@ -313,6 +313,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::testing::property(256))]
+
         #[test]
         fn quoted_text_reads_back_as_it_is(text in "[a$%{}\"\\\\\n\r\t\u{0}\u{7f}\u{202e}é日𝒳 ]{0,12}") {
             let read = parse_expression(FileId(0), &quoted(&text)).unwrap();
