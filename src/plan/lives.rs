@@ -429,6 +429,17 @@ impl Walk<'_> {
         }
     }
 
+    /// Draws one of the steps that could be next.
+    fn any_ready(&self, seed: &mut u64) -> Option<StepId> {
+        let open = self.steps().into_iter().filter(|step| !self.done.contains(step));
+        let ready: Vec<StepId> = open.filter(|step| self.is_ready(*step)).collect();
+        *seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let at = (*seed >> 33) as usize % ready.len().max(1);
+        ready.get(at).copied()
+    }
+
     fn is_ready(&self, step: StepId) -> bool {
         let waits = &self.plan.waits;
         match step {
@@ -453,6 +464,34 @@ impl Walk<'_> {
     }
 }
 
+/// A plan of those steps alone that a run had done when it was interrupted. What changes the record alone is done as
+/// soon as a run begins.
+fn begun(plan: &Plan, mut seed: u64) -> Plan {
+    let mut walk = Walk {
+        plan,
+        done: BTreeSet::new(),
+    };
+    let count = (seed >> 40) as usize % (walk.steps().len() + 1);
+    while walk.done.len() < count
+        && let Some(step) = walk.any_ready(&mut seed)
+    {
+        walk.done.insert(step);
+    }
+    let mut some = plan.clone();
+    let mut index = 0..;
+    some.actions.retain(|action| {
+        let step = StepId::Action(index.next().unwrap());
+        action.effect.is_none() || walk.done.contains(&step)
+    });
+    let mut index = 0..;
+    some.grants
+        .retain(|_| walk.done.contains(&StepId::Grant(index.next().unwrap())));
+    let mut index = 0..;
+    some.revokes
+        .retain(|_| walk.done.contains(&StepId::Revoke(index.next().unwrap())));
+    some
+}
+
 /// Carries a plan out in one of the orders its waits allow, and returns what the service looks like at the end.
 /// Whoever has access before and after must have it after every step, and a role must stay likewise.
 fn walk(plan: &Plan, before: &Model, mut seed: u64) -> Model {
@@ -467,16 +506,7 @@ fn walk(plan: &Plan, before: &Model, mut seed: u64) -> Model {
     let renamed: BTreeMap<String, String> = renamed.collect();
     let mut model = before.clone();
     let mut moments: Vec<Moment> = Vec::new();
-    loop {
-        let open = walk.steps().into_iter().filter(|step| !walk.done.contains(step));
-        let ready: Vec<StepId> = open.filter(|step| walk.is_ready(*step)).collect();
-        if ready.is_empty() {
-            break;
-        }
-        seed = seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let step = ready[(seed >> 33) as usize % ready.len()];
+    while let Some(step) = walk.any_ready(&mut seed) {
         match step {
             StepId::Action(index) => {
                 if let Some(effect) = &plan.actions[index as usize].effect {
@@ -586,6 +616,28 @@ fn people_are_told(plan: &Plan, before: &Model, after: &Model) {
     }
 }
 
+/// A run that is interrupted anywhere is taken up by the next plan, which is sound and leaves nothing to do.
+fn resumes(mut world: World, spec: &Spec, whole: &Plan, seed: u64) {
+    let declared = spec.stack().desired().snapshot;
+    let some = begun(whole, seed);
+    world.carry_out(&some, &declared);
+    let input: PlanInput = world.input(spec.stack());
+    let rest = plan(&input);
+    let story = || {
+        format!(
+            "whole\n{}\ndone\n{}\nrest\n{}",
+            steps(whole),
+            steps(&some),
+            steps(&rest)
+        )
+    };
+    assert_eq!(check(&rest, &input), [], "{}", story());
+    assert!(!rest.is_refused(), "{:?}\n{}", rest.findings, story());
+    world.carry_out(&rest, &declared);
+    let last = world.plan(spec.stack());
+    assert!(last.is_empty(), "{}\nlast\n{}", story(), steps(&last));
+}
+
 /// Plans one stack, carries it out, and returns the world after it; `None` if the plan is refused.
 fn live(world: World, spec: &Spec, seed: u64) -> Option<World> {
     let mut world = spec.meddle(world);
@@ -610,6 +662,7 @@ fn live(world: World, spec: &Spec, seed: u64) -> Option<World> {
         "the order makes a difference"
     );
     people_are_told(&first, &before, &after);
+    resumes(world.clone(), spec, &first, seed);
     world.carry_out(&first, &spec.stack().desired().snapshot);
     let ids = |snapshot: &Snapshot| {
         let groups = snapshot.groups.values().map(|group| group.value.id.clone());

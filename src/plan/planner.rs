@@ -610,6 +610,36 @@ mod tests {
     }
 
     #[test]
+    fn a_renaming_of_two_sets_goes_on_where_it_was_interrupted() {
+        let of = |first: &str, second: &str| {
+            Stack::new()
+                .accounts(&[1])
+                .set("one", first)
+                .set("two", second)
+                .group("ops", "Ops", &[])
+                .assign("a", &[group("Ops")], &[first, second], &[1])
+        };
+        let (before, after) = (of("one", "two"), of("uno", "due"));
+        let mut world = World::new().apply(before);
+        let whole = world.plan(after.clone());
+        // The first of the old grants is replaced and gone, the second stands alone.
+        let mut done = whole.clone();
+        let is_deletion = |action: &Action| matches!(action.effect, Some(Effect::DeletePermissionSet { .. }));
+        done.actions.retain(|action| !is_deletion(action));
+        let is_first =
+            |tuple: Tuple, name: &str| whole.names.permission_set(tuple.permission_set()) == Some(&set(name));
+        done.grants.retain(|step| is_first(step.tuple, "uno"));
+        done.revokes.retain(|step| is_first(step.tuple, "one"));
+        assert_eq!((done.grants.len(), done.revokes.len()), (1, 1));
+        world.carry_out(&done, &after.clone().desired().snapshot);
+        // The checker has seen it.
+        let rest = world.plan(after.clone());
+        assert_eq!((rest.grants.len(), rest.revokes.len()), (1, 1));
+        assert_eq!(rest.waits.revokes[&0], [Wait::Grant(0)]);
+        assert!(world.apply(after.clone()).plan(after).is_empty());
+    }
+
+    #[test]
     fn a_renamed_group_keeps_its_grants() {
         let world = World::new().apply(small());
         let renamed = Stack::new()

@@ -568,19 +568,12 @@ impl World {
             }
         }
         self.observed.snapshot.access = relation(there);
-        let still = |block: &&Declaration| {
-            let mut declared = plan.declarations.iter();
-            block.expires.is_some() && declared.any(|other| other.address == block.address)
+        // A block whose time has come stays known without grants, as the plan has it.
+        let recorded = &self.recorded.applied.access.declarations;
+        let known = |block: &&Declaration| {
+            block.expires.is_some() && recorded.iter().any(|old| old.address == block.address)
         };
-        let known = self
-            .recorded
-            .applied
-            .access
-            .declarations
-            .iter()
-            .filter(still)
-            .cloned()
-            .collect();
+        let known = plan.declarations.iter().filter(known).cloned().collect();
         self.recorded.applied.access = recorded_relation(notes, known);
         self.observed.roles = roles_of(&self.observed.snapshot.access);
     }

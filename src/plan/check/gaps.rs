@@ -48,9 +48,12 @@ pub(super) fn check(plan: &Plan, input: &PlanInput, relations: &Relations, found
             }
         }
         if step.reason == RevokeReason::Renamed {
-            let place = (step.tuple.account(), step.tuple.principal());
-            let grants = replacements.get(&place).map_or(&[][..], Vec::as_slice);
-            let waited = grants.is_empty() || grants.iter().any(|index| waits.contains(&Wait::Grant(*index)));
+            // Another set of the account that gets another name replaces nothing here.
+            let successor = world.successors.get(&step.tuple.permission_set());
+            let grant = successor.and_then(|set| {
+                replacements.get(&Tuple::new(step.tuple.account(), *set, step.tuple.principal()))
+            });
+            let waited = grant.is_none_or(|index| waits.contains(&Wait::Grant(*index)));
             found.require(waited, "rename-gap", || {
                 format!("{:?} goes before its replacement is there", step.tuple)
             });
@@ -96,16 +99,13 @@ fn roles(plan: &Plan, relations: &Relations, found: &mut Found) {
 /// Who loses a path, and the paths at the end: through whom, whether it stands, whether it comes.
 type Question = (u32, Vec<(u32, bool, bool)>);
 
-/// The grants of renamed sets, by account and principal.
-fn replacements(plan: &Plan) -> FxHashMap<(u32, u32), Vec<u32>> {
-    let mut replacements: FxHashMap<(u32, u32), Vec<u32>> = FxHashMap::default();
-    for (index, step) in (0_u32..).zip(&plan.grants) {
-        if step.reason == GrantReason::Renamed {
-            let place = (step.tuple.account(), step.tuple.principal());
-            replacements.entry(place).or_default().push(index);
-        }
-    }
-    replacements
+/// The grants under renamed sets' new names.
+fn replacements(plan: &Plan) -> FxHashMap<Tuple, u32> {
+    let grants = (0_u32..).zip(&plan.grants);
+    grants
+        .filter(|(_, step)| step.reason == GrantReason::Renamed)
+        .map(|(index, step)| (step.tuple, index))
+        .collect()
 }
 
 /// People as numbers, ascending lists.
