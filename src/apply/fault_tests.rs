@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::event::Silent;
-use super::{ApplyError, ApplyResult, RunOptions, apply, recover};
+use super::{ApplyError, ApplyResult, RunOptions, apply, foresee, recover};
 use crate::id::{AccountKey, GroupName};
+use crate::model::access::Access;
 use crate::model::record::Recorded;
+use crate::model::snapshot::Snapshot;
 use crate::plan::check::check;
 use crate::plan::input::PlanInput;
 use crate::plan::scene::{Scene, account, principal, set};
@@ -92,6 +94,24 @@ pub(super) fn options() -> RunOptions {
     }
 }
 
+/// What is recorded, with each grant's blocks next to it: the order of notes says nothing.
+fn spelled_out(applied: &Snapshot) -> (Vec<String>, Snapshot) {
+    let access = &applied.access;
+    let grants = access.tuples.iter().enumerate().map(|(index, tuple)| {
+        let note = access.note_at(index).unwrap();
+        let blocks = note.declared_by.iter();
+        let blocks: Vec<_> = blocks
+            .map(|block| &access.declarations[*block as usize])
+            .collect();
+        format!("{:?} {} {blocks:?}", access.names.resolve(*tuple), note.owned)
+    });
+    let entities = Snapshot {
+        access: Access::default(),
+        ..applied.clone()
+    };
+    (grants.collect(), entities)
+}
+
 /// What a person does: take the lock, find out what the last run left, plan.
 pub(super) fn prepare(
     scene: &Scene,
@@ -101,9 +121,17 @@ pub(super) fn prepare(
     let request = request(scene);
     lock(store);
     let recorded = store.load().unwrap();
+    let last_run = store.last_run().unwrap();
+    let foreseen = foresee(recorded.clone(), provider, &last_run, &request).unwrap();
     let doubts = recover(&recorded, provider, store, &request).unwrap();
     let mut input = scene.build();
     input.recorded = store.load().unwrap();
+    assert_eq!(
+        spelled_out(&foreseen.applied),
+        spelled_out(&input.recorded.applied),
+        "who only looks sees the same"
+    );
+    assert_eq!(foreseen.unfinished, input.recorded.unfinished);
     assert!(
         doubts.is_empty() || input.recorded.unfinished.as_ref().unwrap().in_doubt.is_empty(),
         "nothing is in doubt any more"

@@ -30,5 +30,5 @@ mod tuples;
 pub mod walk;
 
 pub use describe::describe;
-pub use recover::{recover, settle};
+pub use recover::{foresee, recover, settle};
 pub use run::{ApplyError, ApplyResult, Failure, RunOptions, apply};

@@ -14,7 +14,7 @@ use crate::plan::{Plan, in_progress};
 use crate::provider::{Provider, ProviderError, ReadRequest};
 use crate::state::entry::RunEnd;
 use crate::state::fold::Fold;
-use crate::state::{Entry, StateError, StateStore};
+use crate::state::{Entry, StateStore};
 
 use super::describe::describe_effect;
 use super::event::{Event, EventSink};
@@ -40,14 +40,63 @@ pub fn recover(
     store: &mut dyn StateStore,
     request: &ReadRequest,
 ) -> Result<Vec<Effect>, ApplyError> {
-    let unfinished = recorded.unfinished.as_ref();
-    if unfinished.is_none_or(|run| run.in_doubt.is_empty()) {
+    if !is_in_doubt(recorded) {
         return Ok(Vec::new());
     }
-    let run = folded(&store.last_run()?)?;
+    let Some((effects, entries)) = ended(recorded, provider, &store.last_run()?, request)? else {
+        return Ok(Vec::new());
+    };
+    store.append(&entries)?;
+    store.sync()?;
+    Ok(effects)
+}
+
+/// What [`recover`] would record, for a plan that is only looked at: the state stays as it is, and nobody needs the
+/// lock. `last_run` is what the journal has of the run.
+///
+/// # Errors
+/// As [`recover`].
+pub fn foresee(
+    recorded: Recorded,
+    provider: &dyn Provider,
+    last_run: &[Entry],
+    request: &ReadRequest,
+) -> Result<Recorded, ApplyError> {
+    if !is_in_doubt(&recorded) {
+        return Ok(recorded);
+    }
+    let Some((_, entries)) = ended(&recorded, provider, last_run, request)? else {
+        return Ok(recorded);
+    };
+    let (serial, unfinished) = (recorded.serial, recorded.unfinished.clone());
+    let mut fold = Fold::in_the_middle(recorded, last_run)?;
+    entries.iter().try_for_each(|entry| fold.push(entry))?;
+    let mut recorded = fold.finish()?;
+    recorded.serial = serial;
+    if let (Some(run), Some(before)) = (&mut recorded.unfinished, unfinished) {
+        run.done.extend(before.done);
+        run.done.sort_unstable();
+        run.done.dedup();
+    }
+    Ok(recorded)
+}
+
+fn is_in_doubt(recorded: &Recorded) -> bool {
+    let unfinished = recorded.unfinished.as_ref();
+    unfinished.is_some_and(|run| !run.in_doubt.is_empty())
+}
+
+/// What was in doubt in a run, and the entries that say how it ended and end the run.
+fn ended(
+    recorded: &Recorded,
+    provider: &dyn Provider,
+    last_run: &[Entry],
+    request: &ReadRequest,
+) -> Result<Option<(Vec<Effect>, [Entry; 2])>, ApplyError> {
+    let run = Fold::in_the_middle(Recorded::default(), last_run)?;
     let doubts = run.in_doubt()?;
     if doubts.is_empty() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let ids = ids_of(recorded, &run);
     let observed = settled(provider, request, doubts.iter().map(|(_, doubt)| doubt))?;
@@ -67,9 +116,8 @@ pub fn recover(
         end: RunEnd::Interrupted,
         outputs: BTreeMap::new(),
     };
-    store.append(&[Entry::Outcomes { done, failed }, end])?;
-    store.sync()?;
-    Ok(doubts.into_iter().map(|(_, doubt)| doubt.effect).collect())
+    let effects = doubts.into_iter().map(|(_, doubt)| doubt.effect).collect();
+    Ok(Some((effects, [Entry::Outcomes { done, failed }, end])))
 }
 
 /// Waits until the service has finished what an interrupted run left in progress, so that what is read next is the
@@ -114,13 +162,6 @@ pub(super) fn undisturbed(
         observed = provider.read(request)?;
     }
     Ok(observed)
-}
-
-/// A run, folded alone.
-fn folded(entries: &[Entry]) -> Result<Fold, StateError> {
-    let mut fold = Fold::default();
-    entries.iter().try_for_each(|entry| fold.push(entry))?;
-    Ok(fold)
 }
 
 /// What the interrupted run meant by its names: what the state knows, and what its own steps made of it.

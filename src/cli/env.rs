@@ -115,7 +115,7 @@ impl Env {
     pub fn complain(&self, failure: &Failure) {
         let error = self.err.paint(Meaning::Error, "error");
         self.say(&format!("{error}: {}", escape_lines(&failure.to_string())));
-        if let Failure::Unsound(violations) = failure {
+        if let Failure::Unsound { violations, .. } = failure {
             violations
                 .iter()
                 .take(20)

@@ -2,8 +2,10 @@
 
 use std::io;
 
+use crate::apply::ApplyError;
 use crate::diagnostic::Diagnostics;
 use crate::model::access::CapacityError;
+use crate::plan::input::PlanInput;
 use crate::provider::ProviderError;
 use crate::source::SourceMap;
 use crate::state::StateError;
@@ -35,7 +37,12 @@ pub enum Failure {
     #[error(
         "the plan did not pass its check, which is a fault of rolecall and not of the stack; nothing was done"
     )]
-    Unsound(Vec<String>),
+    Unsound {
+        /// Which invariants.
+        violations: Vec<String>,
+        /// What was planned from, for a report.
+        input: Box<PlanInput>,
+    },
     /// Anything else, with an exit code of its own.
     #[error("{message}")]
     Said {
@@ -46,6 +53,16 @@ pub enum Failure {
         /// How the process ends.
         exit: Exit,
     },
+}
+
+impl From<ApplyError> for Failure {
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Stale(why) => Failure::new(why.join("; ")),
+            ApplyError::State(error) => error.into(),
+            ApplyError::Provider(error) => error.into(),
+        }
+    }
 }
 
 impl Failure {
@@ -128,7 +145,10 @@ impl Failure {
                 "wait for it with --lock-timeout 5m, or, if that process is gone, `rolecall force-unlock {}`",
                 info.id
             )),
-            Failure::Unsound(_) => Some("please report it with the output of plan --dump-input".to_owned()),
+            Failure::Unsound { .. } => Some(
+                "please report it with what `rolecall plan --dump-input FILE` writes, which says who has access to what"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }

@@ -433,7 +433,11 @@ fn plan_on(env: &Env, reading: Reading, recorded: Recorded, options: Options) ->
         options,
     };
     let plan = env.timed("planning", || plan(&input));
-    let plan = env.timed("checking", || sound(plan, &input))?;
+    let violations = env.timed("checking", || violations(&plan, &input));
+    if !violations.is_empty() {
+        let input = Box::new(input);
+        return Err(Failure::Unsound { violations, input });
+    }
     env.detail(&format!(
         "planned and checked: {}, {}, {}, {} of the state alone",
         counted(plan.actions.len() as u64, "action"),
@@ -452,17 +456,18 @@ fn plan_on(env: &Env, reading: Reading, recorded: Recorded, options: Options) ->
 ///
 /// # Errors
 /// [`Failure::Unsound`].
-pub fn checked_plan(input: &PlanInput) -> Result<Plan, Failure> {
-    sound(plan(input), input)
-}
-
-/// The plan, once the checker has found nothing.
-fn sound(plan: Plan, input: &PlanInput) -> Result<Plan, Failure> {
-    let violations = check(&plan, input);
+pub fn checked_plan(input: PlanInput) -> Result<Plan, Failure> {
+    let plan = plan(&input);
+    let violations = violations(&plan, &input);
     if violations.is_empty() {
         return Ok(plan);
     }
-    Err(Failure::Unsound(
-        violations.iter().map(ToString::to_string).collect(),
-    ))
+    let input = Box::new(input);
+    Err(Failure::Unsound { violations, input })
+}
+
+/// What the checker finds.
+fn violations(plan: &Plan, input: &PlanInput) -> Vec<String> {
+    let found = check(plan, input);
+    found.iter().map(ToString::to_string).collect()
 }

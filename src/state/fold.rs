@@ -58,6 +58,21 @@ impl Fold {
         Fold { recorded, run: None }
     }
 
+    /// Stands where a state stands whose last run did not end: `last_run` is what the journal has of that run, which
+    /// `recorded` includes.
+    ///
+    /// # Errors
+    /// When the entries do not follow one another.
+    pub fn in_the_middle(recorded: Recorded, last_run: &[Entry]) -> Result<Self, StateError> {
+        let mut fold = Fold::default();
+        last_run.iter().try_for_each(|entry| fold.push(entry))?;
+        if let Some(run) = &mut fold.run {
+            run.changes.clear();
+        }
+        fold.recorded = recorded;
+        Ok(fold)
+    }
+
     /// Whether a run has begun and not ended.
     pub fn is_in_run(&self) -> bool {
         self.run.is_some()

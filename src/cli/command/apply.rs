@@ -207,11 +207,7 @@ impl Job<'_> {
         let provider = self.env.provider(&settings)?;
         let request = ReadRequest::default();
         let mut watched = self.env.watched(store);
-        recover(&recorded, provider.as_ref(), &mut watched, &request).map_err(|error| match error {
-            ApplyError::Stale(why) => Failure::new(why.join("; ")),
-            ApplyError::State(error) => error.into(),
-            ApplyError::Provider(error) => error.into(),
-        })?;
+        recover(&recorded, provider.as_ref(), &mut watched, &request)?;
         Ok(store.load()?)
     }
 
@@ -352,8 +348,7 @@ impl Job<'_> {
                 ))
                 .help("plan again, and review that plan"));
             }
-            Err(ApplyError::State(error)) => return Err(error.into()),
-            Err(ApplyError::Provider(error)) => return Err(error.into()),
+            Err(error) => return Err(error.into()),
         };
         let exit = match result.end {
             RunEnd::Complete => Exit::Done,

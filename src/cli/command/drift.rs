@@ -25,6 +25,7 @@ pub fn run(env: &Env, args: &DriftArgs) -> Result<Exit, Failure> {
     super::tell_remarks(env, &mut store);
     super::tell_state(env, &store, &recorded);
     super::tell_run(env, &store)?;
+    let recorded = super::foreseen(env, &offline.provider, recorded, &mut store)?;
     let reading = read_closely(env, &stack, offline, &recorded)?;
     let mut drift = find(
         &reading.desired,

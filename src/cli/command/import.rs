@@ -282,8 +282,7 @@ fn adopt(env: &Env, store: &mut LocalStore, frozen: Frozen) -> Result<(), Failur
             changes.join("; ")
         ))
         .help("remove the files that were written, and import again")),
-        Err(ApplyError::State(error)) => Err(error.into()),
-        Err(ApplyError::Provider(error)) => Err(error.into()),
+        Err(error) => Err(error.into()),
     }
 }
 

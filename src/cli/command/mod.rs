@@ -28,10 +28,12 @@ use std::io;
 
 use serde::Serialize;
 
+use crate::apply::foresee;
 use crate::config::evaluate::{ProviderSettings, StateSettings};
 use crate::model::record::Recorded;
 use crate::plan::Plan;
 use crate::plan::finding::Level;
+use crate::provider::ReadRequest;
 use crate::report::escape::escape;
 use crate::state::StateStore;
 use crate::state::local::LocalStore;
@@ -101,6 +103,24 @@ fn tell_run(env: &Env, store: &LocalStore) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// What is recorded, as it will be once the next run has found out what became of the calls that a crashed run had
+/// under way: whoever only looks sees what that run will see, and writes nothing.
+fn foreseen(
+    env: &Env,
+    settings: &ProviderSettings,
+    recorded: Recorded,
+    store: &mut LocalStore,
+) -> Result<Recorded, Failure> {
+    let unfinished = recorded.unfinished.as_ref();
+    if unfinished.is_none_or(|run| run.in_doubt.is_empty()) {
+        return Ok(recorded);
+    }
+    let provider = env.provider(settings)?;
+    let last_run = store.last_run()?;
+    let known = foresee(recorded, provider.as_ref(), &last_run, &ReadRequest::default());
+    known.map_err(Failure::from)
 }
 
 /// Says why a plan is refused, where the plan itself is not shown.

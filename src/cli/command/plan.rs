@@ -90,9 +90,19 @@ fn planned(env: &Env, args: &PlanArgs, given: &Given) -> Result<(Plan, Option<St
     };
     let planned = if args.observed {
         let frozen = last_reading(env, args, &recorded, &offline.provider)?;
-        make_plan_with(env, &stack, Some(offline), recorded, options, frozen)?
+        make_plan_with(env, &stack, Some(offline), recorded, options, frozen)
+    } else if options.unrefreshed {
+        make_plan(env, &stack, offline, recorded, options)
     } else {
-        make_plan(env, &stack, offline, recorded, options)?
+        let recorded = super::foreseen(env, &offline.provider, recorded, &mut store)?;
+        make_plan(env, &stack, offline, recorded, options)
+    };
+    let planned = match (planned, &args.dump_input) {
+        (Err(Failure::Unsound { violations, input }), Some(path)) => {
+            dump(env, path, (*input).clone())?;
+            return Err(Failure::Unsound { violations, input });
+        }
+        (planned, _) => planned?,
     };
     if let Some(path) = &args.dump_input {
         dump(env, path, planned.input)?;
@@ -209,7 +219,7 @@ fn replay(env: &Env, path: &Path) -> Result<Plan, Failure> {
             "{shown} had sensitive values taken out, and cannot be replayed"
         )));
     }
-    checked_plan(&input)
+    checked_plan(input)
 }
 
 /// Keeps the plan's text, so that `apply --digest` can show what became different. A stack without a state has no
