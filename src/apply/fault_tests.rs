@@ -176,10 +176,7 @@ pub(super) fn effects(simulator: &Simulator) -> Vec<String> {
 }
 
 /// What is there and what is recorded, without when.
-pub(super) fn picture(
-    simulator: &Simulator,
-    store: &mut dyn StateStore,
-) -> (crate::model::snapshot::Snapshot, Recorded) {
+pub(super) fn picture(simulator: &Simulator, store: &mut dyn StateStore) -> (Snapshot, Recorded) {
     let observed = simulator.read(&ReadRequest::default()).unwrap();
     let mut recorded = store.load().unwrap();
     recorded.seen = None;
@@ -218,7 +215,7 @@ pub(super) fn killed_run(
 }
 
 /// A world and a state where `before` was applied, and what both are like once `scene` is.
-fn reference(scene: &Scene) -> (Vec<String>, crate::model::snapshot::Snapshot, Recorded) {
+fn reference(scene: &Scene) -> (Vec<String>, Snapshot, Recorded) {
     let (simulator, mut store) = applied_before();
     assert_eq!(run(scene, &simulator, &mut store).end, RunEnd::Complete);
     let (snapshot, recorded) = picture(&simulator, &mut store);

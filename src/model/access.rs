@@ -286,6 +286,15 @@ pub struct Declaration {
     pub expires: Option<Timestamp>,
 }
 
+impl Declaration {
+    /// When a grant ends that all these blocks declare: with the last of them, and never if one of them has no end.
+    /// `None` for never, and for no blocks.
+    pub fn last_end<'a>(blocks: impl IntoIterator<Item = &'a Declaration>) -> Option<Timestamp> {
+        let ends: Option<Vec<Timestamp>> = blocks.into_iter().map(|block| block.expires).collect();
+        ends?.into_iter().max()
+    }
+}
+
 /// What is known about a class of grants.
 #[derive(
     Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,

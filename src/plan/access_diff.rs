@@ -9,6 +9,7 @@ use crate::model::stack::Unmanaged;
 
 use super::Totals;
 use super::change::{GrantReason, GrantStep, RecordChange, RecordStep, RevokeReason, RevokeStep};
+use super::ends::Ends;
 use super::held::HeldSets;
 use super::input::{Mode, PlanInput};
 use super::matching::Rules;
@@ -29,6 +30,8 @@ pub(super) struct AccessDiff {
     pub expired_new: BTreeMap<u32, u64>,
     /// Kept because other blocks declare them: by the block that no longer does, how many.
     pub still_declared: BTreeMap<u32, u64>,
+    /// Kept, and to end at another time than was applied.
+    pub ends: Ends,
     /// Revokes that wait for a renamed set's `keep_old_until`.
     pub kept_for_rename: u64,
     /// Made by this stack, declared no more, and not its to remove: hidden by `ignore`, or outside the scope.
@@ -158,6 +161,7 @@ impl Judge<'_> {
                 Some(before) if before.note == note.note && !before.outdated => {}
                 Some(before) => {
                     self.record(tuple, note.note, RecordChange::Relabel);
+                    self.out.ends.compare(&before, note.note, self.universe);
                     self.count_left_blocks(before.note, note.note);
                 }
                 None => self.record(tuple, note.note, RecordChange::Adopt),

@@ -40,6 +40,7 @@ impl Guarded<'_> {
         self.instance(findings);
         self.rules(findings);
         self.blocks(findings);
+        findings.extend(self.diff.ends.findings(self.universe));
         self.selectors(findings);
         self.pins(findings);
         self.removals(findings);

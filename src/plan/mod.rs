@@ -18,6 +18,7 @@ pub mod check;
 pub mod cost;
 pub mod cost_estimate;
 pub mod digest;
+mod ends;
 mod entities;
 pub mod finding;
 mod guardrails;

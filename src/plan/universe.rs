@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 
 use crate::address::Address;
@@ -40,6 +41,8 @@ pub(super) struct RecordedNote {
     pub block_present: bool,
     /// Whether reason or expiry of a block changed since.
     pub outdated: bool,
+    /// When its grants were to end, as far as it was applied; `None` for never.
+    pub ends: Option<Timestamp>,
 }
 
 /// The names, notes and relations of a plan.
@@ -285,12 +288,16 @@ impl NoteTable {
             let block_present = any(&self.declared);
             let outdated = !destroy && any(&self.changed);
             let owned = note.owned;
+            let blocks = note.declared_by.iter();
+            let blocks = blocks.filter_map(|block| access.declarations.get(*block as usize));
+            let ends = Declaration::last_end(blocks);
             let note = self.intern(Note { declared_by, owned });
             out.push(RecordedNote {
                 note,
                 owned,
                 block_present,
                 outdated,
+                ends,
             });
         }
         out

@@ -52,7 +52,7 @@ impl<'a> PlanView<'a> {
                 .iter()
                 .filter_map(|block| block.reason.as_deref())
                 .collect(),
-            expires: blocks.iter().filter_map(|block| block.expires).max(),
+            expires: Declaration::last_end(blocks.iter().copied()),
         }
     }
 }
