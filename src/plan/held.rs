@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-use crate::address::Kind;
+use crate::address::{Address, Kind};
 use crate::id::{AccountKey, EntityKey, GroupName, PrincipalKey, ServiceId};
 use crate::model::access::{Names, Pair, Tuple};
 use crate::model::instance::{Held, HeldSubject};
@@ -27,6 +27,8 @@ pub(super) struct HeldSets {
     entities: BTreeSet<EntityKey>,
     kinds: BTreeSet<Kind>,
     members: BTreeSet<GroupName>,
+    /// What look-ups named when they were applied that name nothing now.
+    named_before: BTreeSet<EntityKey>,
 }
 
 impl HeldSets {
@@ -56,6 +58,11 @@ impl HeldSets {
         self.kinds.contains(&key.kind()) || self.entities.contains(key)
     }
 
+    /// Whether a look-up named it when it was applied, and names nothing now.
+    pub fn was_named(&self, key: &EntityKey) -> bool {
+        self.named_before.contains(key)
+    }
+
     /// Whether the members of a group could not be read.
     pub fn holds_members(&self, group: &GroupName) -> bool {
         self.members.contains(group) || self.holds_entity(&EntityKey::Group(group.clone()))
@@ -80,6 +87,7 @@ impl HeldSets {
         }
         held.unassignable(sources, names, findings);
         held.missing(sources, names, findings);
+        held.found_before(sources, names, findings);
         held.same_under_another_name(sources, names);
         held.renamed_outside(sources, findings);
         held.any = held.everything
@@ -214,6 +222,62 @@ impl HeldSets {
         }
     }
 
+    /// What a look-up found when it was last applied, where it finds nothing by the name that it has now: a name
+    /// typed wrongly is no wish to take access away.
+    fn found_before(&mut self, sources: &Sources<'_>, names: &Names, findings: &mut Vec<Finding>) {
+        let (desired, recorded) = (&sources.desired, &sources.recorded);
+        let mut former: Vec<(EntityKey, EntityKey)> = Vec::new();
+        let now = |address: &Address| sources.address_now(address);
+        let is_in_vain = |key: &EntityKey| self.holds_entity(key);
+        pairs(
+            &recorded.accounts,
+            &desired.accounts,
+            EntityKey::Account,
+            now,
+            is_in_vain,
+            &mut former,
+        );
+        pairs(
+            &recorded.users,
+            &desired.users,
+            EntityKey::User,
+            now,
+            is_in_vain,
+            &mut former,
+        );
+        pairs(
+            &recorded.groups,
+            &desired.groups,
+            EntityKey::Group,
+            now,
+            is_in_vain,
+            &mut former,
+        );
+        pairs(
+            &recorded.permission_sets,
+            &desired.permission_sets,
+            EntityKey::PermissionSet,
+            now,
+            is_in_vain,
+            &mut former,
+        );
+        for (before, wanted) in former {
+            findings.push(Finding {
+                remedy: Some(
+                    "correct the name; to have its grants removed, take the block out, or let it name something that exists"
+                        .into(),
+                ),
+                ..Finding::new(
+                    Level::Held,
+                    "held-look-up",
+                    format!("what names {wanted} now named {before} when it was applied; the grants of {before} are left as they are"),
+                )
+            });
+            self.entity(&before, names);
+            self.named_before.insert(before);
+        }
+    }
+
     /// Says of held users and groups by which name the service knows them now.
     fn renamed_outside(&self, sources: &Sources<'_>, findings: &mut Vec<Finding>) {
         for key in &self.entities {
@@ -305,6 +369,36 @@ fn absent<K: Ord + Clone, T>(
         let made_elsewhere = matches!(entity.management, Management::Referred | Management::Managed);
         if made_elsewhere && !observed.contains_key(name) {
             missing.push((key(name.clone()), entity.location.clone()));
+        }
+    }
+}
+
+/// Recorded things that nobody declares any more and whose block refers to another one now, one that is in vain: the
+/// recorded one and the other.
+fn pairs<K: Ord + Clone, T>(
+    recorded: &BTreeMap<K, Entity<T>>,
+    desired: &BTreeMap<K, Entity<T>>,
+    key: impl Fn(K) -> EntityKey,
+    now: impl Fn(&Address) -> Address,
+    is_in_vain: impl Fn(&EntityKey) -> bool,
+    out: &mut Vec<(EntityKey, EntityKey)>,
+) {
+    let referred = desired
+        .iter()
+        .filter(|(_, entity)| entity.management == Management::Referred);
+    let in_vain: Vec<(EntityKey, &BTreeSet<Address>)> = referred
+        .map(|(name, entity)| (key(name.clone()), &entity.addresses))
+        .filter(|(key, _)| is_in_vain(key))
+        .collect();
+    if in_vain.is_empty() {
+        return;
+    }
+    let gone = recorded.iter().filter(|(name, _)| !desired.contains_key(name));
+    for (name, entity) in gone {
+        let addresses: BTreeSet<Address> = entity.addresses.iter().map(&now).collect();
+        let found = in_vain.iter().find(|(_, other)| !addresses.is_disjoint(other));
+        if let Some((other, _)) = found {
+            out.push((key(name.clone()), other.clone()));
         }
     }
 }
@@ -402,6 +496,28 @@ mod tests {
         assert!(plan.is_empty(), "{plan:#?}");
         assert_eq!(plan.totals.held, 4);
         assert!(code_of(&plan, "held-missing"));
+    }
+
+    #[test]
+    fn a_look_up_by_a_wrong_name_takes_nothing_away() {
+        let mistyped = || {
+            Stack::new()
+                .accounts(&[1, 2])
+                .set("view", "view")
+                .data_group("aud", "Auditor")
+                .assign("a", &[group("Auditor")], &["view"], &[1, 2])
+        };
+        let world = World::new().has_group("Auditors", &[]).apply(readers());
+        let plan = world.plan(mistyped());
+        assert!(code_of(&plan, "held-look-up"));
+        assert_eq!((plan.grants.len(), plan.revokes.len()), (0, 0));
+        // The state goes on knowing whose grants these are.
+        let world = world.apply(mistyped());
+        assert!(code_of(&world.plan(mistyped()), "held-look-up"));
+        assert!(world.plan(readers()).is_empty());
+        // A name that means somebody is meant.
+        let world = world.has_group("Auditor", &[]);
+        assert_eq!(world.plan(mistyped()).revokes.len(), 2);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What is held: names about which nothing may be concluded, as flags over the plan's ranks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::address::Kind;
+use crate::address::{Address, Kind};
 use crate::id::{AccountKey, EntityKey, PermissionSetName, PrincipalKey, ServiceId};
 use crate::model::access::{Pair, Tuple};
 use crate::model::instance::HeldSubject;
@@ -10,6 +10,7 @@ use crate::model::snapshot::{Entity, Management, Snapshot};
 use crate::plan::Plan;
 use crate::plan::input::{Mode, PlanInput};
 
+use super::identity::moved_to;
 use super::relations::known_account;
 
 /// Flags by rank, and single pairs.
@@ -39,6 +40,7 @@ impl HeldNames {
         }
         if plan.mode != Mode::Destroy {
             names.missing(&input.desired.snapshot, observed, &input.recorded.applied);
+            names.named_before(input);
         }
         names.other_names(observed, &input.recorded.applied);
         names.in_ranks(plan)
@@ -60,6 +62,29 @@ impl HeldNames {
 
 fn flag(flags: &[bool], rank: u32) -> bool {
     flags.get(rank as usize) == Some(&true)
+}
+
+/// Recorded keys that are declared no more, and whose block refers to something held now.
+fn former<K: Ord + Clone, T>(
+    input: &PlanInput,
+    desired: &BTreeMap<K, Entity<T>>,
+    recorded: &BTreeMap<K, Entity<T>>,
+    held: impl Fn(&K) -> bool,
+) -> Vec<K> {
+    let referred = desired
+        .iter()
+        .filter(|(_, entity)| entity.management == Management::Referred);
+    let in_vain: BTreeSet<&Address> = referred
+        .filter(|(key, _)| held(key))
+        .flat_map(|(_, entity)| &entity.addresses)
+        .collect();
+    let gone = recorded.iter().filter(|(key, _)| !desired.contains_key(key));
+    gone.filter(|(_, entity)| {
+        let mut addresses = entity.addresses.iter();
+        addresses.any(|address| in_vain.contains(&moved_to(&input.desired.moved, address)))
+    })
+    .map(|(key, _)| key.clone())
+    .collect()
 }
 
 #[derive(Default)]
@@ -118,6 +143,33 @@ impl Names {
                 self.sets.insert(name.clone());
             }
         }
+    }
+
+    /// What a look-up named when it was applied, if what it names now is held.
+    fn named_before(&mut self, input: &PlanInput) {
+        let (desired, recorded) = (&input.desired.snapshot, &input.recorded.applied);
+        let accounts = former(input, &desired.accounts, &recorded.accounts, |key| {
+            self.kinds.contains(&Kind::Account) || self.accounts.contains(key)
+        });
+        let sets = former(
+            input,
+            &desired.permission_sets,
+            &recorded.permission_sets,
+            |name| self.kinds.contains(&Kind::PermissionSet) || self.sets.contains(name),
+        );
+        let groups = former(input, &desired.groups, &recorded.groups, |name| {
+            let key = PrincipalKey::Group(name.clone());
+            self.kinds.contains(&Kind::Group) || self.principals.contains(&key)
+        });
+        let users = former(input, &desired.users, &recorded.users, |name| {
+            let key = PrincipalKey::User(name.clone());
+            self.kinds.contains(&Kind::User) || self.principals.contains(&key)
+        });
+        self.accounts.extend(accounts);
+        self.sets.extend(sets);
+        self.principals
+            .extend(groups.into_iter().map(PrincipalKey::Group));
+        self.principals.extend(users.into_iter().map(PrincipalKey::User));
     }
 
     /// A held principal that is there under another name, known by its recorded id, is held under that name too.

@@ -39,7 +39,8 @@ impl Differ<'_, '_> {
         }
         self.report_differing(differing);
         for (key, entity) in &sources.recorded.accounts {
-            if !sources.desired.accounts.contains_key(key) {
+            let known_by = EntityKey::Account(key.clone());
+            if !sources.desired.accounts.contains_key(key) && !self.held.was_named(&known_by) {
                 let reason = self.removal_reason();
                 self.forget(EntityKey::Account(sources.recorded_key(key)), entity, reason);
             }
