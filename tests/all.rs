@@ -19,6 +19,7 @@ mod help;
 mod language;
 mod layout;
 mod readme;
+mod report;
 mod scenarios;
 mod schemas;
 mod tidy;

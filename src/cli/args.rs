@@ -1,12 +1,14 @@
 //! The command line: every command, argument and help text.
 
 pub mod formats;
+mod page;
 
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use formats::ReportArgs;
+pub use page::PageArgs;
 
 /// Access as code for AWS IAM Identity Center.
 ///
@@ -66,6 +68,8 @@ pub enum Command {
     Console(ConsoleArgs),
     /// Who can enter what, and through which group; from the state, offline
     Access(AccessArgs),
+    /// Write the access review page: who can enter what, as one HTML file; from the state, offline
+    Report(PageArgs),
     /// Look into the state, change it, and read its history
     #[command(subcommand)]
     State(StateCommand),

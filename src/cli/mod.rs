@@ -142,6 +142,7 @@ fn dispatch(env: &Env, command: Command) -> Result<Exit, Failure> {
         Command::Graph(args) => command::graph::run(env, &args),
         Command::Console(args) => command::console::run(env, &args),
         Command::Access(args) => command::access::run(env, &args),
+        Command::Report(args) => command::report::run(env, &args),
         Command::State(command) => command::state::run(env, command),
         Command::Output(args) => command::output::run(env, &args),
         Command::ForceUnlock(args) => command::force_unlock::run(env, &args),

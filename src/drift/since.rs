@@ -2,27 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
-
 use crate::id::{AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKey, UserName};
 use crate::model::access::CapacityError;
 use crate::model::instance::Observed;
 use crate::model::record::{Recorded, Seen};
 use crate::model::stack::Desired;
 
+pub use crate::model::history::Since;
+
 use super::{Cause, Drift, DriftItem, Subject, compare};
 
 /// Readings older than this many are not looked at.
 const MOST_READINGS: usize = 100;
-
-/// Between which two readings something drifted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Since {
-    /// The last recorded reading that was still without it; `None`: nobody knows what was earlier.
-    pub last_without: Option<Timestamp>,
-    /// The first reading that has it, and all after it do.
-    pub first_with: Timestamp,
-}
 
 /// One thing that a finding is about: findings are split where their parts have drifted since different readings.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

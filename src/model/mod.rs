@@ -10,6 +10,7 @@ pub mod account;
 pub mod action;
 pub mod fingerprint;
 pub mod guardrail;
+pub mod history;
 pub mod in_account;
 pub mod instance;
 pub mod matching;

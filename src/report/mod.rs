@@ -11,6 +11,7 @@ pub mod diagnostics;
 pub mod drift_view;
 pub mod escape;
 pub mod graph_view;
+pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod people_names;

@@ -15,6 +15,7 @@ pub mod observe;
 pub mod output;
 pub mod plan;
 pub mod policy;
+pub mod report;
 pub mod schemas;
 pub mod show;
 pub mod sim;

@@ -37,14 +37,16 @@ pub fn run(env: &Env, format: FormatArgs) -> Result<Exit, Failure> {
 
 /// One line per run, move, removal and import, oldest first.
 #[derive(Default)]
-struct Log {
-    lines: Vec<LogLine>,
+pub(super) struct Log {
+    /// The lines.
+    pub(super) lines: Vec<LogLine>,
     /// Done and failed steps of the run that is being read.
     steps: (u64, u64),
 }
 
 impl Log {
-    fn add(&mut self, entry: &Entry) {
+    /// Takes in the next entry.
+    pub(super) fn add(&mut self, entry: &Entry) {
         match entry {
             Entry::RunStarted(run) => {
                 self.steps = (0, 0);

@@ -59,15 +59,20 @@ pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
     Ok(())
 }
 
-struct Line {
+/// An assignment row in words.
+pub struct Line {
     mark: (Meaning, &'static str),
-    who: String,
-    accounts: String,
-    origin: String,
+    /// `platform → admin`
+    pub who: String,
+    /// Where.
+    pub accounts: String,
+    /// Which block, why, until when.
+    pub origin: String,
     count: u64,
 }
 
-fn line(view: &PlanView<'_>, row: &AssignmentRow) -> Line {
+/// A row in words.
+pub fn line(view: &PlanView<'_>, row: &AssignmentRow) -> Line {
     let principals = row
         .principals
         .iter()

@@ -4,12 +4,12 @@
 //! rows of one block on one line) and counted at the end, so that a plan of a
 //! million grants still fits a few screens.
 
-mod assignments;
+pub(in crate::report) mod assignments;
 pub mod drift;
 mod entities;
 pub mod outputs;
 mod page;
-mod people;
+pub(in crate::report) mod people;
 pub mod plan;
 mod records;
 pub mod state;

@@ -12,6 +12,13 @@ use crate::report::wording::{self, counted, number, some_of};
 use super::Page;
 use super::page::column;
 
+const ORDER: [PeopleChange; 4] = [
+    PeopleChange::Loses,
+    PeopleChange::Gains,
+    PeopleChange::KeepsVia,
+    PeopleChange::Unknown,
+];
+
 /// How many lines each kind of change gets.
 fn budget(change: PeopleChange) -> usize {
     match change {
@@ -35,15 +42,9 @@ pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
         })
         .collect();
     page.heading("People", &parts.join(" · "))?;
-    let order = [
-        PeopleChange::Loses,
-        PeopleChange::Gains,
-        PeopleChange::KeepsVia,
-        PeopleChange::Unknown,
-    ];
-    let shown: Vec<Sentence> = order
+    let shown: Vec<Sentence> = ORDER
         .into_iter()
-        .flat_map(|change| sentences(view, change))
+        .flat_map(|change| of_kind(view, change, budget(change)))
         .collect();
     let who = column(shown.iter().map(|sentence| sentence.who.as_str()), 14);
     let what = column(shown.iter().map(|sentence| sentence.what.as_str()), 48);
@@ -56,21 +57,37 @@ pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
         } = sentence;
         page.line(&format!("  {verb} {indent}{who}   {what}{padding}   {detail}"))?;
     }
-    for change in order {
+    for change in ORDER {
         rest(view, change, page)?;
     }
     Ok(())
 }
 
-struct Sentence {
+/// What happens to people, in words.
+pub struct Sentence {
     meaning: Meaning,
-    verb: &'static str,
-    who: String,
-    what: String,
-    detail: String,
+    /// `gain`, `loses`
+    pub verb: &'static str,
+    /// How many people.
+    pub who: String,
+    /// Which sets, where.
+    pub what: String,
+    /// Who they are, and what they keep.
+    pub detail: String,
 }
 
-fn sentences<'v>(view: &'v PlanView<'_>, change: PeopleChange) -> impl Iterator<Item = Sentence> + 'v {
+/// The sentences about losses, gains, and paths that change, at most so many of each.
+pub fn sentences<'v>(view: &'v PlanView<'_>, most: usize) -> impl Iterator<Item = Sentence> + 'v {
+    ORDER
+        .into_iter()
+        .flat_map(move |change| of_kind(view, change, most))
+}
+
+fn of_kind<'v>(
+    view: &'v PlanView<'_>,
+    change: PeopleChange,
+    most: usize,
+) -> impl Iterator<Item = Sentence> + 'v {
     let (meaning, verb) = match change {
         PeopleChange::Gains => (Meaning::Added, "gain"),
         PeopleChange::Loses => (Meaning::Removed, "lose"),
@@ -78,7 +95,7 @@ fn sentences<'v>(view: &'v PlanView<'_>, change: PeopleChange) -> impl Iterator<
         PeopleChange::Unknown => (Meaning::Warning, "unknown"),
     };
     let of_kind = view.people.iter().filter(move |line| line.change == change);
-    of_kind.take(budget(change)).map(move |line| Sentence {
+    of_kind.take(most).map(move |line| Sentence {
         meaning,
         verb: match (verb, line.count) {
             ("unknown", _) => verb,

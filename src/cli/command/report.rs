@@ -1,0 +1,191 @@
+//! `report`: the access review page, from the state and offline.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::cli::args::PageArgs;
+use crate::cli::env::Env;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::pipeline::Stack;
+use crate::cli::saved_plan;
+use crate::config::evaluate::ProviderSettings;
+use crate::drift::{Around, Drift, find};
+use crate::model::access::CapacityError;
+use crate::model::history::History;
+use crate::model::instance::Observed;
+use crate::model::record::{Recorded, Seen};
+use crate::model::stack::{Desired, Scope};
+use crate::report::drift_view::DriftView;
+use crate::report::html::{Sources, write};
+use crate::report::plan_view::PlanView;
+use crate::report::wording::counted;
+use crate::state::{Entry, Kinds, StateError, StateStore};
+
+use super::state_log::Log;
+
+/// Readings that findings are dated by.
+const MOST_READINGS: usize = 100;
+
+/// Runs it.
+pub fn run(env: &Env, args: &PageArgs) -> Result<Exit, Failure> {
+    let plan = match &args.plan {
+        Some(path) => Some(saved_plan::load(env, path)?.plan),
+        None => None,
+    };
+    let recorded = super::recorded_of(env)?;
+    if recorded.seen.is_none() && recorded.lineage.is_none() {
+        return Err(Failure::new("the state holds nothing to report on yet")
+            .help("`rolecall apply` or `rolecall observe` fills it"));
+    }
+    let past = env.timed("reading the history", || Past::read(env))?;
+    let stack = Stack::load(env, &args.variables);
+    let compared = match &stack {
+        Ok(stack) => compare(env, stack, &recorded, &past.readings),
+        Err(failure) => Err(format!("the configuration cannot be read: {failure}")),
+    };
+    if let Err(why) = &compared {
+        env.say(&format!("note: the report is without drift: {why}"));
+    }
+    let name = match (&compared, &plan) {
+        (Ok(compared), _) => compared.name.clone(),
+        (Err(_), Some(plan)) => plan.stack.clone(),
+        (Err(_), None) => env.stack_name(),
+    };
+    let drift = compared.as_ref().map(|compared| compared.view(&name));
+    let view = plan.as_ref().map(PlanView::new);
+    let sources = Sources {
+        stack: &name,
+        recorded: &recorded,
+        history: &past.history,
+        log: &past.log.lines,
+        plan: view.as_ref(),
+        drift: drift.as_ref().map_err(|why| why.as_str()),
+    };
+    env.timed("writing the page", || {
+        env.write_private(&args.out, |out| write(&sources, out))
+    })?;
+    let count = recorded
+        .seen
+        .as_ref()
+        .map_or(&recorded.applied, |seen| &seen.snapshot);
+    env.say(&format!(
+        "wrote {}: {}. It names people and their access: keep it confidential",
+        args.out.display(),
+        counted(count.access.len() as u64, "assignment")
+    ));
+    Ok(Exit::Done)
+}
+
+/// What the journal tells.
+#[derive(Default)]
+struct Past {
+    history: History,
+    log: Log,
+    /// The latest readings in full, oldest first.
+    readings: Vec<Seen>,
+}
+
+impl Past {
+    fn read(env: &Env) -> Result<Self, Failure> {
+        let mut past = Past::default();
+        let mut failed = None;
+        let mut store = super::store_of(env)?;
+        store.read_each(Kinds::Readings, &mut |entry| {
+            failed = past.take(entry).err();
+            failed.is_none()
+        })?;
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        store.read_each(Kinds::Story, &mut |entry| {
+            past.log.add(&entry);
+            true
+        })?;
+        Ok(past)
+    }
+
+    fn take(&mut self, entry: Entry) -> Result<(), StateError> {
+        let seen = match entry {
+            Entry::Observed(seen) => *seen,
+            Entry::Confirmed { at } => {
+                self.history.confirm(at);
+                return Ok(());
+            }
+            // What was before is another state's.
+            Entry::Imported { recorded, .. } => {
+                self.history = History::default();
+                self.readings.clear();
+                match recorded.seen {
+                    Some(seen) => seen,
+                    None => return Ok(()),
+                }
+            }
+            _ => return Ok(()),
+        };
+        let problem = |error: CapacityError| StateError::Inconsistent(error.to_string().into());
+        self.history.read(&seen).map_err(problem)?;
+        if self.readings.len() == MOST_READINGS {
+            self.readings.remove(0);
+        }
+        self.readings.push(seen);
+        Ok(())
+    }
+}
+
+/// The last reading against what was applied and is declared.
+struct Compared {
+    name: Arc<str>,
+    provider: &'static str,
+    desired: Desired,
+    observed: Observed,
+    drift: Drift,
+}
+
+/// Compares as of the last reading; a text says why that cannot be.
+fn compare(env: &Env, stack: &Stack, recorded: &Recorded, readings: &[Seen]) -> Result<Compared, String> {
+    let observed = recorded.seen.as_ref().and_then(Seen::observed);
+    let observed = observed.ok_or("the service was not read in full yet")?;
+    let now: Timestamp = observed.at;
+    let evaluation = stack
+        .evaluated(env, now, Some(&observed))
+        .map_err(|failure| match failure {
+            Failure::Diagnostics(_) => {
+                "the configuration has errors, which `rolecall validate` shows".to_owned()
+            }
+            other => other.to_string(),
+        })?;
+    let name = stack.name(&evaluation);
+    let provider = match evaluation.provider {
+        ProviderSettings::Simulator { .. } => "simulator",
+        ProviderSettings::Aws { .. } => "aws",
+    };
+    let desired = evaluation.desired;
+    let too_many = |error: CapacityError| error.to_string();
+    let mut drift = find(&desired, recorded, &observed, now).map_err(too_many)?;
+    if !drift.is_empty() {
+        drift
+            .date(&desired, recorded, &observed, readings)
+            .map_err(too_many)?;
+    }
+    Ok(Compared {
+        name,
+        provider,
+        desired,
+        observed,
+        drift,
+    })
+}
+
+impl Compared {
+    fn view<'a>(&'a self, name: &'a str) -> DriftView<'a> {
+        let around = Around {
+            provider: self.provider,
+            unmanaged: self.desired.settings.unmanaged,
+            has_scope: self.desired.settings.scope != Scope::Declared,
+            observed: &self.observed,
+        };
+        DriftView::new(name, &self.drift, &around)
+    }
+}

@@ -1,0 +1,296 @@
+//! How access came to be as it is: recorded readings of the service, taken in one after the other.
+//!
+//! A reading says what is there at one moment. What a reading has and the one before did not have came in between;
+//! so each grant and each membership is dated by the last reading without it and the first one with it. A reading in
+//! which something was held proves no absence: what is missing in it keeps its date.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use rustc_hash::FxHashMap;
+
+use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName};
+
+use super::access::{Access, CapacityError, Names, Tuple};
+use super::record::Seen;
+use super::snapshot::Snapshot;
+
+/// Between which two readings something came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Since {
+    /// The last recorded reading that was still without it; `None`: nobody knows what was earlier.
+    pub last_without: Option<Timestamp>,
+    /// The first reading that has it, and all after it do.
+    pub first_with: Timestamp,
+}
+
+/// How much there was at one reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Point {
+    /// When.
+    pub at: Timestamp,
+    /// Assignments.
+    pub assignments: u64,
+    /// People who can enter any account.
+    pub people: u64,
+}
+
+/// What readings say about how long things have been there.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    points: Vec<Point>,
+    names: Names,
+    grants: FxHashMap<Tuple, Since>,
+    members: BTreeMap<GroupName, BTreeMap<UserName, Since>>,
+}
+
+impl History {
+    /// Takes in the next reading.
+    ///
+    /// # Errors
+    /// When the names of two readings together outgrow what a relation can hold.
+    pub fn read(&mut self, seen: &Seen) -> Result<(), CapacityError> {
+        let partial = seen
+            .around
+            .as_deref()
+            .is_some_and(|around| !around.held.is_empty());
+        let access = &seen.snapshot.access;
+        self.read_grants(access, seen.at, partial)?;
+        self.read_members(&seen.snapshot, seen.at, partial);
+        self.points.push(Point {
+            at: seen.at,
+            assignments: access.len() as u64,
+            people: people_with_access(&seen.snapshot),
+        });
+        Ok(())
+    }
+
+    /// Takes in that everything was as before.
+    pub fn confirm(&mut self, at: Timestamp) {
+        if let Some(last) = self.points.last().copied() {
+            self.points.push(Point { at, ..last });
+        }
+    }
+
+    /// How much there was at each reading, oldest first.
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+
+    /// Since when a grant is there; `None` when no reading has it.
+    pub fn grant(
+        &self,
+        account: &AccountKey,
+        permission_set: &PermissionSetName,
+        principal: &PrincipalKey,
+    ) -> Option<Since> {
+        let tuple = self.names.tuple(account, permission_set, principal)?;
+        self.grants.get(&tuple).copied()
+    }
+
+    /// Since when somebody is in a group.
+    pub fn member(&self, group: &GroupName, user: &UserName) -> Option<Since> {
+        self.members.get(group)?.get(user).copied()
+    }
+
+    /// The distinct dates of grants and memberships, ascending.
+    pub fn dates(&self) -> Vec<Since> {
+        let members = self.members.values().flat_map(BTreeMap::values);
+        let dates: BTreeSet<Since> = self.grants.values().chain(members).copied().collect();
+        dates.into_iter().collect()
+    }
+
+    fn last(&self) -> Option<Timestamp> {
+        self.points.last().map(|point| point.at)
+    }
+
+    fn read_grants(&mut self, access: &Access, at: Timestamp, partial: bool) -> Result<(), CapacityError> {
+        let names = Names::union([&self.names, &access.names])?;
+        let (old, new) = (self.names.remap_to(&names), access.names.remap_to(&names));
+        let fresh = Since {
+            last_without: self.last(),
+            first_with: at,
+        };
+        let before: FxHashMap<Tuple, Since> = std::mem::take(&mut self.grants)
+            .into_iter()
+            .map(|(tuple, since)| (old.tuple(tuple), since))
+            .collect();
+        let there = access.tuples.iter().map(|tuple| new.tuple(*tuple));
+        self.grants = there
+            .map(|tuple| (tuple, before.get(&tuple).copied().unwrap_or(fresh)))
+            .collect();
+        if partial {
+            for (tuple, since) in before {
+                self.grants.entry(tuple).or_insert(since);
+            }
+        }
+        self.names = names;
+        Ok(())
+    }
+
+    fn read_members(&mut self, snapshot: &Snapshot, at: Timestamp, partial: bool) {
+        let fresh = Since {
+            last_without: self.last(),
+            first_with: at,
+        };
+        let mut before = std::mem::take(&mut self.members);
+        for (name, group) in &snapshot.groups {
+            let known = before.remove(name).unwrap_or_default();
+            let Some(members) = &group.value.members else {
+                self.members.insert(name.clone(), known);
+                continue;
+            };
+            let dated = members.iter().map(|user| {
+                let since = known.get(user).copied().unwrap_or(fresh);
+                (user.clone(), since)
+            });
+            self.members.insert(name.clone(), dated.collect());
+        }
+        if partial {
+            self.members.extend(before);
+        }
+    }
+}
+
+/// How many people reach any account, through a group or directly.
+fn people_with_access(snapshot: &Snapshot) -> u64 {
+    let access = &snapshot.access;
+    let granted: BTreeSet<u32> = access.tuples.iter().map(|tuple| tuple.principal()).collect();
+    let mut people: BTreeSet<&UserName> = BTreeSet::new();
+    for principal in granted
+        .into_iter()
+        .filter_map(|rank| access.names.principal(rank))
+    {
+        match principal {
+            PrincipalKey::User(name) => drop(people.insert(name)),
+            PrincipalKey::Group(name) => {
+                let group = snapshot.groups.get(name);
+                people.extend(
+                    group
+                        .into_iter()
+                        .flat_map(|group| group.value.members.iter().flatten()),
+                );
+            }
+            PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => {}
+        }
+    }
+    people.len() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::AccountId;
+    use crate::id::ServiceId;
+    use crate::model::instance::{Held, HeldSubject, Instance};
+    use crate::model::principal::Group;
+    use crate::model::record::Around;
+    use crate::model::snapshot::Entity;
+
+    fn at(hour: u8) -> Timestamp {
+        format!("2026-01-01T{hour:02}:00:00Z").parse().unwrap()
+    }
+
+    fn account(number: u64) -> AccountKey {
+        AccountKey::Id(AccountId::new(format!("{number:012}")).unwrap())
+    }
+
+    fn ops() -> GroupName {
+        GroupName::new("ops").unwrap()
+    }
+
+    fn admin() -> PermissionSetName {
+        PermissionSetName::new("admin").unwrap()
+    }
+
+    /// The group `ops` administers these accounts and has these members.
+    fn reading(hour: u8, accounts: &[u64], members: &[&str]) -> Seen {
+        let names = Names::new(
+            accounts.iter().map(|number| account(*number)).collect(),
+            vec![admin()],
+            vec![PrincipalKey::Group(ops())],
+        )
+        .unwrap();
+        let tuples = (0..accounts.len() as u32)
+            .map(|rank| Tuple::new(rank, 0, 0))
+            .collect();
+        let mut snapshot = Snapshot {
+            access: Access::from_tuples(names, tuples),
+            ..Snapshot::default()
+        };
+        let group = Group {
+            display_name: ops(),
+            id: None,
+            description: None,
+            members: Some(members.iter().map(|name| UserName::new(name).unwrap()).collect()),
+            external_id: None,
+        };
+        snapshot.groups.insert(ops(), Entity::observed(group));
+        Seen {
+            at: at(hour),
+            snapshot,
+            roles: Vec::new(),
+            around: None,
+        }
+    }
+
+    fn grant(history: &History, number: u64) -> Option<(Option<Timestamp>, Timestamp)> {
+        let since = history.grant(&account(number), &admin(), &PrincipalKey::Group(ops()))?;
+        Some((since.last_without, since.first_with))
+    }
+
+    #[test]
+    fn what_comes_later_is_dated_by_the_readings_around_its_coming() {
+        let mut history = History::default();
+        history.read(&reading(1, &[2], &["ada"])).unwrap();
+        history.confirm(at(2));
+        history.read(&reading(3, &[1, 2], &["ada", "bob"])).unwrap();
+        history.read(&reading(4, &[1, 2], &["ada", "bob"])).unwrap();
+        assert_eq!(grant(&history, 2), Some((None, at(1))));
+        assert_eq!(grant(&history, 1), Some((Some(at(2)), at(3))));
+        let bob = history.member(&ops(), &UserName::new("bob").unwrap()).unwrap();
+        assert_eq!((bob.last_without, bob.first_with), (Some(at(2)), at(3)));
+        let counted: Vec<_> = history
+            .points()
+            .iter()
+            .map(|p| (p.assignments, p.people))
+            .collect();
+        assert_eq!(counted, [(1, 1), (1, 1), (2, 2), (2, 2)]);
+    }
+
+    #[test]
+    fn what_went_and_came_back_is_as_old_as_its_coming_back() {
+        let mut history = History::default();
+        history.read(&reading(1, &[1], &[])).unwrap();
+        history.read(&reading(2, &[], &[])).unwrap();
+        assert_eq!(grant(&history, 1), None);
+        history.read(&reading(3, &[1], &[])).unwrap();
+        assert_eq!(grant(&history, 1), Some((Some(at(2)), at(3))));
+    }
+
+    #[test]
+    fn a_reading_that_held_something_proves_no_absence() {
+        let mut history = History::default();
+        history.read(&reading(1, &[1, 2], &["ada"])).unwrap();
+        let mut partial = reading(2, &[2], &["ada"]);
+        partial.around = Some(Box::new(Around {
+            instance: Instance {
+                arn: ServiceId::new("arn:aws:sso:::instance/ssoins-1").unwrap(),
+                identity_store: ServiceId::new("d-1").unwrap(),
+                organization: None,
+                region: "eu-west-1".into(),
+                management_account: None,
+            },
+            caller: None,
+            quotas: Default::default(),
+            held: vec![Held {
+                subject: HeldSubject::Pair(account(1), admin()),
+                why: "AccessDenied".into(),
+            }],
+            in_progress: Vec::new(),
+        }));
+        history.read(&partial).unwrap();
+        history.read(&reading(3, &[1, 2], &["ada"])).unwrap();
+        assert_eq!(grant(&history, 1), Some((None, at(1))));
+    }
+}

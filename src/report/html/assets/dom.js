@@ -1,0 +1,123 @@
+// Elements, made without ever turning text into markup.
+
+/** An element with attributes and children; texts become text nodes. */
+function el(tag, attributes, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name === "class") element.className = value;
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== undefined && child !== null && child !== ""));
+  return element;
+}
+
+const link = (kind, slug, text) => el("a", { href: `#${kind}=${encodeURIComponent(slug)}` }, text);
+
+function badge([className, sign, words]) {
+  return words === "" ? "" : el("span", { class: `badge ${className}` }, `${sign} ${words}`);
+}
+
+function personLink(model, person) {
+  const [name, userName] = model.people[person];
+  const shown = link("person", model.slugs.person.of[person], name);
+  return name === userName ? shown : el("span", {}, shown, " ", el("span", { class: "aside" }, userName));
+}
+
+function principalLink(model, index) {
+  const principal = model.principals[index];
+  if (principal.kind === "user" && principal.members.length === 1)
+    return personLink(model, principal.members[0]);
+  const shown = link("group", model.slugs.principal.of[index], principal.name);
+  return el("span", {}, el("span", { class: "kind" }, principal.kind), " ", shown);
+}
+
+function accountLink(model, index) {
+  const account = model.accounts[index];
+  return el("span", {}, link("account", model.slugs.account.of[index], account.name), accountMarks(account));
+}
+
+function accountMarks(account) {
+  const marks = [];
+  if (account.production) marks.push(el("span", { class: "tag" }, "production"));
+  if (account.management) marks.push(el("span", { class: "tag" }, "management account"));
+  if (account.inactive) marks.push(el("span", { class: "tag" }, "not active"));
+  return marks.flatMap((mark) => [" ", mark]);
+}
+
+function setLink(model, index) {
+  const set = model.sets[index];
+  const shown = link("set", model.slugs.set.of[index], set.name);
+  return set.administrator ? el("span", {}, shown, " ", risk()) : shown;
+}
+
+const risk = () => el("span", { class: "badge risky" }, "! administration");
+
+/** The blocks behind a note, with file, line, reason and expiry. */
+function blocksOf(model, note) {
+  const blocks = model.notes[note].map((index) => model.blocks[index]);
+  if (blocks.length === 0) return [el("span", { class: "aside" }, "no block declares it")];
+  return blocks.map((block) => {
+    const about = [block.reason, block.expires === "" ? "" : `until ${block.expires}`].filter(
+      (part) => part !== "",
+    );
+    return el(
+      "span",
+      { class: "block" },
+      el("code", {}, block.address),
+      block.place === "" ? "" : ` ${block.place}`,
+      about.length === 0 ? "" : el("span", { class: "reason" }, about.join(" · ")),
+    );
+  });
+}
+
+function sinceCell(model, since, state) {
+  const runs = runsOf(model, since).map((run) => {
+    const why = run.reason === "" ? "" : `: ${run.reason}`;
+    return el(
+      "span",
+      { class: "block aside" },
+      `${run.command} by ${run.actor}${why}, ${run.digest.slice(0, 9)}`,
+    );
+  });
+  const without = withoutText(model, since);
+  const when = sinceText(model, since, state).split(" or ");
+  return [
+    el("span", { class: "when" }, when[0]),
+    when.length > 1 ? " or before" : "",
+    without === "" ? "" : el("span", { class: "block aside" }, without),
+    ...runs,
+  ];
+}
+
+/** A table; a caption names it, and long ones are written out step by step. */
+function table(caption, headings, rows, cells) {
+  const body = el("tbody", {});
+  const head = el(
+    "tr",
+    {},
+    headings.map((heading) => el("th", { scope: "col" }, heading)),
+  );
+  const whole = el(
+    "table",
+    {},
+    el("caption", { class: "visually-hidden" }, caption),
+    el("thead", {}, head),
+    body,
+  );
+  const more = el("button", { type: "button", class: "more" });
+  let shown = 0;
+  const step = (count) => {
+    const next = rows.slice(shown, shown + count);
+    body.append(...next.flatMap(cells));
+    shown += next.length;
+    more.textContent = `Show ${number(Math.min(STEP, rows.length - shown))} more of ${number(rows.length - shown)}`;
+    more.hidden = shown === rows.length;
+  };
+  step(STEP);
+  more.addEventListener("click", () => step(STEP));
+  whole.showAll = () => step(rows.length);
+  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, whole, more);
+}
+
+const STEP = 250;

@@ -1,0 +1,174 @@
+//! The page's data: who has what where, through whom and since when, as tables and rows of indices into them.
+//!
+//! Names are stored once, made safe to show ([`escape`](crate::report::escape)); a row is four numbers below its pair
+//! of account and permission set. Groups are not expanded: the page does that for the person or account that
+//! somebody looks at. The static part of the page ([`super::overview`]) is written from the same tables.
+
+use serde::Serialize;
+
+/// It is there, as last read.
+pub const PRESENT: u8 = 1;
+/// The plan makes it.
+pub const GRANTED: u8 = 2;
+/// The plan takes it away.
+pub const REVOKED: u8 = 4;
+/// It is there, and nobody declared it.
+pub const UNMANAGED: u8 = 8;
+/// It was applied, and is gone from the service.
+pub const MISSING: u8 = 16;
+/// Its time has come, and it is still there.
+pub const OVERDUE: u8 = 32;
+
+/// Everything that the page's script reads.
+#[derive(Debug, Default, Serialize)]
+pub struct PageData {
+    /// The pieces of a role's ARN around account, permission set and suffix.
+    pub role_arn: Vec<String>,
+    /// Units, as paths.
+    pub units: Vec<String>,
+    /// Accounts, by unit and name.
+    pub accounts: Vec<AccountEntry>,
+    /// Permission sets, by name.
+    pub sets: Vec<SetEntry>,
+    /// People: name and user name.
+    pub people: Vec<(String, String)>,
+    /// Groups and people who have or had access, and all other groups.
+    pub principals: Vec<PrincipalEntry>,
+    /// Moments, as text; distinct and ascending.
+    pub times: Vec<String>,
+    /// The last reading without and the first one with, as indices into `times`; -1: unknown.
+    pub since: Vec<(i32, i32)>,
+    /// Assignment blocks.
+    pub blocks: Vec<BlockEntry>,
+    /// Distinct lists of blocks; the first is empty.
+    pub notes: Vec<Vec<u32>>,
+    /// For each pair with rows: account, permission set, and how many rows; three numbers a pair.
+    pub pairs: Vec<u32>,
+    /// For each pair, the suffix of its role's name; empty where it is not known.
+    pub suffixes: Vec<String>,
+    /// Rows in the order of the pairs: principal, note, since (-1: unknown), state bits; four numbers a row.
+    pub rows: Vec<i32>,
+    /// What a plan changes for people.
+    pub people_changes: Vec<PeopleEntry>,
+    /// The runs of the history: when, by whom, which command, digest, why.
+    pub runs: Vec<RunEntry>,
+}
+
+/// An account.
+#[derive(Debug, Serialize)]
+pub struct AccountEntry {
+    /// What people call it.
+    pub name: String,
+    /// Its id, or e-mail address before it exists.
+    pub id: String,
+    /// Its unit, as an index; -1: not known.
+    pub unit: i32,
+    /// Whether it is in production.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub production: bool,
+    /// Whether it is the management account.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub management: bool,
+    /// Whether it is suspended, being closed, or not yet active.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub inactive: bool,
+}
+
+/// A permission set.
+#[derive(Debug, Serialize)]
+pub struct SetEntry {
+    /// Its name.
+    pub name: String,
+    /// What it is for, as it says.
+    pub description: String,
+    /// Whether it amounts to administration.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub administrator: bool,
+    /// How long a session lasts, as `PT8H`.
+    pub session: String,
+    /// What it is made of: managed policies, whether there is an inline policy, a boundary.
+    pub policies: Vec<String>,
+}
+
+/// A group, a person, or what is left of one.
+#[derive(Debug, Serialize)]
+pub struct PrincipalEntry {
+    /// `group`, `user`, or `deleted`.
+    pub kind: &'static str,
+    /// What people call it.
+    pub name: String,
+    /// The people behind it, as indices; absent where they are not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub members: Option<Vec<u32>>,
+    /// Since when each is a member; as long as `members`, or empty where nobody knows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<i32>,
+}
+
+/// An assignment block.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+pub struct BlockEntry {
+    /// `assignment.platform_admin`
+    pub address: String,
+    /// `access.hcl:31`
+    pub place: String,
+    /// Why, as the block says.
+    pub reason: String,
+    /// Until when.
+    pub expires: String,
+}
+
+/// Equal changes for people.
+#[derive(Debug, Serialize)]
+pub struct PeopleEntry {
+    /// `gains`, `loses`, `keeps`.
+    pub change: &'static str,
+    /// Which permission set.
+    pub set: u32,
+    /// Where.
+    pub accounts: Vec<u32>,
+    /// Who, as far as the plan names them.
+    pub people: Vec<u32>,
+    /// Through whom: the paths that come or go.
+    pub via: Vec<u32>,
+}
+
+/// A run of the history.
+#[derive(Debug, Serialize)]
+pub struct RunEntry {
+    /// When it began.
+    pub at: String,
+    /// Who ran it.
+    pub actor: String,
+    /// `apply` or `destroy`.
+    pub command: String,
+    /// The plan's digest.
+    pub digest: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// One row: indices into the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Row {
+    /// Where.
+    pub account: u32,
+    /// What.
+    pub set: u32,
+    /// Who.
+    pub principal: u32,
+    /// Which blocks declare it.
+    pub note: u32,
+    /// Since when.
+    pub since: i32,
+    /// What is, and what becomes of it.
+    pub state: u8,
+}
+
+/// The data with its rows, for the static part.
+pub struct Review {
+    /// What the page's script gets.
+    pub data: PageData,
+    /// The rows, by account, set and principal.
+    pub rows: Vec<Row>,
+}

@@ -1,0 +1,204 @@
+//! What drifted, by cause, as of the reading that the page shows.
+
+use crate::drift::{Cause, Effect, Subject};
+use crate::id::AccountKey;
+use crate::report::drift_view::{DriftRow, DriftView};
+use crate::report::escape::{escape, name};
+use crate::report::wording::{self, counted, number, some_of};
+
+/// Rows of one cause; more are counted.
+const MOST_ROWS: usize = 100;
+const MOST_PEOPLE: usize = 8;
+
+/// The findings.
+pub struct DriftSection {
+    /// By cause, most urgent first.
+    pub causes: Vec<CauseSection>,
+    /// What was held, and why.
+    pub held: Vec<(String, String)>,
+    /// How much is as applied, ignored, out of scope.
+    pub rest: String,
+}
+
+/// The findings of one cause.
+pub struct CauseSection {
+    /// What the cause means.
+    pub title: &'static str,
+    /// The class that colours them.
+    pub class: &'static str,
+    /// A sign.
+    pub sign: &'static str,
+    /// The findings.
+    pub rows: Vec<DriftLine>,
+    /// How many are left out.
+    pub more: usize,
+}
+
+/// A finding.
+pub struct DriftLine {
+    /// What is concerned.
+    pub title: String,
+    /// Where.
+    pub place: String,
+    /// What it means for people, what differs: a class and a text each.
+    pub details: Vec<(&'static str, String)>,
+    /// Which block, and where it is written.
+    pub origin: String,
+    /// Since when.
+    pub since: String,
+    /// What to do.
+    pub remedy: String,
+    /// A command that does it.
+    pub command: String,
+}
+
+impl DriftSection {
+    /// The section of a comparison.
+    pub fn new(view: &DriftView<'_>) -> Self {
+        let of = |cause: Cause| {
+            let rows: Vec<&DriftRow<'_>> = view.rows.iter().filter(|row| row.item.cause == cause).collect();
+            let (class, sign) = mark(cause);
+            (!rows.is_empty()).then(|| CauseSection {
+                title: cause.title(),
+                class,
+                sign,
+                more: rows.len().saturating_sub(MOST_ROWS),
+                rows: rows
+                    .into_iter()
+                    .take(MOST_ROWS)
+                    .map(|row| line(view, row))
+                    .collect(),
+            })
+        };
+        let drift = view.drift;
+        let rest = [
+            (drift.unchanged, "as applied"),
+            (drift.ignored, "ignored"),
+            (drift.out_of_scope, "out of scope"),
+        ];
+        let rest = rest.into_iter().filter(|(count, _)| *count > 0);
+        let rest: Vec<String> = rest
+            .map(|(count, what)| format!("{} {what}", number(count)))
+            .collect();
+        let held = view.held.iter().take(MOST_ROWS);
+        DriftSection {
+            causes: Cause::ALL.into_iter().filter_map(of).collect(),
+            held: held
+                .map(|(what, why)| (escape(what).into_owned(), escape(why).into_owned()))
+                .collect(),
+            rest: rest.join(", "),
+        }
+    }
+}
+
+fn mark(cause: Cause) -> (&'static str, &'static str) {
+    match cause {
+        Cause::Missing | Cause::RoleMissing | Cause::SamlProviderMissing | Cause::PolicyMissing => {
+            ("loses", "−")
+        }
+        Cause::Unmanaged | Cause::UnmanagedMembership | Cause::Orphaned => ("unmanaged", "+"),
+        Cause::Changed | Cause::AccountMoved | Cause::Renamed | Cause::StaleProvisioning => ("changes", "~"),
+        Cause::Rebound
+        | Cause::Overdue
+        | Cause::RoleTampered
+        | Cause::AccountSuspended
+        | Cause::QuotaNear => ("unknown", "!"),
+    }
+}
+
+fn line(view: &DriftView<'_>, row: &DriftRow<'_>) -> DriftLine {
+    let item = row.item;
+    let block = item
+        .addresses
+        .first()
+        .map(|block| escape(&block.to_string()).into_owned());
+    let place = item.location.as_ref().map(ToString::to_string);
+    let expired = item
+        .expired
+        .map(|time| format!("expired {}", super::text::day(time)));
+    let origin: Vec<String> = [block, place, expired].into_iter().flatten().collect();
+    let command = row.remedy.command.as_deref().unwrap_or_default();
+    DriftLine {
+        title: title(row),
+        place: where_it_is(view, row),
+        details: details(view, row),
+        origin: origin.join(" · "),
+        since: item.since.map(super::text::since).unwrap_or_default(),
+        remedy: escape(&row.remedy.text).into_owned(),
+        command: escape(command).into_owned(),
+    }
+}
+
+fn title(row: &DriftRow<'_>) -> String {
+    let shown = name(&row.name);
+    match &row.item.subject {
+        Subject::Entity { key, .. } => format!("{} {shown}", key.kind().name().replace('_', " ")),
+        Subject::Members { .. } => format!("members of {shown}"),
+        Subject::Grants { .. } | Subject::Quota { .. } => shown.into_owned(),
+        Subject::Roles { .. } => format!("roles of {shown}"),
+        Subject::Policy { .. } => format!("policy {shown}"),
+    }
+}
+
+fn where_it_is(view: &DriftView<'_>, row: &DriftRow<'_>) -> String {
+    match &row.item.subject {
+        Subject::Entity { .. } => {
+            let now = row.item.now_called.as_deref();
+            now.map(|now| format!("is now {}", name(now))).unwrap_or_default()
+        }
+        Subject::Quota { .. } => String::new(),
+        Subject::Members { users, .. } => {
+            let sign = if row.item.cause == Cause::Missing {
+                "−"
+            } else {
+                "+"
+            };
+            let names = users.iter().map(|user| view.person(user));
+            format!("{sign} {}", some_of(names, users.len() as u64, MOST_PEOPLE))
+        }
+        Subject::Grants { accounts, .. }
+        | Subject::Roles { accounts, .. }
+        | Subject::Policy { accounts, .. } => places(view, accounts),
+    }
+}
+
+fn places(view: &DriftView<'_>, accounts: &[AccountKey]) -> String {
+    let names: Vec<String> = accounts.iter().map(|key| view.account(key)).collect();
+    let count = names.len() as u64;
+    let listed = wording::accounts(&names, count, MOST_PEOPLE);
+    match count {
+        1 => listed,
+        count => format!("{}: {listed}", counted(count, "account")),
+    }
+}
+
+fn details(view: &DriftView<'_>, row: &DriftRow<'_>) -> Vec<(&'static str, String)> {
+    let mut out = Vec::new();
+    let (class, verb) = match row.item.effect {
+        Some(Effect::Gained) => ("gains", "+ people gained"),
+        Some(Effect::Lost) => ("loses", "− people lost"),
+        Some(Effect::Kept) => ("unknown", "= people keep"),
+        None => ("", ""),
+    };
+    for reached in row.item.people.iter().take(MOST_PEOPLE) {
+        let names = reached.people.iter().map(|user| view.person(user));
+        let who = some_of(names, reached.people.len() as u64, MOST_PEOPLE);
+        let set = name(reached.permission_set.as_str());
+        out.push((
+            class,
+            format!("{verb} {set} in {}: {who}", places(view, &reached.accounts)),
+        ));
+    }
+    let rest = row.item.people.len().saturating_sub(MOST_PEOPLE) as u64;
+    if rest > 0 {
+        out.push((class, format!("… {} more", number(rest))));
+    }
+    let edits = row
+        .item
+        .edits
+        .iter()
+        .map(|edit| ("", format!("edited: {}", escape(edit))));
+    out.extend(edits);
+    out.extend(row.details.iter().flat_map(super::plan::detail));
+    out
+}

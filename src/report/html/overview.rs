@@ -1,0 +1,522 @@
+//! The summary: readable without a script, and the answer to who administers production.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::report::drift_view::DriftView;
+use crate::report::escape;
+use crate::report::wording::{self, counted, number};
+
+use super::Sources;
+use super::data::{GRANTED, MISSING, PRESENT, REVOKED, Review, Row, UNMANAGED};
+use super::text::moment;
+
+/// Rows of the table of administrators; more are counted, and in the matrix.
+const MOST_ROWS: usize = 200;
+/// Names in one cell.
+const MOST_NAMES: usize = 12;
+/// Names that could deceive.
+const MOST_DECEIVING: usize = 20;
+
+/// The summary.
+pub struct Overview {
+    /// What the page is about: label and value.
+    pub facts: Vec<(&'static str, String)>,
+    /// Counts, each with what it counts and where more is said.
+    pub tiles: Vec<Tile>,
+    /// Who administers production.
+    pub administrators: Vec<Administrator>,
+    /// How many rows of administrators are left out.
+    pub more_administrators: usize,
+    /// The permission sets that amount to administration.
+    pub administrator_sets: String,
+    /// How many accounts are in production.
+    pub production: String,
+    /// What production means here.
+    pub production_rule: &'static str,
+    /// What a reviewer should look at.
+    pub observations: Vec<Observation>,
+}
+
+/// A count.
+pub struct Tile {
+    /// How many.
+    pub value: String,
+    /// Of what.
+    pub label: String,
+    /// The part of the page that says more.
+    pub href: &'static str,
+    /// Whether it asks for attention.
+    pub alert: bool,
+}
+
+/// Something that a reviewer should look at.
+pub struct Observation {
+    /// `risk`, `warning`, `note`: also the word that is shown.
+    pub level: &'static str,
+    /// A sentence.
+    pub text: String,
+    /// The part of the page that says more.
+    pub href: &'static str,
+}
+
+/// A principal that administers production accounts, where the rest of the row is the same for all of them.
+pub struct Administrator {
+    /// The group or person.
+    pub who: String,
+    /// `group`, `user`, `deleted`.
+    pub kind: &'static str,
+    /// The people behind it.
+    pub people: String,
+    /// With which permission set.
+    pub set: String,
+    /// In how many accounts, and which.
+    pub accounts: String,
+    /// Since when.
+    pub since: String,
+    /// The blocks: address and place.
+    pub blocks: Vec<(String, String)>,
+    /// Why, and until when.
+    pub reason: String,
+    /// What a plan does to it, as a word and a sign.
+    pub change: Change,
+}
+
+/// What becomes of access: never said by colour alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing.
+    None,
+    /// The plan makes it.
+    Gains,
+    /// The plan takes it away.
+    Loses,
+    /// Nobody declared it.
+    Unmanaged,
+}
+
+impl Change {
+    /// Of a row's state.
+    pub fn of(state: u8) -> Self {
+        match state {
+            _ if state & GRANTED != 0 => Change::Gains,
+            _ if state & REVOKED != 0 => Change::Loses,
+            _ if state & UNMANAGED != 0 => Change::Unmanaged,
+            _ => Change::None,
+        }
+    }
+
+    /// The class of a badge, and its text.
+    pub fn badge(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Change::None => None,
+            Change::Gains => Some(("gains", "+ comes with the plan")),
+            Change::Loses => Some(("loses", "− goes with the plan")),
+            Change::Unmanaged => Some(("unmanaged", "? unmanaged")),
+        }
+    }
+}
+
+impl Overview {
+    /// The summary of a page.
+    pub fn new(sources: &Sources<'_>, review: &Review) -> Self {
+        let data = &review.data;
+        let sets: Vec<&str> = data
+            .sets
+            .iter()
+            .filter(|set| set.administrator)
+            .map(|set| set.name.as_str())
+            .collect();
+        let administrator_sets = match sets.len() {
+            0 => "none".to_owned(),
+            count => wording::some_of(&sets, count as u64, MOST_NAMES),
+        };
+        let mut administrators = administrators(review);
+        let more_administrators = administrators.len().saturating_sub(MOST_ROWS);
+        administrators.truncate(MOST_ROWS);
+        let production = data.accounts.iter().filter(|account| account.production).count() as u64;
+        Overview {
+            facts: facts(sources),
+            tiles: tiles(sources, review),
+            administrators,
+            more_administrators,
+            administrator_sets,
+            production: counted(production, "account"),
+            production_rule: super::marks::PRODUCTION,
+            observations: observations(sources, review),
+        }
+    }
+}
+
+fn facts(sources: &Sources<'_>) -> Vec<(&'static str, String)> {
+    let recorded = sources.recorded;
+    let mut facts = vec![("Stack", escape::name(sources.stack).into_owned())];
+    if let Some(instance) = sources.instance() {
+        facts.push(("Instance", escape::escape(instance.arn.as_str()).into_owned()));
+        if let Some(organization) = &instance.organization {
+            facts.push(("Organisation", escape::escape(organization.as_str()).into_owned()));
+        }
+        facts.push(("Region", escape::escape(&instance.region).into_owned()));
+    }
+    let read = match &recorded.seen {
+        Some(seen) => moment(seen.at),
+        None => "never: this is what was applied".to_owned(),
+    };
+    facts.push(("Read from the service", read));
+    facts.push(("State", format!("serial {}", number(recorded.serial))));
+    let plan = match sources.plan {
+        Some(view) => escape::escape(&view.plan.digest).into_owned(),
+        None => "no plan in this report".to_owned(),
+    };
+    facts.push(("Plan digest", plan));
+    facts
+}
+
+fn tiles(sources: &Sources<'_>, review: &Review) -> Vec<Tile> {
+    let data = &review.data;
+    let present = || review.rows.iter().filter(|row| row.state & PRESENT != 0);
+    let tile = |count: u64, label: &str, href, alert| Tile {
+        value: number(count),
+        label: label.to_owned(),
+        href,
+        alert,
+    };
+    let administering = people(review, |row| is_administration(review, row));
+    let in_production = people(review, |row| {
+        is_administration(review, row) && is_production(review, row)
+    });
+    let mut tiles = vec![
+        tile(present().count() as u64, "assignments", "#matrix", false),
+        tile(
+            people(review, |_| true).len() as u64,
+            "people with access",
+            "#matrix",
+            false,
+        ),
+        tile(data.accounts.len() as u64, "accounts", "#matrix", false),
+        tile(data.sets.len() as u64, "permission sets", "#matrix", false),
+        tile(
+            administering.len() as u64,
+            "people administer an account",
+            "#administrators",
+            false,
+        ),
+        tile(
+            in_production.len() as u64,
+            "of them in production",
+            "#administrators",
+            !in_production.is_empty(),
+        ),
+    ];
+    if let Some(view) = sources.plan {
+        let (gaining, losing) = (view.plan.people.gaining, view.plan.people.losing);
+        tiles.push(tile(
+            gaining,
+            "people gain access with the plan",
+            "#plan",
+            gaining > 0,
+        ));
+        tiles.push(tile(losing, "people lose access with the plan", "#plan", false));
+    }
+    if let Ok(drift) = sources.drift {
+        let count = drift.rows.len() as u64;
+        tiles.push(tile(count, "drift findings", "#drift", count > 0));
+    }
+    tiles
+}
+
+fn is_administration(review: &Review, row: &Row) -> bool {
+    review
+        .data
+        .sets
+        .get(row.set as usize)
+        .is_some_and(|set| set.administrator)
+}
+
+fn is_production(review: &Review, row: &Row) -> bool {
+    review
+        .data
+        .accounts
+        .get(row.account as usize)
+        .is_some_and(|account| account.production)
+}
+
+/// The people behind the present rows that match.
+fn people(review: &Review, matches: impl Fn(&Row) -> bool) -> BTreeSet<u32> {
+    let rows = review
+        .rows
+        .iter()
+        .filter(|row| row.state & PRESENT != 0 && matches(row));
+    let principals: BTreeSet<u32> = rows.map(|row| row.principal).collect();
+    principals
+        .into_iter()
+        .filter_map(|principal| review.data.principals.get(principal as usize))
+        .flat_map(|principal| principal.members.iter().flatten().copied())
+        .collect()
+}
+
+/// Who administers production: rows that differ in nothing but the account are one.
+fn administrators(review: &Review) -> Vec<Administrator> {
+    let mut grouped: BTreeMap<(u32, u32, u32, i32, u8), Vec<u32>> = BTreeMap::new();
+    for row in &review.rows {
+        let concerned = is_administration(review, row) && is_production(review, row) && row.state != MISSING;
+        if concerned {
+            let key = (row.principal, row.set, row.note, row.since, row.state);
+            grouped.entry(key).or_default().push(row.account);
+        }
+    }
+    grouped
+        .into_iter()
+        .filter_map(|(key, accounts)| administrator(review, key, &accounts))
+        .collect()
+}
+
+fn administrator(review: &Review, key: (u32, u32, u32, i32, u8), accounts: &[u32]) -> Option<Administrator> {
+    let data = &review.data;
+    let (principal, set, note, since, state) = key;
+    let principal = data.principals.get(principal as usize)?;
+    let names: Vec<&str> = accounts
+        .iter()
+        .filter_map(|account| Some(data.accounts.get(*account as usize)?.name.as_str()))
+        .collect();
+    let blocks: Vec<_> = data
+        .notes
+        .get(note as usize)?
+        .iter()
+        .filter_map(|block| data.blocks.get(*block as usize))
+        .collect();
+    let reasons: BTreeSet<&str> = blocks.iter().map(|block| block.reason.as_str()).collect();
+    let until: BTreeSet<String> = blocks
+        .iter()
+        .filter(|block| !block.expires.is_empty())
+        .map(|block| format!("until {}", block.expires))
+        .collect();
+    let mut reason: Vec<&str> = reasons.into_iter().filter(|reason| !reason.is_empty()).collect();
+    reason.extend(until.iter().map(String::as_str));
+    let listed = listed(names.iter().copied(), names.len());
+    Some(Administrator {
+        who: principal.name.clone(),
+        kind: principal.kind,
+        people: members(review, principal.members.as_deref(), principal.kind),
+        set: data.sets.get(set as usize)?.name.clone(),
+        accounts: match names.len() {
+            1 => listed,
+            count => format!("{count} accounts: {listed}"),
+        },
+        since: since_text(review, since, state),
+        blocks: blocks
+            .iter()
+            .map(|block| (block.address.clone(), block.place.clone()))
+            .collect(),
+        reason: reason.join(" · "),
+        change: Change::of(state),
+    })
+}
+
+fn members(review: &Review, members: Option<&[u32]>, kind: &str) -> String {
+    match members {
+        Some(members) if kind == "user" && members.len() == 1 => "directly".to_owned(),
+        Some([]) => "nobody: the group is empty".to_owned(),
+        Some(members) => {
+            let names = members
+                .iter()
+                .filter_map(|at| review.data.people.get(*at as usize));
+            let names = listed(names.map(|(shown, _)| shown.as_str()), members.len());
+            format!("{}: {names}", wording::people(members.len() as u64))
+        }
+        None => "not known".to_owned(),
+    }
+}
+
+/// Names that are safe to show already, cut short.
+fn listed<'n>(names: impl Iterator<Item = &'n str>, total: usize) -> String {
+    let names: Vec<&str> = names.take(MOST_NAMES).collect();
+    match total.saturating_sub(names.len()) {
+        0 => names.join(", "),
+        rest => format!("{} … {} more", names.join(", "), number(rest as u64)),
+    }
+}
+
+/// Since when, in the words of [`super::text::since`], from the tables.
+fn since_text(review: &Review, since: i32, state: u8) -> String {
+    let data = &review.data;
+    let time = |at: i32| usize::try_from(at).ok().and_then(|at| data.times.get(at));
+    let dates = usize::try_from(since).ok().and_then(|at| data.since.get(at));
+    match dates.and_then(|(without, with)| Some((time(*without), time(*with)?))) {
+        Some((Some(without), with)) => format!("{with} (not there at {without})"),
+        Some((None, with)) => format!("{with} or before"),
+        None if state & PRESENT == 0 => "not yet".to_owned(),
+        None => "not known".to_owned(),
+    }
+}
+
+fn observations(sources: &Sources<'_>, review: &Review) -> Vec<Observation> {
+    let mut out = Vec::new();
+    unusual_administration(review, &mut out);
+    if let Ok(drift) = sources.drift {
+        drifted(drift, &mut out);
+    }
+    if let Err(why) = sources.drift {
+        let text = format!("Drift is not in this report: {}", escape::escape(why));
+        out.push(Observation {
+            level: "note",
+            text,
+            href: "#drift",
+        });
+    }
+    if let Some(view) = sources.plan {
+        planned(sources, view, &mut out);
+    }
+    unknown_members(review, &mut out);
+    deceiving(review, &mut out);
+    out
+}
+
+fn unusual_administration(review: &Review, out: &mut Vec<Observation>) {
+    let there = |row: &&Row| row.state & PRESENT != 0 && is_administration(review, row);
+    let of = |kind: &str| {
+        let rows = review.rows.iter().filter(there).filter(|row| {
+            let principal = review.data.principals.get(row.principal as usize);
+            principal.is_some_and(|principal| principal.kind == kind)
+        });
+        rows.count() as u64
+    };
+    let direct = of("user");
+    if direct > 0 {
+        let text = format!(
+            "{} of administration go to a person directly, not through a group.",
+            counted(direct, "assignment")
+        );
+        out.push(Observation {
+            level: "risk",
+            text,
+            href: "#administrators",
+        });
+    }
+    let unmanaged = review
+        .rows
+        .iter()
+        .filter(there)
+        .filter(|row| row.state & UNMANAGED != 0 || row.note == 0)
+        .count() as u64;
+    if unmanaged > 0 {
+        let text = format!(
+            "{} of administration that no block declares.",
+            counted(unmanaged, "assignment")
+        );
+        out.push(Observation {
+            level: "risk",
+            text,
+            href: "#drift",
+        });
+    }
+}
+
+fn drifted(view: &DriftView<'_>, out: &mut Vec<Observation>) {
+    let mut causes: BTreeMap<crate::drift::Cause, u64> = BTreeMap::new();
+    for row in &view.rows {
+        *causes.entry(row.item.cause).or_default() += 1;
+    }
+    for (cause, count) in causes {
+        let text = format!("{}: {}.", cause.title(), counted(count, "finding"));
+        out.push(Observation {
+            level: "warning",
+            text,
+            href: "#drift",
+        });
+    }
+    let held = view.held.len() as u64;
+    if held > 0 {
+        let text = format!(
+            "{} could not be read or found; nothing is concluded from that.",
+            counted(held, "thing")
+        );
+        out.push(Observation {
+            level: "warning",
+            text,
+            href: "#drift",
+        });
+    }
+}
+
+fn planned(sources: &Sources<'_>, view: &crate::report::plan_view::PlanView<'_>, out: &mut Vec<Observation>) {
+    let plan = view.plan;
+    if plan.is_refused() {
+        let text = "The plan is refused; its findings say why.".to_owned();
+        out.push(Observation {
+            level: "risk",
+            text,
+            href: "#plan",
+        });
+    }
+    let recorded = sources.recorded;
+    if plan.lineage != recorded.lineage {
+        let text = "The plan was made with another state than the one this report shows.".to_owned();
+        out.push(Observation {
+            level: "warning",
+            text,
+            href: "#plan",
+        });
+    } else if plan.serial != recorded.serial {
+        let text = format!(
+            "The plan was made with state {}; this report shows state {}.",
+            number(plan.serial),
+            number(recorded.serial)
+        );
+        out.push(Observation {
+            level: "warning",
+            text,
+            href: "#plan",
+        });
+    }
+}
+
+fn unknown_members(review: &Review, out: &mut Vec<Observation>) {
+    let granted: BTreeSet<u32> = review.rows.iter().map(|row| row.principal).collect();
+    let unknown = granted
+        .iter()
+        .filter_map(|at| review.data.principals.get(*at as usize))
+        .filter(|principal| principal.kind == "group" && principal.members.is_none());
+    let names: Vec<&str> = unknown.map(|principal| principal.name.as_str()).collect();
+    if !names.is_empty() {
+        let text = format!(
+            "The members of {} with access are not known: {}.",
+            counted(names.len() as u64, "group"),
+            listed(names.iter().copied(), names.len())
+        );
+        out.push(Observation {
+            level: "warning",
+            text,
+            href: "#matrix",
+        });
+    }
+}
+
+/// Names with letters that look like others, or with characters that are not seen.
+fn deceiving(review: &Review, out: &mut Vec<Observation>) {
+    let data = &review.data;
+    let people = data.people.iter().flat_map(|(shown, user)| [shown, user]);
+    let names = people
+        .chain(data.principals.iter().map(|principal| &principal.name))
+        .chain(data.accounts.iter().map(|account| &account.name))
+        .chain(data.sets.iter().map(|set| &set.name))
+        .chain(&data.units);
+    let found: BTreeSet<&str> = names
+        .filter(|name| name.contains("(look-alike characters:") || name.contains("\\u{"))
+        .map(String::as_str)
+        .collect();
+    if found.is_empty() {
+        return;
+    }
+    let total = found.len();
+    let shown: Vec<&str> = found.into_iter().take(MOST_DECEIVING).collect();
+    let text = format!(
+        "{} with look-alike or hidden characters, which could pass for another: {}.",
+        counted(total as u64, "name"),
+        listed(shown.iter().copied(), total)
+    );
+    out.push(Observation {
+        level: "warning",
+        text,
+        href: "#matrix",
+    });
+}

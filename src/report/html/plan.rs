@@ -1,0 +1,305 @@
+//! What the plan changes, as tables: findings, people, assignments, entities, roles.
+
+use crate::plan::finding::Level;
+use crate::report::escape::{escape, name};
+use crate::report::plan_view::PlanView;
+use crate::report::plan_view::entities::{Detail, EntityChange, EntityRow};
+use crate::report::plan_view::policy_diff::{self, DiffLine};
+use crate::report::terminal::{assignments, people};
+use crate::report::wording::{self, counted, number, some_of};
+
+use super::text::moment;
+
+/// Rows of one table; more are counted.
+const MOST_ROWS: usize = 250;
+const MOST_POLICY_LINES: usize = 60;
+
+/// A plan.
+pub struct PlanSection {
+    /// Its digest.
+    pub digest: String,
+    /// The moment it was planned for, and with which state.
+    pub made: String,
+    /// How much it adds, changes and removes.
+    pub sum: String,
+    /// How long it takes.
+    pub cost: String,
+    /// Whether it must not run.
+    pub refused: bool,
+    /// What a person should read first.
+    pub findings: Vec<FindingLine>,
+    /// Who gains and loses what.
+    pub people: Table,
+    /// Assignments made and taken away.
+    pub assignments: Table,
+    /// Entities that change.
+    pub entities: Vec<EntityLine>,
+    /// How many entities are left out.
+    pub more_entities: usize,
+    /// What happens to roles.
+    pub roles: Vec<String>,
+}
+
+/// A finding.
+pub struct FindingLine {
+    /// `refused`, `held`, `warning`, `unverified`, `note`.
+    pub level: &'static str,
+    /// The stable code.
+    pub code: String,
+    /// A sentence.
+    pub text: String,
+    /// Names it is about.
+    pub subjects: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// Lines with a sign each.
+pub struct Table {
+    /// The lines.
+    pub lines: Vec<Line>,
+    /// How many are left out.
+    pub more: usize,
+}
+
+/// A line: what happens, to whom, where, and more.
+pub struct Line {
+    /// The class that colours it.
+    pub class: &'static str,
+    /// What happens, as a sign and a word.
+    pub sign: String,
+    /// The cells.
+    pub cells: Vec<String>,
+}
+
+/// An entity that changes.
+pub struct EntityLine {
+    /// The class that colours it.
+    pub class: &'static str,
+    /// What happens, as a sign and a word.
+    pub sign: &'static str,
+    /// What kind.
+    pub kind: String,
+    /// What people call it.
+    pub name: String,
+    /// Where it is declared, and why it changes.
+    pub origin: String,
+    /// What differs: a class and a text each.
+    pub details: Vec<(&'static str, String)>,
+}
+
+impl PlanSection {
+    /// The section of a plan.
+    pub fn new(view: &PlanView<'_>) -> Self {
+        let plan = view.plan;
+        let counts = view.counts;
+        let entities: Vec<&EntityRow<'_>> = view.entities.iter().collect();
+        PlanSection {
+            digest: escape(&plan.digest).into_owned(),
+            made: format!("for {}, on state {}", moment(plan.now), number(plan.serial)),
+            sum: format!(
+                "{} to add, {} to change, {} to remove; {} to provision",
+                number(counts.add),
+                number(counts.change),
+                number(counts.remove),
+                counted(counts.provision, "role")
+            ),
+            cost: format!(
+                "about {}, {} at the service's quota",
+                counted(plan.cost.total_calls, "API call"),
+                wording::seconds(plan.cost.seconds)
+            ),
+            refused: plan.is_refused(),
+            findings: findings(view),
+            people: people_table(view),
+            assignments: assignments_table(view),
+            more_entities: entities.len().saturating_sub(MOST_ROWS),
+            entities: entities.into_iter().take(MOST_ROWS).map(entity).collect(),
+            roles: roles(view),
+        }
+    }
+}
+
+fn findings(view: &PlanView<'_>) -> Vec<FindingLine> {
+    let mut findings: Vec<_> = view.plan.findings.iter().collect();
+    findings.sort_by_key(|finding| finding.level);
+    let line = |finding: &crate::plan::Finding| FindingLine {
+        level: match finding.level {
+            Level::Refusal => "refused",
+            Level::Held => "held",
+            Level::Warning => "warning",
+            Level::Unverified => "unverified",
+            Level::Note => "note",
+        },
+        code: escape(&finding.code).into_owned(),
+        text: escape(&finding.message).into_owned(),
+        subjects: match finding.subjects.len() {
+            0 => String::new(),
+            count => some_of(&finding.subjects, count as u64, 20),
+        },
+        remedy: escape(finding.remedy.as_deref().unwrap_or_default()).into_owned(),
+    };
+    findings.into_iter().map(line).collect()
+}
+
+fn people_table(view: &PlanView<'_>) -> Table {
+    let lines = people::sentences(view, MOST_ROWS).map(|sentence| {
+        let (class, sign) = match sentence.verb {
+            "gain" | "gains" => ("gains", "+"),
+            "lose" | "loses" => ("loses", "−"),
+            "keep" | "keeps" => ("keeps", "="),
+            _ => ("unknown", "?"),
+        };
+        Line {
+            class,
+            sign: format!("{sign} {}", sentence.verb),
+            cells: vec![sentence.who, sentence.what, sentence.detail],
+        }
+    });
+    let lines: Vec<Line> = lines.collect();
+    Table {
+        more: view.people.len().saturating_sub(lines.len()),
+        lines,
+    }
+}
+
+fn assignments_table(view: &PlanView<'_>) -> Table {
+    let rows = view.assignments.iter().take(MOST_ROWS);
+    let lines = rows.map(|row| {
+        let line = assignments::line(view, row);
+        let (class, sign) = match row.change {
+            change if change.is_restore() => ("gains", "+ restored"),
+            change if change.is_grant() => ("gains", "+ added"),
+            _ => ("loses", "− removed"),
+        };
+        Line {
+            class,
+            sign: sign.to_owned(),
+            cells: vec![line.who, line.accounts, line.origin],
+        }
+    });
+    Table {
+        lines: lines.collect(),
+        more: view.assignments.len().saturating_sub(MOST_ROWS),
+    }
+}
+
+fn entity(row: &EntityRow<'_>) -> EntityLine {
+    let (class, sign) = match row.change {
+        _ if row.restore => ("gains", "+ restored"),
+        EntityChange::Rebound => ("unknown", "! rebound"),
+        EntityChange::Created => ("gains", "+ created"),
+        EntityChange::Updated => ("changes", "~ changed"),
+        EntityChange::Provisioned => ("changes", "↻ provisioned"),
+        EntityChange::Deleted => ("loses", "− deleted"),
+    };
+    let place = row.location.map(ToString::to_string).unwrap_or_default();
+    let why = escape(&row.reason.sentence()).into_owned();
+    let blocked = row
+        .blocked
+        .map(|why| ("unknown", format!("blocked: {}", escape(why))));
+    EntityLine {
+        class,
+        sign,
+        kind: row.entity.kind().name().replace('_', " "),
+        name: name(&row.name).into_owned(),
+        origin: [place, why]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" · "),
+        details: blocked
+            .into_iter()
+            .chain(row.details.iter().flat_map(detail))
+            .collect(),
+    }
+}
+
+/// What differs, a line each.
+pub fn detail(detail: &Detail) -> Vec<(&'static str, String)> {
+    let value = |value: &Option<String>| {
+        value
+            .as_deref()
+            .map_or("(none)".into(), |v| escape(v).into_owned())
+    };
+    match detail {
+        Detail::Field {
+            name,
+            before: None,
+            after,
+        } => vec![("", format!("{}: {}", escape(name), value(after)))],
+        Detail::Field { name, before, after } => {
+            vec![(
+                "",
+                format!("{}: {} → {}", escape(name), value(before), value(after)),
+            )]
+        }
+        Detail::Items { name, removed, added } => {
+            let gone = removed
+                .iter()
+                .map(|item| ("loses", format!("{name} − {}", escape(item))));
+            let come = added
+                .iter()
+                .map(|item| ("gains", format!("{name} + {}", escape(item))));
+            gone.chain(come).collect()
+        }
+        Detail::Policy { name, lines } => policy(name, lines),
+        Detail::NewPolicy { statements } => {
+            let text = statements.map_or("known after apply".to_owned(), |count| {
+                counted(count, "statement")
+            });
+            vec![("", format!("inline_policy: {text}"))]
+        }
+        Detail::Provision { accounts } => {
+            vec![(
+                "",
+                format!("pushed to its roles in {}", counted(*accounts, "account")),
+            )]
+        }
+    }
+}
+
+fn policy(name: &str, lines: &[DiffLine]) -> Vec<(&'static str, String)> {
+    let (lines, rest) = policy_diff::cut(lines, MOST_POLICY_LINES);
+    let mut out = vec![("", format!("{name}:"))];
+    out.extend(lines.iter().map(|line| match line {
+        DiffLine::Same(text) => ("code", format!("  {}", escape(text))),
+        DiffLine::Removed(text) => ("code loses", format!("− {}", escape(text))),
+        DiffLine::Added(text) => ("code gains", format!("+ {}", escape(text))),
+        DiffLine::Gap => ("code", "  ⋮".to_owned()),
+    }));
+    if rest > 0 {
+        out.push(("", format!("… {} left out", counted(rest as u64, "more line"))));
+    }
+    out
+}
+
+fn roles(view: &PlanView<'_>) -> Vec<String> {
+    let line = |line: &crate::report::plan_view::roles::RoleLine| {
+        let set = name(view.labels.permission_set(line.permission_set)).into_owned();
+        let parts = [
+            (line.created.len(), "created"),
+            (line.updated.len(), "updated"),
+            (line.deleted.len(), "deleted"),
+        ];
+        let parts: Vec<String> = parts
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{} {what}", number(count as u64)))
+            .collect();
+        let warning = match line.deleted.as_slice() {
+            [] => String::new(),
+            [(rank, role), ..] => format!(
+                "; {} disappears from {}{}: a later grant gets a new ARN",
+                escape(role),
+                name(view.labels.account(*rank)),
+                match line.deleted.len() {
+                    1 => String::new(),
+                    count => format!(" and {} more", number(count as u64 - 1)),
+                }
+            ),
+        };
+        format!("{set}: {}{warning}", parts.join(", "))
+    };
+    view.roles.iter().take(MOST_ROWS).map(line).collect()
+}

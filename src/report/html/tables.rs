@@ -1,0 +1,645 @@
+//! Builds the page's data from a state, its history, a plan and drift.
+//!
+//! The reading says what is there; what was applied says which blocks declare it; plan and drift mark rows and add
+//! those that are only to come, or that are gone. All of them name things in their own ways, which meet in the index.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustc_hash::FxHashMap;
+
+use crate::drift::{Cause, Subject};
+use crate::id::{AccountId, AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName};
+use crate::model::access::{Declaration, Note, Tuple};
+use crate::model::history::Since;
+use crate::model::roles::{RoleSuffix, role_arn};
+use crate::plan::people::{PeopleChange, PeopleRow};
+use crate::report::drift_view::DriftView;
+use crate::report::escape::{escape, name};
+use crate::report::json::history::{LogLine, What};
+use crate::report::plan_view::PlanView;
+
+use super::Sources;
+use super::data::{
+    AccountEntry, BlockEntry, GRANTED, MISSING, OVERDUE, PRESENT, PageData, PeopleEntry, PrincipalEntry,
+    REVOKED, Review, Row, RunEntry, SetEntry, UNMANAGED,
+};
+use super::marks::{is_administrator, is_production};
+use super::text::{day, moment, policies};
+
+impl Review {
+    /// Builds the tables and rows.
+    pub fn new(sources: &Sources<'_>) -> Self {
+        let mut builder = Builder::new(sources);
+        builder.current();
+        if let Some(plan) = sources.plan {
+            builder.planned(plan);
+        }
+        if let Ok(drift) = sources.drift {
+            builder.drifted(drift);
+        }
+        builder.finish()
+    }
+}
+
+type Key = (u32, u32, u32);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    note: u32,
+    since: i32,
+    state: u8,
+}
+
+struct Builder<'a> {
+    sources: &'a Sources<'a>,
+    data: PageData,
+    index: Index<'a>,
+    since: BTreeMap<Since, i32>,
+    notes: BTreeMap<Vec<u32>, u32>,
+    rows: FxHashMap<Key, Known>,
+}
+
+/// Where names stand in the tables.
+#[derive(Default)]
+struct Index<'a> {
+    accounts: BTreeMap<AccountKey, u32>,
+    by_email: BTreeMap<&'a str, AccountKey>,
+    sets: BTreeMap<PermissionSetName, u32>,
+    principals: BTreeMap<PrincipalKey, u32>,
+    people: BTreeMap<UserName, u32>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(sources: &'a Sources<'a>) -> Self {
+        let mut builder = Builder {
+            sources,
+            data: PageData::default(),
+            index: Index::default(),
+            since: BTreeMap::new(),
+            notes: BTreeMap::from([(Vec::new(), 0)]),
+            rows: FxHashMap::default(),
+        };
+        builder.data.role_arn = arn_pieces(sources.region());
+        builder.data.runs = sources.log.iter().filter_map(run).collect();
+        builder.since();
+        builder.people();
+        builder.accounts();
+        builder.sets();
+        builder.principals();
+        builder.blocks();
+        builder
+    }
+
+    /// Every date that grants and memberships have.
+    fn since(&mut self) {
+        let dates = self.sources.history.dates();
+        let times: BTreeSet<_> = dates
+            .iter()
+            .flat_map(|since| since.last_without.into_iter().chain([since.first_with]))
+            .collect();
+        let times: Vec<_> = times.into_iter().collect();
+        let at = |time| times.binary_search(&time).map_or(-1, place);
+        self.data.since = dates
+            .iter()
+            .map(|since| (since.last_without.map_or(-1, at), at(since.first_with)))
+            .collect();
+        self.data.times = times.iter().map(|time| moment(*time)).collect();
+        self.since = dates
+            .into_iter()
+            .enumerate()
+            .map(|(i, since)| (since, place(i)))
+            .collect();
+    }
+
+    fn people(&mut self) {
+        let snapshot = self.sources.snapshot();
+        let mut known: BTreeSet<&UserName> = snapshot.users.keys().collect();
+        known.extend(
+            snapshot
+                .groups
+                .values()
+                .flat_map(|group| group.value.members.iter().flatten()),
+        );
+        let granted = self.sources.principals();
+        known.extend(granted.iter().filter_map(|key| match key {
+            PrincipalKey::User(name) => Some(name),
+            _ => None,
+        }));
+        if let Some(plan) = self.sources.plan {
+            known.extend(plan.plan.people.rows.iter().flat_map(|row| &row.people));
+        }
+        let shown = |user: &UserName| match snapshot.users.get(user) {
+            Some(found) => found.value.shown().to_owned(),
+            None => self.sources.planned_name(user),
+        };
+        let mut people: Vec<(String, &UserName)> =
+            known.into_iter().map(|user| (shown(user), user)).collect();
+        people.sort();
+        for (shown, user) in people {
+            self.index
+                .people
+                .insert(user.clone(), rank(self.data.people.len()));
+            self.data
+                .people
+                .push((name(&shown).into_owned(), name(user.as_str()).into_owned()));
+        }
+    }
+
+    fn accounts(&mut self) {
+        let snapshot = self.sources.snapshot();
+        let live = snapshot.accounts.values();
+        self.index.by_email = live
+            .filter_map(|account| Some((account.value.email.as_ref()?.as_str(), account.value.key.clone())))
+            .collect();
+        let mut keys: BTreeSet<AccountKey> = snapshot.accounts.keys().cloned().collect();
+        keys.extend(
+            self.sources
+                .accounts()
+                .into_iter()
+                .map(|key| self.index.live(&key)),
+        );
+        let mut units = BTreeSet::new();
+        let mut entries: Vec<_> = keys
+            .into_iter()
+            .map(|key| {
+                let account = snapshot.accounts.get(&key).map(|entity| &entity.value);
+                let unit = account.and_then(|account| account.ou.clone());
+                units.extend(unit.clone());
+                (unit, self.sources.account_name(&key), key, account)
+            })
+            .collect();
+        entries.sort_by(|a, b| (&a.0, &a.1, &a.2).cmp(&(&b.0, &b.1, &b.2)));
+        let units: Vec<_> = units.into_iter().collect();
+        for (unit, shown, key, account) in entries {
+            let unit = unit.and_then(|unit| units.binary_search(&unit).ok());
+            self.data.accounts.push(AccountEntry {
+                name: name(&shown).into_owned(),
+                id: escape(&key.to_string()).into_owned(),
+                unit: unit.map_or(-1, place),
+                production: account.is_some_and(is_production),
+                management: account.is_some_and(|account| account.management),
+                inactive: account.is_some_and(|account| !account.status.is_assignable()),
+            });
+            self.index
+                .accounts
+                .insert(key, rank(self.data.accounts.len() - 1));
+        }
+        self.data.units = units.iter().map(|unit| unit_name(unit.as_str())).collect();
+    }
+
+    fn sets(&mut self) {
+        let snapshot = self.sources.snapshot();
+        let mut names: BTreeSet<PermissionSetName> = snapshot.permission_sets.keys().cloned().collect();
+        names.extend(self.sources.permission_sets());
+        for key in names {
+            let set = snapshot.permission_sets.get(&key).map(|entity| &entity.value);
+            let description = set
+                .and_then(|set| set.description.as_ref()?.as_known())
+                .unwrap_or_default();
+            self.data.sets.push(SetEntry {
+                name: name(key.as_str()).into_owned(),
+                description: escape(description).into_owned(),
+                administrator: set.is_some_and(is_administrator),
+                session: set
+                    .map(|set| set.session_duration.to_string())
+                    .unwrap_or_default(),
+                policies: set.map(policies).unwrap_or_default(),
+            });
+            self.index.sets.insert(key, rank(self.data.sets.len() - 1));
+        }
+    }
+
+    fn principals(&mut self) {
+        let snapshot = self.sources.snapshot();
+        let mut keys: BTreeSet<PrincipalKey> = self.sources.principals();
+        keys.extend(snapshot.groups.keys().cloned().map(PrincipalKey::Group));
+        for key in keys {
+            let entry = match &key {
+                PrincipalKey::Group(group) => self.group(group),
+                PrincipalKey::User(user) => self.user(user),
+                PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => PrincipalEntry {
+                    kind: "deleted",
+                    name: name(&key.to_string()).into_owned(),
+                    members: None,
+                    joined: Vec::new(),
+                },
+            };
+            self.data.principals.push(entry);
+            self.index
+                .principals
+                .insert(key, rank(self.data.principals.len() - 1));
+        }
+    }
+
+    fn user(&self, user: &UserName) -> PrincipalEntry {
+        let person = self.index.people.get(user).copied();
+        let shown = person.and_then(|at| self.data.people.get(at as usize));
+        PrincipalEntry {
+            kind: "user",
+            name: shown.map(|(shown, _)| shown.clone()).unwrap_or_default(),
+            members: Some(person.into_iter().collect()),
+            joined: Vec::new(),
+        }
+    }
+
+    fn group(&self, group: &GroupName) -> PrincipalEntry {
+        let found = self.sources.snapshot().groups.get(group);
+        let members = found.and_then(|group| group.value.members.as_ref());
+        let dated = |user: &UserName| {
+            let since = self.sources.history.member(group, user);
+            since
+                .and_then(|since| self.since.get(&since).copied())
+                .unwrap_or(-1)
+        };
+        let people = members.map(|members| {
+            let mut people: Vec<(u32, i32)> = members
+                .iter()
+                .filter_map(|user| Some((self.index.people.get(user).copied()?, dated(user))))
+                .collect();
+            people.sort_unstable();
+            people
+        });
+        let joined = people.iter().flatten().map(|(_, since)| *since).collect();
+        PrincipalEntry {
+            kind: "group",
+            name: name(group.as_str()).into_owned(),
+            members: people.map(|people| people.into_iter().map(|(person, _)| person).collect()),
+            joined,
+        }
+    }
+
+    /// The blocks of what was applied; those of a plan come behind them.
+    fn blocks(&mut self) {
+        let declarations = &self.sources.recorded.applied.access.declarations;
+        self.data.blocks = declarations.iter().map(block).collect();
+        self.data.notes.push(Vec::new());
+    }
+
+    fn note(&mut self, mut blocks: Vec<u32>) -> u32 {
+        blocks.sort_unstable();
+        blocks.dedup();
+        if let Some(known) = self.notes.get(&blocks) {
+            return *known;
+        }
+        let place = rank(self.data.notes.len());
+        self.notes.insert(blocks.clone(), place);
+        self.data.notes.push(blocks);
+        place
+    }
+
+    fn key(&self, account: &AccountKey, set: &PermissionSetName, principal: &PrincipalKey) -> Option<Key> {
+        let account = self.index.accounts.get(&self.index.live(account))?;
+        Some((
+            *account,
+            *self.index.sets.get(set)?,
+            *self.index.principals.get(principal)?,
+        ))
+    }
+
+    /// What is there, and which blocks declared it when it was applied.
+    fn current(&mut self) {
+        let sources = self.sources;
+        let access = &sources.snapshot().access;
+        for tuple in &access.tuples {
+            let Some((account, set, principal)) = access.names.resolve(*tuple) else {
+                continue;
+            };
+            let Some(key) = self.key(account, set, principal) else {
+                continue;
+            };
+            let since = sources.history.grant(account, set, principal);
+            let since = since
+                .and_then(|since| self.since.get(&since).copied())
+                .unwrap_or(-1);
+            self.rows.insert(
+                key,
+                Known {
+                    note: 0,
+                    since,
+                    state: PRESENT,
+                },
+            );
+        }
+        let applied = &sources.recorded.applied.access;
+        let notes: Vec<u32> = applied
+            .notes
+            .iter()
+            .map(|note| self.note(note.declared_by.clone()))
+            .collect();
+        for (tuple, note) in applied.tuples.iter().zip(&applied.note_of) {
+            let Some((account, set, principal)) = applied.names.resolve(*tuple) else {
+                continue;
+            };
+            let Some(key) = self.key(account, set, principal) else {
+                continue;
+            };
+            let note = notes.get(*note as usize).copied().unwrap_or(0);
+            if let Some(row) = self.rows.get_mut(&key) {
+                row.note = note;
+            }
+        }
+    }
+
+    fn planned(&mut self, view: &PlanView<'_>) {
+        let plan = view.plan;
+        let first = rank(self.data.blocks.len());
+        self.data.blocks.extend(plan.declarations.iter().map(block));
+        let of_plan = |note: &Note| note.declared_by.iter().map(|block| block + first).collect();
+        let notes: Vec<u32> = plan.notes.iter().map(|note| self.note(of_plan(note))).collect();
+        let granted = plan
+            .grants
+            .iter()
+            .map(|step| (step.tuple, Some(step.note), GRANTED));
+        let revoked = plan.revokes.iter().map(|step| (step.tuple, None, REVOKED));
+        for (tuple, note, bit) in granted.chain(revoked) {
+            let Some((account, set, principal)) = plan.names.resolve(tuple) else {
+                continue;
+            };
+            let Some(key) = self.key(account, set, principal) else {
+                continue;
+            };
+            let row = self.rows.entry(key).or_insert(Known {
+                note: 0,
+                since: -1,
+                state: 0,
+            });
+            row.state |= bit;
+            if let Some(note) = note.and_then(|note| notes.get(note as usize)) {
+                row.note = *note;
+            }
+        }
+        self.data.people_changes = plan
+            .people
+            .rows
+            .iter()
+            .filter_map(|row| self.change(view, row))
+            .collect();
+    }
+
+    fn change(&self, view: &PlanView<'_>, row: &PeopleRow) -> Option<PeopleEntry> {
+        let names = &view.plan.names;
+        let change = match row.change {
+            PeopleChange::Gains => "gains",
+            PeopleChange::Loses => "loses",
+            PeopleChange::KeepsVia => "keeps",
+            PeopleChange::Unknown => return None,
+        };
+        let account = |rank: &u32| {
+            self.index
+                .accounts
+                .get(&self.index.live(names.account(*rank)?))
+                .copied()
+        };
+        Some(PeopleEntry {
+            change,
+            set: *self.index.sets.get(names.permission_set(row.permission_set)?)?,
+            accounts: row.accounts.iter().filter_map(account).collect(),
+            people: row
+                .people
+                .iter()
+                .filter_map(|user| self.index.people.get(user).copied())
+                .collect(),
+            via: row
+                .via
+                .iter()
+                .filter_map(|key| self.index.principals.get(key).copied())
+                .collect(),
+        })
+    }
+
+    fn drifted(&mut self, view: &DriftView<'_>) {
+        for item in &view.drift.items {
+            let bit = match item.cause {
+                Cause::Unmanaged | Cause::Orphaned => UNMANAGED,
+                Cause::Missing => MISSING,
+                Cause::Overdue => OVERDUE,
+                _ => continue,
+            };
+            let Subject::Grants {
+                permission_set,
+                principal,
+                accounts,
+            } = &item.subject
+            else {
+                continue;
+            };
+            for account in accounts {
+                let Some(key) = self.key(account, permission_set, principal) else {
+                    continue;
+                };
+                let row = self.rows.entry(key).or_insert(Known {
+                    note: 0,
+                    since: -1,
+                    state: 0,
+                });
+                row.state |= bit;
+            }
+        }
+    }
+
+    fn finish(mut self) -> Review {
+        let mut rows: Vec<Row> = self
+            .rows
+            .iter()
+            .map(|((account, set, principal), known)| Row {
+                account: *account,
+                set: *set,
+                principal: *principal,
+                note: known.note,
+                since: known.since,
+                state: known.state,
+            })
+            .collect();
+        rows.sort_unstable();
+        let suffixes = self.suffixes();
+        for row in &rows {
+            let same = self
+                .data
+                .pairs
+                .last_chunk::<3>()
+                .is_some_and(|[a, s, _]| (*a, *s) == (row.account, row.set));
+            if !same {
+                self.data.pairs.extend([row.account, row.set, 0]);
+                let suffix = suffixes.get(&(row.account, row.set));
+                self.data
+                    .suffixes
+                    .push(suffix.map(ToString::to_string).unwrap_or_default());
+            }
+            if let Some(count) = self.data.pairs.last_mut() {
+                *count += 1;
+            }
+            let number = |index: u32| i32::try_from(index).unwrap_or(-1);
+            self.data.rows.extend([
+                number(row.principal),
+                number(row.note),
+                row.since,
+                i32::from(row.state),
+            ]);
+        }
+        Review {
+            data: self.data,
+            rows,
+        }
+    }
+
+    fn suffixes(&self) -> FxHashMap<(u32, u32), RoleSuffix> {
+        let Some(seen) = &self.sources.recorded.seen else {
+            return FxHashMap::default();
+        };
+        let names = &seen.snapshot.access.names;
+        let known = seen.roles.iter().filter_map(|role| {
+            let account = names.account(role.pair.account())?;
+            let set = names.permission_set(role.pair.permission_set())?;
+            let account = self.index.accounts.get(&self.index.live(account))?;
+            Some(((*account, *self.index.sets.get(set)?), role.suffix?))
+        });
+        known.collect()
+    }
+}
+
+impl Index<'_> {
+    /// The key that the service has for an account which a block or an older state knows by its e-mail address.
+    fn live(&self, key: &AccountKey) -> AccountKey {
+        let found = match key {
+            AccountKey::Email(email) => self.by_email.get(email.as_str()),
+            AccountKey::Id(_) => None,
+        };
+        found.unwrap_or(key).clone()
+    }
+}
+
+impl Sources<'_> {
+    /// Accounts that any grant or change names.
+    fn accounts(&self) -> BTreeSet<AccountKey> {
+        let mut keys: BTreeSet<AccountKey> = self.snapshot().access.names.accounts.iter().cloned().collect();
+        self.each_change(|account, _, _| {
+            keys.insert(account.clone());
+        });
+        keys
+    }
+
+    fn permission_sets(&self) -> BTreeSet<PermissionSetName> {
+        let mut names: BTreeSet<_> = self
+            .snapshot()
+            .access
+            .names
+            .permission_sets
+            .iter()
+            .cloned()
+            .collect();
+        self.each_change(|_, set, _| {
+            names.insert(set.clone());
+        });
+        names
+    }
+
+    fn principals(&self) -> BTreeSet<PrincipalKey> {
+        let mut keys: BTreeSet<_> = self.snapshot().access.names.principals.iter().cloned().collect();
+        self.each_change(|_, _, principal| {
+            keys.insert(principal.clone());
+        });
+        keys
+    }
+
+    /// What plan and drift name and the reading need not have.
+    fn each_change(&self, mut take: impl FnMut(&AccountKey, &PermissionSetName, &PrincipalKey)) {
+        if let Some(view) = self.plan {
+            let plan = view.plan;
+            let tuples = plan.grants.iter().map(|step| step.tuple);
+            let tuples: BTreeSet<Tuple> = tuples.chain(plan.revokes.iter().map(|step| step.tuple)).collect();
+            for (account, set, principal) in tuples.into_iter().filter_map(|tuple| plan.names.resolve(tuple))
+            {
+                take(account, set, principal);
+            }
+        }
+        let items = self
+            .drift
+            .as_ref()
+            .map(|view| view.drift.items.as_slice())
+            .unwrap_or_default();
+        for item in items {
+            if let Subject::Grants {
+                permission_set,
+                principal,
+                accounts,
+            } = &item.subject
+            {
+                accounts
+                    .iter()
+                    .for_each(|account| take(account, permission_set, principal));
+            }
+        }
+    }
+}
+
+fn block(declaration: &Declaration) -> BlockEntry {
+    let place = declaration
+        .location
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    BlockEntry {
+        address: escape(&declaration.address.to_string()).into_owned(),
+        place: escape(&place).into_owned(),
+        reason: escape(declaration.reason.as_deref().unwrap_or_default()).into_owned(),
+        expires: declaration.expires.map(day).unwrap_or_default(),
+    }
+}
+
+fn run(line: &LogLine) -> Option<RunEntry> {
+    let What::Run {
+        command,
+        digest,
+        reason,
+        ..
+    } = &line.what
+    else {
+        return None;
+    };
+    Some(RunEntry {
+        at: moment(line.at),
+        actor: escape(&line.actor).into_owned(),
+        command: escape(command).into_owned(),
+        digest: escape(digest).into_owned(),
+        reason: escape(reason.as_deref().unwrap_or_default()).into_owned(),
+    })
+}
+
+/// The rule for ARNs of roles stands in one place: an ARN of made-up parts, cut where they stand.
+fn arn_pieces(region: Option<&str>) -> Vec<String> {
+    let parts = || {
+        Some((
+            AccountId::new("000000000000").ok()?,
+            PermissionSetName::new("SET").ok()?,
+        ))
+    };
+    let (Some(region), Some((account, set))) = (region, parts()) else {
+        return Vec::new();
+    };
+    let arn = role_arn(&account, region, &set, RoleSuffix(0));
+    let cut = || {
+        let (head, rest) = arn.split_once("000000000000")?;
+        let (middle, rest) = rest.rsplit_once("SET")?;
+        Some(vec![
+            head.to_owned(),
+            middle.to_owned(),
+            rest.strip_suffix("0000000000000000")?.to_owned(),
+        ])
+    };
+    cut().unwrap_or_default()
+}
+
+fn unit_name(path: &str) -> String {
+    match path {
+        "" => "Root".to_owned(),
+        path => name(path).into_owned(),
+    }
+}
+
+fn rank(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+fn place(index: usize) -> i32 {
+    i32::try_from(index).unwrap_or(-1)
+}
