@@ -195,6 +195,8 @@ class Organization(Page):
         text = self.one("#page").text
         for said in ["Karen Jones", "karen.jones@example.com", "Developers", "Payments", "access.hcl:"]:
             self.assertIn(said, text)
+        gone = [row.text for row in self.all("#page tbody tr") if "it is gone" in row.text]
+        self.assertEqual(len(gone), 1, "the role that Payments lost")
         gains = [row.text for row in self.all("#page tbody tr") if "+ gains it with the plan" in row.text]
         self.assertTrue(any("PowerUser" in row and "Platform" in row for row in gains), gains)
         self.screenshot("person")

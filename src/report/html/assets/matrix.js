@@ -260,7 +260,7 @@ class Grid {
       let end = at;
       while (end < range.right && this.model.accounts[this.accounts[end]].unit === unit) end += 1;
       const name = unit < 0 ? "" : this.model.units[unit];
-      const band = el("div", { class: "band", role: "presentation", title: name }, name);
+      const band = el("div", { class: "band", role: "presentation", title: name }, el("span", {}, name));
       band.style.left = `${this.side + at * CELL.width}px`;
       band.style.width = `${(end - at) * CELL.width}px`;
       bands.push(band);

@@ -111,7 +111,8 @@ function laterSince(model, first, second) {
 }
 
 function sinceText(model, since, state) {
-  if (since < 0) return state & STATE.present ? "not known" : "not yet";
+  if (since < 0 && state & STATE.present) return "not known";
+  if (since < 0) return state & STATE.missing ? "it is gone" : "not yet";
   const [without, first] = model.since[since];
   return without < 0 ? `${model.times[first]} or before` : model.times[first];
 }
@@ -149,7 +150,7 @@ function accessOfPerson(model, person) {
   };
   for (const { principal, joined } of model.principalsOfPerson[person]) {
     for (const row of model.rowsOfPrincipal[principal]) {
-      line(row.account, row.set).paths.push({ row, since: laterSince(model, row.since, joined), joined });
+      line(row.account, row.set).paths.push({ row, since: isPresent(row) ? laterSince(model, row.since, joined) : -1 });
     }
   }
   for (const [key, change] of model.changesOfPerson.get(person) ?? []) {

@@ -264,7 +264,7 @@ function peopleOf(model, rows) {
       row,
       person,
       since:
-        principal.kind === "group"
+        principal.kind === "group" && isPresent(row)
           ? laterSince(model, row.since, principal.joined?.[place] ?? -1)
           : row.since,
     }));
