@@ -1,5 +1,6 @@
 //! What the plan changes, as tables: findings, people, assignments, entities, roles.
 
+use crate::plan::change::Reason;
 use crate::plan::finding::Level;
 use crate::report::escape::{escape, name};
 use crate::report::plan_view::PlanView;
@@ -194,7 +195,11 @@ fn entity(row: &EntityRow<'_>) -> EntityLine {
         EntityChange::Deleted => ("loses", "− deleted"),
     };
     let place = row.location.map(ToString::to_string).unwrap_or_default();
-    let why = escape(&row.reason.sentence()).into_owned();
+    // That a block declares it is plain to see.
+    let why = match row.reason {
+        Reason::Declared | Reason::ConfigurationChanged | Reason::ContentChanged => String::new(),
+        reason => escape(&reason.sentence()).into_owned(),
+    };
     let blocked = row
         .blocked
         .map(|why| ("unknown", format!("blocked: {}", escape(why))));
