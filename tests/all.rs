@@ -18,6 +18,7 @@ mod examples;
 mod help;
 mod language;
 mod layout;
+mod policy;
 mod readme;
 mod report;
 mod scenarios;

@@ -1,5 +1,6 @@
 //! From files to a checked plan: the one way that every command takes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,7 +10,7 @@ use crate::config::evaluate::{EvalOptions, Evaluation, Referred, UnknownVariable
 use crate::config::module::compile;
 use crate::config::program::Program;
 use crate::diagnostic::Diagnostics;
-use crate::id::PrincipalKey;
+use crate::id::{AccountKey, Email, PrincipalKey};
 use crate::model::instance::Observed;
 use crate::model::record::Recorded;
 use crate::model::stack::Desired;
@@ -256,6 +257,7 @@ fn read_with(
                 .collect(),
             orphaned_grants: look == Look::Closely,
             account_tags: stack.program.asks_for_organization(),
+            tagged_addresses: tagged_addresses(&offline.desired),
             ..ReadRequest::default()
         };
         env.timed("reading the service", || match &recorded.unfinished {
@@ -334,6 +336,18 @@ fn last_seen(recorded: &Recorded) -> Result<Observed, Failure> {
         in_progress: Vec::new(),
         calls: Default::default(),
     })
+}
+
+/// The accounts that are known by their e-mail addresses and whose blocks say tags.
+fn tagged_addresses(desired: &Desired) -> BTreeSet<Email> {
+    let accounts = desired.snapshot.accounts.values();
+    let tagged = accounts.filter(|account| account.value.tags.is_some());
+    tagged
+        .filter_map(|account| match &account.value.key {
+            AccountKey::Email(email) => Some(email.clone()),
+            AccountKey::Id(_) => None,
+        })
+        .collect()
 }
 
 fn taken_to_exist(referred: &Referred, desired: &Desired) -> TakenToExist {

@@ -16,6 +16,7 @@ pub fn aws(settings: &ProviderSettings, speed: f64) -> Result<Box<dyn Provider>,
     if let ProviderSettings::Aws {
         region,
         profile,
+        role_arn,
         endpoint_url,
         rate,
         read_by,
@@ -24,6 +25,7 @@ pub fn aws(settings: &ProviderSettings, speed: f64) -> Result<Box<dyn Provider>,
         let owned = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
         options.region = owned(region);
         options.profile = owned(profile);
+        options.role_arn = owned(role_arn);
         options.endpoint_url = owned(endpoint_url);
         options.speed = speed;
         options.rate = rate.map_or(DEFAULT_RATE, |rate| rate as f64);

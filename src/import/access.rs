@@ -6,12 +6,13 @@ use crate::config::syntax::write::{Block, Item, Value};
 use crate::id::{AccountKey, PermissionSetName, PrincipalKey};
 use crate::model::access::{self as relation, Tuple};
 use crate::model::instance::Observed;
+use crate::model::matching::Matching;
 use crate::model::snapshot::Snapshot;
 
 use super::cover::{Grant, Product, covers};
 use super::labels::Labels;
 use super::select::{Ground, Selector, enumeration};
-use super::{LeftOut, Named, Names, can_be_written, service_pattern};
+use super::{LeftOut, Named, Names, Options, can_be_written, service_pattern};
 
 /// A list of accounts that several blocks name gets a name of its own from this length on.
 const LONG_LIST: usize = 4;
@@ -22,12 +23,13 @@ pub(super) struct Grants {
     /// What the ranks mean.
     names: relation::Names,
     tuples: Vec<Tuple>,
+    scope: Option<Matching>,
 }
 
 impl Grants {
     /// Everything observed but the grants of service-owned sets, of principals that are gone, and of what cannot be
     /// named; the latter two are reported.
-    pub fn of(observed: &Observed, left_out: &mut Vec<LeftOut>) -> Self {
+    pub fn of(observed: &Observed, options: &Options, left_out: &mut Vec<LeftOut>) -> Self {
         let snapshot = &observed.snapshot;
         let access = &snapshot.access;
         let names = &access.names;
@@ -49,11 +51,33 @@ impl Grants {
         let mut this = Grants {
             names: names.clone(),
             tuples: Vec::new(),
+            // `validate` reports patterns that are no globs.
+            scope: options
+                .scope
+                .as_ref()
+                .map(|scope| Matching::new(scope, &mut Vec::new())),
         };
+        let ignore: Vec<Matching> = options
+            .ignore
+            .iter()
+            .map(|rule| Matching::new(&rule.matcher, &mut Vec::new()))
+            .collect();
+        let mut outside = 0_u64;
         let mut lost: BTreeMap<&Lack, (BTreeSet<u32>, u64)> = BTreeMap::new();
         for tuple in &access.tuples {
             let set = tuple.permission_set();
             if services.get(set as usize) == Some(&true) {
+                continue;
+            }
+            if ignore.iter().any(|rule| this.matches(rule, snapshot, *tuple)) {
+                continue;
+            }
+            if this
+                .scope
+                .as_ref()
+                .is_some_and(|scope| !this.matches(scope, snapshot, *tuple))
+            {
+                outside += 1;
                 continue;
             }
             let of_principal = principals
@@ -68,23 +92,50 @@ impl Grants {
                 }
             }
         }
+        if outside > 0 {
+            left_out.push(LeftOut {
+                what: counted(outside),
+                why: "outside the stack's scope".to_owned(),
+            });
+        }
         left_out.extend(lost.into_iter().map(|((who, why), (sets, count))| {
             let sets: Vec<&str> = sets
                 .iter()
                 .filter_map(|set| names.permission_set(*set))
                 .map(PermissionSetName::as_str)
                 .collect();
-            let grants = if count == 1 {
-                "1 grant".to_owned()
-            } else {
-                format!("{count} grants")
-            };
+            let grants = counted(count);
             LeftOut {
                 what: format!("{grants} of {who} ({})", sets.join(", ")),
                 why: (*why).to_owned(),
             }
         }));
         this
+    }
+
+    fn matches(&self, rule: &Matching, snapshot: &Snapshot, tuple: Tuple) -> bool {
+        let names = &self.names;
+        let set = names.permission_set(tuple.permission_set());
+        let principal = names.principal(tuple.principal());
+        set.is_some_and(|set| rule.permission_set(set))
+            && principal.is_some_and(|principal| rule.principal(principal))
+            && names.account(tuple.account()).is_some_and(|key| {
+                let account = snapshot.accounts.get(key);
+                rule.account(key, account.map(|account| &*account.value.name))
+            })
+    }
+
+    /// Whether the stack may own a set, and not only refer to it: a scope that is about accounts or principals leaves
+    /// the same set to others elsewhere.
+    pub fn owns_set(&self, name: &PermissionSetName) -> bool {
+        self.scope
+            .as_ref()
+            .is_none_or(|scope| scope.only_permission_sets() && scope.permission_set(name))
+    }
+
+    /// Whether the stack may own users and groups: a scope is about access, and they belong to everybody.
+    pub fn owns_people(&self) -> bool {
+        self.scope.is_none()
     }
 
     fn ranks(&self, rank: impl Fn(Tuple) -> u32) -> BTreeSet<u32> {
@@ -113,6 +164,13 @@ impl Grants {
         ranks
             .filter_map(|rank| self.names.principal(rank).cloned())
             .collect()
+    }
+}
+
+fn counted(count: u64) -> String {
+    match count {
+        1 => "1 grant".to_owned(),
+        count => format!("{count} grants"),
     }
 }
 

@@ -19,7 +19,6 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
 use unicode_normalization::is_nfc;
 
 use crate::config::evaluate::{ProviderSettings, ReadBy};
@@ -27,6 +26,7 @@ use crate::config::syntax::write::{Block, Item, Value, file, quoted};
 use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName};
 use crate::model::instance::{HeldSubject, Observed};
 use crate::model::roles::Provisioning;
+use crate::model::stack::{Matcher, NamedMatcher};
 
 use access::{Grants, assignments};
 use organization::Organization;
@@ -65,6 +65,10 @@ pub struct Options {
     pub provider: Option<ProviderSettings>,
     /// Leave out the `rolecall` block: the stack has one.
     pub has_settings: bool,
+    /// What the stack is responsible for: nothing else is declared.
+    pub scope: Option<Matcher>,
+    /// What others run, besides AWS services: nothing of it is declared.
+    pub ignore: Vec<NamedMatcher>,
 }
 
 /// Configuration for what was observed.
@@ -81,7 +85,7 @@ pub struct Import {
 }
 
 /// Something of the service that the configuration does not declare.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LeftOut {
     /// What.
     pub what: String,
@@ -90,7 +94,7 @@ pub struct LeftOut {
 }
 
 /// How much is declared.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Organizational units, without the root.
     pub organizational_units: usize,
@@ -157,7 +161,7 @@ fn can_be_written(text: &str) -> bool {
 pub fn import(observed: &Observed, options: &Options) -> Import {
     let snapshot = &observed.snapshot;
     let mut left_out = Vec::new();
-    let grants = Grants::of(observed, &mut left_out);
+    let grants = Grants::of(observed, options, &mut left_out);
     let organization = Organization::of(snapshot, &grants);
     let people = People::of(snapshot, &grants, &mut left_out);
     let sets = PermissionSets::of(snapshot, &grants, &mut left_out);
@@ -215,6 +219,15 @@ fn stack(options: &Options, ignored: &[PermissionSetName], left_out: &[LeftOut])
     let mut items = Vec::new();
     if !options.has_settings {
         let mut settings = Block::new("rolecall", []).with("required_version", Value::text(">= 0.1"));
+        if let Some(scope) = &options.scope {
+            settings.items.push(Item::Blank);
+            settings.items.push(Item::Block(matcher("scope", &[], scope)));
+        }
+        for ignore in &options.ignore {
+            settings.items.push(Item::Blank);
+            let block = matcher("ignore", &[&*ignore.label], &ignore.matcher);
+            settings.items.push(Item::Block(block));
+        }
         if !ignored.is_empty() {
             let patterns: BTreeSet<&str> = ignored.iter().filter_map(service_pattern).collect();
             settings.items.push(Item::Blank);
@@ -226,6 +239,15 @@ fn stack(options: &Options, ignored: &[PermissionSetName], left_out: &[LeftOut])
             ));
         }
         items.push(Item::Block(settings));
+    }
+    if options.has_settings && !ignored.is_empty() {
+        let patterns: BTreeSet<String> = ignored.iter().filter_map(service_pattern).map(quoted).collect();
+        let patterns: Vec<String> = patterns.into_iter().collect();
+        items.push(Item::Comment(format!(
+            "AWS services made some permission sets and change them themselves. For the `rolecall` block:\n\
+             ignore \"AWS services\" {{\n  permission_sets = [{}]\n}}",
+            patterns.join(", ")
+        )));
     }
     if let Some(provider) = &options.provider {
         items.extend([Item::Blank, Item::Block(provider_block(provider))]);
@@ -239,6 +261,17 @@ fn stack(options: &Options, ignored: &[PermissionSetName], left_out: &[LeftOut])
         items.extend(lines);
     }
     items
+}
+
+/// A `scope` or `ignore` block.
+fn matcher(kind: &str, labels: &[&str], of: &Matcher) -> Block {
+    let texts = |patterns: &[std::sync::Arc<str>]| {
+        (!patterns.is_empty()).then(|| Value::texts(patterns.iter().map(|pattern| &**pattern)))
+    };
+    Block::new(kind, labels.iter().copied())
+        .with_some("permission_sets", texts(&of.permission_sets))
+        .with_some("principals", texts(&of.principals))
+        .with_some("accounts", texts(&of.accounts))
 }
 
 /// The pattern for a service's own permission set; `None` if it is none.
@@ -272,12 +305,14 @@ fn provider_block(settings: &ProviderSettings) -> Block {
         ProviderSettings::Aws {
             region,
             profile,
+            role_arn,
             endpoint_url,
             rate,
             read_by,
         } => Block::new("provider", ["aws"])
             .with_some("region", text(region))
             .with_some("profile", text(profile))
+            .with_some("role_arn", text(role_arn))
             .with_some("endpoint_url", text(endpoint_url))
             .with_some("rate", rate.map(|rate| Value::raw(rate.to_string())))
             .with_some(

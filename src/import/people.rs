@@ -50,14 +50,15 @@ impl People {
     /// Every user and group of the instance's own directory, and others as far as something refers to them.
     pub fn of(snapshot: &Snapshot, grants: &Grants, left_out: &mut Vec<LeftOut>) -> Self {
         let granted = grants.principals();
-        let groups = group_forms(snapshot, &granted, left_out);
+        let owns = grants.owns_people();
+        let groups = group_forms(snapshot, &granted, owns, left_out);
         let mut needed: BTreeSet<&UserName> = granted.iter().filter_map(user_of).collect();
         for (name, form) in &groups {
             if let (Form::Declared, Some(members)) = (form, members_of(snapshot, name)) {
                 needed.extend(members);
             }
         }
-        let users = user_forms(snapshot, &needed, left_out);
+        let users = user_forms(snapshot, &needed, owns, left_out);
         let mut this = People::default();
         let mut writer = Writer {
             snapshot,
@@ -85,6 +86,7 @@ fn members_of<'s>(snapshot: &'s Snapshot, name: &GroupName) -> Option<&'s BTreeS
 fn group_forms<'s>(
     snapshot: &'s Snapshot,
     granted: &BTreeSet<PrincipalKey>,
+    owns: bool,
     left_out: &mut Vec<LeftOut>,
 ) -> BTreeMap<&'s GroupName, Form> {
     let mut forms = BTreeMap::new();
@@ -93,7 +95,7 @@ fn group_forms<'s>(
             continue;
         }
         let group = &entity.value;
-        let foreign = group.external_id.is_some() || is_service_group(name);
+        let foreign = !owns || group.external_id.is_some() || is_service_group(name);
         let refused = group.description.as_deref().and_then(|text| {
             let finding = field("a group's description", text).map(|finding| finding.message);
             finding.or_else(|| (!can_be_written(text)).then(|| "its description is not in NFC".to_owned()))
@@ -116,6 +118,7 @@ fn group_forms<'s>(
 fn user_forms<'s>(
     snapshot: &'s Snapshot,
     needed: &BTreeSet<&UserName>,
+    owns: bool,
     left_out: &mut Vec<LeftOut>,
 ) -> BTreeMap<&'s UserName, Form> {
     let mut forms = BTreeMap::new();
@@ -124,7 +127,8 @@ fn user_forms<'s>(
         if !can_be_written(name.as_str()) {
             continue;
         }
-        let refused = if entity.value.external_id.is_some() {
+        let foreign = !owns || entity.value.external_id.is_some();
+        let refused = if foreign {
             None
         } else {
             let why = cannot_be_declared(&entity.value, &mut emails);
@@ -134,7 +138,7 @@ fn user_forms<'s>(
             }));
             why
         };
-        if entity.value.external_id.is_none() && refused.is_none() {
+        if !foreign && refused.is_none() {
             forms.insert(name, Form::Declared);
         } else if needed.contains(name) {
             forms.insert(name, Form::LookedUp);

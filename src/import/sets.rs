@@ -37,16 +37,18 @@ impl PermissionSets {
             }
             let label = labels.give(&[name.as_str()], "set");
             let named = |kind: &str| Named::new(kind, &label);
-            let Some(why) = cannot_be_declared(&entity.value) else {
-                this.items
-                    .extend([Item::Block(declared(&label, &entity.value)), Item::Blank]);
-                this.names.insert(name.clone(), named("permission_set"));
-                continue;
-            };
-            left_out.push(LeftOut {
-                what: format!("content of permission set {name}"),
-                why,
-            });
+            if grants.owns_set(name) {
+                let Some(why) = cannot_be_declared(&entity.value) else {
+                    this.items
+                        .extend([Item::Block(declared(&label, &entity.value)), Item::Blank]);
+                    this.names.insert(name.clone(), named("permission_set"));
+                    continue;
+                };
+                left_out.push(LeftOut {
+                    what: format!("content of permission set {name}"),
+                    why,
+                });
+            }
             if granted.contains(name) {
                 let block = Block::new("data", ["permission_set", label.as_str()]);
                 let block = block.with_some(

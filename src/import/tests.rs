@@ -19,6 +19,7 @@ use crate::model::account::{Account, AccountStatus, OrganizationalUnit};
 use crate::model::instance::{Held, HeldSubject, Observed};
 use crate::model::permission_set::{Boundary, CustomerManagedPolicy};
 use crate::model::snapshot::{Entity, Snapshot};
+use crate::model::stack::Matcher;
 use crate::model::text::Text;
 use crate::model::{Group, PermissionSet, User};
 use crate::plan::check::check;
@@ -87,13 +88,15 @@ fn evaluated(files: &[(String, String)], observed: Option<&Observed>) -> Evaluat
 
 /// Imports, adopts, and plans again.
 fn round_trip(observed: &Observed, infer: bool) -> Import {
-    let imported = import(
-        observed,
-        &Options {
-            infer,
-            ..Options::default()
-        },
-    );
+    let options = Options {
+        infer,
+        ..Options::default()
+    };
+    round_trip_with(observed, &options)
+}
+
+fn round_trip_with(observed: &Observed, options: &Options) -> Import {
+    let imported = import(observed, options);
     for (name, text) in imported.files.iter().filter(|(name, _)| name.ends_with(".hcl")) {
         assert_eq!(crate::config::syntax::layout::layout(text), *text, "{name}");
     }
@@ -471,10 +474,11 @@ proptest! {
 
     /// Whatever the service holds: nothing is lost, and nothing is to be changed.
     #[test]
-    fn any_world_imports_to_an_empty_plan(spec in spec(), infer in any::<bool>()) {
+    fn any_world_imports_to_an_empty_plan(spec in spec(), infer in any::<bool>(), scope in 0..4_u8) {
         let observed = spec.observed();
-        let imported = round_trip(&observed, infer);
-        prop_assert_eq!(&import(&observed, &Options { infer, ..Options::default() }), &imported);
+        let options = Options { infer, scope: scope_of(&observed, scope), ..Options::default() };
+        let imported = round_trip_with(&observed, &options);
+        prop_assert_eq!(&import(&observed, &options), &imported);
         // Every grant is declared, ignored or named as left out.
         let access = &observed.snapshot.access;
         let lost: usize = imported.left_out.iter().filter_map(|left| {
@@ -487,6 +491,89 @@ proptest! {
         }).count();
         prop_assert_eq!(imported.counts.grants + lost + ignored, access.len());
     }
+}
+
+/// No scope, or one of the first permission set, of the first account, or of everybody.
+fn scope_of(observed: &Observed, kind: u8) -> Option<Matcher> {
+    let snapshot = &observed.snapshot;
+    let set = snapshot
+        .permission_sets
+        .keys()
+        .next()
+        .map(|name| Arc::from(name.as_str()));
+    let account = snapshot
+        .accounts
+        .keys()
+        .next()
+        .map(|key| Arc::from(key.to_string()));
+    match kind {
+        1 => Some(Matcher {
+            permission_sets: vec![set?],
+            ..Matcher::default()
+        }),
+        2 => Some(Matcher {
+            accounts: vec![account?],
+            ..Matcher::default()
+        }),
+        3 => Some(Matcher {
+            principals: vec!["*".into()],
+            ..Matcher::default()
+        }),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_scope_is_all_that_is_declared() {
+    let observed = applied(&[(
+        "main.hcl".to_owned(),
+        r#"
+account "one" { id = "111122223331" }
+account "two" { id = "111122223332" }
+group "ops" { display_name = "Ops" }
+permission_set "admin" {}
+permission_set "view" {}
+assignment "all" {
+  principals      = [group.ops]
+  permission_sets = [permission_set.admin, permission_set.view]
+  accounts        = [account.one, account.two]
+}
+"#
+        .to_owned(),
+    )]);
+    let scoped = |scope: Matcher| {
+        let options = Options {
+            scope: Some(scope),
+            ..Options::default()
+        };
+        let imported = round_trip_with(&observed, &options);
+        let text: String = imported.files.into_iter().map(|(_, text)| text).collect();
+        assert!(
+            text.contains("data \"group\" \"ops\""),
+            "people belong to everybody\n{text}"
+        );
+        (text, imported.counts.grants, imported.left_out)
+    };
+    let (text, grants, left_out) = scoped(Matcher {
+        permission_sets: vec!["ad*".into()],
+        ..Matcher::default()
+    });
+    assert!(
+        text.contains("permission_set \"admin\"") && !text.contains("view"),
+        "{text}"
+    );
+    assert!(
+        text.contains("  scope {\n    permission_sets = [\"ad*\"]\n  }\n"),
+        "{text}"
+    );
+    assert_eq!((grants, left_out[0].what.as_str()), (2, "2 grants"));
+    // A set that others use elsewhere is only looked up.
+    let (text, grants, _) = scoped(Matcher {
+        accounts: vec!["111122223331".into()],
+        ..Matcher::default()
+    });
+    assert!(text.contains("data \"permission_set\" \"admin\""), "{text}");
+    assert_eq!(grants, 2);
 }
 
 /// What a person wrote, without what an import cannot know: comments, blank lines, variables and guardrails.

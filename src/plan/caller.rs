@@ -1,7 +1,6 @@
 //! What the caller may not do, by the service's rules, and what the caller must not lose.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::{AccountKey, EntityKey, GroupName, PrincipalKey, UserName};
 use crate::model::access::{Pair, Tuple};
@@ -22,10 +21,19 @@ pub(super) struct Steps<'a> {
     pub revokes: &'a mut [RevokeStep],
 }
 
+/// Why a delegated administrator may not run a step about access.
+const DELEGATED_ACCESS: &str = "a delegated administrator may not change permission sets that are provisioned in the \
+                                management account, nor assignments there";
+/// Why it may not run one about the organisation.
+const DELEGATED_ORGANIZATION: &str = "only the management account changes accounts and organizational units";
+/// Why any other account may run none.
+const MEMBER: &str = "this account is neither the management account nor the delegated administrator";
+
 /// Blocks the steps that this caller may not run (user guide, "Delegated administration"); the rest can run.
 ///
 /// A delegated administrator may not touch permission sets that are provisioned in the management account, not even
-/// for other accounts, nor assignments there. Other member accounts may read at best.
+/// for other accounts, nor assignments there. Of Organizations it may call what reads (Organizations user guide,
+/// "Delegated administrator for AWS services"). Other member accounts may read at best.
 pub(super) fn block(
     sources: &Sources<'_>,
     universe: &Universe<'_>,
@@ -36,18 +44,17 @@ pub(super) fn block(
     let Some(caller) = &sources.input.observed.caller else {
         return;
     };
-    let why: Arc<str> = match caller.role {
+    let everything = match caller.role {
         CallerRole::Management => return,
-        CallerRole::DelegatedAdministrator => {
-            "a delegated administrator may not change permission sets that are \
-                                               provisioned in the management account, nor assignments there"
-                .into()
-        }
-        CallerRole::Member => {
-            "this account is neither the management account nor the delegated administrator".into()
-        }
+        CallerRole::DelegatedAdministrator => false,
+        CallerRole::Member => true,
     };
-    let everything = caller.role == CallerRole::Member;
+    let access = if everything { MEMBER } else { DELEGATED_ACCESS };
+    let organization = if everything {
+        MEMBER
+    } else {
+        DELEGATED_ORGANIZATION
+    };
     let management = management_account(sources).and_then(|key| universe.names.account_rank(&key));
     let in_management = |set: u32| {
         management.is_some_and(|account| {
@@ -59,39 +66,88 @@ pub(super) fn block(
         .zip(&universe.names.permission_sets)
         .map(|(rank, _)| everything || in_management(rank))
         .collect();
-    let forbidden = |tuple: Tuple| {
-        sets.get(tuple.permission_set() as usize) == Some(&true) || management == Some(tuple.account())
+    let is_ours = |rank: u32| sets.get(rank as usize) == Some(&true);
+    let forbidden = |tuple: Tuple| is_ours(tuple.permission_set()) || management == Some(tuple.account());
+    let mut blocked: Blocked = BTreeMap::new();
+    let mut note = |action: &'static str, why: &'static str| {
+        let entry = blocked.entry(why).or_default();
+        entry.0 += 1;
+        entry.1.insert(action);
     };
-    let mut count = 0_u64;
     for step in steps.grants.iter_mut().filter(|step| forbidden(step.tuple)) {
         step.blocked = true;
-        count += 1;
+        note("sso:CreateAccountAssignment", access);
     }
     for step in steps.revokes.iter_mut().filter(|step| forbidden(step.tuple)) {
         step.blocked = true;
-        count += 1;
+        note("sso:DeleteAccountAssignment", access);
     }
-    for action in steps.actions.iter_mut().filter(|action| action.effect.is_some()) {
-        let set = match &action.entity {
-            EntityKey::PermissionSet(name) => universe.names.permission_set_rank(name),
+    for action in steps.actions.iter_mut() {
+        let Some(effect) = &action.effect else { continue };
+        let why = match &action.entity {
+            EntityKey::PermissionSet(name) => {
+                let rank = universe.names.permission_set_rank(name);
+                rank.is_some_and(is_ours).then_some(access)
+            }
+            EntityKey::Account(_) | EntityKey::OrganizationalUnit(_) => Some(organization),
             _ => None,
         };
-        if everything || set.is_some_and(|rank| sets.get(rank as usize) == Some(&true)) {
-            action.blocked = Some(why.clone());
-            count += 1;
+        if let Some(why) = why.or_else(|| everything.then_some(MEMBER)) {
+            let missing = iam_action(effect);
+            action.blocked = Some(format!("{missing}: {why}").into());
+            note(missing, why);
         }
     }
-    if count > 0 {
-        findings.push(Finding {
-            remedy: Some(
-                "run the same plan as the management account; what is done by then is not done again".into(),
+    findings.extend(
+        blocked
+            .into_iter()
+            .map(|(why, of)| finding(&caller.arn, why, &of)),
+    );
+}
+
+/// By reason: how many steps, and the IAM actions that they take.
+type Blocked = BTreeMap<&'static str, (u64, BTreeSet<&'static str>)>;
+
+fn finding(arn: &str, why: &str, (count, actions): &(u64, BTreeSet<&'static str>)) -> Finding {
+    let steps = if *count == 1 { "step" } else { "steps" };
+    let actions: Vec<&str> = actions.iter().copied().collect();
+    Finding {
+        remedy: Some(
+            "run the same plan as the management account; what is done by then is not done again".into(),
+        ),
+        ..Finding::new(
+            Level::Warning,
+            "blocked-steps",
+            format!(
+                "{count} {steps} cannot be run by {arn} ({}): {why}",
+                actions.join(", ")
             ),
-            ..Finding::new(
-                Level::Warning,
-                "blocked-steps",
-                format!("{count} steps cannot be run by {}: {why}", caller.arn),
-            )
-        });
+        )
+    }
+}
+
+/// The IAM action that an effect begins with (Service Authorization Reference).
+fn iam_action(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::CreateOrganizationalUnit { .. } => "organizations:CreateOrganizationalUnit",
+        Effect::RenameOrganizationalUnit { .. } => "organizations:UpdateOrganizationalUnit",
+        Effect::CreateAccount { .. } => "organizations:CreateAccount",
+        Effect::MoveAccount { .. } => "organizations:MoveAccount",
+        Effect::TagAccount { .. } => "organizations:TagResource",
+        Effect::CreateUser { .. } => "identitystore:CreateUser",
+        Effect::UpdateUser { .. } => "identitystore:UpdateUser",
+        Effect::DeleteUser { .. } => "identitystore:DeleteUser",
+        Effect::CreateGroup { .. } => "identitystore:CreateGroup",
+        Effect::UpdateGroup { .. } => "identitystore:UpdateGroup",
+        Effect::DeleteGroup { .. } => "identitystore:DeleteGroup",
+        Effect::AddMember { .. } => "identitystore:CreateGroupMembership",
+        Effect::RemoveMember { .. } => "identitystore:DeleteGroupMembership",
+        Effect::CreatePermissionSet { .. } => "sso:CreatePermissionSet",
+        Effect::UpdatePermissionSet { .. } => "sso:UpdatePermissionSet",
+        Effect::DeletePermissionSet { .. } => "sso:DeletePermissionSet",
+        Effect::Provision { .. } => "sso:ProvisionPermissionSet",
+        Effect::Grant { .. } => "sso:CreateAccountAssignment",
+        Effect::Revoke { .. } => "sso:DeleteAccountAssignment",
     }
 }
 
@@ -265,6 +321,16 @@ mod tests {
         let sets = plan.actions.iter().filter(|action| action.blocked.is_some());
         let sets: Vec<String> = sets.map(|action| action.entity.to_string()).collect();
         assert_eq!(sets, ["permission set root"]);
+        let warned: Vec<&str> = plan
+            .findings
+            .iter()
+            .filter(|finding| &*finding.code == "blocked-steps")
+            .map(|finding| &*finding.message)
+            .collect();
+        let expected = "3 steps cannot be run by arn:aws:sts::000000000002:assumed-role/x (sso:CreateAccountAssignment, \
+                        sso:CreatePermissionSet): a delegated administrator may not change permission sets that are \
+                        provisioned in the management account, nor assignments there";
+        assert_eq!(warned, [expected]);
         assert!(!plan.is_refused());
     }
 

@@ -8,6 +8,7 @@ pub mod fault;
 pub mod frozen;
 pub mod simulator;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AccountId, EntityKey, ServiceId};
+use crate::id::{AccountId, Email, EntityKey, ServiceId};
 use crate::model::action::{Effect, Learned};
 use crate::model::instance::Observed;
 
@@ -32,6 +33,8 @@ pub struct ReadRequest {
     pub orphaned_grants: bool,
     /// Tags of all accounts are needed, and not only of those that `taken_to_exist` says tags of.
     pub account_tags: bool,
+    /// The e-mail addresses of accounts that the stack creates and says tags of: theirs are needed too.
+    pub tagged_addresses: BTreeSet<Email>,
 }
 
 /// An entity that a stack refers to but does not create: an account with an id, or a `data` look-up.

@@ -1,5 +1,10 @@
 //! The provider for AWS, over the wire: the whole program through the AWS SDK against the simulator's server.
 
+mod credentials;
+mod delegated;
+mod import;
+mod least_privilege;
+mod organization;
 mod pace;
 mod proxy;
 mod scenario;

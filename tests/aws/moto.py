@@ -182,6 +182,11 @@ account "two" {{ id = "{self.accounts[1]}" }}
         self.write("people.hcl", PEOPLE.replace("MEMBERS", "user.bob"))
         self.apply()
 
+        # What is there becomes configuration that says the same.
+        said = self.rolecall("import", "--out", "again")
+        self.assertIn("4 grants in 2 assignment blocks", said)
+        self.rolecall("-C", "again", "plan", "--detailed-exitcode")
+
         self.write("access.hcl", ACCESS.replace("ACCOUNTS", "account.two"))
         self.assertIn("1 to remove", self.apply())
 

@@ -1,8 +1,11 @@
 //! `rolecall sim serve` as a process of its own.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
 
 use crate::common::Sandbox;
 
@@ -39,6 +42,39 @@ impl Server {
             child,
             url: first.trim().to_owned(),
         }
+    }
+}
+
+impl Server {
+    /// An operation of a service that speaks JSON, as the management account; it must succeed.
+    pub fn call(&self, target: &str, input: &Value) -> Value {
+        let address = self.url.trim_start_matches("http://");
+        let body = input.to_string();
+        let mut stream = TcpStream::connect(address).unwrap();
+        let length = body.len();
+        write!(
+            stream,
+            "POST / HTTP/1.1\r\nHost: {address}\r\nX-Amz-Target: {target}\r\nContent-Length: {length}\r\n\
+             Content-Type: application/x-amz-json-1.1\r\nConnection: close\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{target} {input}: {answer}");
+        serde_json::from_str(body).unwrap_or_default()
+    }
+
+    /// The management account's id.
+    pub fn management(&self) -> String {
+        let found = self.call(
+            "SWBExternalService.ListInstances",
+            &Value::Object(Default::default()),
+        );
+        found["Instances"][0]["OwnerAccountId"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 }
 

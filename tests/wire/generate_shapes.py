@@ -45,7 +45,7 @@ def offered(service, model):
         return sorted(ORGANIZATIONS)
     if service == "iam":
         return sorted(IAM)
-    return ["AssumeRole", "GetAccessKeyInfo", "GetCallerIdentity"]
+    return ["AssumeRole", "AssumeRoleWithWebIdentity", "GetAccessKeyInfo", "GetCallerIdentity"]
 
 
 def pattern(text):

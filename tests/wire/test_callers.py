@@ -1,5 +1,7 @@
 """Who calls, and what the management account, the delegated administrator and members may do."""
 
+import urllib.request
+
 from service import WireTest
 
 
@@ -27,6 +29,21 @@ class Identity(WireTest):
         self.assign(self.permission_set("seen"), account, self.group())
         roles = self.server.client("iam", **keys).list_roles(PathPrefix="/aws-reserved/")["Roles"]
         self.assertEqual([role["RoleName"].rsplit("_", 1)[0] for role in roles], ["AWSReservedSSO_seen"])
+
+    def test_a_token_of_an_identity_provider_brings_a_role(self):
+        account = self.account()
+        arn = f"arn:aws:iam::{account}:role/Pipeline"
+        unsigned = self.server.client("sts", key="")
+        answer = unsigned.assume_role_with_web_identity(RoleArn=arn, RoleSessionName="build", WebIdentityToken="a.b.c")
+        credentials = answer["Credentials"]
+        member = self.server.client("sts", key=credentials["AccessKeyId"], token=credentials["SessionToken"])
+        self.assertEqual(member.get_caller_identity()["Arn"], f"arn:aws:sts::{account}:assumed-role/Pipeline/build")
+
+    def test_a_signed_url_says_who_calls(self):
+        account = self.account()
+        url = self.server.client("sts", key=account).generate_presigned_url("get_caller_identity", HttpMethod="GET")
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            self.assertIn(f"<Account>{account}</Account>", answer.read().decode())
 
     def test_some_roles_cannot_be_assumed(self):
         account = self.account()

@@ -107,8 +107,46 @@ class Raw(WireTest):
             self.assertIn("rolecall", answer.read().decode())
 
     def test_a_request_that_is_too_large_is_refused(self):
-        status, _, _ = self.target("SWBExternalService.ListInstances", " " * (5 << 20))
-        self.assertEqual(status, 413)
+        status, headers, body = self.target("SWBExternalService.ListInstances", " " * (5 << 20))
+        self.assertEqual((status, headers["x-amzn-ErrorType"]), (413, "RequestEntityTooLargeException"))
+        self.assertEqual(json.loads(body)["__type"], "RequestEntityTooLargeException")
+
+    def test_other_methods_are_not_taken_for_calls(self):
+        for method, wanted in (("PUT", 405), ("DELETE", 405), ("HEAD", 200)):
+            request = urllib.request.Request(self.server.url + "/", method=method)
+            try:
+                with urllib.request.urlopen(request, timeout=10) as answer:
+                    status = answer.status
+            except urllib.error.HTTPError as error:
+                status = error.code
+            self.assertEqual(status, wanted, method)
+
+    def test_a_body_may_come_in_chunks(self):
+        import http.client
+
+        connection = http.client.HTTPConnection(self.server.url.removeprefix("http://"), timeout=10)
+        headers = {"X-Amz-Target": "SWBExternalService.ListInstances", "Content-Type": "application/x-amz-json-1.1"}
+        connection.request("POST", "/", body=iter([b"{", b'"MaxResults": 1', b"}"]), headers=headers, encode_chunked=True)
+        answer = connection.getresponse()
+        self.assertEqual(answer.status, 200, answer.read())
+        connection.close()
+
+    def test_another_protocol_is_answered_as_an_unknown_operation(self):
+        request = urllib.request.Request(
+            self.server.url + "/service/SWBExternalService/operation/ListInstances", data=b"\xa0", method="POST",
+            headers={"smithy-protocol": "rpc-v2-cbor", "Content-Type": "application/cbor", "Accept": "application/cbor"},
+        )
+        with self.assertRaises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(request, timeout=10)
+        self.assertEqual((caught.exception.code, caught.exception.headers["x-amzn-ErrorType"]), (400, "UnknownOperationException"))
+
+    def test_many_clients_at_once_are_answered_each(self):
+        from concurrent.futures import ThreadPoolExecutor
+
+        made = lambda n: self.server.client("identitystore").create_group(IdentityStoreId=self.store, DisplayName=f"at-once-{n}")
+        with ThreadPoolExecutor(16) as pool:
+            ids = {answer["GroupId"] for answer in pool.map(made, range(48))}
+        self.assertEqual(len(ids), 48)
 
     def test_text_in_every_script_survives_the_wire(self):
         group = self.group("Zoë & <Søren> “引用” 🚀")

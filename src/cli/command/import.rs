@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use crate::apply::event::Silent;
 use crate::apply::{ApplyError, RunOptions};
 use crate::cli::args::{ImportArgs, VariableArgs};
@@ -13,32 +11,21 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::pipeline::{Planned, Stack, make_plan_with};
 use crate::config::evaluate::ProviderSettings;
-use crate::import::{self, Counts, Import, LeftOut, Options};
+use crate::import::{self, Import, Options};
 use crate::model::instance::Observed;
 use crate::model::record::Seen;
 use crate::model::roles::Provisioning;
+use crate::model::stack::{NamedMatcher, Scope};
 use crate::plan::input;
 use crate::provider::ReadRequest;
 use crate::provider::frozen::Frozen;
 use crate::report::escape::escape;
+use crate::report::json::import::{DeclaredJson, FORMAT_VERSION, ImportJson, LeftOutJson};
 use crate::report::plan_view::PlanView;
 use crate::report::terminal::plan::{Title, write};
 use crate::state::entry::Author;
 use crate::state::local::LocalStore;
 use crate::state::{Entry, StateStore};
-
-/// The result for machines.
-#[derive(Serialize)]
-struct ImportJson<'a> {
-    /// The files written, as paths from where rolecall was started.
-    files: Vec<String>,
-    /// How much they declare.
-    declared: &'a Counts,
-    /// Permission sets under `ignore`.
-    ignored: Vec<&'a str>,
-    /// What is not declared, and why.
-    left_out: &'a [LeftOut],
-}
 
 /// Runs it.
 pub fn run(env: &Env, args: &ImportArgs) -> Result<Exit, Failure> {
@@ -99,6 +86,8 @@ struct Source {
     settings: ProviderSettings,
     state: crate::config::evaluate::StateSettings,
     has_settings: bool,
+    scope: Scope,
+    ignore: Vec<NamedMatcher>,
     /// Whether the stack of `-C` has configuration.
     configured: bool,
     place: Place,
@@ -131,6 +120,8 @@ impl Source {
             settings: ProviderSettings::default(),
             state: Default::default(),
             has_settings: false,
+            scope: Scope::Declared,
+            ignore: Vec::new(),
             configured: env.has_configuration()?,
             place,
         };
@@ -149,6 +140,9 @@ impl Source {
         }
         source.has_settings = stack.program().root().is_some_and(|root| root.settings.is_some());
         source.settings = evaluation.provider;
+        let settings = evaluation.desired.settings;
+        source.scope = settings.scope;
+        source.ignore = settings.ignore;
         source.state = evaluation.state;
         Ok(source)
     }
@@ -177,6 +171,11 @@ impl Source {
             infer: args.infer,
             provider,
             has_settings: self.has_settings && !self.place.apart,
+            scope: match &self.scope {
+                Scope::Matching(matcher) => Some(matcher.clone()),
+                Scope::Declared | Scope::Instance => None,
+            },
+            ignore: self.ignore.clone(),
         })
     }
 }
@@ -299,17 +298,35 @@ fn confirm(env: &Env, store: &mut LocalStore, frozen: Frozen) -> Result<(), Fail
     ))
 }
 
-fn show(env: &Env, args: &ImportArgs, imported: &Import, written: &[PathBuf]) -> Result<(), Failure> {
-    let ignored: Vec<&str> = imported.ignored.iter().map(|name| name.as_str()).collect();
-    if args.json {
-        let json = ImportJson {
-            files: written.iter().map(|path| path.display().to_string()).collect(),
-            declared: &imported.counts,
-            ignored,
-            left_out: &imported.left_out,
-        };
-        return super::print_json(env, &json);
+/// The result for machines.
+fn json(imported: &Import, written: &[PathBuf]) -> ImportJson {
+    let counts = &imported.counts;
+    let left_out = imported.left_out.iter().map(|left| LeftOutJson {
+        what: left.what.clone(),
+        why: left.why.clone(),
+    });
+    ImportJson {
+        format_version: FORMAT_VERSION,
+        files: written.iter().map(|path| path.display().to_string()).collect(),
+        declared: DeclaredJson {
+            organizational_units: counts.organizational_units,
+            accounts: counts.accounts,
+            users: counts.users,
+            groups: counts.groups,
+            permission_sets: counts.permission_sets,
+            assignments: counts.assignments,
+            grants: counts.grants,
+        },
+        ignored: imported.ignored.iter().map(ToString::to_string).collect(),
+        left_out: left_out.collect(),
     }
+}
+
+fn show(env: &Env, args: &ImportArgs, imported: &Import, written: &[PathBuf]) -> Result<(), Failure> {
+    if args.json {
+        return super::print_json(env, &json(imported, written));
+    }
+    let ignored: Vec<&str> = imported.ignored.iter().map(|name| name.as_str()).collect();
     let counts = &imported.counts;
     env.print(|out| {
         for path in written {

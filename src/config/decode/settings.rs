@@ -82,6 +82,8 @@ pub enum ProviderSettings {
         region: Option<Arc<str>>,
         /// A profile of the AWS configuration files.
         profile: Option<Arc<str>>,
+        /// A role to assume.
+        role_arn: Option<Arc<str>>,
         /// Another endpoint than AWS's.
         endpoint_url: Option<Arc<str>>,
         /// Calls a second.
@@ -258,6 +260,7 @@ impl Decoder<'_, '_> {
             ProviderSettings::Aws {
                 region: read.text("region"),
                 profile: read.text("profile"),
+                role_arn: role_arn(&read),
                 endpoint_url: read.text("endpoint_url"),
                 rate: whole("rate").filter(|rate| {
                     let is_none = *rate == 0;
@@ -277,6 +280,29 @@ impl Decoder<'_, '_> {
             }
         };
     }
+}
+
+/// `arn:aws:iam::<account>:role/<path and name>`, in any partition.
+fn role_arn(read: &Nested<'_, '_, '_>) -> Option<Arc<str>> {
+    let arn = read.text("role_arn")?;
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let is_role = matches!(
+        parts.as_slice(),
+        ["arn", partition, "iam", "", account, role]
+            if partition.starts_with("aws")
+                && account.len() == 12
+                && account.bytes().all(|byte| byte.is_ascii_digit())
+                && role.strip_prefix("role/").is_some_and(|name| !name.is_empty())
+    );
+    if !is_role {
+        bad(
+            read,
+            "role_arn",
+            "is the ARN of an IAM role, like `arn:aws:iam::111122223333:role/access`",
+            None,
+        );
+    }
+    is_role.then_some(arn)
 }
 
 fn read_by(read: &Nested<'_, '_, '_>) -> Option<ReadBy> {

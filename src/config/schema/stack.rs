@@ -255,7 +255,13 @@ pub(super) const PROVIDER_AWS: BlockSchema = BlockSchema {
             "profile",
             Ty::String,
             Optional,
-            "A profile of the AWS configuration files.",
+            "A profile of the AWS configuration files; it comes before keys in the environment.",
+        ),
+        attr(
+            "role_arn",
+            Ty::String,
+            Optional,
+            "A role to assume with the credentials that are found.",
         ),
         attr(
             "endpoint_url",

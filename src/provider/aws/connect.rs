@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::{AppName, BehaviorVersion, Region};
-use aws_credential_types::provider::ProvideCredentials;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
@@ -25,6 +28,9 @@ pub struct Clients {
     /// The Region they talk to.
     pub region: Arc<str>,
 }
+
+/// The name of sessions of `role_arn`, as it stands in CloudTrail.
+const SESSION: &str = "rolecall";
 
 /// The SDK sets none of its own but for connecting.
 fn timeouts() -> TimeoutConfig {
@@ -51,7 +57,10 @@ pub async fn connect(options: &Options) -> Result<Clients, ProviderError> {
     if let Some(profile) = &options.profile {
         loader = loader.profile_name(profile);
     }
-    let config = loader.load().await;
+    if let Some(url) = &options.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    let config = with_credentials(loader.load().await, options).await;
     let Some(region) = config.region().map(|region| Arc::<str>::from(region.as_ref())) else {
         return Err(unusable(
             "NoRegion",
@@ -60,7 +69,7 @@ pub async fn connect(options: &Options) -> Result<Clients, ProviderError> {
         ));
     };
     let Some(provider) = config.credentials_provider() else {
-        return Err(no_credentials("none are configured"));
+        return Err(no_credentials(options, "none are configured"));
     };
     if let Err(error) = provider.provide_credentials().await {
         let mut why = error.to_string();
@@ -69,16 +78,13 @@ pub async fn connect(options: &Options) -> Result<Clients, ProviderError> {
             why = format!("{why}: {next}");
             source = next.source();
         }
-        return Err(no_credentials(&why));
+        return Err(no_credentials(options, &why));
     }
     macro_rules! client {
         ($sdk:ident) => {{
-            let mut builder = $sdk::config::Builder::from(&config)
+            let builder = $sdk::config::Builder::from(&config)
                 .retry_config(RetryConfig::disabled())
                 .timeout_config(timeouts());
-            if let Some(url) = &options.endpoint_url {
-                builder = builder.endpoint_url(url);
-            }
             $sdk::Client::from_conf(builder.build())
         }};
     }
@@ -91,12 +97,39 @@ pub async fn connect(options: &Options) -> Result<Clients, ProviderError> {
     })
 }
 
-fn no_credentials(why: &str) -> ProviderError {
+/// The credentials that the provider block asks for, in place of those that the SDK finds first: it prefers keys in the
+/// environment even to a profile that was named, and a plan must not be about another account than the one it says.
+async fn with_credentials(mut config: SdkConfig, options: &Options) -> SdkConfig {
+    if let Some(profile) = &options.profile {
+        let chain = ProviderConfig::without_region().with_region(config.region().cloned());
+        let named = ProfileFileCredentialsProvider::builder()
+            .configure(&chain)
+            .profile_name(profile);
+        let named = SharedCredentialsProvider::new(named.build());
+        config = config.into_builder().credentials_provider(named).build();
+    }
+    if let (Some(role), Some(base)) = (&options.role_arn, config.credentials_provider()) {
+        let assumed = AssumeRoleProvider::builder(role)
+            .session_name(SESSION)
+            .configure(&config)
+            .build_from_provider(base)
+            .await;
+        let assumed = SharedCredentialsProvider::new(assumed);
+        config = config.into_builder().credentials_provider(assumed).build();
+    }
+    config
+}
+
+fn no_credentials(options: &Options, why: &str) -> ProviderError {
+    let login = match &options.profile {
+        Some(profile) => format!("aws sso login --profile {profile}"),
+        None => "aws sso login".to_owned(),
+    };
     unusable(
         "NoCredentials",
         &format!(
             "no AWS credentials ({why}); give `profile` in the provider block, or AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
-             AWS_SECRET_ACCESS_KEY; `aws sso login` renews a session that has ended"
+             AWS_SECRET_ACCESS_KEY; `{login}` renews a session that has ended"
         ),
     )
 }

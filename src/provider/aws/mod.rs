@@ -45,6 +45,8 @@ pub struct Options {
     pub region: Option<String>,
     /// A profile of the AWS configuration files.
     pub profile: Option<String>,
+    /// A role to assume with the credentials that are found.
+    pub role_arn: Option<String>,
     /// Another endpoint than AWS's, for all services.
     pub endpoint_url: Option<String>,
     /// Calls a second, for each service.
@@ -61,6 +63,7 @@ impl Default for Options {
         Options {
             region: None,
             profile: None,
+            role_arn: None,
             endpoint_url: None,
             rate: DEFAULT_RATE,
             strategy: Strategy::Cheapest,

@@ -17,6 +17,7 @@ use super::read::{Scope, access::Strategy, touched, whole};
 use super::requests::{Kind, Requests, describe};
 use super::session::Session;
 use super::work::resolve;
+use crate::id::Email;
 use crate::model::account::Account;
 use crate::model::action::Effect;
 use crate::model::instance::Observed;
@@ -48,6 +49,7 @@ pub struct Aws {
 struct Known {
     model: Option<Model>,
     declared: Vec<Account>,
+    addresses: BTreeSet<Email>,
 }
 
 /// Calls that have ended and were not asked for yet.
@@ -101,6 +103,7 @@ impl Aws {
             orphans: request.orphaned_grants,
             all_tags: request.account_tags,
             declared: known.declared.clone(),
+            addresses: known.addresses.clone(),
             tagged: tagged.unwrap_or_default(),
         }
     }
@@ -160,7 +163,9 @@ impl Provider for Aws {
 
     fn now(&self) -> Timestamp {
         let passed = Duration::from_secs_f64(self.session.pacer.now());
-        self.begun.saturating_add(passed).unwrap_or(self.begun)
+        let now = self.begun.saturating_add(passed).unwrap_or(self.begun);
+        // Nobody reads what is below, neither the service's clock nor people.
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 
     fn read(&self, request: &ReadRequest) -> Result<Observed, ProviderError> {
@@ -172,6 +177,9 @@ impl Provider for Aws {
         let declared: Vec<Account> = declared.collect();
         if !declared.is_empty() {
             known.declared = declared;
+        }
+        if !request.tagged_addresses.is_empty() {
+            known.addresses = request.tagged_addresses.clone();
         }
         let scope = self.scope(request, &known);
         let before = self.session.calls();

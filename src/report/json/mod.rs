@@ -5,6 +5,7 @@
 
 pub mod drift;
 pub mod history;
+pub mod import;
 pub mod parts;
 pub mod plan;
 pub mod state;
@@ -34,6 +35,10 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         (
             "history.schema.json",
             generate().into_root_schema_for::<history::HistoryJson>(),
+        ),
+        (
+            "import.schema.json",
+            generate().into_root_schema_for::<import::ImportJson>(),
         ),
         (
             "plan.schema.json",

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use super::model::{Model, PrincipalId};
 use super::session::{Session, for_each};
 use crate::address::Kind;
-use crate::id::{AccountId, AccountKey, EntityKey};
+use crate::id::{AccountId, AccountKey, Email, EntityKey};
 use crate::model::account::Account;
 use crate::model::instance::{CallerRole, HeldSubject};
 use crate::provider::{CallError, Meaning, ProviderError};
@@ -35,6 +35,8 @@ pub struct Scope {
     pub all_tags: bool,
     /// Accounts that the stack declares, with tags where it says something about them.
     pub declared: Vec<Account>,
+    /// E-mail addresses of accounts that the stack creates, where it says something about their tags.
+    pub addresses: BTreeSet<Email>,
     /// Accounts whose tags were needed before.
     pub tagged: BTreeSet<AccountId>,
 }
@@ -265,11 +267,22 @@ async fn tags(session: &Arc<Session>, model: &mut Model, scope: &Scope) -> Resul
         .filter_map(Account::id)
         .cloned();
     let mut wanted: BTreeSet<AccountId> = declared.chain(scope.tagged.iter().cloned()).collect();
+    wanted.extend(addressed(model, scope));
     wanted.retain(|id| model.accounts.contains_key(id));
     if scope.all_tags {
         wanted.extend(model.accounts.keys().cloned());
     }
     read_tags(session, model, wanted).await
+}
+
+/// The accounts that are declared by e-mail address.
+pub fn addressed(model: &Model, scope: &Scope) -> BTreeSet<AccountId> {
+    let accounts = model.accounts.iter();
+    let declared = accounts.filter(|(_, account)| {
+        let email = account.email.as_ref();
+        email.is_some_and(|email| scope.addresses.contains(email))
+    });
+    declared.map(|(id, _)| id.clone()).collect()
 }
 
 /// The tags of these accounts.

@@ -27,6 +27,15 @@ pub async fn arns(session: &Arc<Session>, instance: &str) -> Result<Vec<String>,
         .await
 }
 
+/// Whether the caller may list permission sets, which members may not.
+pub async fn may_list(session: &Arc<Session>, instance: &str) -> bool {
+    let send = || {
+        let call = session.sso.list_permission_sets().instance_arn(instance);
+        call.max_results(1).send()
+    };
+    session.read(Operation::ListPermissionSets, send).await.is_ok()
+}
+
 /// A permission set, and why some of it could not be read.
 #[derive(Debug, Clone)]
 pub struct Read {

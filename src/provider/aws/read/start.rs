@@ -7,6 +7,7 @@ use aws_sdk_ssoadmin::types::{InstanceMetadata, InstanceStatus, RegionScope};
 use super::super::operation::Operation;
 use super::super::session::Session;
 use super::organization::{self, Organization};
+use super::sets;
 use crate::id::{AccountId, PermissionSetName, ServiceId, UserName};
 use crate::model::instance::{Caller, CallerRole, CallerSession, Instance};
 use crate::provider::{CallError, ProviderError};
@@ -28,7 +29,8 @@ pub async fn find(session: &Arc<Session>) -> Result<(Instance, Option<Caller>), 
     let organization = optional(session, described, "the organization").flatten();
     let identity = optional(session, identity, "the caller's identity");
     let management = organization.as_ref().and_then(|found| found.management.clone());
-    let Some(found) = choose(&instances, management.as_ref()) else {
+    let found = choose(&instances, management.as_ref());
+    let Some(found) = found.filter(|found| !is_an_accounts_own(found, management.as_ref())) else {
         return Err(elsewhere(session, &instances).await);
     };
     if let Some(primary) = found
@@ -98,6 +100,15 @@ fn choose<'i>(found: &'i [InstanceMetadata], management: Option<&AccountId>) -> 
     ready.clone().find(is_organizations).or_else(|| ready.next())
 }
 
+/// Whether an instance belongs to a single account: there are no permission sets in those (user guide, "Organization
+/// and account instances").
+fn is_an_accounts_own(found: &InstanceMetadata, management: Option<&AccountId>) -> bool {
+    match (found.owner_account_id(), management) {
+        (Some(owner), Some(management)) => owner != management.as_str(),
+        _ => false,
+    }
+}
+
 /// What to say when there is no instance here.
 async fn elsewhere(session: &Arc<Session>, here: &[InstanceMetadata]) -> ProviderError {
     let others = match here.is_empty() {
@@ -110,7 +121,18 @@ async fn elsewhere(session: &Arc<Session>, here: &[InstanceMetadata]) -> Provide
         .iter()
         .filter_map(InstanceMetadata::primary_region)
         .collect();
-    let message = match (here.first().and_then(InstanceMetadata::status), regions.first()) {
+    let unready = here
+        .first()
+        .and_then(InstanceMetadata::status)
+        .filter(|status| **status != InstanceStatus::Active);
+    let own = here.first().and_then(InstanceMetadata::owner_account_id);
+    let message = match (unready, regions.first()) {
+        (None, None) if own.is_some() => format!(
+            "the instance there is account {}'s own, and those have no permission sets; the organization's lives in \
+             the Region where it was enabled, and only the management account and the delegated administrator see it: \
+             set `region` and `profile` in the provider block",
+            own.unwrap_or_default()
+        ),
         (Some(status), _) => format!("the instance there is {status}; try again when it is ACTIVE"),
         (None, Some(region)) => format!("there is one in {region}: set region = \"{region}\" in the provider block"),
         (None, None) => "an instance lives in one Region, where it was enabled (the console of IAM Identity Center says \
@@ -156,25 +178,41 @@ async fn caller(
         None if is_owner => CallerRole::Management,
         // Then the service itself will say what the caller may not.
         None => return None,
-        Some(_) => match organization::is_delegated(session, &account).await {
-            Ok(true) => CallerRole::DelegatedAdministrator,
-            Ok(false) | Err(_) => CallerRole::Member,
-        },
+        Some(_) => delegated_or_member(session, &account, instance).await,
     };
-    if role == CallerRole::Member {
-        let management = instance.management_account.as_ref();
-        session.notice(format!(
-            "account {account} is neither the management account ({}) nor known as the delegated administrator of IAM \
-             Identity Center; it may read at best",
-            management.map_or("unknown", AccountId::as_str)
-        ));
-    }
     Some(Caller {
         session: identity_center_session(arn),
         arn: arn.into(),
         account,
         role,
     })
+}
+
+/// What an account is that is not the management account. Only delegated administrators are told who they are; one that
+/// IAM does not let ask is known by what only it may read.
+async fn delegated_or_member(session: &Arc<Session>, account: &AccountId, instance: &Instance) -> CallerRole {
+    let delegated = organization::is_delegated(session, account).await;
+    let role = match &delegated {
+        Ok(true) => CallerRole::DelegatedAdministrator,
+        Ok(false) => CallerRole::Member,
+        Err(_) => match sets::may_list(session, instance.arn.as_str()).await {
+            true => CallerRole::DelegatedAdministrator,
+            false => CallerRole::Member,
+        },
+    };
+    match (role, delegated) {
+        (CallerRole::DelegatedAdministrator, Err(error)) => session.notice(format!(
+            "account {account} is taken for the delegated administrator of IAM Identity Center, because it may list \
+             permission sets: who is cannot be read ({error})"
+        )),
+        (CallerRole::Member, _) => session.notice(format!(
+            "account {account} is neither the management account ({}) nor the delegated administrator of IAM Identity \
+             Center; it may read at best",
+            instance.management_account.as_ref().map_or("unknown", AccountId::as_str)
+        )),
+        _ => {}
+    }
+    role
 }
 
 /// Whose Identity Center session a caller is: `…:assumed-role/AWSReservedSSO_<set>_<suffix>/<user>`.
@@ -200,6 +238,18 @@ mod tests {
         assert_eq!(session.user.as_str(), "ada@example.com");
         assert!(identity_center_session("arn:aws:sts::111122223333:assumed-role/ci/x").is_none());
         assert!(identity_center_session("arn:aws:iam::111122223333:user/ada").is_none());
+    }
+
+    #[test]
+    fn an_instance_of_a_member_is_not_the_organisations() {
+        let of = |owner: &str| InstanceMetadata::builder().owner_account_id(owner).build();
+        let management = AccountId::new("111122223333").unwrap();
+        assert!(is_an_accounts_own(&of("444455556666"), Some(&management)));
+        assert!(!is_an_accounts_own(&of("111122223333"), Some(&management)));
+        assert!(
+            !is_an_accounts_own(&of("444455556666"), None),
+            "nobody knows better"
+        );
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub async fn refresh(
 ) -> Result<Model, ProviderError> {
     let touched = Touched::new(keys);
     let done = async {
-        accounts(session, &mut model, &touched).await?;
+        accounts(session, &mut model, &touched, scope).await?;
         users(session, &mut model, &touched.users).await?;
         groups(session, &mut model, &touched.groups).await?;
         permission_sets(session, &mut model, &touched.sets).await?;
@@ -64,7 +64,12 @@ pub async fn refresh(
     Ok(model)
 }
 
-async fn accounts(session: &Arc<Session>, model: &mut Model, touched: &Touched) -> Result<(), CallError> {
+async fn accounts(
+    session: &Arc<Session>,
+    model: &mut Model,
+    touched: &Touched,
+    scope: &Scope,
+) -> Result<(), CallError> {
     if model
         .held
         .contains_key(&HeldSubject::All(Kind::OrganizationalUnit))
@@ -72,12 +77,15 @@ async fn accounts(session: &Arc<Session>, model: &mut Model, touched: &Touched) 
         return Ok(());
     }
     let pages = model.accounts.len() / 20 + model.units.len();
-    let tagged: BTreeSet<AccountId> = touched.accounts.intersection(&model.tagged).cloned().collect();
+    let mut tagged: BTreeSet<AccountId> = touched.accounts.intersection(&model.tagged).cloned().collect();
     if !touched.units.is_empty() || touched.new_accounts || touched.accounts.len() > pages {
         let before = model.accounts.clone();
         super::organization(session, model.instance.management_account.clone()).await?(model);
         for (id, account) in &mut model.accounts {
             account.tags = before.get(id).and_then(|before| before.tags.clone());
+        }
+        if touched.new_accounts {
+            tagged.extend(super::addressed(model, scope));
         }
     } else {
         let (units, management) = (model.units.clone(), model.instance.management_account.clone());

@@ -1,7 +1,7 @@
 //! Who calls: the account, from the access key that a request is signed with.
 //!
 //! Signatures are not verified: no secret protects a simulated service. The access key id decides:
-//! twelve digits are the account they name; a key that `AssumeRole` gave out is the account of the role; every other
+//! twelve digits are the account they name; a key that `AssumeRole` (or `AssumeRoleWithWebIdentity`) gave out is the account of the role; every other
 //! key, and none, is the management account. A session's token says which role it is, so that nothing need be kept.
 
 use std::collections::BTreeSet;

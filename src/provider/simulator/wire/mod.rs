@@ -142,6 +142,14 @@ impl Wire {
         }
     }
 
+    /// Answers a request that nobody wants to read to its end.
+    pub fn too_large(&self, elapsed: Duration) -> Reply {
+        // The time that passed is for the next request that reaches the world.
+        let (_, number) = self.pass(Duration::ZERO);
+        let request_id = self.request_id(number, elapsed);
+        protocol::error_reply(Service::SsoAdmin, &WireError::too_large(), &request_id)
+    }
+
     /// The world's simulator, for who set the server up.
     pub fn simulator(&self) -> &Simulator {
         &self.simulator

@@ -128,7 +128,7 @@ pub fn name(request: &Request, scope: Option<&Scope>) -> Result<Named, (Service,
 }
 
 /// `application/x-www-form-urlencoded` as pairs; later ones win.
-fn form(body: &[u8]) -> BTreeMap<String, String> {
+pub fn form(body: &[u8]) -> BTreeMap<String, String> {
     let text = String::from_utf8_lossy(body);
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
     pairs
@@ -181,6 +181,15 @@ impl WireError {
     /// How JSON services answer an operation they do not have.
     pub fn unknown_operation() -> Self {
         WireError::new("UnknownOperationException", 400, "")
+    }
+
+    /// How a request is answered that is larger than any operation takes.
+    pub fn too_large() -> Self {
+        WireError::new(
+            "RequestEntityTooLargeException",
+            413,
+            "Request size exceeded the limit",
+        )
     }
 
     /// How query services answer an action they do not have.
@@ -256,7 +265,9 @@ pub fn error_reply(service: Service, error: &WireError, request_id: &str) -> Rep
     if !error.message.is_empty() {
         // The models of the services offered here call it `Message`; errors of AWS's front ends have it in lower case.
         let name = match error.code.as_str() {
-            "SerializationException" | "UnknownOperationException" => "message",
+            "RequestEntityTooLargeException" | "SerializationException" | "UnknownOperationException" => {
+                "message"
+            }
             _ => "Message",
         };
         members.insert(name.to_owned(), Value::from(error.message.as_str()));

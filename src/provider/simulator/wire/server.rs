@@ -14,14 +14,14 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, Method, Request as HttpRequest, Response, StatusCode, header};
+use axum::http::{HeaderMap, Method, Request as HttpRequest, Response, StatusCode, Uri, header};
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use super::fault::Cut;
-use super::protocol::Request;
+use super::protocol::{Reply, Request, form};
 use super::{Answered, Wire};
 
 /// More than any request that the models allow.
@@ -92,26 +92,24 @@ async fn answer(
     ConnectInfo(line): ConnectInfo<Line>,
     request: HttpRequest<Body>,
 ) -> Response<Body> {
-    if request.method() != Method::POST {
+    let (parts, body) = request.into_parts();
+    let elapsed = door.started.elapsed().mul_f64(door.speed);
+    let request = if parts.method == Method::POST {
+        let Ok(body) = to_bytes(body, LARGEST_REQUEST).await else {
+            return written(door.wire.too_large(elapsed));
+        };
+        from_headers(&parts.headers, body.to_vec())
+    } else if parts.method == Method::GET
+        && let Some(query) = signed_query(&parts.uri)
+    {
+        query
+    } else if matches!(parts.method, Method::GET | Method::HEAD) {
         let text =
             "This is rolecall's simulator of AWS IAM Identity Center; it answers AWS clients, by POST.\n";
         return plain(StatusCode::OK, text);
-    }
-    let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, LARGEST_REQUEST).await else {
-        return plain(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "The request is larger than any operation takes.\n",
-        );
+    } else {
+        return plain(StatusCode::METHOD_NOT_ALLOWED, "AWS clients send POST.\n");
     };
-    let text = |name: &str| header_text(&parts.headers, name);
-    let request = Request {
-        authorization: text("authorization"),
-        security_token: text("x-amz-security-token"),
-        target: text("x-amz-target"),
-        body: body.to_vec(),
-    };
-    let elapsed = door.started.elapsed().mul_f64(door.speed);
     let answered = tokio::task::spawn_blocking(move || door.wire.answer(&request, elapsed)).await;
     let Ok(Answered { reply, delay, cut }) = answered else {
         return plain(
@@ -123,6 +121,33 @@ async fn answer(
         tokio::time::sleep(delay).await;
     }
     line.set(cut);
+    written(reply)
+}
+
+fn from_headers(headers: &HeaderMap, body: Vec<u8>) -> Request {
+    let text = |name: &str| header_text(headers, name);
+    Request {
+        authorization: text("authorization"),
+        security_token: text("x-amz-security-token"),
+        target: text("x-amz-target"),
+        body,
+    }
+}
+
+/// A query request by GET, as a signed URL carries it: who calls stands among its parameters.
+fn signed_query(uri: &Uri) -> Option<Request> {
+    let query = uri.query().filter(|query| query.contains("Action="))?;
+    let parameters = form(query.as_bytes());
+    let credential = parameters.get("X-Amz-Credential");
+    Some(Request {
+        authorization: credential.map(|credential| format!("Credential={credential}")),
+        security_token: parameters.get("X-Amz-Security-Token").cloned(),
+        target: None,
+        body: query.as_bytes().to_vec(),
+    })
+}
+
+fn written(reply: Reply) -> Response<Body> {
     let mut response = Response::builder()
         .status(reply.status)
         .header(header::CONTENT_TYPE, reply.content_type)

@@ -17,6 +17,7 @@ type Answer = Result<Value, ServiceError>;
 /// Every operation offered.
 pub const OPERATIONS: Table = &[
     ("AssumeRole", assume_role),
+    ("AssumeRoleWithWebIdentity", assume_role_with_web_identity),
     ("GetAccessKeyInfo", get_access_key_info),
     ("GetCallerIdentity", get_caller_identity),
 ];
@@ -43,12 +44,30 @@ fn get_access_key_info(world: &mut World, input: Input<'_>) -> Answer {
 /// The management account may assume a role in every account of the organisation, and every account one of its own. The
 /// roles of IAM Identity Center trust its SAML provider alone.
 fn assume_role(world: &mut World, input: Input<'_>) -> Answer {
+    let session = assumed(world, input, "sts:AssumeRole")?;
+    Ok(session.with("PackedPolicySize", 0).done())
+}
+
+/// With a token of an identity provider in place of credentials: every token is taken, as no provider is simulated.
+fn assume_role_with_web_identity(world: &mut World, input: Input<'_>) -> Answer {
+    let session = assumed(world, input, "sts:AssumeRoleWithWebIdentity")?;
+    let subject = input.text("RoleSessionName");
+    Ok(session
+        .with("SubjectFromWebIdentityToken", format!("simulated:{subject}"))
+        .with("Audience", "sts.amazonaws.com")
+        .with("Provider", "simulated")
+        .with("PackedPolicySize", 0)
+        .done())
+}
+
+/// The session of a role, and its credentials.
+fn assumed(world: &mut World, input: Input<'_>, action: &str) -> Result<Output, ServiceError> {
     let arn = input.text("RoleArn");
     let denied = || {
         ServiceError::new(
             ErrorCode::AccessDeniedException,
             format!(
-                "User: {} is not authorized to perform: sts:AssumeRole on resource: {arn}",
+                "User: {} is not authorized to perform: {action} on resource: {arn}",
                 world.caller_arn()
             ),
         )
@@ -85,9 +104,7 @@ fn assume_role(world: &mut World, input: Input<'_>) -> Answer {
         .with("Arn", session.arn());
     Ok(Output::new()
         .with("Credentials", credentials)
-        .with("AssumedRoleUser", user)
-        .with("PackedPolicySize", 0)
-        .done())
+        .with("AssumedRoleUser", user))
 }
 
 /// An assumed role's ARN without its session.

@@ -1,0 +1,139 @@
+//! The policies that `rolecall policy` prints are enough: everything else that the simulator knows is denied.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::server::{Server, stack_and_world, world_of};
+use super::{apply, expect};
+use crate::common::{Sandbox, repository};
+
+const STACK: &str = r#"
+organizational_unit "workloads" { create = true }
+
+account "shop" {
+  name   = "shop"
+  email  = "aws+shop@example.com"
+  create = true
+  ou     = organizational_unit.workloads
+  tags   = { env = "prod" }
+}
+
+account "prod" { id = "111100000003" }
+
+data "group" "auditors" { display_name = "Auditors" }
+
+user "ada" {
+  user_name   = "ada@example.com"
+  given_name  = "Ada"
+  family_name = "Lovelace"
+}
+
+group "platform" {
+  display_name = "Platform"
+  members      = [user.ada]
+}
+
+permission_set "admin" {
+  description          = "First"
+  managed_policies     = ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
+  permissions_boundary = "arn:aws:iam::aws:policy/PowerUserAccess"
+  tags                 = { owner = "platform" }
+  inline_policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Action = "s3:Get*", Resource = "*" }]
+  })
+}
+
+assignment "admin" {
+  principals      = [group.platform, data.group.auditors]
+  permission_sets = [permission_set.admin]
+  accounts        = [account.prod, account.shop]
+}
+"#;
+
+/// The arguments that deny every action but those of a policy.
+fn all_but(sandbox: &Sandbox, purpose: &str) -> Vec<String> {
+    let policy: Value = serde_json::from_str(&sandbox.ok(&["policy", "--for", purpose])).unwrap();
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    let actions = statements.flat_map(|statement| statement["Action"].as_array().unwrap());
+    let allowed: BTreeSet<&str> = actions.map(|action| action.as_str().unwrap()).collect();
+    let shapes =
+        std::fs::read_to_string(repository().join("src/provider/simulator/wire/shapes.json")).unwrap();
+    let shapes: Value = serde_json::from_str(&shapes).unwrap();
+    let mut arguments: Vec<String> = ["--clock", "fast", "--quotas", "off"].map(str::to_owned).into();
+    for (service, of) in shapes["services"].as_object().unwrap() {
+        let prefix = if service == "sso-admin" { "sso" } else { service };
+        for operation in of["operations"].as_object().unwrap().keys() {
+            let action = format!("{prefix}:{operation}");
+            if operation != "GetCallerIdentity" && !allowed.contains(action.as_str()) {
+                arguments.extend(["--deny".to_owned(), action]);
+            }
+        }
+    }
+    arguments
+}
+
+fn serve(sandbox: &Sandbox, purpose: &str) -> Server {
+    let arguments = all_but(sandbox, purpose);
+    assert!(arguments.len() > 40, "{arguments:?}");
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    Server::start(&world_of(sandbox), &arguments)
+}
+
+#[test]
+fn the_policy_for_applying_is_enough_for_the_life_of_a_stack() {
+    let sandbox = stack_and_world(&[("main.hcl", STACK)], "rate = 1000");
+    let server = serve(&sandbox, "apply");
+    let url = &server.url;
+    let said = apply(&sandbox, url);
+    assert!(!said.contains("not authorized"), "{said}");
+    let changed = STACK
+        .replace("First", "Second")
+        .replace("env = \"prod\"", "environment = \"live\"")
+        .replace(
+            "  permissions_boundary = \"arn:aws:iam::aws:policy/PowerUserAccess\"\n",
+            "",
+        )
+        .replace("ReadOnlyAccess", "PowerUserAccess")
+        .replace("s3:Get*", "s3:List*")
+        .replace("owner = \"platform\"", "team = \"platform\"")
+        .replace("[user.ada]", "[]")
+        .replace("Lovelace", "King")
+        .replace("\"Platform\"", "\"Engineers\"")
+        .replace(
+            "unit \"workloads\" { create = true }",
+            "unit \"workloads\" {\n  name   = \"Live\"\n  create = true\n}",
+        );
+    sandbox.write("main.hcl", &changed);
+    apply(&sandbox, url);
+    let said = expect(&sandbox, url, &["destroy", "--auto-approve"], 0);
+    assert!(!said.contains("not authorized"), "{said}");
+}
+
+#[test]
+fn the_policy_for_planning_is_enough_to_look_and_for_nothing_else() {
+    let sandbox = stack_and_world(&[("main.hcl", STACK)], "rate = 1000");
+    {
+        let server = serve(&sandbox, "apply");
+        apply(&sandbox, &server.url);
+    }
+    let server = serve(&sandbox, "plan");
+    let url = &server.url;
+    for args in [
+        ["plan", "--detailed-exitcode"].as_slice(),
+        &["drift"],
+        &["observe"],
+    ] {
+        let said = expect(&sandbox, url, args, 0);
+        assert!(
+            !said.contains("not authorized") && !said.contains("held"),
+            "{args:?} {said}"
+        );
+    }
+    let imported = expect(&sandbox, url, &["import", "--out", "again"], 0);
+    assert!(imported.contains("The plan is empty"), "{imported}");
+    sandbox.write("main.hcl", &STACK.replace("First", "Second"));
+    let said = expect(&sandbox, url, &["apply", "--auto-approve"], 4);
+    assert!(said.contains("sso:UpdatePermissionSet"), "{said}");
+}

@@ -1,0 +1,160 @@
+//! Accounts that are created, moved and tagged, and units that are made and renamed, through AWS Organizations.
+
+use serde_json::{Value, json};
+
+use super::server::{Server, stack_and_world, world_of};
+use super::{apply, expect};
+
+const QUICK: [&str; 4] = ["--clock", "fast", "--quotas", "off"];
+
+const STACK: &str = r#"
+organizational_unit "workloads" {
+  create = true
+}
+
+organizational_unit "prod" {
+  parent = organizational_unit.workloads
+  create = true
+}
+
+account "shop" {
+  name   = "shop-prod"
+  email  = "aws+shop@example.com"
+  create = true
+  ou     = organizational_unit.prod
+  tags   = { env = "prod", team = "shop" }
+}
+
+account "old" {
+  id     = "111100000001"
+  manage = true
+  ou     = organizational_unit.root
+}
+
+group "platform" { display_name = "Platform" }
+permission_set "admin" {}
+
+assignment "admin" {
+  principals      = [group.platform]
+  permission_sets = [permission_set.admin]
+  accounts        = organizational_unit.workloads.accounts
+}
+"#;
+
+fn accounts(server: &Server) -> Vec<Value> {
+    let found = server.call("AWSOrganizationsV20161128.ListAccounts", &json!({}));
+    found["Accounts"].as_array().unwrap().clone()
+}
+
+fn tags(server: &Server, id: &str) -> Vec<(String, String)> {
+    let found = server.call(
+        "AWSOrganizationsV20161128.ListTagsForResource",
+        &json!({ "ResourceId": id }),
+    );
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let tags = found["Tags"].as_array().unwrap().iter();
+    tags.map(|tag| (text(&tag["Key"]), text(&tag["Value"]))).collect()
+}
+
+/// The names of the units above something, from the root down.
+fn place(server: &Server, id: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut at = id.to_owned();
+    loop {
+        let found = server.call("AWSOrganizationsV20161128.ListParents", &json!({ "ChildId": at }));
+        at = found["Parents"][0]["Id"].as_str().unwrap().to_owned();
+        if at.starts_with("r-") {
+            names.reverse();
+            return names;
+        }
+        let unit = server.call(
+            "AWSOrganizationsV20161128.DescribeOrganizationalUnit",
+            &json!({ "OrganizationalUnitId": at }),
+        );
+        let name = &unit["OrganizationalUnit"]["Name"];
+        names.push(name.as_str().unwrap().to_owned());
+    }
+}
+
+#[test]
+fn accounts_and_units_are_made_moved_tagged_and_never_closed() {
+    let sandbox = stack_and_world(&[("main.hcl", STACK)], "rate = 1000");
+    let server = Server::start(&world_of(&sandbox), &QUICK);
+    let url = &server.url;
+
+    let planned = expect(&sandbox, url, &["plan"], 0);
+    assert!(planned.contains("+ shop-prod"), "{planned}");
+    apply(&sandbox, url);
+    let made = accounts(&server);
+    let shop = made
+        .iter()
+        .find(|account| account["Name"] == "shop-prod")
+        .unwrap();
+    let id = shop["Id"].as_str().unwrap();
+    assert_eq!(place(&server, id), ["workloads", "prod"]);
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    assert_eq!(tags(&server, id), [pair("env", "prod"), pair("team", "shop")]);
+    let holders = server.call(
+        "SWBExternalService.ListPermissionSetsProvisionedToAccount",
+        &json!({
+            "InstanceArn": instance(&server),
+            "AccountId": id,
+        }),
+    );
+    assert_eq!(
+        holders["PermissionSets"].as_array().unwrap().len(),
+        1,
+        "{holders}"
+    );
+
+    // The unit gets another name, the account other tags, and the old account a place of its own.
+    let changed = STACK
+        .replace(
+            "  parent = organizational_unit.workloads",
+            "  name   = \"live\"\n  parent = organizational_unit.workloads",
+        )
+        .replace("team = \"shop\"", "team = \"sales\"")
+        .replace("env = \"prod\", ", "")
+        .replace(
+            "manage = true\n  ou     = organizational_unit.root",
+            "manage = true\n  ou     = organizational_unit.prod\n  tags   = { age = \"old\" }",
+        );
+    sandbox.write("main.hcl", &changed);
+    let said = apply(&sandbox, url);
+    assert!(said.contains("live"), "{said}");
+    assert_eq!(place(&server, id), ["workloads", "live"]);
+    assert_eq!(tags(&server, id), [pair("team", "sales")]);
+    assert_eq!(place(&server, "111100000001"), ["workloads", "live"]);
+    assert_eq!(tags(&server, "111100000001"), [pair("age", "old")]);
+
+    // What goes from the files is forgotten; the account stays as it is.
+    let start = changed.find("account \"shop\"").unwrap();
+    let end = changed.find("account \"old\"").unwrap();
+    sandbox.write("main.hcl", &format!("{}{}", &changed[..start], &changed[end..]));
+    apply(&sandbox, url);
+    let left = accounts(&server);
+    let shop = left
+        .iter()
+        .find(|account| account["Name"] == "shop-prod")
+        .unwrap();
+    assert_eq!(shop["State"], "ACTIVE");
+    assert_eq!(place(&server, id), ["workloads", "live"]);
+}
+
+fn instance(server: &Server) -> Value {
+    let found = server.call("SWBExternalService.ListInstances", &json!({}));
+    found["Instances"][0]["InstanceArn"].clone()
+}
+
+#[test]
+fn an_account_whose_address_is_taken_says_so() {
+    let sandbox = stack_and_world(&[("main.hcl", STACK)], "rate = 1000");
+    let server = Server::start(&world_of(&sandbox), &QUICK);
+    let body = json!({ "AccountName": "other", "Email": "aws+shop@example.com" });
+    let started = server.call("AWSOrganizationsV20161128.CreateAccount", &body);
+    let request = json!({ "CreateAccountRequestId": started["CreateAccountStatus"]["Id"] });
+    server.call("AWSOrganizationsV20161128.DescribeCreateAccountStatus", &request);
+    // An account with that address is there: it is taken in, not made again.
+    let planned = expect(&sandbox, &server.url, &["plan"], 0);
+    assert!(!planned.contains("+ shop-prod"), "{planned}");
+}
