@@ -82,7 +82,7 @@ fn is_empty(sandbox: &Sandbox, server: &Server, directory: &str) {
 
 #[test]
 fn a_stranger_gets_all_of_it_as_configuration() {
-    let (_, server) = served();
+    let (_world, server) = served();
     let sandbox = stranger("");
     let output = run(&sandbox, &server.url, &["import", "--out", "access", "--json"]);
     assert_eq!(output.code, 0, "{}", output.stderr);
@@ -105,7 +105,7 @@ fn a_stranger_gets_all_of_it_as_configuration() {
 
 #[test]
 fn selectors_are_inferred_on_request() {
-    let (_, server) = served();
+    let (_world, server) = served();
     let sandbox = stranger("");
     expect(
         &sandbox,
@@ -123,7 +123,7 @@ fn selectors_are_inferred_on_request() {
 
 #[test]
 fn a_scope_is_respected() {
-    let (_, server) = served();
+    let (_world, server) = served();
     let scope = "rolecall {\n  scope {\n    accounts = [\"shop-1\", \"111100000009\"]\n  }\n}\n";
     let sandbox = stranger(scope);
     let said = expect(&sandbox, &server.url, &["import", "--out", "access"], 0);

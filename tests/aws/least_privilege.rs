@@ -63,7 +63,11 @@ fn all_but(sandbox: &Sandbox, purpose: &str) -> Vec<String> {
     let shapes: Value = serde_json::from_str(&shapes).unwrap();
     let mut arguments: Vec<String> = ["--clock", "fast", "--quotas", "off"].map(str::to_owned).into();
     for (service, of) in shapes["services"].as_object().unwrap() {
-        let prefix = if service == "sso-admin" { "sso" } else { service };
+        let prefix = if service == "sso-admin" {
+            "sso"
+        } else {
+            service.as_str()
+        };
         for operation in of["operations"].as_object().unwrap().keys() {
             let action = format!("{prefix}:{operation}");
             if operation != "GetCallerIdentity" && !allowed.contains(action.as_str()) {

@@ -115,8 +115,8 @@ impl Worker {
         let operation = Operation::AttachCustomerManagedPolicyReferenceToPermissionSet;
         for policy in policies {
             let attach = || async move {
-                let sdk = &self.session.sso;
-                let call = sdk.attach_customer_managed_policy_reference_to_permission_set();
+                let sso = &self.session.sso;
+                let call = sso.attach_customer_managed_policy_reference_to_permission_set();
                 let call = call.instance_arn(&*self.instance).permission_set_arn(arn);
                 let sent = call.customer_managed_policy_reference(reference(policy)?).send();
                 self.session.write(operation, sent).await
@@ -129,8 +129,8 @@ impl Worker {
     async fn detach_customer(&self, arn: &str, policy: &CustomerManagedPolicy) -> Step<()> {
         let operation = Operation::DetachCustomerManagedPolicyReferenceFromPermissionSet;
         let detach = || async move {
-            let sdk = &self.session.sso;
-            let call = sdk.detach_customer_managed_policy_reference_from_permission_set();
+            let sso = &self.session.sso;
+            let call = sso.detach_customer_managed_policy_reference_from_permission_set();
             let call = call.instance_arn(&*self.instance).permission_set_arn(arn);
             let sent = call.customer_managed_policy_reference(reference(policy)?).send();
             self.session.write(operation, sent).await
