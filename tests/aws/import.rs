@@ -132,5 +132,8 @@ fn a_scope_is_respected() {
     is_empty(&sandbox, &server, "access");
     // Into the stack itself as well.
     expect(&sandbox, &server.url, &["import"], 0);
-    is_empty(&sandbox, &server, ".");
+    expect(&sandbox, &server.url, &["plan", "--detailed-exitcode"], 0);
+    // Its `rolecall` block is a person's, who is told what to put there.
+    let stack = sandbox.read("stack.hcl");
+    assert!(stack.contains("ignore \"AWS services\""), "{stack}");
 }
