@@ -63,6 +63,22 @@ impl Env {
         )
     }
 
+    /// The stack's directory as seen from where rolecall was started, which in continuous integration is the root of
+    /// the repository. Empty where it is that place, or lies outside of it.
+    pub fn directory_in_repository(&self) -> String {
+        let inside = |part: std::path::Component<'_>| {
+            matches!(
+                part,
+                std::path::Component::Normal(_) | std::path::Component::CurDir
+            )
+        };
+        if self.dir.components().all(inside) {
+            self.dir.to_string_lossy().replace('\\', "/")
+        } else {
+            String::new()
+        }
+    }
+
     /// A text whose commands (`rolecall …`) are to be typed here.
     pub fn as_typed(&self, text: &str) -> String {
         let start = self.typed("");

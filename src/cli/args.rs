@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use formats::ReportArgs;
+use formats::{DiagnosticsFormatArgs, DriftFormatArgs, PlanFormatArgs};
 pub use page::PageArgs;
 
 /// Access as code for AWS IAM Identity Center.
@@ -199,7 +199,7 @@ pub struct ValidateArgs {
     pub variables: VariableArgs,
     /// Output
     #[command(flatten)]
-    pub format: FormatArgs,
+    pub format: DiagnosticsFormatArgs,
 }
 
 /// `fmt`
@@ -260,7 +260,7 @@ pub struct PlanArgs {
     pub variables: VariableArgs,
     /// Output
     #[command(flatten)]
-    pub format: ReportArgs,
+    pub format: PlanFormatArgs,
 }
 
 /// `--only`
@@ -335,7 +335,7 @@ pub struct DriftArgs {
     pub variables: VariableArgs,
     /// Output
     #[command(flatten)]
-    pub format: ReportArgs,
+    pub format: DriftFormatArgs,
 }
 
 /// `observe`
@@ -381,7 +381,7 @@ pub struct ShowArgs {
     pub plan: Option<PathBuf>,
     /// Output
     #[command(flatten)]
-    pub format: ReportArgs,
+    pub format: PlanFormatArgs,
 }
 
 /// A language for graphs.

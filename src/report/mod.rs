@@ -1,5 +1,5 @@
 //! What people and machines read: views built from plans, states, drift and
-//! events, and their rendering as text, Markdown and JSON.
+//! events, and their rendering as text, Markdown, JSON, SARIF and JUnit.
 //!
 //! A view model ([`plan_view::PlanView`] and its siblings) is built once and then
 //! written by a renderer; nothing is computed while writing. Writers take any
@@ -13,9 +13,11 @@ pub mod escape;
 pub mod graph_view;
 pub mod html;
 pub mod json;
+pub mod junit;
 pub mod markdown;
 pub mod people_names;
 pub mod plan_view;
+pub mod sarif;
 pub mod state_view;
 pub mod style;
 pub mod terminal;

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from xml.etree import ElementTree
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -129,13 +130,40 @@ class Planning(Case):
         self.script("plan.sh", "access", "out", code=1)
         self.assertIn("managed_policies", self.said)
 
+    def test_findings_for_code_scanning_have_places_in_the_repository(self):
+        self.edit("managed_policies", "manged_policies")
+        sarif = json.loads(self.rolecall("validate", "--format", "sarif", code=1))
+        [run] = sarif["runs"]
+        rules = run["tool"]["driver"]["rules"]
+        self.assertTrue(run["results"])
+        for result in run["results"]:
+            self.assertEqual(rules[result["ruleIndex"]]["id"], result["ruleId"])
+            [place] = result["locations"]
+            self.assertEqual(place["physicalLocation"]["artifactLocation"]["uri"], "access/main.hcl")
+            self.assertGreater(place["physicalLocation"]["region"]["startLine"], 1)
+            self.assertTrue(result["partialFingerprints"]["primaryLocationLineHash"])
+        self.assertIn("error", [result["level"] for result in run["results"]])
+
+    def test_drift_is_a_test_report(self):
+        self.rolecall("apply", "--auto-approve")
+        clean = ElementTree.fromstring(self.rolecall("drift", "--format", "junit"))
+        self.assertEqual((clean.tag, clean.get("failures")), ("testsuites", "0"))
+        self.assertGreater(int(clean.get("tests")), 10)
+        self.rolecall("sim", "do", "create-group", "<a> & \"b\"")
+        self.rolecall("sim", "do", "assign", "view", "111122223333", "<a> & \"b\"")
+        report = ElementTree.fromstring(self.rolecall("drift", "--format", "junit", code=2))
+        self.assertEqual(report.get("failures"), "1")
+        [failure] = report.findall("./testsuite/testcase/failure")
+        self.assertEqual(failure.get("type"), "unmanaged")
+        self.assertIn('<a> & "b" → view', failure.get("message"))
+        self.assertIn("declare it, ignore it", failure.text)
+
     def test_counted_people(self):
         self.script("plan.sh", "access", "out", PEOPLE="counts")
         self.assertNotIn("Ada", self.read("out/plan.md"))
 
     def test_a_fork_is_compared_without_state_or_credentials(self):
         shutil.copytree(self.stack, self.home / "base")
-        self.edit('session_duration', '# session_duration') if "session_duration" in self.read("access/main.hcl") else None
         self.edit("Look, do not touch", "Look, and touch")
         text = self.rolecall("plan", "--base", "base", "--format", "markdown", "--people", "counts")
         self.assertIn("which nothing can be applied from", text)

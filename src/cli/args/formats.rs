@@ -4,9 +4,9 @@ use clap::{Args, ValueEnum};
 
 use crate::report::markdown::{GITHUB_SIZE, LEAST_SIZE, Options, People};
 
-/// `--format` of plans and drift.
+/// `--format` of plans.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum ReportFormat {
+pub enum PlanFormat {
     /// For people
     #[default]
     Text,
@@ -14,14 +14,16 @@ pub enum ReportFormat {
     Json,
     /// For the comments of pull and merge requests
     Markdown,
+    /// The findings, for code scanning
+    Sarif,
 }
 
-/// `--format` with what belongs to it.
+/// `--format` of plans with what belongs to it.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct ReportArgs {
+pub struct PlanFormatArgs {
     /// How to write the result
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
-    pub format: ReportFormat,
+    pub format: PlanFormat,
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
@@ -30,19 +32,89 @@ pub struct ReportArgs {
     pub markdown: MarkdownArgs,
 }
 
-impl ReportArgs {
+impl PlanFormatArgs {
     /// The form that was asked for.
-    pub fn format(&self) -> ReportFormat {
-        if self.json {
-            ReportFormat::Json
-        } else {
-            self.format
-        }
+    pub fn format(&self) -> PlanFormat {
+        if self.json { PlanFormat::Json } else { self.format }
     }
 
     /// Whether JSON was asked for.
     pub fn is_json(&self) -> bool {
-        self.format() == ReportFormat::Json
+        self.format() == PlanFormat::Json
+    }
+}
+
+/// `--format` of drift.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum DriftFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For machines
+    Json,
+    /// For issues, and the comments of pull and merge requests
+    Markdown,
+    /// A test report: a case per finding
+    Junit,
+}
+
+/// `--format` of drift with what belongs to it.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct DriftFormatArgs {
+    /// How to write the result
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub format: DriftFormat,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// What Markdown may hold
+    #[command(flatten)]
+    pub markdown: MarkdownArgs,
+}
+
+impl DriftFormatArgs {
+    /// The form that was asked for.
+    pub fn format(&self) -> DriftFormat {
+        if self.json { DriftFormat::Json } else { self.format }
+    }
+
+    /// Whether JSON was asked for.
+    pub fn is_json(&self) -> bool {
+        self.format() == DriftFormat::Json
+    }
+}
+
+/// `--format` of what is wrong with a configuration.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum DiagnosticsFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For machines
+    Json,
+    /// For code scanning
+    Sarif,
+}
+
+/// The same, with `--json` for short.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct DiagnosticsFormatArgs {
+    /// How to write the result
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub format: DiagnosticsFormat,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+}
+
+impl DiagnosticsFormatArgs {
+    /// The form that was asked for.
+    pub fn format(&self) -> DiagnosticsFormat {
+        if self.json {
+            DiagnosticsFormat::Json
+        } else {
+            self.format
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! `drift`: what the service has, against what was applied and declared.
 
 use crate::cli::args::DriftArgs;
-use crate::cli::args::formats::ReportFormat;
+use crate::cli::args::formats::DriftFormat;
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -11,8 +11,8 @@ use crate::model::record::{Recorded, Seen};
 use crate::model::stack::Scope;
 use crate::report::drift_view::DriftView;
 use crate::report::json::drift::DriftJson;
-use crate::report::markdown;
 use crate::report::terminal::drift::write;
+use crate::report::{junit, markdown};
 use crate::state::StateStore;
 use crate::state::entry::Entry;
 
@@ -46,15 +46,20 @@ pub fn run(env: &Env, args: &DriftArgs) -> Result<Exit, Failure> {
     let view = DriftView::new(&reading.name, &drift, &around);
     let provider = reading.provider.name();
     match args.format.format() {
-        ReportFormat::Json => super::print_json(env, &DriftJson::new(&view))?,
-        ReportFormat::Text => env.print(|out| write(&view, provider, env.out, out))?,
-        ReportFormat::Markdown => {
+        DriftFormat::Json => super::print_json(env, &DriftJson::new(&view))?,
+        DriftFormat::Text => env.print(|out| write(&view, provider, env.out, out))?,
+        DriftFormat::Markdown => {
             let title = markdown::drift::Title {
                 provider,
                 everything: &env.typed("drift --json"),
             };
             let text = markdown::drift::write(&view, title, args.format.markdown.options());
             env.print(|out| out.write_all(text.as_bytes()))?;
+        }
+        DriftFormat::Junit => {
+            let report = junit::of_drift(&view);
+            let report = report.map_err(|error| Failure::new(format!("cannot write the report: {error}")))?;
+            env.print(|out| out.write_all(report.as_bytes()))?;
         }
     }
     Ok(if drift.is_empty() { Exit::Done } else { Exit::Found })

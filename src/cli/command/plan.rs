@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::cli::advice::shell_word;
 use crate::cli::approval;
-use crate::cli::args::formats::ReportFormat;
+use crate::cli::args::formats::PlanFormat;
 use crate::cli::args::{Only, PlanArgs};
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
@@ -25,6 +25,7 @@ use crate::provider::frozen::Frozen;
 use crate::report::json::plan::PlanJson;
 use crate::report::markdown;
 use crate::report::plan_view::PlanView;
+use crate::report::sarif;
 use crate::report::terminal::plan::{Title, write};
 use crate::state::StateStore;
 
@@ -248,12 +249,13 @@ fn show(env: &Env, args: &PlanArgs, view: &PlanView<'_>, provider: Option<&str>)
         "rolecall plan"
     };
     match args.format.format() {
-        ReportFormat::Json => super::print_json(env, &PlanJson::new(view))?,
-        ReportFormat::Text => env.print(|out| write(view, Title { command, provider }, env.out, out))?,
-        ReportFormat::Markdown => {
+        PlanFormat::Json => super::print_json(env, &PlanJson::new(view))?,
+        PlanFormat::Text => env.print(|out| write(view, Title { command, provider }, env.out, out))?,
+        PlanFormat::Markdown => {
             let text = as_markdown(env, args, view, command);
             env.print(|out| out.write_all(text.as_bytes()))?;
         }
+        PlanFormat::Sarif => super::print_json(env, &sarif::of_plan(plan, &env.directory_in_repository()))?,
     }
     if let Some(path) = &args.out {
         tell_saved(env, path, plan);

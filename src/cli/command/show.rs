@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::cli::advice::shell_word;
 use crate::cli::args::ShowArgs;
-use crate::cli::args::formats::ReportFormat;
+use crate::cli::args::formats::PlanFormat;
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -15,6 +15,7 @@ use crate::report::json::plan::PlanJson;
 use crate::report::json::state::StateJson;
 use crate::report::markdown::{self, plan::Apply};
 use crate::report::plan_view::PlanView;
+use crate::report::sarif;
 use crate::report::state_view::StateView;
 use crate::report::terminal::plan::{Title, write};
 use crate::report::terminal::state;
@@ -27,15 +28,15 @@ pub fn run(env: &Env, args: &ShowArgs) -> Result<Exit, Failure> {
             tell(env, path, &plan, &made_with);
             let view = PlanView::new(&plan);
             match args.format.format() {
-                ReportFormat::Json => super::print_json(env, &PlanJson::new(&view))?,
-                ReportFormat::Text => {
+                PlanFormat::Json => super::print_json(env, &PlanJson::new(&view))?,
+                PlanFormat::Text => {
                     let title = Title {
                         command: "saved plan",
                         provider: None,
                     };
                     env.print(|out| write(&view, title, env.out, out))?;
                 }
-                ReportFormat::Markdown => {
+                PlanFormat::Markdown => {
                     let file = shell_word(&path.to_string_lossy());
                     let title = markdown::plan::Title {
                         command: "saved plan",
@@ -45,10 +46,13 @@ pub fn run(env: &Env, args: &ShowArgs) -> Result<Exit, Failure> {
                     let text = markdown::plan::write(&view, title, args.format.markdown.options());
                     env.print(|out| out.write_all(text.as_bytes()))?;
                 }
+                PlanFormat::Sarif => {
+                    super::print_json(env, &sarif::of_plan(&plan, &env.directory_in_repository()))?;
+                }
             }
         }
-        None if args.format.format() == ReportFormat::Markdown => {
-            return Err(Failure::new("the state has no form in Markdown")
+        None if matches!(args.format.format(), PlanFormat::Markdown | PlanFormat::Sarif) => {
+            return Err(Failure::new("the state has no such form")
                 .help("give the file of a saved plan, or ask for text or json"));
         }
         None => {

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Prints the digest that was approved in the merge request which a commit on the default branch came from. Fails, and
+# prints nothing, unless all of this holds:
+#   - the commit came from exactly one merged merge request into this branch;
+#   - the merge request is approved;
+#   - the job that plans has succeeded for its last commit, and all its runs had one digest: a plan that changed while
+#     it was under review counts for nothing.
+# Usage: gitlab-approved-digest.sh STACK SHA BRANCH
+# Needs curl, jq, READ_TOKEN (a project access token with the scope read_api) and GitLab's CI_API_V4_URL and
+# CI_PROJECT_ID. The job is called PLAN_JOB ("plan" unless given), and its artifact plan/digest holds the digest.
+set -euo pipefail
+stack=$1 sha=$2 branch=$3
+project=$CI_API_V4_URL/projects/$CI_PROJECT_ID
+
+refuse() {
+  echo "nothing is applied: $*" >&2
+  exit 3
+}
+
+api() {
+  curl --fail --silent --show-error --location --config - "$@" <<<"header = \"PRIVATE-TOKEN: $READ_TOKEN\""
+}
+
+requests=$(api "$project/repository/commits/$sha/merge_requests?per_page=100" |
+  jq --arg branch "$branch" 'map(select(.state == "merged" and .target_branch == $branch))')
+[ "$(jq length <<<"$requests")" = 1 ] ||
+  refuse "$sha came from $(jq length <<<"$requests") merged merge requests into $branch, not from one; plan it in a new one"
+number=$(jq -r '.[0].iid' <<<"$requests")
+head=$(jq -r '.[0].sha' <<<"$requests")
+approvals=$(api "$project/merge_requests/$number/approvals")
+jq -e '(.approved_by | length) > 0 and (.approvals_left // 0) == 0' <<<"$approvals" >/dev/null ||
+  refuse "merge request !$number is not approved"
+
+digests=
+for pipeline in $(api "$project/merge_requests/$number/pipelines?per_page=100" |
+  jq -r --arg head "$head" '.[] | select(.sha == $head) | .id'); do
+  for job in $(api "$project/pipelines/$pipeline/jobs?scope[]=success&include_retried=true&per_page=100" |
+    jq -r --arg name "${PLAN_JOB:-plan}" '.[] | select(.name == $name) | .id'); do
+    digests+=$(api "$project/jobs/$job/artifacts/plan/$stack/digest")$'\n'
+  done
+done
+distinct=$(sort -u <<<"$digests" | sed '/^$/d')
+[ -n "$distinct" ] || refuse "no plan of commit $head is on record (artifacts expire)"
+[ "$(wc -l <<<"$distinct")" = 1 ] || refuse "the plan of commit $head changed while it was under review"
+[[ $distinct =~ ^[0-9a-f]{4}(-[0-9a-f]{4}){7}$ ]] || refuse "the plan of commit $head has no digest: it was refused"
+echo "$distinct"
