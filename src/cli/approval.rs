@@ -3,12 +3,16 @@
 use std::path::Path;
 
 use crate::model::record::Recorded;
+use crate::plan::approved_people::{ApprovedPeople, NewlyGaining};
 use crate::plan::change::GrantReason;
+use crate::plan::risk::SetRisk;
 use crate::plan::{Plan, resume_of};
-use crate::report::plan_view::PlanView;
+use crate::report::escape::{escape, name};
 use crate::report::plan_view::policy_diff::{DiffLine, lines};
+use crate::report::plan_view::{Labels, PlanView, principal_name};
 use crate::report::style::{Meaning, Styles};
 use crate::report::terminal::plan::{Title, write};
+use crate::report::wording::{self, some_of};
 
 use super::env::Env;
 use super::error::Failure;
@@ -34,6 +38,9 @@ pub fn restores(plan: &Plan) -> bool {
     plan.actions.iter().any(|action| action.restore)
         || plan.grants.iter().any(|step| step.reason == GrantReason::Restore)
 }
+
+/// The file that keeps who gains what by the last plan, as far as a digest covers it; beside its text.
+pub const LAST_PEOPLE: &str = "last-plan-people.json";
 
 /// The plan as plain text: what differences of plans are shown over.
 pub fn rendered(view: &PlanView<'_>) -> String {
@@ -65,7 +72,9 @@ fn actions_in_full(plan: &Plan) -> String {
 
 /// Holds the plan made now against the one that was approved.
 ///
-/// The same digest goes on. So does a plan that only has what is left of the interrupted run with that digest.
+/// The same digest goes on. So does a plan that only has what is left of the interrupted run with that digest. A plan
+/// that does the same for other people goes on if nobody newly gains what the approval covers: `people` are those
+/// that were approved, as far as they are at hand.
 ///
 /// # Errors
 /// A refusal (exit code 3) that shows how the plans differ, as far as the approved one is at hand.
@@ -75,14 +84,25 @@ pub fn same_as_approved(
     recorded: &Recorded,
     digest: &str,
     approved: Approved<'_>,
+    people: Option<&ApprovedPeople>,
 ) -> Result<(), Failure> {
     if *plan.digest == *digest {
         return Ok(());
     }
+    let people = people.map(|approved| (approved, ApprovedPeople::of(plan)));
+    let news = people
+        .as_ref()
+        .map_or_else(Vec::new, |(approved, now)| approved.newly_gaining(now));
     let resumes = |run: &crate::model::record::UnfinishedRun| *run.digest == *digest && resume_of(run, plan);
     if recorded.unfinished.as_ref().is_some_and(resumes) {
+        if !news.is_empty() {
+            return Err(newly_gaining(plan, &news));
+        }
         env.say("This goes on with the interrupted run of the approved plan.");
         return Ok(());
+    }
+    if people.is_some_and(|(approved, now)| approved.steps == now.steps) {
+        return same_steps(env, plan, &approved, &news);
     }
     let now = rendered(&PlanView::new(plan));
     match approved {
@@ -103,6 +123,66 @@ pub fn same_as_approved(
         plan.digest
     ))
     .help("review the plan as it is now, and approve that one"))
+}
+
+/// The plan does what was approved, but not for the same people.
+fn same_steps(env: &Env, plan: &Plan, approved: &Approved<'_>, news: &[NewlyGaining]) -> Result<(), Failure> {
+    if !news.is_empty() {
+        return Err(newly_gaining(plan, news));
+    }
+    match approved {
+        Approved::Plan(_) => {
+            env.say("The steps are the approved ones, and nobody newly gains what the approval covers.");
+            Ok(())
+        }
+        Approved::Text(_) | Approved::Unknown => Err(Failure::refused(
+            "nobody newly gains a permission set marked as a risk, but it is not the same people any more, or not \
+             through the same groups, and a digest stands for exactly those; nothing was done",
+        )
+        .help("approve the plan as it is now; a saved plan (apply FILE) allows for people who left")),
+    }
+}
+
+/// The most people that a refusal names.
+const MOST_NEW: usize = 20;
+
+fn newly_gaining(plan: &Plan, news: &[NewlyGaining]) -> Failure {
+    let labels = Labels::new(plan);
+    let mut lines: Vec<String> = news
+        .iter()
+        .take(MOST_NEW)
+        .map(|new| line_of(plan, &labels, new))
+        .collect();
+    let rest = news.len().saturating_sub(MOST_NEW);
+    if rest > 0 {
+        lines.push(format!("… and {rest} more"));
+    }
+    Failure::refused(format!(
+        "people would newly gain what was not approved; nothing was done:\n  {}",
+        lines.join("\n  ")
+    ))
+    .help("review the plan as it is now, and approve that one")
+}
+
+/// `Bob Stone (bob) gains admin (administrator) in prod-1..3, through platform`.
+fn line_of(plan: &Plan, labels: &Labels<'_>, new: &NewlyGaining) -> String {
+    let who = match &new.person {
+        Some(user) => match plan.user_names.get(user) {
+            Some(shown) => format!("{} ({})", name(shown), escape(user.as_str())),
+            None => name(user.as_str()).into_owned(),
+        },
+        None => "people who cannot all be named".to_owned(),
+    };
+    let risk = plan.risks.sets.get(&new.permission_set).and_then(SetRisk::mark);
+    let risk = risk.map_or(String::new(), |mark| format!(" ({})", mark.word()));
+    let ranks = new.accounts.iter().filter_map(|key| plan.names.account_rank(key));
+    let accounts: Vec<&str> = ranks.map(|rank| labels.account(rank)).collect();
+    let accounts = wording::accounts(&accounts, accounts.len() as u64, 6);
+    let via = some_of(new.via.iter().map(principal_name), new.via.len() as u64, 4);
+    format!(
+        "{who} gains {}{risk} in {accounts}, through {via}",
+        escape(new.permission_set.as_str())
+    )
 }
 
 /// Whether two plans differ in nothing but their title and the line with the digest.

@@ -86,6 +86,62 @@ pub struct NamedMatcher {
     pub location: Option<Location>,
 }
 
+/// Which accounts are production: those that match one of the fields.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Production {
+    /// Account ids and names, with globs.
+    #[serde(default)]
+    pub accounts: Vec<Arc<str>>,
+    /// Paths of organizational units, with globs; what lies below a unit belongs to it.
+    #[serde(default)]
+    pub organizational_units: Vec<Arc<str>>,
+    /// Tags; an account that carries one of them is production. Values are globs.
+    #[serde(default)]
+    pub tags: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// Who stops an approved plan by newly gaining access through a group.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum StopFor {
+    /// Whoever gains a permission set that is marked as a risk.
+    #[default]
+    RiskMarked,
+    /// Whoever gains anything.
+    Anyone,
+    /// Nobody.
+    Nobody,
+}
+
+/// What the stack takes for a risk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct RiskSettings {
+    /// Which accounts are production.
+    #[serde(default)]
+    pub production: Production,
+    /// Names of permission sets, with globs, that are a risk whatever they attach.
+    #[serde(default)]
+    pub permission_sets: Vec<Arc<str>>,
+    /// Access to so many accounts at once is marked as wide.
+    pub wide_accounts: u64,
+    /// Who stops an approved plan.
+    #[serde(default)]
+    pub stop_for: StopFor,
+}
+
+impl Default for RiskSettings {
+    fn default() -> Self {
+        RiskSettings {
+            production: Production::default(),
+            permission_sets: Vec::new(),
+            wide_accounts: 20,
+            stop_for: StopFor::default(),
+        }
+    }
+}
+
 /// The `rolecall` block.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Settings {
@@ -99,6 +155,9 @@ pub struct Settings {
     pub ignore: Vec<NamedMatcher>,
     /// What no plan may remove.
     pub protect: Vec<NamedMatcher>,
+    /// What is marked as a risk.
+    #[serde(default)]
+    pub risk: RiskSettings,
 }
 
 impl Default for Settings {
@@ -109,6 +168,7 @@ impl Default for Settings {
             scope: Scope::default(),
             ignore: Vec::new(),
             protect: Vec::new(),
+            risk: RiskSettings::default(),
         }
     }
 }

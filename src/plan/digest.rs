@@ -2,8 +2,10 @@
 //!
 //! It covers format, stack, instance, lineage, mode, the ordered actions with
 //! before and after, the grants, revokes and records by name, the blocks that
-//! declare them, what waits for what, role effects, and gains and losses. It does
-//! not cover the state's serial, the clock, where things are written, the cost,
+//! declare them, what waits for what, role effects, and who gains what is marked as a
+//! risk. What else people gain and lose has a digest of its own
+//! ([`super::people::PeopleEffects`]): it follows from the steps and from who is in
+//! which group. It does not cover the state's serial, the clock, where things are written, the cost,
 //! which steps the caller may not run (another identity runs them, under the same
 //! digest), or anything observed that neither a step nor a person's access depends
 //! on. Names that no step uses take no
@@ -24,14 +26,24 @@ use super::step::Wait;
 
 /// The digest as people read it: eight groups of four hexadecimal digits, `9f3c-2ab7-…`.
 pub fn digest(plan: &Plan) -> Arc<str> {
+    let mut canon = steps_of(plan);
+    canon.people(plan);
+    shown(&canon.hasher.finalize())
+}
+
+/// The part of the digest that people have no share in: equal for plans that do the same.
+pub fn steps(plan: &Plan) -> Arc<str> {
+    shown(&steps_of(plan).hasher.finalize())
+}
+
+fn steps_of(plan: &Plan) -> Canon {
     let mut canon = Canon::new(plan);
     canon.head(plan);
     canon.actions(&plan.actions);
     canon.tuples(plan);
     canon.waits(plan);
     canon.roles(plan);
-    canon.people(plan);
-    shown(&canon.hasher.finalize())
+    canon
 }
 
 /// A digest as somebody typed it, in the form that [`digest`] gives: capitals and missing dashes are forgiven.
@@ -165,13 +177,6 @@ impl Canon {
         for pair in roles.created.iter().chain(&roles.updated).copied().chain(deleted) {
             self.accounts.mark(pair.account());
             self.permission_sets.mark(pair.permission_set());
-        }
-        for row in &plan.people.rows {
-            self.permission_sets.mark(row.permission_set);
-            row.still.iter().for_each(|set| self.permission_sets.mark(*set));
-            row.accounts
-                .iter()
-                .for_each(|account| self.accounts.mark(*account));
         }
         let actions = plan.waits.actions.iter().flatten();
         for wait in actions.chain(plan.waits.revokes.values().flatten()) {
@@ -371,25 +376,29 @@ impl Canon {
         }
     }
 
+    /// The rows whose people are part of what is approved, by name: whatever else the tables hold.
     fn people(&mut self, plan: &Plan) {
-        let people = &plan.people;
-        self.number(people.rows.len() as u64);
-        for row in &people.rows {
-            self.value(&(&row.change, &row.people, row.count, &row.via, &row.keeps));
-            self.number(u64::from(self.permission_sets.at(row.permission_set)));
-            let accounts: Vec<u32> = row.accounts.iter().map(|rank| self.accounts.at(*rank)).collect();
-            let still: Vec<u32> = row
-                .still
-                .iter()
-                .map(|rank| self.permission_sets.at(*rank))
-                .collect();
-            self.numbers(accounts.into_iter());
-            self.numbers(still.into_iter());
+        let covered = plan.people.rows.iter().filter(|row| plan.risks.covers(plan, row));
+        let covered: Vec<_> = covered.collect();
+        self.number(covered.len() as u64);
+        for row in covered {
+            self.value(&(&row.change, &row.people, row.count, &row.everyone, &row.via));
+            self.value(&plan.names.permission_set(row.permission_set));
+            self.account_names(plan, &row.accounts);
         }
-        for number in [people.gaining, people.losing, people.gained, people.lost] {
-            self.number(number);
+        let becoming = plan.risks.covered_becoming();
+        self.number(becoming.len() as u64);
+        for row in becoming {
+            self.value(&(&row.permission_set, &row.via, &row.people, &row.everyone));
+            self.account_names(plan, &row.accounts);
         }
-        self.value(&people.unreadable);
+    }
+
+    fn account_names(&mut self, plan: &Plan, ranks: &[u32]) {
+        self.number(ranks.len() as u64);
+        for account in ranks.iter().filter_map(|rank| plan.names.account(*rank)) {
+            self.text(&account.to_string());
+        }
     }
 }
 

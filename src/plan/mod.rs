@@ -10,7 +10,9 @@
 //! for is stated by rule (per set, account, principal) and, sparsely, per tuple.
 
 mod access_diff;
+pub mod approved_people;
 pub mod base;
+pub mod becoming;
 mod bulk;
 mod caller;
 pub mod change;
@@ -44,6 +46,7 @@ mod properties;
 mod provisioning;
 mod renames;
 pub mod resume;
+pub mod risk;
 pub mod roles;
 mod roles_effects;
 #[cfg(test)]
@@ -118,6 +121,9 @@ pub struct Plan {
     pub roles: roles::RoleEffects,
     /// Who gains and loses what.
     pub people: people::PeopleEffects,
+    /// What of it should be looked at twice.
+    #[serde(default)]
+    pub risks: risk::Risks,
     /// What a person should read first: held things, warnings, unverified preconditions, refusals.
     pub findings: Vec<Finding>,
     /// What it costs.

@@ -1,6 +1,7 @@
 //! Who gains and loses what, once groups are expanded.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,24 @@ pub enum PeopleChange {
     KeepsVia,
     /// Members of the group cannot be read.
     Unknown,
+}
+
+/// How many people of a row have access for the first time.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub struct FirstAccess {
+    /// Had no access at all to at least one of the accounts.
+    pub to_account: u64,
+    /// Of those: had no access to any account.
+    pub at_all: u64,
+}
+
+impl FirstAccess {
+    /// Whether nobody is new.
+    pub fn is_none(&self) -> bool {
+        *self == FirstAccess::default()
+    }
 }
 
 /// A class of equal changes: the same people, the same set, the same accounts.
@@ -45,6 +64,12 @@ pub struct PeopleRow {
     /// Those of `still` that they did not all have everywhere before: they come with the same plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gained: Vec<u32>,
+    /// For gains: who of them is new there. Nobody where the instance had no access at all before.
+    #[serde(default, skip_serializing_if = "FirstAccess::is_none")]
+    pub first: FirstAccess,
+    /// BLAKE3 of all user names, where there are more than are named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub everyone: Option<Arc<str>>,
 }
 
 impl PeopleRow {

@@ -6,6 +6,7 @@
 //! such class, and sets that nothing touches are skipped; the totals are exact
 //! all the same.
 
+mod first;
 mod still;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ use super::Plan;
 use super::hashing::Gathering;
 use super::input::PlanInput;
 use super::people::{PeopleChange, PeopleEffects, PeopleRow};
+use first::First;
 use still::Still;
 
 /// What people gain and lose when `before` becomes `after` and the plan's membership changes are made.
@@ -596,6 +598,7 @@ fn finish(
         .map(ToString::to_string)
         .collect();
     let mut still = Still::new(people, before, after);
+    let mut first = First::new(people, before);
     for ((change, set, accounts, via, keeps), mut members) in rows.rows {
         members.sort_unstable();
         members.dedup();
@@ -624,6 +627,10 @@ fn finish(
         } else {
             Default::default()
         };
+        let first = match change {
+            PeopleChange::Gains => first.of(&accounts, &members),
+            _ => Default::default(),
+        };
         let name = |rank: &u32| people.names.get(*rank as usize).copied().cloned();
         effects.rows.push(PeopleRow {
             change,
@@ -639,6 +646,8 @@ fn finish(
             keeps,
             still,
             gained,
+            first,
+            everyone: everyone(&members, people),
         });
     }
     // The widest first within each kind of change; ties in the order of the keys, which is stable.
@@ -652,6 +661,22 @@ fn finish(
     effects.losing = losing.len() as u64;
     effects.digest = hasher.finalize().to_hex().to_string();
     effects
+}
+
+/// The hash of all names, where a row does not carry them all.
+pub(super) fn everyone(members: &[u32], people: &People) -> Option<Arc<str>> {
+    if members.len() <= PeopleRow::MOST_NAMED {
+        return None;
+    }
+    let mut hasher = Gathering::new();
+    for member in members {
+        let name = people
+            .names
+            .get(*member as usize)
+            .map_or("", |name| name.as_str());
+        hasher.update(name.as_bytes()).update(&[0]);
+    }
+    Some(hasher.finalize().to_hex().as_str().into())
 }
 
 /// Covers what the row says by name, so that equal facts have equal digests whatever the ranks are.
@@ -920,6 +945,55 @@ mod tests {
             row(Gains, &["ada"], "admin", 1, &["one"]),
         ];
         assert_eq!(rows(&plan(&scene.build())), expected);
+    }
+
+    #[test]
+    fn who_had_no_access_before_is_new_there_or_altogether() {
+        let stack = |scene: Scene, sets: &[&str], accounts: &[u64]| {
+            base(scene)
+                .group("ops", &["ada", "bob"])
+                .group("old", &["ada"])
+                .assign("a", &["ops"], sets, accounts)
+        };
+        // At first only ada is in, through the other group.
+        let before = base(Scene::new())
+            .group("ops", &["ada", "bob"])
+            .group("old", &["ada"]);
+        let before = before.assign("b", &["old"], &["view"], &[1]).applied();
+        let first = |accounts: &[u64]| {
+            let scene = stack(before.clone(), &["admin"], accounts);
+            let plan = plan(&scene.assign("b", &["old"], &["view"], &[1]).build());
+            let row = plan.people.rows.iter().find(|row| row.change == Gains).unwrap();
+            assert_eq!(row.count, 2);
+            (row.first.to_account, row.first.at_all)
+        };
+        assert_eq!(first(&[1]), (1, 1));
+        assert_eq!(first(&[1, 2]), (2, 1));
+        // Where nobody had anything, everybody is new, and it is not said.
+        let plan = plan(&stack(Scene::new(), &["admin"], &[1]).build());
+        assert!(plan.people.rows[0].first.is_none());
+    }
+
+    #[test]
+    fn nobody_is_new_where_a_group_without_known_members_had_access() {
+        let before = base(Scene::new()).group("dark", &["ada"]).group("ops", &["bob"]);
+        let mut before = before.assign("d", &["dark"], &["view"], &[1]).applied();
+        let dark = GroupName::new("dark").unwrap();
+        before
+            .input
+            .observed
+            .snapshot
+            .groups
+            .get_mut(&dark)
+            .unwrap()
+            .value
+            .members = None;
+        let scene = base(before).group("dark", &["ada"]).group("ops", &["bob"]);
+        let scene = scene.assign("d", &["dark"], &["view"], &[1]);
+        let plan = plan(&scene.assign("o", &["ops"], &["admin"], &[1, 2]).build());
+        let row = plan.people.rows.iter().find(|row| row.change == Gains).unwrap();
+        // Nobody knows about account 1; nobody had account 2.
+        assert_eq!((row.first.to_account, row.first.at_all), (1, 0));
     }
 
     #[test]

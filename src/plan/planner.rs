@@ -336,6 +336,7 @@ impl<'a> Stage<'a> {
         plan.outputs = super::outputs::outputs(sources);
         plan.output_changes = super::outputs::output_changes(&input.recorded.outputs, &plan.outputs);
         plan.people = super::people_effects::people_effects(&plan, input, &before, after.unwrap_or(&before));
+        plan.risks = super::risk::Risks::find(&plan, input, after.unwrap_or(&before));
         let broken = super::guardrails::guardrails(&plan, input, &before, after.unwrap_or(&before));
         plan.findings.extend(broken);
         plan.findings.sort();
@@ -374,6 +375,7 @@ fn empty(input: &PlanInput) -> Plan {
         waits: Waits::default(),
         roles: RoleEffects::default(),
         people: Default::default(),
+        risks: Default::default(),
         findings: Vec::new(),
         cost: Default::default(),
         selections: input.desired.selections.clone(),

@@ -46,6 +46,24 @@ impl Query {
     }
 }
 
+impl Query {
+    /// Whether it asks about a permission set.
+    pub fn wants_set(&self, name: &str) -> bool {
+        matches(&self.permission_set, &[name])
+    }
+
+    /// Whether it asks about an account, by its key or one of its names.
+    pub fn wants_account(&self, key: &str, names: &[String]) -> bool {
+        matches(&self.account, &[key]) || names.iter().any(|name| matches(&self.account, &[name]))
+    }
+
+    /// Whether it asks about somebody who goes by one of these names.
+    pub fn wants_principal<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> bool {
+        let principal = self.principal.as_ref();
+        principal.is_none_or(|glob| names.into_iter().any(|name| glob.is_match(name)))
+    }
+}
+
 /// What a query filters by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filter {
@@ -241,7 +259,7 @@ impl AccessView {
 }
 
 /// The system's own error, which the CSV writer wraps and does not name as its source.
-fn system(error: csv::Error) -> std::io::Error {
+pub(super) fn system(error: csv::Error) -> std::io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
         other => std::io::Error::other(format!("{other:?}")),
@@ -250,7 +268,7 @@ fn system(error: csv::Error) -> std::io::Error {
 
 /// Spreadsheets take a field that begins so for a formula; a leading apostrophe makes it text. Characters that a
 /// terminal obeys, or that hide others, are written as escapes.
-fn guarded(field: &str) -> String {
+pub(super) fn guarded(field: &str) -> String {
     let visible = escape(field);
     if field.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{visible}")

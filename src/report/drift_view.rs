@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::drift::{Around, Content, Drift, DriftItem, Remedy, Subject};
+use crate::drift::{Around, Content, Drift, DriftItem, Effect, Remedy, Subject};
 use crate::id::{AccountKey, EntityKey, PrincipalKey, UserName};
 use crate::model::instance::{Held, HeldSubject, Observed};
+use crate::model::reach::Reached;
 use crate::model::snapshot::Snapshot;
+use crate::model::stack::RiskSettings;
+use crate::plan::risk::{ProductionAccounts, RiskMark, SetJudge};
 
 use super::people_names::PeopleNames;
 use super::plan_view::entities::{Detail, field, group, permission_set, tags, user};
@@ -35,6 +38,8 @@ pub struct DriftRow<'a> {
     pub details: Vec<Detail>,
     /// What resolves it.
     pub remedy: Remedy,
+    /// Why to look twice, for each of the item's classes of people; see [`DriftView::mark`].
+    pub risks: Vec<Vec<RiskMark>>,
 }
 
 impl<'a> DriftView<'a> {
@@ -47,6 +52,7 @@ impl<'a> DriftView<'a> {
             name: name(item, &observed.snapshot, &names),
             details: details(&item.subject),
             remedy: around.remedy(item),
+            risks: Vec::new(),
         };
         DriftView {
             stack,
@@ -59,6 +65,30 @@ impl<'a> DriftView<'a> {
                 .map(|held| (held_name(held, &observed.snapshot), held.why.to_string()))
                 .collect(),
             names,
+        }
+    }
+
+    /// Marks access that people have and should not: sets by what they attach, accounts that are production.
+    pub fn mark(&mut self, settings: &RiskSettings) {
+        let snapshot = &self.observed.snapshot;
+        let (judge, production) = (
+            SetJudge::new(settings),
+            ProductionAccounts::new(&settings.production),
+        );
+        let risks = |reached: &Reached| -> Vec<RiskMark> {
+            let set = snapshot.permission_sets.get(&reached.permission_set);
+            let risk = judge.set(&reached.permission_set, set.map(|set| &set.value));
+            let is_production = |key: &AccountKey| production.contains(key, &[snapshot]);
+            let mark = reached
+                .accounts
+                .iter()
+                .any(is_production)
+                .then_some(RiskMark::Production);
+            risk.mark().into_iter().chain(mark).collect()
+        };
+        let has = |item: &DriftItem| matches!(item.effect, Some(Effect::Gained | Effect::Kept));
+        for row in self.rows.iter_mut().filter(|row| has(row.item)) {
+            row.risks = row.item.people.iter().map(&risks).collect();
         }
     }
 

@@ -5,6 +5,8 @@
 //! written by a renderer; nothing is computed while writing. Writers take any
 //! `impl Write`, and never touch the terminal, the clock or the environment.
 
+pub mod access_changes;
+pub mod access_paths;
 pub mod access_view;
 pub mod apply_view;
 pub mod diagnostics;

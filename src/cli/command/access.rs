@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::cli::args::{AccessArgs, AccessFormat};
+use crate::cli::args::{AccessArgs, AccessCommand, AccessFormat};
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::diagnostic::did_you_mean;
-use crate::model::record::Recorded;
+use crate::model::record::{Recorded, Seen};
 use crate::model::snapshot::Snapshot;
 use crate::report::access_view::{Filter, Query, view};
 use crate::report::terminal::state::access;
@@ -17,16 +17,20 @@ use crate::state::{Entry, Kinds, StateStore};
 
 /// Runs it.
 pub fn run(env: &Env, args: &AccessArgs) -> Result<Exit, Failure> {
+    match &args.question {
+        Some(AccessCommand::Explain(args)) => return super::access_explain::run(env, args),
+        Some(AccessCommand::Diff(args)) => return super::access_diff::run(env, args),
+        None => {}
+    }
     let recorded = match &args.at {
         Some(text) => as_of(env, moment(text)?)?,
         None => super::recorded_of(env)?,
     };
-    let query = Query::new(
+    let query = query(
         args.principal.as_deref(),
         args.account.as_deref(),
         args.permission_set.as_deref(),
-    )
-    .map_err(|error| Failure::new(format!("not a pattern: {error}")))?;
+    )?;
     let (snapshot, seen_at) = match &recorded.seen {
         Some(seen) => (&seen.snapshot, Some(seen.at)),
         None => (&recorded.applied, None),
@@ -40,6 +44,16 @@ pub fn run(env: &Env, args: &AccessArgs) -> Result<Exit, Failure> {
         AccessFormat::Text => env.print(|out| access(&found, env.out, out))?,
     }
     Ok(Exit::Done)
+}
+
+/// A query by patterns.
+pub(super) fn query(
+    principal: Option<&str>,
+    account: Option<&str>,
+    permission_set: Option<&str>,
+) -> Result<Query, Failure> {
+    Query::new(principal, account, permission_set)
+        .map_err(|error| Failure::new(format!("not a pattern: {error}")))
 }
 
 /// That every filter names something. "Nobody" as the answer to a question about nothing would pass for a fact.
@@ -70,7 +84,7 @@ fn known(args: &AccessArgs, query: &Query, snapshot: &Snapshot) -> Result<(), Fa
 }
 
 /// Close names; the same one in other letters is the closest.
-fn did_you_mean_any_case(text: &str, names: &BTreeSet<String>) -> Option<String> {
+pub(super) fn did_you_mean_any_case(text: &str, names: &BTreeSet<String>) -> Option<String> {
     let same = names
         .iter()
         .find(|name| name.to_lowercase() == text.to_lowercase());
@@ -81,7 +95,7 @@ fn did_you_mean_any_case(text: &str, names: &BTreeSet<String>) -> Option<String>
 }
 
 /// A time, or a day at whose start (UTC) is meant.
-fn moment(text: &str) -> Result<Timestamp, Failure> {
+pub(super) fn moment(text: &str) -> Result<Timestamp, Failure> {
     let day = || text.parse::<jiff::civil::Date>().ok();
     let start = |day: jiff::civil::Date| {
         day.to_zoned(jiff::tz::TimeZone::UTC)
@@ -94,28 +108,47 @@ fn moment(text: &str) -> Result<Timestamp, Failure> {
 
 /// What was last seen at a time, as the journal has it.
 fn as_of(env: &Env, at: Timestamp) -> Result<Recorded, Failure> {
-    let mut recorded = Recorded::default();
+    Ok(Recorded {
+        seen: Some(reading(env, at)?),
+        ..Recorded::default()
+    })
+}
+
+/// The last reading at a time.
+pub(super) fn reading(env: &Env, at: Timestamp) -> Result<Seen, Failure> {
+    let mut found = None;
+    readings(env, &mut |seen, recorded_at| {
+        let goes_on = recorded_at <= at;
+        if goes_on {
+            found = Some(seen.clone());
+        }
+        goes_on
+    })?;
+    found.ok_or_else(|| {
+        Failure::new(format!(
+            "the state holds no reading of the service from {at} or before"
+        ))
+    })
+}
+
+/// Every reading that the journal has, in its order and with when it was recorded, until `take` has enough. One that
+/// found everything as before comes again under its own time.
+pub(super) fn readings(env: &Env, take: &mut dyn FnMut(&Seen, Timestamp) -> bool) -> Result<(), Failure> {
+    let mut last: Option<Seen> = None;
     super::store_of(env)?.read_each(Kinds::Readings, &mut |entry| {
-        let when = match &entry {
-            Entry::Observed(seen) => seen.at,
-            Entry::Confirmed { at } => *at,
-            Entry::Imported { by, .. } => by.at,
+        let at = match entry {
+            Entry::Observed(seen) => last.insert(*seen).at,
+            Entry::Imported { recorded, by } => {
+                last = recorded.seen;
+                by.at
+            }
+            Entry::Confirmed { at } => {
+                last.iter_mut().for_each(|seen| seen.at = at);
+                at
+            }
             _ => return true,
         };
-        if when > at {
-            return false;
-        }
-        match entry {
-            Entry::Observed(seen) => recorded.seen = Some(*seen),
-            Entry::Imported { recorded: other, .. } => recorded.seen = other.seen,
-            _ => recorded.seen.iter_mut().for_each(|seen| seen.at = when),
-        }
-        true
+        last.as_ref().is_none_or(|seen| take(seen, at))
     })?;
-    if recorded.seen.is_none() {
-        return Err(Failure::new(format!(
-            "the state holds no reading of the service from {at} or before"
-        )));
-    }
-    Ok(recorded)
+    Ok(())
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::apply::event::{EVENT_FORMAT_VERSION, Event};
 use crate::apply::{ApplyError, ApplyResult, RunOptions, recover};
 use crate::cli::advice::shell_word;
-use crate::cli::approval::{Approved, Consent, approve, same_as_approved};
+use crate::cli::approval::{Approved, Consent, LAST_PEOPLE, approve, same_as_approved};
 use crate::cli::args::{ApplyArgs, LockArgs};
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
@@ -19,6 +19,7 @@ use crate::cli::progress::{JsonLines, Progress};
 use crate::cli::saved_plan::{self, Loaded, MadeWith};
 use crate::cli::variables::Given;
 use crate::model::record::{Recorded, Seen};
+use crate::plan::approved_people::ApprovedPeople;
 use crate::plan::input::Options;
 use crate::provider::ReadRequest;
 use crate::report::apply_view;
@@ -87,6 +88,14 @@ fn reviewed<'a>(env: &Env, path: &'a Path) -> Result<(&'a Path, Box<Loaded>), Fa
         ));
     }
     Ok((path, Box::new(saved)))
+}
+
+/// The people of the plan that was made here last, if it has this digest. They only say who is new: what a digest
+/// approves is what it covers.
+fn last_people(env: &Env, digest: &str) -> Option<ApprovedPeople> {
+    let text = env.read_text(&env.own_directory().join(LAST_PEOPLE)).ok()?;
+    let people: ApprovedPeople = serde_json::from_str(&text).ok()?;
+    (*people.digest == *digest).then_some(people)
 }
 
 /// What became of an approval.
@@ -258,7 +267,11 @@ impl Job<'_> {
             Consent::Reviewed(_, saved) => Approved::Plan(&saved.plan),
             _ => text.as_deref().map_or(Approved::Unknown, Approved::Text),
         };
-        same_as_approved(self.env, plan, recorded, digest, approved)?;
+        let people = match &self.consent {
+            Consent::Reviewed(_, saved) => Some(ApprovedPeople::of(&saved.plan)),
+            _ => last_people(self.env, digest),
+        };
+        same_as_approved(self.env, plan, recorded, digest, approved, people.as_ref())?;
         Ok(Approval::Holds)
     }
 

@@ -43,7 +43,8 @@ pub fn run(env: &Env, args: &DriftArgs) -> Result<Exit, Failure> {
         has_scope: reading.desired.settings.scope != Scope::Declared,
         observed: &reading.observed,
     };
-    let view = DriftView::new(&reading.name, &drift, &around);
+    let mut view = DriftView::new(&reading.name, &drift, &around);
+    view.mark(&reading.desired.settings.risk);
     let provider = reading.provider.name();
     match args.format.format() {
         DriftFormat::Json => super::print_json(env, &DriftJson::new(&view))?,

@@ -1,6 +1,8 @@
 //! The commands, one file each.
 
 pub mod access;
+pub mod access_diff;
+pub mod access_explain;
 pub mod apply;
 pub mod completions;
 pub mod console;

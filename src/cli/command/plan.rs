@@ -19,6 +19,7 @@ use crate::cli::variables::Given;
 use crate::config::evaluate::ProviderSettings;
 use crate::model::record::{Recorded, Seen};
 use crate::plan::Plan;
+use crate::plan::approved_people::ApprovedPeople;
 use crate::plan::base::applied;
 use crate::plan::input::{INPUT_VERSION, Mode, Options, PlanInput};
 use crate::provider::frozen::Frozen;
@@ -223,7 +224,7 @@ fn replay(env: &Env, path: &Path) -> Result<Plan, Failure> {
     checked_plan(input)
 }
 
-/// Keeps the plan's text, so that `apply --digest` can show what became different. A stack without a state has no
+/// Keeps the plan's text and the people that its digest covers, so that `apply --digest` can show what became different. A stack without a state has no
 /// place for it, and not being able to write is no error.
 fn remember(env: &Env, view: &PlanView<'_>) {
     let directory = env.own_directory();
@@ -231,6 +232,10 @@ fn remember(env: &Env, view: &PlanView<'_>) {
         let text = approval::rendered(view);
         let _ = env.write_private(&directory.join("last-plan.txt"), |out| {
             out.write_all(text.as_bytes())
+        });
+        let people = ApprovedPeople::of(view.plan);
+        let _ = env.write_private(&directory.join(approval::LAST_PEOPLE), |out| {
+            Ok(serde_json::to_writer(out, &people)?)
         });
     }
 }

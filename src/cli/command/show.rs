@@ -73,7 +73,7 @@ fn tell(env: &Env, path: &Path, plan: &Plan, made_with: &MadeWith) {
     let file = path.display();
     env.say(&format!(
         "note: this is what {file} says. A saved plan is untrusted input: apply plans anew, shows the plan it made, and \
-         does it only if its digest is {}.",
+         does it only if its digest is {}, or if it is the same plan for fewer people.",
         plan.digest
     ));
     if let Some(options) = made_with.summary() {

@@ -11,6 +11,7 @@ mod permission_set;
 mod policy;
 mod principal;
 mod reader;
+mod risk;
 pub mod settings;
 mod time;
 

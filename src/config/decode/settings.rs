@@ -317,7 +317,7 @@ fn read_by(read: &Nested<'_, '_, '_>) -> Option<ReadBy> {
     }
 }
 
-fn bad(read: &Nested<'_, '_, '_>, name: &str, rule: &str, meant: Option<String>) {
+pub(super) fn bad(read: &Nested<'_, '_, '_>, name: &str, rule: &str, meant: Option<String>) {
     let error = Diagnostic::error(BAD_SETTING, format!("`{name}` {rule}")).at(read.place(name), "");
     read.engine.report(match meant {
         Some(meant) => error.help(meant),
@@ -325,7 +325,7 @@ fn bad(read: &Nested<'_, '_, '_>, name: &str, rule: &str, meant: Option<String>)
     });
 }
 
-/// Reads the `scope`, `ignore` and `protect` blocks.
+/// Reads the `scope`, `ignore`, `protect`, `production` and `risk` blocks.
 fn matchers(read: &Nested<'_, '_, '_>, declared: &Declared, settings: &mut Settings) {
     for (block, location) in declared.block.body.blocks.iter().zip(&declared.nested) {
         let Some(schema) = read.schema.block(&block.kind) else {
@@ -337,6 +337,17 @@ fn matchers(read: &Nested<'_, '_, '_>, declared: &Declared, settings: &mut Setti
             block,
             schema,
         };
+        match block.kind.as_ref() {
+            "production" => {
+                settings.risk.production = super::risk::production(&nested);
+                continue;
+            }
+            "risk" => {
+                super::risk::risk(&nested, &mut settings.risk);
+                continue;
+            }
+            _ => {}
+        }
         let matcher = matcher(&nested);
         let named = || NamedMatcher {
             label: block
@@ -354,30 +365,39 @@ fn matchers(read: &Nested<'_, '_, '_>, declared: &Declared, settings: &mut Setti
     }
 }
 
-fn matcher(read: &Nested<'_, '_, '_>) -> Matcher {
-    let patterns = |name: &str| {
-        let patterns = read.patterns(name);
-        let known = read.value(name).filter(Value::is_wholly_known);
-        if patterns.is_empty() && known.is_some() {
+/// Globs of an attribute, each checked.
+pub(super) fn globs(read: &Nested<'_, '_, '_>, name: &str) -> Vec<Arc<str>> {
+    let patterns = read.patterns(name);
+    for pattern in &patterns {
+        if let Err(error) = globset::Glob::new(pattern) {
             bad(
                 read,
                 name,
-                "is empty here, which would mean all of them",
-                Some("leave it out if all are meant".to_owned()),
+                &format!("holds {pattern:?}, which is not a glob: {}", error.kind()),
+                None,
             );
         }
-        for pattern in &patterns {
-            if let Err(error) = globset::Glob::new(pattern) {
-                bad(
-                    read,
-                    name,
-                    &format!("holds {pattern:?}, which is not a glob: {}", error.kind()),
-                    None,
-                );
-            }
-        }
-        patterns
-    };
+    }
+    patterns
+}
+
+/// Globs of a field that matches everything when it is not written.
+fn patterns(read: &Nested<'_, '_, '_>, name: &str) -> Vec<Arc<str>> {
+    let patterns = globs(read, name);
+    let known = read.value(name).filter(Value::is_wholly_known);
+    if patterns.is_empty() && known.is_some() {
+        bad(
+            read,
+            name,
+            "is empty here, which would mean all of them",
+            Some("leave it out if all are meant".to_owned()),
+        );
+    }
+    patterns
+}
+
+fn matcher(read: &Nested<'_, '_, '_>) -> Matcher {
+    let patterns = |name: &str| patterns(read, name);
     if read.block.body.attributes.is_empty() {
         let message = format!(
             "this `{}` block says nothing, which would mean all access",

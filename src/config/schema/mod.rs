@@ -141,6 +141,7 @@ const fn attr(name: &'static str, ty: Ty, need: Need, doc: &'static str) -> Attr
 const PRINCIPALS: &[Kind] = &[Kind::Group, Kind::User];
 const SETS: &[Kind] = &[Kind::PermissionSet];
 const ACCOUNTS: &[Kind] = &[Kind::Account];
+const UNITS: &[Kind] = &[Kind::OrganizationalUnit];
 
 /// Every block that can stand at the top level of a file, in the order readers meet them.
 pub const BLOCKS: &[BlockSchema] = &[

@@ -1,7 +1,9 @@
 //! Blocks of the stack itself: settings, names, modules, moves and guardrails.
 
 use crate::config::schema::Need::{Optional, Required};
-use crate::config::schema::{ACCOUNTS, AttributeSchema, BlockSchema, PRINCIPALS, SETS, Ty, attr, block};
+use crate::config::schema::{
+    ACCOUNTS, AttributeSchema, BlockSchema, PRINCIPALS, SETS, Ty, UNITS, attr, block,
+};
 
 const MATCHER: &[AttributeSchema] = &[
     attr(
@@ -21,6 +23,49 @@ const MATCHER: &[AttributeSchema] = &[
         Ty::Patterns(ACCOUNTS),
         Optional,
         "Account ids and names; none given: all.",
+    ),
+];
+
+const PRODUCTION: &[AttributeSchema] = &[
+    attr(
+        "accounts",
+        Ty::Patterns(ACCOUNTS),
+        Optional,
+        "Account ids and names.",
+    ),
+    attr(
+        "organizational_units",
+        Ty::Patterns(UNITS),
+        Optional,
+        "Paths like `Workloads/Prod`; with all that lies below them.",
+    ),
+    attr(
+        "tags",
+        Ty::Tags,
+        Optional,
+        "Accounts that carry one of these tags; a value may be a glob.",
+    ),
+];
+
+const RISK: &[AttributeSchema] = &[
+    attr(
+        "permission_sets",
+        Ty::Patterns(SETS),
+        Optional,
+        "Sets that are a risk whatever they attach, for policies that cannot be read here.",
+    ),
+    attr(
+        "wide_accounts",
+        Ty::Number,
+        Optional,
+        "Access to so many accounts at once is marked as wide; 20 unless given.",
+    ),
+    attr(
+        "stop_for",
+        Ty::String,
+        Optional,
+        "Who stops an approved plan by newly gaining access through a group: `risk_marked` (the default: whoever gains \
+         a set that is marked as a risk), `anyone` or `nobody`.",
     ),
 ];
 
@@ -157,6 +202,24 @@ pub(super) const ROLECALL: BlockSchema = BlockSchema {
         BlockSchema {
             attributes: MATCHER,
             ..block("protect", &["label"], "Access that no plan may remove.")
+        },
+        BlockSchema {
+            repeats: false,
+            attributes: PRODUCTION,
+            ..block(
+                "production",
+                &[],
+                "Which accounts are production: whoever gains access there is marked. One match is enough.",
+            )
+        },
+        BlockSchema {
+            repeats: false,
+            attributes: RISK,
+            ..block(
+                "risk",
+                &[],
+                "What else is marked as a risk, and what follows from it.",
+            )
         },
     ],
     ..block("rolecall", &[], "Settings of the stack.")

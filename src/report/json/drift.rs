@@ -10,6 +10,7 @@ use crate::address::{Address, Kind};
 use crate::drift::{Cause, DriftItem, Effect, Subject};
 use crate::id::{AccountKey, UserName};
 use crate::plan::people::PeopleRow;
+use crate::plan::risk::RiskMark;
 use crate::report::drift_view::{DriftRow, DriftView};
 use crate::source::Location;
 
@@ -130,6 +131,9 @@ pub struct PeopleJson<'a> {
     pub permission_set: Cow<'a, str>,
     /// Where, by key.
     pub accounts: Vec<Cow<'a, str>>,
+    /// For what people have and should not: why to look twice, the gravest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub risks: Vec<RiskMark>,
 }
 
 /// What is concerned.
@@ -245,7 +249,7 @@ fn item<'a>(row: &DriftRow<'a>) -> DriftItemJson<'a> {
                 now: selector.now,
             })
             .collect(),
-        people: people(item),
+        people: people(row),
         expired: item.expired,
         since: item.since.map(|since| SinceJson {
             last_without: since.last_without,
@@ -256,19 +260,27 @@ fn item<'a>(row: &DriftRow<'a>) -> DriftItemJson<'a> {
     }
 }
 
-fn people(item: &DriftItem) -> Vec<PeopleJson<'_>> {
+fn people<'a>(row: &DriftRow<'a>) -> Vec<PeopleJson<'a>> {
+    let item: &'a DriftItem = row.item;
     let change = match item.effect {
         Some(Effect::Gained) => "gained",
         Some(Effect::Lost) => "lost",
         Some(Effect::Kept) => "kept",
         None => return Vec::new(),
     };
-    let rows = item.people.iter().map(|row| PeopleJson {
+    let people = item.people.iter().enumerate();
+    let rows = people.map(|(index, reached)| PeopleJson {
         change: change.into(),
-        people: names(row.people.get(..PeopleRow::MOST_NAMED).unwrap_or(&row.people)),
-        count: row.people.len() as u64,
-        permission_set: row.permission_set.as_str().into(),
-        accounts: keys(&row.accounts),
+        people: names(
+            reached
+                .people
+                .get(..PeopleRow::MOST_NAMED)
+                .unwrap_or(&reached.people),
+        ),
+        count: reached.people.len() as u64,
+        permission_set: reached.permission_set.as_str().into(),
+        accounts: keys(&reached.accounts),
+        risks: row.risks.get(index).cloned().unwrap_or_default(),
     });
     rows.collect()
 }

@@ -8,6 +8,7 @@ pub mod history;
 pub mod import;
 pub mod parts;
 pub mod plan;
+pub mod risk;
 pub mod state;
 
 use schemars::Schema;
@@ -16,6 +17,14 @@ use schemars::Schema;
 pub fn schemas() -> Vec<(&'static str, Schema)> {
     let generate = || schemars::generate::SchemaSettings::draft2020_12().into_generator();
     vec![
+        (
+            "access-changes.schema.json",
+            generate().into_root_schema_for::<super::access_changes::AccessChanges>(),
+        ),
+        (
+            "access-explanation.schema.json",
+            generate().into_root_schema_for::<super::access_paths::Explanation>(),
+        ),
         (
             "access.schema.json",
             generate().into_root_schema_for::<super::access_view::AccessView>(),

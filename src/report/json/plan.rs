@@ -19,6 +19,7 @@ use crate::report::plan_view::records::{RecordKind, RecordRow, RecordSubject};
 use crate::source::Location;
 
 use super::parts::{FieldJson, InstanceJson, OutputChangeJson, OutputJson, PrincipalJson, outputs};
+use super::risk::{RiskJson, RisksJson};
 
 /// The version of the plan's JSON form.
 pub const FORMAT_VERSION: u32 = 1;
@@ -63,6 +64,9 @@ pub struct PlanJson<'a> {
     pub roles: Vec<RolesJson<'a>>,
     /// Who gains and loses what.
     pub people: PeopleJson<'a>,
+    /// What of it should be looked at twice, and what says so.
+    #[serde(default)]
+    pub risks: RisksJson<'a>,
     /// What it costs.
     pub cost: CostJson<'a>,
     /// How much of the instance is in view.
@@ -167,6 +171,9 @@ pub struct EntityJson<'a> {
     /// Where it is declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
+    /// Why to look twice, the gravest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub risks: Vec<RiskJson>,
 }
 
 /// What happens to assignments.
@@ -205,6 +212,9 @@ pub struct AssignmentJson<'a> {
     /// This caller may not do it.
     #[serde(default)]
     pub blocked: bool,
+    /// Why to look twice, the gravest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub risks: Vec<RiskJson>,
 }
 
 /// What happens to the record.
@@ -323,6 +333,9 @@ pub struct PeopleChangeJson<'a> {
     /// For losses: sessions that began before may go on for this many seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective_within_seconds: Option<u32>,
+    /// For gains: why to look twice, the gravest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub risks: Vec<RiskJson>,
 }
 
 /// What it costs.
@@ -395,6 +408,7 @@ impl<'a> PlanJson<'a> {
             records: view.record_rows.iter().map(|row| names.record(row)).collect(),
             roles: names.roles(),
             people: names.people(),
+            risks: RisksJson::new(plan, &names.accounts),
             cost: CostJson {
                 calls: plan
                     .cost
@@ -477,6 +491,7 @@ fn entity<'a>(row: &EntityRow<'a>) -> EntityJson<'a> {
         restore: row.restore,
         blocked: row.blocked.map(|why| why.as_ref().into()),
         location: row.location.cloned(),
+        risks: row.risks.iter().map(RiskJson::from).collect(),
     }
 }
 
@@ -580,6 +595,7 @@ impl<'a> Names<'_, 'a> {
             locations: locations.into_iter().cloned().collect(),
             purposes: purposes.into_iter().map(Cow::Borrowed).collect(),
             blocked: row.blocked,
+            risks: row.risks.iter().map(RiskJson::from).collect(),
         }
     }
 
@@ -650,6 +666,7 @@ impl<'a> Names<'_, 'a> {
             still: self.sets(&line.still),
             gained: self.sets(&line.gained),
             effective_within_seconds: line.sessions,
+            risks: line.risks.iter().map(RiskJson::from).collect(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::id::PrincipalKey;
 use crate::plan::people::PeopleChange;
 use crate::report::plan_view::people::PeopleLine;
+use crate::report::plan_view::risk::words;
 use crate::report::plan_view::{PlanView, principal_name};
 use crate::report::wording;
 
@@ -99,10 +100,12 @@ fn paths(keys: &[PrincipalKey]) -> String {
 
 fn how(view: &PlanView<'_>, line: &PeopleLine) -> String {
     match line.change {
-        PeopleChange::Gains => match line.via.is_empty() {
-            true => String::new(),
-            false => format!("via {}", paths(&line.via)),
-        },
+        PeopleChange::Gains => {
+            let risks = (!line.risks.is_empty()).then(|| format!("**{}**", words(&line.risks)));
+            let via = (!line.via.is_empty()).then(|| format!("via {}", paths(&line.via)));
+            let parts: Vec<String> = [risks, via].into_iter().flatten().collect();
+            parts.join("; ")
+        }
         PeopleChange::Loses => {
             let mut parts = Vec::new();
             if !line.via.is_empty() {

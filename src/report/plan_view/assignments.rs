@@ -10,6 +10,8 @@ use crate::model::access::Tuple;
 use crate::plan::Plan;
 use crate::plan::change::{GrantReason, RevokeReason};
 
+use super::risk::{Marker, Risk};
+
 /// What happens to the assignments of a row, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RowChange {
@@ -46,6 +48,8 @@ pub struct AssignmentRow {
     pub permission_sets: Vec<u32>,
     /// Ranks, ascending.
     pub accounts: Vec<u32>,
+    /// For grants: why to look twice, the gravest first.
+    pub risks: Vec<Risk>,
 }
 
 impl AssignmentRow {
@@ -63,7 +67,7 @@ struct Key {
 }
 
 /// All rows of a plan: restores, other grants, revokes; within each by place of declaration.
-pub fn rows(plan: &Plan) -> Vec<AssignmentRow> {
+pub fn rows(plan: &Plan, marker: &Marker<'_>) -> Vec<AssignmentRow> {
     let origins = Origins::new(plan);
     let grants = plan.grants.iter().map(|step| {
         let change = RowChange::Grant(step.reason);
@@ -92,7 +96,11 @@ pub fn rows(plan: &Plan) -> Vec<AssignmentRow> {
     }
     let mut cells: Vec<_> = cells.into_iter().collect();
     cells.sort_unstable_by_key(|(key, _)| *key);
-    products(cells)
+    let mut rows = products(cells);
+    for row in rows.iter_mut().filter(|row| row.change.is_grant()) {
+        row.risks = marker.of_grants(&row.permission_sets, &row.accounts);
+    }
+    rows
 }
 
 #[derive(Default)]
@@ -133,6 +141,7 @@ fn products(cells: Vec<((Key, u32, u32), Cell)>) -> Vec<AssignmentRow> {
                     principals: principals.clone(),
                     permission_sets: Vec::new(),
                     accounts: accounts.clone(),
+                    risks: Vec::new(),
                 });
         row.permission_sets.push(set);
         row.notes.extend(notes);

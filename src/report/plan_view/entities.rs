@@ -14,6 +14,7 @@ use crate::source::Location;
 
 use super::Labels;
 use super::policy_diff::{self, DiffLine};
+use super::risk::{Marker, Risk};
 
 /// What happens to an entity, most telling first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,10 +89,12 @@ pub struct EntityRow<'a> {
     pub blocked: Option<&'a Arc<str>>,
     /// What differs.
     pub details: Vec<Detail>,
+    /// For permission sets that are made or changed: why to look twice, the gravest first.
+    pub risks: Vec<Risk>,
 }
 
 /// The rows of a plan, by kind and name. Changes of the record alone are left out, rebindings are not.
-pub fn rows<'a>(plan: &'a Plan, labels: &Labels<'a>) -> Vec<EntityRow<'a>> {
+pub fn rows<'a>(plan: &'a Plan, labels: &Labels<'a>, marker: &Marker<'_>) -> Vec<EntityRow<'a>> {
     let mut by_entity: BTreeMap<&EntityKey, Vec<&Action>> = BTreeMap::new();
     for action in &plan.actions {
         if action.effect.is_some() || action.kind == ActionKind::Rebind {
@@ -100,13 +103,14 @@ pub fn rows<'a>(plan: &'a Plan, labels: &Labels<'a>) -> Vec<EntityRow<'a>> {
     }
     by_entity
         .into_iter()
-        .filter_map(|(entity, actions)| row(plan, labels, entity, &actions))
+        .filter_map(|(entity, actions)| row(plan, labels, marker, entity, &actions))
         .collect()
 }
 
 fn row<'a>(
     plan: &'a Plan,
     labels: &Labels<'a>,
+    marker: &Marker<'_>,
     entity: &'a EntityKey,
     actions: &[&'a Action],
 ) -> Option<EntityRow<'a>> {
@@ -118,6 +122,8 @@ fn row<'a>(
         }
     }
     members(actions, labels, &mut details);
+    let effects = actions.iter().filter_map(|action| action.effect.as_ref());
+    let risks = effects.flat_map(|effect| marker.of_written(effect)).collect();
     Some(EntityRow {
         entity,
         name: shown_name(plan, labels, entity, main),
@@ -127,6 +133,7 @@ fn row<'a>(
         restore: actions.iter().any(|action| action.restore),
         blocked: actions.iter().find_map(|action| action.blocked.as_ref()),
         details,
+        risks,
     })
 }
 

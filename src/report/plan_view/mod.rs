@@ -9,6 +9,7 @@ pub mod origin;
 pub mod people;
 pub mod policy_diff;
 pub mod records;
+pub mod risk;
 pub mod roles;
 
 use std::borrow::Cow;
@@ -26,6 +27,7 @@ use assignments::AssignmentRow;
 use entities::EntityRow;
 use people::PeopleLine;
 use records::RecordRow;
+use risk::Marker;
 use roles::RoleLine;
 
 /// What a person reviews.
@@ -78,12 +80,13 @@ impl<'a> PlanView<'a> {
     /// The view of a plan. Costs one pass over its grants.
     pub fn new(plan: &'a Plan) -> Self {
         let labels = Labels::new(plan);
+        let marker = Marker::new(plan);
         PlanView {
             plan,
-            entities: entities::rows(plan, &labels),
-            assignments: assignments::rows(plan),
+            entities: entities::rows(plan, &labels, &marker),
+            assignments: assignments::rows(plan, &marker),
             roles: roles::lines(plan),
-            people: people::lines(plan),
+            people: people::lines(plan, &marker),
             record_rows: records::rows(plan),
             records: record_counts(plan),
             counts: counts(plan),
@@ -287,6 +290,7 @@ pub(crate) mod tests {
             waits: Waits::default(),
             roles: RoleEffects::default(),
             people: PeopleEffects::default(),
+            risks: Default::default(),
             findings: Vec::new(),
             cost: Cost {
                 total_calls: 63,
@@ -440,6 +444,8 @@ pub(crate) mod tests {
             keeps: BTreeSet::new(),
             still,
             gained: Vec::new(),
+            first: Default::default(),
+            everyone: None,
         };
         let gaining = [user("ada"), user("grace")].into_iter().chain(others).collect();
         plan.people.rows = vec![

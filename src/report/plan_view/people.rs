@@ -2,7 +2,9 @@
 
 use crate::id::{PrincipalKey, UserName};
 use crate::plan::Plan;
-use crate::plan::people::{PeopleChange, PeopleRow};
+use crate::plan::people::{FirstAccess, PeopleChange, PeopleRow};
+
+use super::risk::{Marker, Risk};
 
 /// One class of equal changes. Borrowed from the plan; sets that have equal people and accounts stand together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,10 +29,14 @@ pub struct PeopleLine {
     pub gained: Vec<u32>,
     /// For losses: sessions that began before may go on this long, in seconds; the longest of the sets.
     pub sessions: Option<u32>,
+    /// For gains: how many of them have access for the first time.
+    pub first: FirstAccess,
+    /// For gains: why to look twice, the gravest first.
+    pub risks: Vec<Risk>,
 }
 
 /// The lines of a plan, in the plan's order.
-pub fn lines(plan: &Plan) -> Vec<PeopleLine> {
+pub fn lines(plan: &Plan, marker: &Marker<'_>) -> Vec<PeopleLine> {
     let mut lines: Vec<PeopleLine> = Vec::new();
     for row in &plan.people.rows {
         let sessions = plan.session_seconds.get(&row.permission_set).copied();
@@ -41,6 +47,9 @@ pub fn lines(plan: &Plan) -> Vec<PeopleLine> {
             }
             None => lines.push(line(row, sessions)),
         }
+    }
+    for line in lines.iter_mut().filter(|line| line.change == PeopleChange::Gains) {
+        line.risks = marker.of_people(&line.permission_sets, &line.accounts, line.first, line.count);
     }
     lines
 }
@@ -54,6 +63,7 @@ fn kept(row: &PeopleRow) -> Vec<u32> {
 fn joins(line: &PeopleLine, row: &PeopleRow) -> bool {
     line.change == row.change
         && line.count == row.count
+        && line.first == row.first
         && line.people == row.people
         && line.accounts == row.accounts
         && line.still == kept(row)
@@ -74,5 +84,7 @@ fn line(row: &PeopleRow, sessions: Option<u32>) -> PeopleLine {
         still: kept(row),
         gained: row.gained.clone(),
         sessions: sessions.filter(|_| row.change == PeopleChange::Loses),
+        first: row.first,
+        risks: Vec::new(),
     }
 }

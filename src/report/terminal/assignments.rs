@@ -8,6 +8,7 @@ use crate::plan::change::{GrantReason, RevokeReason};
 use crate::report::escape::{escape, name};
 use crate::report::plan_view::assignments::{AssignmentRow, RowChange};
 use crate::report::plan_view::origin::moment;
+use crate::report::plan_view::risk::{Marker, words};
 use crate::report::plan_view::{PlanView, principal_name};
 use crate::report::style::Meaning;
 use crate::report::wording::{self, counted, number, some_of};
@@ -40,6 +41,7 @@ pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
     let where_to = column(shown().map(|line| line.accounts.as_str()), 44);
     for line in shown() {
         let origin = page.paint(Meaning::Aside, &line.origin);
+        let origin = format!("{origin}{}", page.marks(&line.risks));
         let cells = [
             (line.who.clone(), who),
             (line.accounts.clone(), where_to),
@@ -68,6 +70,8 @@ pub struct Line {
     pub accounts: String,
     /// Which block, why, until when.
     pub origin: String,
+    /// What makes it one to look at twice.
+    risks: String,
     count: u64,
 }
 
@@ -88,6 +92,7 @@ pub fn line(view: &PlanView<'_>, row: &AssignmentRow) -> Line {
         who: format!("{principals} → {sets}"),
         accounts: accounts(view, row),
         origin: origin(view, row.change, &row.notes, row.blocked),
+        risks: words(&row.risks),
         count: row.count(),
     }
 }
@@ -189,6 +194,7 @@ fn revoke_origin(
 
 /// One line per block and reason: how many principals, sets and accounts it stands for.
 fn folded(view: &PlanView<'_>) -> Vec<Line> {
+    let marker = Marker::new(view.plan);
     let mut lines = Vec::new();
     let mut groups: indexmap::IndexMap<(RowChange, String), Vec<&AssignmentRow>> = indexmap::IndexMap::new();
     for row in &view.assignments {
@@ -230,6 +236,10 @@ fn folded(view: &PlanView<'_>) -> Vec<Line> {
                 counted(accounts.len() as u64, "account")
             ),
             origin,
+            risks: match change.is_grant() {
+                true => words(&marker.of_grants(&sets, &accounts)),
+                false => String::new(),
+            },
             count,
         });
     }

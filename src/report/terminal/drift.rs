@@ -210,14 +210,23 @@ fn facts(view: &DriftView<'_>, row: &DriftRow<'_>) -> Vec<(&'static str, String)
         Some(Effect::Kept) => "people keep",
         None => "",
     };
-    for reached in row.item.people.iter().take(MOST_PEOPLE) {
+    for (index, reached) in row.item.people.iter().enumerate().take(MOST_PEOPLE) {
+        let risks = row.risks.get(index).map_or(&[][..], Vec::as_slice);
+        let words: Vec<&str> = risks.iter().map(|mark| mark.word()).collect();
+        let risks = match words.is_empty() {
+            true => String::new(),
+            false => format!("  ! {}", words.join(", ")),
+        };
         let names = reached.people.iter().map(|user| view.person(user));
         let who = some_of(names, reached.people.len() as u64, 2);
         let accounts = match reached.accounts.len() {
             1 => places(view, &reached.accounts),
             count => counted(count as u64, "account"),
         };
-        out.push((verb, format!("{who}: {} in {accounts}", reached.permission_set)));
+        out.push((
+            verb,
+            format!("{who}: {} in {accounts}{risks}", reached.permission_set),
+        ));
     }
     let rest = row.item.people.len().saturating_sub(MOST_PEOPLE) as u64;
     if rest > 0 {

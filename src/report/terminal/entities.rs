@@ -110,6 +110,14 @@ fn one(row: &EntityRow<'_>, width: usize, page: &mut Page<'_>) -> io::Result<()>
         let blocked = page.paint(Meaning::Warning, "blocked");
         page.line(&format!("      {blocked}: {}", escape(why)))?;
     }
+    for risk in &row.risks {
+        let because = match risk.because.len() as u64 {
+            0 => String::new(),
+            count => format!(": {}", some_of(&risk.because, count, 3)),
+        };
+        let mark = page.paint(Meaning::Warning, format!("! {}", risk.words()));
+        page.line(&format!("      {mark}{because}"))?;
+    }
     if inline.is_some() {
         return Ok(());
     }

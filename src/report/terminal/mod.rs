@@ -4,6 +4,7 @@
 //! rows of one block on one line) and counted at the end, so that a plan of a
 //! million grants still fits a few screens.
 
+pub mod access;
 pub(in crate::report) mod assignments;
 pub mod drift;
 mod entities;

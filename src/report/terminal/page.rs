@@ -25,6 +25,14 @@ impl<'w> Page<'w> {
         self.styles.paint(meaning, text)
     }
 
+    /// Words of risk at the end of a line: `  ! administrator, production`; nothing without any.
+    pub fn marks(&self, words: &str) -> String {
+        if words.is_empty() {
+            return String::new();
+        }
+        format!("  {}", self.paint(Meaning::Warning, format!("! {words}")))
+    }
+
     /// One line; trailing spaces are dropped.
     ///
     /// # Errors

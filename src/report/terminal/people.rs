@@ -5,6 +5,7 @@ use std::io;
 use crate::plan::people::PeopleChange;
 use crate::report::escape::name;
 use crate::report::plan_view::people::PeopleLine;
+use crate::report::plan_view::risk::words;
 use crate::report::plan_view::{PlanView, principal_name};
 use crate::report::style::Meaning;
 use crate::report::wording::{self, counted, number, some_of};
@@ -55,7 +56,10 @@ pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
         let Sentence {
             who, what, detail, ..
         } = sentence;
-        page.line(&format!("  {verb} {indent}{who}   {what}{padding}   {detail}"))?;
+        let risks = page.marks(&sentence.risks);
+        page.line(&format!(
+            "  {verb} {indent}{who}   {what}{padding}   {detail}{risks}"
+        ))?;
     }
     for change in ORDER {
         rest(view, change, page)?;
@@ -74,6 +78,7 @@ pub struct Sentence {
     pub what: String,
     /// Who they are, and what they keep.
     pub detail: String,
+    risks: String,
 }
 
 /// The sentences about losses, gains, and paths that change, at most so many of each.
@@ -107,6 +112,7 @@ fn of_kind<'v>(
         who: who(line),
         what: what(view, line),
         detail: detail(view, line),
+        risks: words(&line.risks),
     })
 }
 

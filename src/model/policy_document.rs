@@ -1,0 +1,236 @@
+//! IAM policy documents, read for what they say: statements, patterns and what those cover.
+//!
+//! A reading of the form alone, by the policy grammar of the IAM user guide ("Grammar of the IAM JSON policy
+//! language"): what a request meets besides the policies of one permission set is not known here.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::text::{Part, Text};
+
+/// What a statement does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatementEffect {
+    /// It allows.
+    Allow,
+    /// It denies.
+    Deny,
+}
+
+/// An element and its negation: `Action` and `NotAction`, `Resource` and `NotResource`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listed {
+    /// What matches one of these patterns.
+    Only(Vec<Arc<str>>),
+    /// What matches none of these patterns.
+    AllBut(Vec<Arc<str>>),
+}
+
+/// One statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// Allow or deny.
+    pub effect: StatementEffect,
+    /// Patterns of actions.
+    pub actions: Listed,
+    /// Patterns of resources.
+    pub resources: Listed,
+    /// Whether it has conditions.
+    pub conditional: bool,
+}
+
+/// A policy document.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PolicyDocument {
+    /// Its statements, in their order. What has no readable form is left out.
+    pub statements: Vec<Statement>,
+}
+
+impl PolicyDocument {
+    /// Reads a document; `None` when the text is no JSON object.
+    pub fn parse(text: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(text).ok()?;
+        let statements = match value.as_object()?.get("Statement") {
+            Some(Value::Array(items)) => items.iter().filter_map(statement).collect(),
+            Some(single) => statement(single).into_iter().collect(),
+            None => Vec::new(),
+        };
+        Some(PolicyDocument { statements })
+    }
+
+    /// Reads a text of which parts may be known only after apply; those stand for one thing each, not for patterns.
+    pub fn of_text(text: &Text) -> Option<Self> {
+        match text {
+            Text::Known(known) => Self::parse(known),
+            Text::Template(parts) => {
+                let part = |part: &Part| match part {
+                    Part::Literal(literal) => literal.to_string(),
+                    Part::Reference(_) => "known-after-apply".to_owned(),
+                };
+                Self::parse(&parts.iter().map(part).collect::<String>())
+            }
+        }
+    }
+
+    /// A document with one statement that allows actions on every resource.
+    pub fn allowing(actions: Listed) -> Self {
+        let statement = Statement {
+            effect: StatementEffect::Allow,
+            actions,
+            resources: Listed::Only(vec!["*".into()]),
+            conditional: false,
+        };
+        PolicyDocument {
+            statements: vec![statement],
+        }
+    }
+}
+
+fn statement(value: &Value) -> Option<Statement> {
+    let fields = value.as_object()?;
+    let effect = match fields.get("Effect")?.as_str()? {
+        "Allow" => StatementEffect::Allow,
+        "Deny" => StatementEffect::Deny,
+        _ => return None,
+    };
+    let listed = |only: &str, but: &str| match (fields.get(only), fields.get(but)) {
+        (Some(value), _) => Some(Listed::Only(patterns(value))),
+        (None, Some(value)) => Some(Listed::AllBut(patterns(value))),
+        (None, None) => None,
+    };
+    let conditions = fields.get("Condition").and_then(Value::as_object);
+    Some(Statement {
+        effect,
+        actions: listed("Action", "NotAction")?,
+        resources: listed("Resource", "NotResource")?,
+        conditional: conditions.is_some_and(|conditions| !conditions.is_empty()),
+    })
+}
+
+fn patterns(value: &Value) -> Vec<Arc<str>> {
+    match value {
+        Value::Array(items) => items.iter().filter_map(Value::as_str).map(Arc::from).collect(),
+        single => single.as_str().map(Arc::from).into_iter().collect(),
+    }
+}
+
+impl Statement {
+    /// Whether it is about an action, like `iam:PassRole`. Letter case makes no difference to IAM here.
+    pub fn covers(&self, action: &str) -> bool {
+        match &self.actions {
+            Listed::Only(patterns) => patterns.iter().any(|pattern| matches(pattern, action)),
+            Listed::AllBut(patterns) => !patterns.iter().any(|pattern| matches(pattern, action)),
+        }
+    }
+
+    /// Whether it reaches all resources of some type, or nearly all: `*`, `arn:aws:iam::*:role/*`, or all but some.
+    pub fn is_broad(&self) -> bool {
+        match &self.resources {
+            Listed::Only(patterns) => patterns.iter().any(|pattern| is_broad(pattern)),
+            Listed::AllBut(_) => true,
+        }
+    }
+
+    /// Whether it is about every resource without exception.
+    pub fn is_total(&self) -> bool {
+        match &self.resources {
+            Listed::Only(patterns) => patterns.iter().any(|pattern| pattern.chars().all(|c| c == '*')),
+            Listed::AllBut(patterns) => patterns.is_empty(),
+        }
+    }
+}
+
+/// Whether a pattern of resources reaches all of a type: `*`, or an ARN whose last part is `*` or `role/*`.
+fn is_broad(pattern: &str) -> bool {
+    if pattern.chars().all(|c| c == '*') {
+        return !pattern.is_empty();
+    }
+    let Some(resource) = pattern.splitn(6, ':').nth(5) else {
+        return false;
+    };
+    let Some(kind) = resource.strip_suffix('*') else {
+        return false;
+    };
+    let kind = kind.trim_end_matches('*');
+    let ends_kind = kind.is_empty() || kind.ends_with(['/', ':']);
+    let inner = kind.get(..kind.len().saturating_sub(1)).unwrap_or_default();
+    ends_kind && !inner.contains(['/', ':'])
+}
+
+/// Whether a pattern with `*` and `?` matches a whole text, whatever the letter case.
+pub fn matches(pattern: &str, text: &str) -> bool {
+    let lower = |text: &str| -> Vec<char> { text.chars().map(|c| c.to_ascii_lowercase()).collect() };
+    let (pattern, text) = (lower(pattern), lower(text));
+    let (mut at, mut read) = (0, 0);
+    // The last `*`, and how much of the text it has taken so far.
+    let mut star: Option<(usize, usize)> = None;
+    while let Some(next) = text.get(read) {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, read));
+                at += 1;
+            }
+            Some(c) if *c == '?' || c == next => {
+                at += 1;
+                read += 1;
+            }
+            _ => match star {
+                Some((place, taken)) => {
+                    star = Some((place, taken + 1));
+                    at = place + 1;
+                    read = taken + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.iter().skip(at).all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_as_iam_does() {
+        assert!(matches("iam:Put*Policy", "IAM:putRolePolicy"));
+        assert!(matches("*", "sts:AssumeRole"));
+        assert!(matches("*:*", "sts:AssumeRole"));
+        assert!(matches("sts:Assume????", "sts:AssumeRole"));
+        assert!(matches("iam:*Role*", "iam:AttachRolePolicy"));
+        assert!(!matches("iam:Put*", "iam:AttachRolePolicy"));
+        assert!(!matches("iam:", "iam:PassRole"));
+        assert!(!matches("", "iam:PassRole"));
+    }
+
+    #[test]
+    fn what_reaches_all_of_a_type_is_broad() {
+        for broad in [
+            "*",
+            "arn:aws:iam::*:role/*",
+            "arn:aws:iam::123456789012:*",
+            "arn:aws:lambda:*:*:function:*",
+        ] {
+            assert!(is_broad(broad), "{broad}");
+        }
+        let narrow = [
+            "arn:aws:iam::*:role/app-*",
+            "arn:aws:iam::*:role/app/*",
+            "arn:aws:iam::*:role/app",
+            "arn:aws:s3:::logs",
+            "",
+        ];
+        for narrow in narrow {
+            assert!(!is_broad(narrow), "{narrow}");
+        }
+    }
+
+    #[test]
+    fn single_values_and_lists_read_alike() {
+        let one = r#"{"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#;
+        let many = r#"{"Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":["*"],"Condition":{}}]}"#;
+        assert_eq!(PolicyDocument::parse(one), PolicyDocument::parse(many));
+        assert_eq!(PolicyDocument::parse("[]"), None);
+    }
+}

@@ -1,0 +1,170 @@
+//! Permission sets that a plan turns into a risk, and who has them: nothing is granted, and people gain all the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{PermissionSetName, PrincipalKey, UserName};
+use crate::model::access::Tuple;
+use crate::model::action::Effect;
+use crate::model::privilege::judge;
+
+use super::Plan;
+use super::input::PlanInput;
+use super::people::PeopleRow;
+use super::people_effects::{People, everyone};
+use super::risk::SetRisk;
+
+/// How many have a set once the plan is carried out.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub struct Holders {
+    /// Distinct people, as far as groups can be read.
+    pub people: u64,
+    /// Accounts in which somebody has it.
+    pub accounts: u64,
+}
+
+/// Those who have a set, which becomes a risk, through one principal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Becoming {
+    /// Which set.
+    pub permission_set: PermissionSetName,
+    /// Through whom.
+    pub via: PrincipalKey,
+    /// Who; none where that cannot be read. Shortened to [`PeopleRow::MOST_NAMED`] names.
+    pub people: Vec<UserName>,
+    /// BLAKE3 of all user names, where there are more than are named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub everyone: Option<Arc<str>>,
+    /// Where, as ranks in the plan's names, ascending.
+    pub accounts: Vec<u32>,
+}
+
+/// Finds them, and counts the holders of each set. `after` is the relation once the plan is carried out.
+pub(super) fn becoming(
+    plan: &Plan,
+    input: &PlanInput,
+    after: &[Tuple],
+    sets: &mut BTreeMap<PermissionSetName, SetRisk>,
+) -> Vec<Becoming> {
+    let ranks = graver(plan, sets);
+    if ranks.is_empty() {
+        return Vec::new();
+    }
+    let mut places: BTreeMap<(u32, u32), Vec<u32>> = BTreeMap::new();
+    for tuple in after
+        .iter()
+        .filter(|tuple| ranks.contains(&tuple.permission_set()))
+    {
+        let key = (tuple.permission_set(), tuple.principal());
+        places.entry(key).or_default().push(tuple.account());
+    }
+    let people = People::new(plan, input);
+    let mut found = Vec::new();
+    let mut holders: BTreeMap<u32, (BTreeSet<u32>, BTreeSet<u32>)> = BTreeMap::new();
+    for ((set, principal), accounts) in places {
+        let members = people
+            .members(principal)
+            .map_or(&[][..], |members| &members.after);
+        let (of_set, in_accounts) = holders.entry(set).or_default();
+        of_set.extend(members);
+        in_accounts.extend(&accounts);
+        let (Some(name), Some(via)) = (plan.names.permission_set(set), plan.names.principal(principal))
+        else {
+            continue;
+        };
+        if members.is_empty() && !people.is_unreadable(principal) {
+            continue;
+        }
+        let named = members.iter().take(PeopleRow::MOST_NAMED);
+        found.push(Becoming {
+            permission_set: name.clone(),
+            via: via.clone(),
+            people: named
+                .filter_map(|rank| people.names.get(*rank as usize).copied().cloned())
+                .collect(),
+            everyone: everyone(members, &people),
+            accounts,
+        });
+    }
+    for (set, (people, accounts)) in holders {
+        let name = plan.names.permission_set(set);
+        if let Some(risk) = name.and_then(|name| sets.get_mut(name)) {
+            risk.newly = Some(Holders {
+                people: people.len() as u64,
+                accounts: accounts.len() as u64,
+            });
+        }
+    }
+    found
+}
+
+/// Ranks of the sets that amount to more than they did.
+fn graver(plan: &Plan, sets: &BTreeMap<PermissionSetName, SetRisk>) -> BTreeSet<u32> {
+    let updates = plan
+        .actions
+        .iter()
+        .filter_map(|action| match action.effect.as_ref()? {
+            Effect::UpdatePermissionSet { from, to } => Some((from, to)),
+            _ => None,
+        });
+    let graver = updates.filter(|(from, to)| {
+        let risk = sets.get(&to.name);
+        risk.is_some_and(|risk| risk.judged.is_graver_than(&judge(from)))
+    });
+    graver
+        .filter_map(|(_, to)| plan.names.permission_set_rank(&to.name))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::approved_people::ApprovedPeople;
+    use super::super::planner::plan;
+    use super::super::scene::{Scene, set};
+    use super::*;
+
+    fn stack(scene: Scene, members: &[&str], policy: Option<&str>) -> Scene {
+        let scene = scene.account(1).account(2).set("s").group("ops", members);
+        let scene = scene.change_set("s", |set| set.managed_policies.extend(policy.map(Arc::from)));
+        scene.assign("a", &["ops"], &["s"], &[1, 2])
+    }
+
+    /// A set that is applied with one policy and shall have another.
+    fn changed(members: &[&str], from: Option<&str>, to: Option<&str>) -> Plan {
+        plan(&stack(stack(Scene::new(), members, from).applied(), members, to).build())
+    }
+
+    const ADMIN: Option<&str> = Some("arn:aws:iam::aws:policy/AdministratorAccess");
+
+    #[test]
+    fn who_has_a_set_that_becomes_administration_gains_it() {
+        let risen = changed(&["ada", "bob"], None, ADMIN);
+        assert_eq!((risen.grants.len(), risen.people.rows.len()), (0, 0));
+        let expected = Holders {
+            people: 2,
+            accounts: 2,
+        };
+        assert_eq!(risen.risks.sets[&set("s")].newly, Some(expected));
+        assert_eq!(risen.risks.becoming.len(), 1);
+        assert_eq!(changed(&["ada"], ADMIN, ADMIN).risks.becoming, []);
+        assert_eq!(changed(&["ada"], ADMIN, None).risks.becoming, []);
+    }
+
+    #[test]
+    fn who_joins_them_after_the_approval_is_new() {
+        let of = |members: &[&str], to| ApprovedPeople::of(&changed(members, None, to));
+        let news = of(&["ada"], ADMIN).newly_gaining(&of(&["ada", "bob"], ADMIN));
+        let who: Vec<String> = news
+            .iter()
+            .map(|new| new.person.as_ref().unwrap().to_string())
+            .collect();
+        assert_eq!(who, ["bob"]);
+        assert_eq!(of(&["ada"], None).newly_gaining(&of(&["ada", "bob"], None)), []);
+        let digest = |members: &[&str], to| changed(members, None, to).digest;
+        assert_ne!(digest(&["ada"], ADMIN), digest(&["ada", "bob"], ADMIN));
+    }
+}

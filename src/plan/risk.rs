@@ -1,0 +1,423 @@
+//! What a plan gives that people should look at twice: administration, production, first access, wide reach.
+//!
+//! Permission sets are judged by what they will attach ([`crate::model::privilege`]), accounts by the `production`
+//! block. Nothing here looks at single grants: marks follow from sets, accounts and classes of people.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use globset::{Glob, GlobMatcher, GlobSet, GlobSetBuilder};
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AccountKey, OuPath, PermissionSetName};
+use crate::model::access::Tuple;
+use crate::model::account::Account;
+use crate::model::action::Effect;
+use crate::model::permission_set::PermissionSet;
+use crate::model::privilege::{Judged, Privilege, judge};
+use crate::model::snapshot::Snapshot;
+use crate::model::stack::{Production, RiskSettings, StopFor};
+
+use super::Plan;
+use super::becoming::{Becoming, Holders, becoming};
+use super::input::PlanInput;
+use super::people::{PeopleChange, PeopleRow};
+
+/// Why something should be looked at twice; the gravest first.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum RiskMark {
+    /// The set may do everything, or write IAM without limit.
+    Administrator,
+    /// The set is a way to more rights.
+    PrivilegeEscalation,
+    /// The stack's `risk` block names the set.
+    Sensitive,
+    /// The account is production.
+    Production,
+    /// People who had no access at all, to any account.
+    FirstAccessAtAll,
+    /// People who had no access to the account.
+    FirstAccess,
+    /// So many accounts at once.
+    WideReach,
+}
+
+impl RiskMark {
+    /// The mark in a word or two.
+    pub fn word(self) -> &'static str {
+        match self {
+            RiskMark::Administrator => "administrator",
+            RiskMark::PrivilegeEscalation => "privilege escalation",
+            RiskMark::Sensitive => "sensitive",
+            RiskMark::Production => "production",
+            RiskMark::FirstAccessAtAll => "first access at all",
+            RiskMark::FirstAccess => "first access there",
+            RiskMark::WideReach => "wide",
+        }
+    }
+}
+
+/// A permission set as far as risk goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct SetRisk {
+    /// What it attaches amounts to.
+    pub judged: Judged,
+    /// The `risk` block names it.
+    pub sensitive: bool,
+    /// It amounts to less so far: how many have it, and gain by what it becomes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newly: Option<Holders>,
+}
+
+impl SetRisk {
+    /// The gravest mark of the set itself.
+    pub fn mark(&self) -> Option<RiskMark> {
+        match self.judged.privilege {
+            Some(Privilege::Administrator) => Some(RiskMark::Administrator),
+            Some(Privilege::Escalation) => Some(RiskMark::PrivilegeEscalation),
+            None => self.sensitive.then_some(RiskMark::Sensitive),
+        }
+    }
+
+    /// What says so.
+    pub fn because(&self) -> Vec<Arc<str>> {
+        match self.judged.privilege {
+            Some(_) => self.judged.because.clone(),
+            None if self.sensitive => vec!["the stack's `risk` block names it".into()],
+            None => Vec::new(),
+        }
+    }
+}
+
+/// What is known about risk in a plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Risks {
+    /// Sets of which the plan gives something, or which it writes; only those with something to say.
+    pub sets: BTreeMap<PermissionSetName, SetRisk>,
+    /// Who has sets that become a risk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub becoming: Vec<Becoming>,
+    /// Ranks of the accounts that are production, ascending.
+    pub production: Vec<u32>,
+    /// Access to so many accounts at once is wide; 0 when nothing is.
+    pub wide_accounts: u64,
+    /// Who stops an approved plan.
+    pub stop_for: StopFor,
+}
+
+impl Risks {
+    /// What is known about the sets and accounts of a plan whose people are worked out; `after` is the relation once
+    /// it is carried out.
+    pub fn find(plan: &Plan, input: &PlanInput, after: &[Tuple]) -> Self {
+        let settings = &input.desired.settings.risk;
+        let judge = SetJudge::new(settings);
+        let snapshots = [&input.desired.snapshot, &input.observed.snapshot];
+        let written: BTreeMap<&PermissionSetName, &PermissionSet> = plan
+            .actions
+            .iter()
+            .filter_map(|action| match action.effect.as_ref()? {
+                Effect::CreatePermissionSet { permission_set } => Some(&**permission_set),
+                Effect::UpdatePermissionSet { to, .. } => Some(&**to),
+                _ => None,
+            })
+            .map(|set| (&set.name, set))
+            .collect();
+        let there = |name: &PermissionSetName| {
+            let there = input.observed.snapshot.permission_sets.get(name);
+            there.or_else(|| input.desired.snapshot.permission_sets.get(name))
+        };
+        let mut sets = BTreeMap::new();
+        for name in used_sets(plan).into_iter().chain(written.keys().copied()) {
+            let set = written.get(name).copied().or_else(|| Some(&there(name)?.value));
+            let risk = judge.set(name, set);
+            if risk != SetRisk::default() {
+                sets.insert(name.clone(), risk);
+            }
+        }
+        let accounts = ProductionAccounts::new(&settings.production);
+        let ranks = (0_u32..).zip(&plan.names.accounts);
+        let production = ranks.filter(|(_, key)| accounts.contains(key, &snapshots));
+        let becoming = becoming(plan, input, after, &mut sets);
+        Risks {
+            sets,
+            becoming,
+            production: production.map(|(rank, _)| rank).collect(),
+            wide_accounts: settings.wide_accounts,
+            stop_for: settings.stop_for,
+        }
+    }
+
+    /// Whether the people of a row are part of what is approved: who joins them since then stops the plan.
+    pub fn covers(&self, plan: &Plan, row: &PeopleRow) -> bool {
+        let comes = matches!(row.change, PeopleChange::Gains | PeopleChange::Unknown);
+        comes
+            && match self.stop_for {
+                StopFor::Anyone => true,
+                StopFor::Nobody => false,
+                StopFor::RiskMarked => {
+                    let name = plan.names.permission_set(row.permission_set);
+                    let risk = name.and_then(|name| self.sets.get(name));
+                    risk.is_some_and(|risk| risk.mark().is_some())
+                }
+            }
+    }
+
+    /// Who has sets that become a risk, as far as they are part of what is approved.
+    pub fn covered_becoming(&self) -> &[Becoming] {
+        match self.stop_for {
+            StopFor::Nobody => &[],
+            StopFor::RiskMarked | StopFor::Anyone => &self.becoming,
+        }
+    }
+}
+
+/// The sets that the plan grants, or that people gain.
+fn used_sets(plan: &Plan) -> BTreeSet<&PermissionSetName> {
+    let mut used = vec![false; plan.names.permission_sets.len()];
+    let granted = plan.grants.iter().map(|step| step.tuple.permission_set());
+    let gained = plan.people.rows.iter().map(|row| row.permission_set);
+    for rank in granted.chain(gained) {
+        if let Some(flag) = used.get_mut(rank as usize) {
+            *flag = true;
+        }
+    }
+    let names = plan.names.permission_sets.iter().zip(used);
+    names.filter(|(_, used)| *used).map(|(name, _)| name).collect()
+}
+
+/// Judges permission sets by what they attach and by the `risk` block.
+pub struct SetJudge {
+    sensitive: GlobSet,
+}
+
+impl SetJudge {
+    /// By a stack's settings. What is no glob matches nothing; it was reported when the block was read.
+    pub fn new(settings: &RiskSettings) -> Self {
+        SetJudge {
+            sensitive: globs(&settings.permission_sets),
+        }
+    }
+
+    /// The judgement on a set; of one that nobody has described, only by its name.
+    pub fn set(&self, name: &PermissionSetName, set: Option<&PermissionSet>) -> SetRisk {
+        SetRisk {
+            judged: set.map(judge).unwrap_or_default(),
+            sensitive: self.sensitive.is_match(name.as_str()),
+            newly: None,
+        }
+    }
+}
+
+fn globs(patterns: &[Arc<str>]) -> GlobSet {
+    let mut builder = GlobSetBuilder::new();
+    for glob in patterns.iter().filter_map(|pattern| Glob::new(pattern).ok()) {
+        builder.add(glob);
+    }
+    builder.build().unwrap_or_else(|_| GlobSet::empty())
+}
+
+/// Tells production accounts from others.
+pub struct ProductionAccounts {
+    accounts: GlobSet,
+    units: GlobSet,
+    tags: Vec<(Arc<str>, GlobMatcher)>,
+}
+
+impl ProductionAccounts {
+    /// By a `production` block.
+    pub fn new(production: &Production) -> Self {
+        let tags = production.tags.iter();
+        let tags =
+            tags.filter_map(|(key, glob)| Some((key.clone(), Glob::new(glob).ok()?.compile_matcher())));
+        ProductionAccounts {
+            accounts: globs(&production.accounts),
+            units: globs(&production.organizational_units),
+            tags: tags.collect(),
+        }
+    }
+
+    /// Whether an account is production by what any of the snapshots says of it.
+    pub fn contains(&self, key: &AccountKey, snapshots: &[&Snapshot]) -> bool {
+        if self.accounts.is_empty() && self.units.is_empty() && self.tags.is_empty() {
+            return false;
+        }
+        let known = snapshots.iter().filter_map(|snapshot| snapshot.accounts.get(key));
+        self.accounts.is_match(key.to_string())
+            || known.into_iter().any(|account| self.is_one(&account.value))
+    }
+
+    fn is_one(&self, account: &Account) -> bool {
+        let tagged = |(key, glob): &(Arc<str>, GlobMatcher)| {
+            let tags = account.tags.as_ref();
+            tags.and_then(|tags| tags.get(key))
+                .is_some_and(|value| glob.is_match(&**value))
+        };
+        let above = std::iter::successors(account.ou.clone(), OuPath::parent);
+        self.accounts.is_match(&*account.name)
+            || self.tags.iter().any(tagged)
+            || above.into_iter().any(|unit| self.units.is_match(unit.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::approved_people::ApprovedPeople;
+    use super::super::planner::plan;
+    use super::super::scene::{Scene, account, set};
+    use super::*;
+
+    const ADMIN: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+
+    fn admin(set: &mut PermissionSet) {
+        set.managed_policies.insert(ADMIN.into());
+    }
+
+    fn scene(members: &[&str]) -> Scene {
+        Scene::new()
+            .account(1)
+            .account(2)
+            .set("admin")
+            .change_set("admin", admin)
+            .set("view")
+            .group("ops", members)
+    }
+
+    fn granting(members: &[&str], sets: &[&str]) -> Plan {
+        plan(&scene(members).assign("a", &["ops"], sets, &[1, 2]).build())
+    }
+
+    #[test]
+    fn a_set_is_judged_by_what_it_will_attach() {
+        let plan = granting(&["ada"], &["admin", "view"]);
+        assert_eq!(plan.risks.sets.keys().collect::<Vec<_>>(), [&set("admin")]);
+        assert_eq!(
+            plan.risks.sets[&set("admin")].mark(),
+            Some(RiskMark::Administrator)
+        );
+        // The service still has it without the policy; what counts is what the plan makes of it.
+        let before = Scene::new()
+            .account(1)
+            .account(2)
+            .set("admin")
+            .set("view")
+            .group("ops", &["ada"]);
+        let mut later = before.assign("a", &["ops"], &["view"], &[1]).applied();
+        later = later
+            .account(1)
+            .account(2)
+            .set("admin")
+            .set("view")
+            .group("ops", &["ada"]);
+        later = later.change_set("admin", admin);
+        let plan =
+            super::super::planner::plan(&later.assign("a", &["ops"], &["admin", "view"], &[1]).build());
+        assert_eq!(
+            plan.risks.sets[&set("admin")].mark(),
+            Some(RiskMark::Administrator)
+        );
+    }
+
+    #[test]
+    fn production_is_told_by_account_unit_or_tag() {
+        let is_production = |production: Production| {
+            let mut scene = scene(&["ada"]);
+            let accounts = &mut scene.input.observed.snapshot.accounts;
+            let value = &mut accounts.get_mut(&account(2)).unwrap().value;
+            value.ou = Some(OuPath::new("Workloads/Prod/EU").unwrap());
+            value.tags = Some([("env".into(), "production".into())].into());
+            scene.input.desired.settings.risk.production = production;
+            plan(&scene.assign("a", &["ops"], &["view"], &[1, 2]).build())
+                .risks
+                .production
+        };
+        let by = |accounts: &[&str], units: &[&str], tags: &[(&str, &str)]| Production {
+            accounts: accounts.iter().map(|text| Arc::from(*text)).collect(),
+            organizational_units: units.iter().map(|text| Arc::from(*text)).collect(),
+            tags: tags
+                .iter()
+                .map(|(key, value)| (Arc::from(*key), Arc::from(*value)))
+                .collect(),
+        };
+        let none: [u32; 0] = [];
+        assert_eq!(is_production(by(&[], &[], &[])), none);
+        assert_eq!(is_production(by(&["account-2"], &[], &[])), [1]);
+        assert_eq!(is_production(by(&["0000*1"], &[], &[])), [0]);
+        assert_eq!(is_production(by(&[], &["Workloads/Prod"], &[])), [1]);
+        assert_eq!(is_production(by(&[], &["Workloads/Prod/EU/*"], &[])), none);
+        assert_eq!(is_production(by(&[], &[""], &[])), [0, 1]);
+        assert_eq!(is_production(by(&[], &[], &[("env", "prod*")])), [1]);
+        assert_eq!(is_production(by(&[], &[], &[("env", "prod")])), none);
+    }
+
+    #[test]
+    fn who_joins_a_group_that_gains_administration_is_new_and_others_are_not() {
+        let news = |sets: &[&str]| {
+            let of = |members: &[&str]| ApprovedPeople::of(&granting(members, sets));
+            let found = of(&["ada"]).newly_gaining(&of(&["ada", "bob"]));
+            assert_eq!(of(&["ada", "bob"]).newly_gaining(&of(&["ada"])), []);
+            let shown = found.iter().map(|new| {
+                let who = new.person.as_ref().unwrap().to_string();
+                (who, new.permission_set.to_string(), new.accounts.clone())
+            });
+            shown.collect::<Vec<_>>()
+        };
+        let both = vec![account(1), account(2)];
+        assert_eq!(
+            news(&["admin", "view"]),
+            [("bob".to_owned(), "admin".to_owned(), both)]
+        );
+        assert_eq!(news(&["view"]), []);
+    }
+
+    #[test]
+    fn the_plans_digest_covers_risk_marked_people_and_no_others() {
+        let digests = |members: &[&str], set: &str, stop_for: StopFor| {
+            // The group is looked up: who is in it is no step of the plan.
+            let mut scene = scene(members);
+            let groups = &mut scene.input.desired.snapshot.groups;
+            let group = groups.values_mut().next().unwrap();
+            group.management = crate::model::snapshot::Management::Referred;
+            let mut there = group.value.clone();
+            there.id = Some(crate::id::ServiceId::new("group-ops").unwrap());
+            group.value.members = None;
+            let seen = crate::model::snapshot::Entity::observed(there);
+            scene
+                .input
+                .observed
+                .snapshot
+                .groups
+                .insert(seen.value.display_name.clone(), seen);
+            scene.input.desired.snapshot.users.clear();
+            scene.input.desired.settings.risk.stop_for = stop_for;
+            let plan = plan(&scene.assign("a", &["ops"], &[set], &[1]).build());
+            assert_eq!(plan.people.gaining, members.len() as u64);
+            (
+                plan.digest.clone(),
+                super::super::digest::steps(&plan),
+                plan.people.digest,
+            )
+        };
+        let (one, two): (&[&str], &[&str]) = (&["ada"], &["ada", "bob"]);
+        let (admin, more) = (
+            digests(one, "admin", StopFor::RiskMarked),
+            digests(two, "admin", StopFor::RiskMarked),
+        );
+        assert!(admin.0 != more.0 && admin.1 == more.1 && admin.2 != more.2);
+        let (view, more) = (
+            digests(one, "view", StopFor::RiskMarked),
+            digests(two, "view", StopFor::RiskMarked),
+        );
+        assert!(view.0 == more.0 && view.1 == more.1 && view.2 != more.2);
+        assert_ne!(
+            digests(one, "view", StopFor::Anyone).0,
+            digests(two, "view", StopFor::Anyone).0
+        );
+        assert_eq!(
+            digests(one, "admin", StopFor::Nobody).0,
+            digests(two, "admin", StopFor::Nobody).0
+        );
+    }
+}

@@ -1,0 +1,447 @@
+//! Why a person can enter an account: every path, with the blocks that declare it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName};
+use crate::model::record::Recorded;
+use crate::model::roles::role_arn;
+use crate::model::snapshot::{Management, Snapshot};
+use crate::model::stack::RiskSettings;
+use crate::plan::risk::{ProductionAccounts, RiskMark, SetJudge};
+use crate::source::Location;
+
+/// The version of the JSON form.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// What is asked: a person's access to an account, perhaps with one set alone.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Whose.
+    pub person: UserName,
+    /// Where.
+    pub account: AccountKey,
+    /// With which set; any unless given.
+    pub permission_set: Option<PermissionSetName>,
+}
+
+/// A person's access to an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Explanation {
+    /// The version of this form.
+    pub format_version: u32,
+    /// When this was read from the service; absent if it never was and this is what was applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub seen_at: Option<Timestamp>,
+    /// What people call the person.
+    pub person: String,
+    /// The person's user name.
+    pub user_name: String,
+    /// What people call the account.
+    pub account: String,
+    /// The account's id.
+    pub account_id: String,
+    /// Whether the account is production, by the stack's `production` block.
+    pub production: bool,
+    /// The set that was asked about, if only one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
+    /// What the person can use there; empty: nothing that is known.
+    pub permission_sets: Vec<SetPaths>,
+    /// Groups that have access there and whose members are not known: the person may be among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_known: Vec<String>,
+}
+
+/// One permission set, and how the person comes to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SetPaths {
+    /// Which.
+    pub permission_set: String,
+    /// The ARN of its role in the account, where it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// What makes it a risk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<RiskMark>,
+    /// What says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub because: Vec<String>,
+    /// Every path, groups first.
+    pub paths: Vec<Path>,
+}
+
+/// One path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Path {
+    /// Through which group; absent for an assignment to the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Who says who is in the group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub membership: Option<Membership>,
+    /// The blocks that declare the assignment; none: this stack does not declare it.
+    pub declared_by: Vec<DeclaringBlock>,
+    /// The first reading since which it has been there without a break; absent where no reading is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub since: Option<Timestamp>,
+    /// That was the first reading there is: it may have been there before.
+    #[serde(default)]
+    pub at_least: bool,
+}
+
+/// Who says who is in a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Membership {
+    /// The blocks that declare the group or look it up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub declared_by: Vec<Address>,
+    /// Where the (first) block is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+    /// Whether this stack writes the members; otherwise they live in the directory.
+    pub managed: bool,
+}
+
+/// A block that declares an assignment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeclaringBlock {
+    /// Its address.
+    pub address: Address,
+    /// Where it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+    /// Its `reason`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Arc<str>>,
+    /// Its `expires`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub expires: Option<Timestamp>,
+}
+
+/// A path as far as a reading shows it: a set, and through whom.
+type Reached = (PermissionSetName, PrincipalKey);
+
+/// Since when each path has been there, told from one reading after the other.
+#[derive(Debug, Clone)]
+pub struct Since<'a> {
+    asked: &'a Asked,
+    readings: u64,
+    /// When it began, and whether that was the first reading.
+    paths: BTreeMap<Reached, (Timestamp, bool)>,
+}
+
+impl<'a> Since<'a> {
+    /// Before any reading.
+    pub fn new(asked: &'a Asked) -> Self {
+        Since {
+            asked,
+            readings: 0,
+            paths: BTreeMap::new(),
+        }
+    }
+
+    /// The next reading.
+    pub fn read(&mut self, snapshot: &Snapshot, at: Timestamp) {
+        let there = reached(snapshot, self.asked);
+        self.paths.retain(|path, _| there.contains(path));
+        for path in there {
+            self.paths.entry(path).or_insert((at, self.readings == 0));
+        }
+        self.readings += 1;
+    }
+}
+
+/// The paths that a snapshot shows.
+fn reached(snapshot: &Snapshot, asked: &Asked) -> BTreeSet<Reached> {
+    let of_person = |principal: &PrincipalKey| match principal {
+        PrincipalKey::User(name) => *name == asked.person,
+        PrincipalKey::Group(name) => is_member(snapshot, name, &asked.person),
+        PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => false,
+    };
+    let found = in_account(snapshot, &asked.account);
+    let found = found.filter(|(set, principal)| wanted(asked, set) && of_person(principal));
+    found
+        .map(|(set, principal)| (set.clone(), principal.clone()))
+        .collect()
+}
+
+fn wanted(asked: &Asked, set: &PermissionSetName) -> bool {
+    asked.permission_set.as_ref().is_none_or(|wanted| wanted == set)
+}
+
+fn is_member(snapshot: &Snapshot, group: &GroupName, person: &UserName) -> bool {
+    let group = snapshot.groups.get(group);
+    let members = group.and_then(|group| group.value.members.as_ref());
+    members.is_some_and(|members| members.contains(person))
+}
+
+/// The sets and principals of an account.
+fn in_account<'s>(
+    snapshot: &'s Snapshot,
+    account: &AccountKey,
+) -> impl Iterator<Item = (&'s PermissionSetName, &'s PrincipalKey)> {
+    let access = &snapshot.access;
+    let rank = access.names.account_rank(account);
+    let tuples = rank.map_or(&[][..], |rank| {
+        let begin = access.tuples.partition_point(|tuple| tuple.account() < rank);
+        let end = access.tuples.partition_point(|tuple| tuple.account() <= rank);
+        access.tuples.get(begin..end).unwrap_or_default()
+    });
+    let resolved = tuples.iter().filter_map(|tuple| access.names.resolve(*tuple));
+    resolved.map(|(_, set, principal)| (set, principal))
+}
+
+/// Explains what the state holds; `since` has taken all readings that it holds.
+pub fn explain(asked: &Asked, recorded: &Recorded, since: &Since<'_>, risk: &RiskSettings) -> Explanation {
+    let (snapshot, seen_at) = match &recorded.seen {
+        Some(seen) => (&seen.snapshot, Some(seen.at)),
+        None => (&recorded.applied, None),
+    };
+    let judge = SetJudge::new(risk);
+    let mut sets: BTreeMap<PermissionSetName, Vec<Path>> = BTreeMap::new();
+    for (set, principal) in reached(snapshot, asked) {
+        let path = path(asked, recorded, since, &set, &principal);
+        sets.entry(set).or_default().push(path);
+    }
+    let permission_sets = sets.into_iter().map(|(name, paths)| {
+        let set = snapshot.permission_sets.get(&name).map(|set| &set.value);
+        let judged = judge.set(&name, set);
+        SetPaths {
+            role_arn: arn(recorded, asked, &name),
+            risk: judged.mark(),
+            because: judged.because().iter().map(ToString::to_string).collect(),
+            permission_set: name.to_string(),
+            paths,
+        }
+    });
+    let person = snapshot.users.get(&asked.person);
+    Explanation {
+        format_version: FORMAT_VERSION,
+        seen_at,
+        person: person
+            .map_or(asked.person.as_str(), |user| user.value.shown())
+            .to_owned(),
+        user_name: asked.person.to_string(),
+        account: snapshot.account_name(&asked.account),
+        account_id: asked.account.to_string(),
+        production: ProductionAccounts::new(&risk.production)
+            .contains(&asked.account, &[&recorded.applied, snapshot]),
+        asked: asked.permission_set.as_ref().map(ToString::to_string),
+        permission_sets: permission_sets.collect(),
+        not_known: not_known(snapshot, asked),
+    }
+}
+
+fn path(
+    asked: &Asked,
+    recorded: &Recorded,
+    since: &Since<'_>,
+    set: &PermissionSetName,
+    principal: &PrincipalKey,
+) -> Path {
+    let applied = &recorded.applied;
+    let access = &applied.access;
+    let tuple = access.names.tuple(&asked.account, set, principal);
+    let note = tuple.and_then(|tuple| access.note_at(access.find(tuple)?));
+    let blocks = note.into_iter().flat_map(|note| &note.declared_by);
+    let blocks = blocks.filter_map(|index| access.declarations.get(*index as usize));
+    let declared_by = blocks.map(|block| DeclaringBlock {
+        address: block.address.clone(),
+        location: block.location.clone(),
+        reason: block.reason.clone(),
+        expires: block.expires,
+    });
+    let group = match principal {
+        PrincipalKey::Group(name) => Some(name),
+        _ => None,
+    };
+    let membership = group.and_then(|name| applied.groups.get(name));
+    let began = since.paths.get(&(set.clone(), principal.clone()));
+    Path {
+        group: group.map(ToString::to_string),
+        membership: membership.map(|group| Membership {
+            declared_by: group.addresses.iter().cloned().collect(),
+            location: group.location.clone(),
+            managed: group.management >= Management::Managed,
+        }),
+        declared_by: declared_by.collect(),
+        since: began.map(|(at, _)| *at),
+        at_least: began.is_some_and(|(_, first)| *first),
+    }
+}
+
+fn arn(recorded: &Recorded, asked: &Asked, set: &PermissionSetName) -> Option<String> {
+    let AccountKey::Id(account) = &asked.account else {
+        return None;
+    };
+    let seen = recorded.seen.as_ref()?;
+    let names = &seen.snapshot.access.names;
+    let (account_rank, set_rank) = (
+        names.account_rank(&asked.account)?,
+        names.permission_set_rank(set)?,
+    );
+    let mut roles = seen.roles.iter();
+    let role =
+        roles.find(|role| (role.pair.account(), role.pair.permission_set()) == (account_rank, set_rank))?;
+    let region = &recorded.instance.as_ref()?.region;
+    Some(role_arn(account, region, set, role.suffix?))
+}
+
+fn not_known(snapshot: &Snapshot, asked: &Asked) -> Vec<String> {
+    let unread = |principal: &PrincipalKey| match principal {
+        PrincipalKey::Group(name) => {
+            let group = snapshot.groups.get(name);
+            group.is_none_or(|group| group.value.members.is_none())
+        }
+        _ => false,
+    };
+    let groups = in_account(snapshot, &asked.account);
+    let groups = groups.filter(|(set, principal)| wanted(asked, set) && unread(principal));
+    let names: BTreeSet<&str> = groups.map(|(_, principal)| principal.name()).collect();
+    names.into_iter().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Kind;
+    use crate::id::AccountId;
+    use crate::model::access::{Access, Block, Declaration};
+    use crate::model::principal::Group;
+    use crate::model::record::Seen;
+    use crate::model::snapshot::Entity;
+
+    fn account() -> AccountKey {
+        AccountKey::Id(AccountId::new("111122223333").unwrap())
+    }
+
+    fn user(name: &str) -> UserName {
+        UserName::new(name).unwrap()
+    }
+
+    fn set(name: &str) -> PermissionSetName {
+        PermissionSetName::new(name).unwrap()
+    }
+
+    /// Assignments of `admin`, each in a block of its own, and who is in the group `ops`.
+    fn snapshot(blocks: &[(&str, PrincipalKey)], members: Option<&[&str]>) -> Snapshot {
+        let blocks = blocks.iter().map(|(label, principal)| Block {
+            declaration: Declaration {
+                address: Address::root(Kind::Assignment, label),
+                location: None,
+                reason: Some(format!("why {label}").into()),
+                expires: None,
+            },
+            principals: vec![principal.clone()],
+            permission_sets: vec![set("admin")],
+            accounts: vec![account()],
+        });
+        let mut snapshot = Snapshot {
+            access: Access::from_blocks(blocks.collect()).unwrap(),
+            ..Snapshot::default()
+        };
+        let group = Group {
+            display_name: GroupName::new("ops").unwrap(),
+            id: None,
+            description: None,
+            members: members.map(|members| members.iter().map(|name| user(name)).collect()),
+            external_id: None,
+        };
+        snapshot
+            .groups
+            .insert(group.display_name.clone(), Entity::observed(group));
+        snapshot
+    }
+
+    fn ops() -> PrincipalKey {
+        PrincipalKey::Group(GroupName::new("ops").unwrap())
+    }
+
+    fn explained(applied: Snapshot, readings: &[(&str, &Snapshot)]) -> Explanation {
+        let asked = Asked {
+            person: user("ada"),
+            account: account(),
+            permission_set: None,
+        };
+        let mut since = Since::new(&asked);
+        for (at, snapshot) in readings {
+            since.read(snapshot, at.parse().unwrap());
+        }
+        let seen = readings.last().map(|(at, snapshot)| Seen {
+            at: at.parse().unwrap(),
+            snapshot: (*snapshot).clone(),
+            roles: Vec::new(),
+            around: None,
+        });
+        let recorded = Recorded {
+            applied,
+            seen,
+            ..Recorded::default()
+        };
+        explain(&asked, &recorded, &since, &RiskSettings::default())
+    }
+
+    #[test]
+    fn every_path_is_told_with_its_blocks_and_since_when() {
+        let direct = PrincipalKey::User(user("ada"));
+        let applied = snapshot(&[("a", ops()), ("b", ops())], Some(&["ada"][..]));
+        let first = snapshot(&[("x", ops())], Some(&["ada"][..]));
+        let without = snapshot(&[("x", ops())], Some(&["bob"][..]));
+        let both = snapshot(&[("x", ops()), ("y", direct.clone())], Some(&["ada"][..]));
+        let readings = [
+            ("2026-01-01T00:00:00Z", &first),
+            ("2026-02-01T00:00:00Z", &without),
+            ("2026-03-01T00:00:00Z", &first),
+            ("2026-04-01T00:00:00Z", &both),
+        ];
+        let found = explained(applied, &readings);
+        let [admin] = found.permission_sets.as_slice() else {
+            panic!("{found:?}");
+        };
+        let shown: Vec<_> = admin
+            .paths
+            .iter()
+            .map(|path| {
+                let blocks: Vec<String> = path
+                    .declared_by
+                    .iter()
+                    .map(|block| block.address.to_string())
+                    .collect();
+                (
+                    path.group.as_deref(),
+                    blocks.join(" "),
+                    path.since.unwrap().to_string(),
+                    path.at_least,
+                )
+            })
+            .collect();
+        let (march, april) = (
+            "2026-03-01T00:00:00Z".to_owned(),
+            "2026-04-01T00:00:00Z".to_owned(),
+        );
+        let expected = [
+            (Some("ops"), "assignment.a assignment.b".to_owned(), march, false),
+            (None, String::new(), april, false),
+        ];
+        assert_eq!(shown, expected);
+        let once = explained(Snapshot::default(), &readings[..1]);
+        assert!(once.permission_sets[0].paths[0].at_least);
+    }
+
+    #[test]
+    fn a_group_without_known_members_may_hold_the_person() {
+        let dark = snapshot(&[("x", ops())], None);
+        let found = explained(Snapshot::default(), &[("2026-01-01T00:00:00Z", &dark)]);
+        assert!(found.permission_sets.is_empty());
+        assert_eq!(found.not_known, ["ops"]);
+    }
+}

@@ -1,0 +1,257 @@
+//! Marks on what people should look at twice, for people lines, assignments and entities.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::id::PermissionSetName;
+use crate::model::action::Effect;
+use crate::model::privilege::judge;
+use crate::plan::Plan;
+use crate::plan::becoming::Holders;
+use crate::plan::people::FirstAccess;
+use crate::plan::risk::{RiskMark, SetRisk};
+use crate::report::wording::{self, counted, number};
+
+/// A mark, with how much of the line it is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Risk {
+    /// Why to look twice.
+    pub mark: RiskMark,
+    /// How many it is about: permission sets, accounts or people of the line, as the mark has it.
+    pub count: u64,
+    /// Out of how many.
+    pub of: u64,
+    /// What says so: policies and actions, for marks of permission sets.
+    pub because: Vec<Arc<str>>,
+    /// The set is not that yet, and the plan makes it so.
+    pub becomes: bool,
+    /// For a set that becomes that: who has it.
+    pub holders: Option<Holders>,
+}
+
+impl Risk {
+    /// The mark in words: `administrator`, `production (3 of 12 accounts)`, `first access for 2`.
+    pub fn words(&self) -> String {
+        let of = |unit: &str| match self.count == self.of {
+            true => String::new(),
+            false => format!(" ({} of {})", number(self.count), counted(self.of, unit)),
+        };
+        let people = |what: &str| match self.count == self.of {
+            true => what.to_owned(),
+            false => format!("{what} for {} of {}", number(self.count), number(self.of)),
+        };
+        let becomes = if self.becomes { "becomes " } else { "" };
+        let word = self.mark.word();
+        match self.mark {
+            RiskMark::Administrator | RiskMark::PrivilegeEscalation | RiskMark::Sensitive => {
+                let holders = self.holders.map_or(String::new(), |holders| {
+                    let (people, accounts) = (holders.people, counted(holders.accounts, "account"));
+                    format!(" for {} in {accounts}", wording::people(people))
+                });
+                format!("{becomes}{word}{}{holders}", of("set"))
+            }
+            RiskMark::Production => format!("{word}{}", of("account")),
+            RiskMark::FirstAccessAtAll | RiskMark::FirstAccess => people(word),
+            RiskMark::WideReach => format!("{word} ({})", counted(self.count, "account")),
+        }
+    }
+}
+
+/// Marks as one text: `administrator, production`.
+pub fn words(risks: &[Risk]) -> String {
+    let words: Vec<String> = risks.iter().map(Risk::words).collect();
+    words.join(", ")
+}
+
+/// Finds the marks of lines.
+pub struct Marker<'a> {
+    plan: &'a Plan,
+    production: Vec<bool>,
+    /// By rank.
+    sets: Vec<Option<&'a SetRisk>>,
+}
+
+impl<'a> Marker<'a> {
+    /// For the lines of a plan.
+    pub fn new(plan: &'a Plan) -> Self {
+        let mut production = vec![false; plan.names.accounts.len()];
+        for rank in &plan.risks.production {
+            if let Some(flag) = production.get_mut(*rank as usize) {
+                *flag = true;
+            }
+        }
+        let sets = plan.names.permission_sets.iter();
+        Marker {
+            plan,
+            production,
+            sets: sets.map(|name| plan.risks.sets.get(name)).collect(),
+        }
+    }
+
+    /// The marks of giving these sets in these accounts, given by rank.
+    pub fn of_grants(&self, sets: &[u32], accounts: &[u32]) -> Vec<Risk> {
+        let mut risks = Vec::new();
+        let judged = |rank: &u32| *self.sets.get(*rank as usize)?;
+        for mark in [
+            RiskMark::Administrator,
+            RiskMark::PrivilegeEscalation,
+            RiskMark::Sensitive,
+        ] {
+            let marked = sets
+                .iter()
+                .filter_map(judged)
+                .filter(|risk| risk.mark() == Some(mark));
+            let because: BTreeSet<Arc<str>> = marked.clone().flat_map(SetRisk::because).collect();
+            let count = marked.count() as u64;
+            if count > 0 {
+                risks.push(Risk {
+                    mark,
+                    count,
+                    of: sets.len() as u64,
+                    because: because.into_iter().collect(),
+                    becomes: false,
+                    holders: None,
+                });
+            }
+        }
+        risks.extend(self.of_accounts(accounts));
+        risks
+    }
+
+    /// The marks of people who gain.
+    pub fn of_people(&self, sets: &[u32], accounts: &[u32], first: FirstAccess, people: u64) -> Vec<Risk> {
+        let mut risks = self.of_grants(sets, accounts);
+        let mut add = |mark, count| {
+            risks.push(Risk {
+                mark,
+                count,
+                of: people,
+                because: Vec::new(),
+                becomes: false,
+                holders: None,
+            });
+        };
+        if first.at_all > 0 {
+            add(RiskMark::FirstAccessAtAll, first.at_all);
+        }
+        if first.to_account > first.at_all {
+            add(RiskMark::FirstAccess, first.to_account);
+        }
+        risks.sort();
+        risks
+    }
+
+    fn of_accounts(&self, accounts: &[u32]) -> Vec<Risk> {
+        let is_production = |rank: &&u32| self.production.get(**rank as usize) == Some(&true);
+        let (all, wide) = (accounts.len() as u64, self.plan.risks.wide_accounts);
+        let production = accounts.iter().filter(is_production).count() as u64;
+        let risk = |mark, count| Risk {
+            mark,
+            count,
+            of: all,
+            because: Vec::new(),
+            becomes: false,
+            holders: None,
+        };
+        let production = (production > 0).then(|| risk(RiskMark::Production, production));
+        let wide = (wide > 0 && all >= wide).then(|| risk(RiskMark::WideReach, all));
+        production.into_iter().chain(wide).collect()
+    }
+
+    /// The marks of writing a permission set: what it amounts to, and the accounts whose roles come or change.
+    pub fn of_written(&self, effect: &Effect) -> Vec<Risk> {
+        let (set, before) = match effect {
+            Effect::CreatePermissionSet { permission_set } => (permission_set, None),
+            Effect::UpdatePermissionSet { from, to } => (to, Some(from)),
+            _ => return Vec::new(),
+        };
+        let mut risks = Vec::new();
+        let risk = self.plan.risks.sets.get(&set.name);
+        if let Some((risk, mark)) = risk.and_then(|risk| Some((risk, risk.mark()?))) {
+            risks.push(Risk {
+                mark,
+                count: 1,
+                of: 1,
+                because: risk.because(),
+                becomes: before.is_some_and(|set| risk.judged.is_graver_than(&judge(set))),
+                holders: risk.newly,
+            });
+        }
+        if before.is_some() {
+            risks.extend(self.of_accounts(&self.roles(&set.name)));
+        }
+        risks
+    }
+
+    /// Where roles of a set come or change.
+    fn roles(&self, set: &PermissionSetName) -> Vec<u32> {
+        let Some(rank) = self.plan.names.permission_set_rank(set) else {
+            return Vec::new();
+        };
+        let roles = &self.plan.roles;
+        let pairs = roles.updated.iter().chain(&roles.created);
+        let of_set = pairs.filter(|pair| pair.permission_set() == rank);
+        let accounts: BTreeSet<u32> = of_set.map(|pair| pair.account()).collect();
+        accounts.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::privilege::{Judged, Privilege};
+    use crate::report::plan_view::PlanView;
+    use crate::report::plan_view::tests::small;
+
+    /// The small plan, with a set that administers and the first two accounts as production.
+    fn risky() -> Plan {
+        let mut plan = small();
+        let judged = Judged {
+            privilege: Some(Privilege::Administrator),
+            because: vec!["AdministratorAccess".into()],
+            ..Judged::default()
+        };
+        let admin = plan.names.permission_sets[0].clone();
+        plan.risks.sets.insert(
+            admin,
+            SetRisk {
+                judged,
+                sensitive: false,
+                newly: None,
+            },
+        );
+        plan.risks.production = vec![0, 1];
+        plan.risks.wide_accounts = 12;
+        let gains = plan.people.rows.iter_mut().find(|row| row.count == 14).unwrap();
+        gains.first = FirstAccess {
+            to_account: 3,
+            at_all: 1,
+        };
+        plan
+    }
+
+    #[test]
+    fn gains_grants_and_sets_are_marked_and_losses_are_not() {
+        let plan = risky();
+        let view = PlanView::new(&plan);
+        let on_grants = "administrator, production (2 of 12 accounts), wide (12 accounts)";
+        let assignments: Vec<String> = view.assignments.iter().map(|row| words(&row.risks)).collect();
+        assert_eq!(assignments, [on_grants, ""]);
+        let people: Vec<String> = view.people.iter().map(|line| words(&line.risks)).collect();
+        let gains = "administrator, production (2 of 12 accounts), first access at all for 1 of 14, \
+                     first access there for 3 of 14, wide (12 accounts)";
+        assert_eq!(
+            people.iter().filter(|text| *text == gains).count(),
+            1,
+            "{people:?}"
+        );
+        assert_eq!(
+            people.iter().filter(|text| text.is_empty()).count(),
+            people.len() - 1
+        );
+        let entity = view.entities.iter().find(|row| row.name == "admin").unwrap();
+        // Its roles come or change in the twelve accounts; the policies before said nothing of the kind.
+        let expected = "becomes administrator, production (2 of 12 accounts), wide (12 accounts)";
+        assert_eq!(words(&entity.risks), expected);
+    }
+}
