@@ -117,6 +117,7 @@ pub fn run(stack: &Path, service: Service) -> Result<Applied, Box<dyn Error>> {
         },
         command: "apply".into(),
         reason: None,
+        revision: None,
         new_lineage: "bench".into(),
     };
     let before = account(&simulator_options)?;

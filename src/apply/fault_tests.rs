@@ -90,6 +90,7 @@ pub(super) fn options() -> RunOptions {
         },
         command: "apply".into(),
         reason: None,
+        revision: None,
         new_lineage: "lineage".into(),
     }
 }

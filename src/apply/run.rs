@@ -15,6 +15,7 @@ use crate::model::access::Access;
 use crate::model::action::{Effect, Learned};
 use crate::model::instance::Observed;
 use crate::model::record::{Recorded, Seen};
+use crate::model::rules::Rules;
 use crate::model::snapshot::Snapshot;
 use crate::plan::input::{Mode, PlanInput};
 use crate::plan::{Plan, StepId, resume};
@@ -45,6 +46,8 @@ pub struct RunOptions {
     pub command: Arc<str>,
     /// Why, as given on the command line.
     pub reason: Option<Arc<str>>,
+    /// The revision of the configuration, as given on the command line.
+    pub revision: Option<Arc<str>>,
     /// The lineage to give a state that has none.
     pub new_lineage: Arc<str>,
 }
@@ -256,7 +259,9 @@ impl<'a> Run<'a> {
             steps,
             actions: resume::action_fingerprints(plan),
             records: resume::record_fingerprints(plan),
-            narrowed: matches!(plan.mode, Mode::Revokes | Mode::Expired),
+            narrowed: matches!(plan.mode, Mode::Revokes | Mode::Expired | Mode::Standing),
+            rules: (plan.mode == Mode::All).then(|| Box::new(Rules::of(&input.desired))),
+            revision: options.revision.clone().filter(|_| plan.mode == Mode::All),
             names: plan.names.clone(),
             declarations: plan.declarations.clone(),
             notes: plan.notes.clone(),

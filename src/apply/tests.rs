@@ -94,6 +94,7 @@ impl Bench {
             },
             command: "apply".into(),
             reason: None,
+            revision: None,
             new_lineage: "lineage".into(),
         };
         let result = apply(

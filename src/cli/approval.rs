@@ -28,7 +28,11 @@ pub enum Consent<'a> {
     Automatic {
         /// Access that someone took away may be brought back.
         restore: bool,
+        /// Rules may be taken over that let more pass.
+        rules: bool,
     },
+    /// `--standing`: nobody, since everything in the plan was agreed on beforehand.
+    Standing,
     /// A person is to be asked.
     Ask,
 }
@@ -234,12 +238,17 @@ fn show_lines(env: &Env, approved: &str, now: &str) {
 pub fn approve(env: &Env, plan: &Plan, consent: &Consent<'_>, question: &str) -> Result<(), Failure> {
     match consent {
         Consent::Reviewed(..) | Consent::Digest(_) => Ok(()),
-        Consent::Automatic { restore } if restores(plan) && !restore => Err(Failure::refused(
+        Consent::Automatic { restore: false, .. } if restores(plan) => Err(Failure::refused(
             "the plan brings back access that someone removed from the service, perhaps for a reason; \
              --auto-approve alone does not do that",
         )
         .help("add --restore, approve the plan's digest with --digest, or answer the question yourself")),
-        Consent::Automatic { .. } => Ok(()),
+        Consent::Automatic { rules: false, .. } if plan.rules.may_loosen() => Err(Failure::refused(
+            "the plan changes the rules that plans are judged by so that more may pass; --auto-approve alone does not \
+             do that",
+        )
+        .help("add --accept-rules, approve the plan's digest with --digest, or answer the question yourself")),
+        Consent::Automatic { .. } | Consent::Standing => Ok(()),
         Consent::Ask if !env.can_ask => Err(Failure::new(
             "nobody can be asked here: standard input is no terminal",
         )

@@ -230,14 +230,14 @@ pub struct PlanArgs {
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub refresh: bool,
     /// Plan with what `observe` or `apply` last read, without a lock and without asking the service
-    #[arg(long, conflicts_with_all = ["refresh", "destroy", "only"])]
+    #[arg(long, conflicts_with_all = ["refresh", "destroy", "only", "standing"])]
     pub observed: bool,
     /// With --observed: refuse a reading that is older than this, like 90m or 6h
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = parse_time)]
     pub max_age: std::time::Duration,
     /// Compare with the configuration in another directory instead of state and service: what the change of the
     /// text means, in people. Needs neither a state nor credentials; names are taken to exist
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["observed", "refresh", "destroy", "only", "out"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["observed", "refresh", "destroy", "only", "standing", "out"])]
     pub base: Option<PathBuf>,
     /// Print the plan's digest and nothing else
     #[arg(long, conflicts_with_all = ["format", "json"])]
@@ -251,6 +251,9 @@ pub struct PlanArgs {
     /// Plan the removal of everything the state records
     #[arg(long, conflicts_with = "only")]
     pub destroy: bool,
+    /// Plan the grants alone that a standing approval of the last apply covers
+    #[arg(long, conflicts_with_all = ["only", "destroy"])]
+    pub standing: bool,
     /// Write everything the plan depends on to a file
     #[arg(long, value_name = "FILE")]
     pub dump_input: Option<PathBuf>,
@@ -278,7 +281,7 @@ pub enum Only {
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
     /// A plan saved by `plan --out`: it is planned again, and applied only if the result is the same
-    #[arg(value_name = "FILE", conflicts_with_all = ["only", "max_removals", "vars", "var_files"])]
+    #[arg(value_name = "FILE", conflicts_with_all = ["only", "standing", "max_removals", "vars", "var_files"])]
     pub plan: Option<PathBuf>,
     /// Apply only if the plan has this digest
     #[arg(long, value_name = "DIGEST", conflicts_with = "plan", value_parser = parse_digest)]
@@ -286,9 +289,21 @@ pub struct ApplyArgs {
     /// Apply these changes alone
     #[arg(long, value_enum, value_name = "WHAT")]
     pub only: Option<Only>,
+    /// Apply the grants alone that a standing approval of the last apply covers, and ask nobody
+    #[arg(long, conflicts_with_all = ["only", "digest", "auto_approve", "restore"])]
+    pub standing: bool,
     /// With --auto-approve: also bring back access that someone removed from the service
     #[arg(long)]
     pub restore: bool,
+    /// With --auto-approve: also take over rules (guardrail, ignore, protect, scope, …) that may let more pass
+    #[arg(long)]
+    pub accept_rules: bool,
+    /// The revision of the configuration, like a commit: recorded in the state (also ROLECALL_REVISION)
+    #[arg(long, value_name = "REVISION")]
+    pub revision: Option<String>,
+    /// Refuse if the state records another revision than this, which the change was based on
+    #[arg(long, value_name = "REVISION")]
+    pub base_revision: Option<String>,
     /// Refuse the plan if it removes more grants than this
     #[arg(long, value_name = "N")]
     pub max_removals: Option<u64>,

@@ -340,6 +340,13 @@ impl Env {
         Ok(found)
     }
 
+    /// The revision of the configuration as the environment gives it (`ROLECALL_REVISION`).
+    pub fn revision(&self) -> Option<String> {
+        std::env::var("ROLECALL_REVISION")
+            .ok()
+            .filter(|value| !value.is_empty())
+    }
+
     /// The stack's variables from the environment, by name.
     pub fn variables(&self) -> BTreeMap<String, String> {
         std::env::vars_os()

@@ -30,6 +30,10 @@ pub const CODES: &[(&str, &str)] = &[
         "a `moved` block that does not name two blocks of one kind, or two modules",
     ),
     ("bad-setting", "a setting with a value that does not exist"),
+    (
+        "bad-standing-approval",
+        "a standing approval for something that does not exist",
+    ),
     ("bad-statement", "a policy statement that contradicts itself"),
     (
         "bad-time",

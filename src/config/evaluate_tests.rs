@@ -787,11 +787,26 @@ provider "simulator" {
 }
 guardrail "few" {
   severity = "warning"
-  except   = [user.ada]
   limit {
     permission_sets = [permission_set.admin]
     max_people      = 3
+    max_session     = "PT2H"
+    on_unknown      = "warn"
   }
+  require {
+    boundary            = true
+    permission_set_tags = ["owner"]
+  }
+  except {
+    principals = [user.ada]
+    reason     = "on call"
+    expires    = "2027-03-31"
+  }
+}
+standing_approval "new accounts" {
+  reason               = "every account has it"
+  permission_sets      = [permission_set.admin]
+  organizational_units = [organizational_unit.workloads]
 }
 moved {
   from = group.old
@@ -800,8 +815,9 @@ moved {
 "#,
     ));
     use crate::config::evaluate::ProviderSettings;
-    use crate::model::guardrail::Rule;
+    use crate::model::guardrail::{Limit, OnUnknown, Rule};
     use crate::model::stack::{Scope, Unmanaged};
+    use crate::model::standing::Cause;
     let settings = &evaluation.desired.settings;
     assert_eq!(
         (settings.max_removals, settings.unmanaged),
@@ -825,10 +841,28 @@ moved {
         }
     ));
     let guardrail = &evaluation.desired.guardrails[0];
-    assert!(!guardrail.refuses && guardrail.except.len() == 1);
-    assert!(
-        matches!(&guardrail.rules[..], [Rule::Limit { max_people: 3, of }] if of.permission_sets.as_ref().unwrap().len() == 1)
-    );
+    let [except] = &guardrail.except[..] else {
+        panic!("{guardrail:?}")
+    };
+    assert!(!guardrail.refuses && except.location.is_some());
+    assert_eq!(except.expires.unwrap().to_string(), "2027-03-31T00:00:00Z");
+    let [Rule::Limit(limit), Rule::Require(require)] = &guardrail.rules[..] else {
+        panic!("{guardrail:?}")
+    };
+    let expected = Limit {
+        of: limit.of.clone(),
+        max_people: Some(3),
+        max_accounts: None,
+        max_session: Some(7200),
+        on_unknown: OnUnknown::Warn,
+    };
+    assert_eq!(*limit, expected);
+    assert_eq!(limit.of.permission_sets.as_ref().unwrap().len(), 1);
+    assert!(require.boundary && !require.reason && require.permission_set_tags.contains("owner"));
+    let approval = &evaluation.desired.standing_approvals[0];
+    assert_eq!(approval.causes, [Cause::AccountJoined].into());
+    let units = approval.organizational_units.as_ref().unwrap().iter();
+    assert_eq!(units.map(|unit| unit.as_str()).collect::<Vec<_>>(), ["workloads"]);
     assert_eq!(evaluation.desired.moved[0].from.to_string(), "group.old");
 }
 

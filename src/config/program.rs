@@ -50,6 +50,8 @@ pub struct Module {
     pub moved: Vec<Declared>,
     /// `guardrail` blocks, by their text.
     pub guardrails: Table<Declared>,
+    /// `standing_approval` blocks, by their text.
+    pub standing_approvals: Table<Declared>,
     /// The `rolecall` block.
     pub settings: Option<Declared>,
     /// The `state` block.
@@ -233,7 +235,12 @@ impl Module {
                 continue;
             };
             check::check(&block, schema, found);
-            if !is_root && matches!(schema.kind, "rolecall" | "state" | "provider" | "guardrail") {
+            if !is_root
+                && matches!(
+                    schema.kind,
+                    "rolecall" | "state" | "provider" | "guardrail" | "standing_approval"
+                )
+            {
                 found.push(
                     Diagnostic::error(
                         ROOT_ONLY,
@@ -299,7 +306,7 @@ impl Module {
                 let Some((name, span)) = label(usize::from(kind == "data")) else {
                     return;
                 };
-                if kind != "guardrail" && !check_label(&name, span, found) {
+                if !matches!(kind, "guardrail" | "standing_approval") && !check_label(&name, span, found) {
                     return;
                 }
                 if let Some(earlier) = self.add_named(kind, name, declared(block)) {
@@ -331,6 +338,7 @@ impl Module {
             }
             "output" => insert(&mut self.outputs, name, declared),
             "guardrail" => insert(&mut self.guardrails, name, declared),
+            "standing_approval" => insert(&mut self.standing_approvals, name, declared),
             "data" => insert(&mut self.organizations, name, declared),
             _ => None,
         }

@@ -22,8 +22,10 @@ pub mod privilege;
 pub mod reach;
 pub mod record;
 pub mod roles;
+pub mod rules;
 pub mod snapshot;
 pub mod stack;
+pub mod standing;
 pub mod text;
 
 pub use access::{Access, Declaration, Names, Note, Tuple};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::instance::{Caller, Held, InProgress, Instance, Observed, Quotas};
 use super::roles::RoleRow;
+use super::rules::Rules;
 use super::snapshot::Snapshot;
 use super::stack::Output;
 
@@ -32,6 +33,12 @@ pub struct Recorded {
     /// Outputs as applied.
     #[serde(default)]
     pub outputs: BTreeMap<Arc<str>, Output>,
+    /// The rules as last applied; `None` in states that were written before they were recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Box<Rules>>,
+    /// The revision of the configuration that was last applied, as given on the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Arc<str>>,
     /// The run that was interrupted, if the last one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unfinished: Option<UnfinishedRun>,

@@ -13,6 +13,7 @@ use crate::source::Location;
 use super::guardrail::Guardrail;
 use super::instance::Held;
 use super::snapshot::Snapshot;
+use super::standing::StandingApproval;
 
 /// What to do about access that no one declared, inside the scope.
 #[derive(
@@ -284,6 +285,9 @@ pub struct Desired {
     /// Rules over who has what access, by label.
     #[serde(default)]
     pub guardrails: Vec<Guardrail>,
+    /// What was agreed on beforehand, by label.
+    #[serde(default)]
+    pub standing_approvals: Vec<StandingApproval>,
     /// Outputs by name.
     #[serde(default)]
     pub outputs: BTreeMap<Arc<str>, Output>,

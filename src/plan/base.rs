@@ -15,6 +15,7 @@ use crate::model::account::OrganizationalUnit;
 use crate::model::instance::{Instance, Observed};
 use crate::model::record::Recorded;
 use crate::model::roles::{Provisioning, RoleRow};
+use crate::model::rules::Rules;
 use crate::model::snapshot::{Entity, Management, Snapshot};
 use crate::model::stack::Desired;
 
@@ -71,6 +72,9 @@ pub fn applied(base: &Desired, next: &Snapshot, now: Timestamp) -> Result<(Recor
         applied,
         seen: None,
         outputs: base.outputs.clone(),
+        // A change is judged by the rules of what it changes, too.
+        rules: Some(Box::new(Rules::of(base))),
+        revision: None,
         unfinished: None,
     };
     Ok((recorded, observed))

@@ -1,6 +1,6 @@
 //! The digest of a plan: what a reviewer approves, and what apply must find again.
 //!
-//! It covers format, stack, instance, lineage, mode, the ordered actions with
+//! It covers format, stack, instance, lineage, mode, changed rules, the ordered actions with
 //! before and after, the grants, revokes and records by name, the blocks that
 //! declare them, what waits for what, role effects, and who gains what is marked as a
 //! risk. What else people gain and lose has a digest of its own
@@ -218,6 +218,7 @@ impl Canon {
         self.value(&plan.instance);
         self.value(&plan.lineage);
         self.value(&plan.mode);
+        self.rules(plan);
         let names = &plan.names;
         let (accounts, sets, principals) = (
             self.accounts.used(&names.accounts).len(),
@@ -235,6 +236,20 @@ impl Canon {
         }
         for key in self.principals.used(&names.principals) {
             self.hasher.update(key.to_string().as_bytes()).update(&[0]);
+        }
+    }
+
+    /// Changed rules, by what they say and not by where it is written. A plan that changes none has nothing here.
+    fn rules(&mut self, plan: &Plan) {
+        for change in &plan.rules.changes {
+            self.text("rule");
+            self.value(&(
+                change.rule,
+                &change.label,
+                change.change,
+                &change.before,
+                &change.after,
+            ));
         }
     }
 

@@ -25,6 +25,8 @@ pub enum Mode {
     Expired,
     /// `destroy`: remove what the state records.
     Destroy,
+    /// `--standing`: grants alone that were agreed on beforehand.
+    Standing,
 }
 
 /// What the command line adds.

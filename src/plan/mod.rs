@@ -23,7 +23,7 @@ pub mod digest;
 mod ends;
 mod entities;
 pub mod finding;
-mod guardrails;
+pub mod guardrails;
 mod guards;
 mod hashing;
 mod held;
@@ -49,9 +49,11 @@ pub mod resume;
 pub mod risk;
 pub mod roles;
 mod roles_effects;
+pub mod rules;
 #[cfg(test)]
 pub(crate) mod scene;
 mod sources;
+mod standing;
 pub mod step;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -126,6 +128,12 @@ pub struct Plan {
     pub risks: risk::Risks,
     /// What a person should read first: held things, warnings, unverified preconditions, refusals.
     pub findings: Vec<Finding>,
+    /// What guardrails found; each is among the findings, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guardrails: Vec<guardrails::breach::Breach>,
+    /// How the rules differ from those of the last apply.
+    #[serde(default)]
+    pub rules: rules::RuleChanges,
     /// What it costs.
     pub cost: cost::Cost,
     /// What each assignment block resolved to.
@@ -163,13 +171,14 @@ pub struct Totals {
 }
 
 impl Plan {
-    /// Whether nothing would change, in the service or in the record.
+    /// Whether nothing would change, in the service, in the record or in the rules.
     pub fn is_empty(&self) -> bool {
         self.actions.is_empty()
             && self.grants.is_empty()
             && self.revokes.is_empty()
             && self.records.is_empty()
             && self.output_changes.is_empty()
+            && self.rules.changes.is_empty()
     }
 
     /// Whether nothing would change in the service.

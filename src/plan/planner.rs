@@ -36,6 +36,7 @@ use super::renames::Renames;
 use super::roles::RoleEffects;
 use super::roles_effects::role_effects;
 use super::sources::Sources;
+use super::standing::Approvals;
 use super::step::{Wait, Waits};
 use super::universe::Universe;
 use super::{FORMAT_VERSION, Plan, Totals};
@@ -188,6 +189,7 @@ impl<'a> Stage<'a> {
             Mode::All | Mode::Destroy => return,
             Mode::Revokes => self.only_revokes(),
             Mode::Expired => self.only_expired(),
+            Mode::Standing => return self.only_agreed(),
         }
         // Nothing is renamed now, so everything is called what it is called.
         self.renames.users.clear();
@@ -239,6 +241,26 @@ impl<'a> Stage<'a> {
             Some(Effect::DeletePermissionSet { name }) => outlived.contains_key(name),
             _ => action.kind == ActionKind::Rename,
         });
+    }
+
+    /// Grants that were agreed on beforehand, of what is there already, and nothing else.
+    fn only_agreed(&mut self) {
+        let actions = std::mem::take(&mut self.actions);
+        let approvals = Approvals::new(self.sources, &actions);
+        let before = self.diff.grants.len();
+        let universe = &self.universe;
+        self.diff.grants.retain(|step| approvals.covers(step, universe));
+        let left_out = approvals.left_out(before - self.diff.grants.len());
+        self.findings.extend(left_out);
+        self.renames.users.clear();
+        self.renames.groups.clear();
+        self.universe.forget_renames(self.sources);
+        self.diff.revokes.clear();
+        self.diff.records.clear();
+        self.diff.left_to_others.clear();
+        self.diff.expired_new.clear();
+        self.diff.outside.clear();
+        self.diff.still_declared.clear();
     }
 
     /// Revokes and ending memberships, except those that must wait for something that is not run now: people would
@@ -337,7 +359,8 @@ impl<'a> Stage<'a> {
         plan.output_changes = super::outputs::output_changes(&input.recorded.outputs, &plan.outputs);
         plan.people = super::people_effects::people_effects(&plan, input, &before, after.unwrap_or(&before));
         plan.risks = super::risk::Risks::find(&plan, input, after.unwrap_or(&before));
-        let broken = super::guardrails::guardrails(&plan, input, &before, after.unwrap_or(&before));
+        plan.guardrails = super::guardrails::guardrails(&plan, input, &before, after.unwrap_or(&before));
+        let broken: BTreeSet<Finding> = plan.guardrails.iter().map(|breach| breach.finding()).collect();
         plan.findings.extend(broken);
         plan.findings.sort();
         plan.session_seconds = session_seconds(&plan, sources);
@@ -377,6 +400,8 @@ fn empty(input: &PlanInput) -> Plan {
         people: Default::default(),
         risks: Default::default(),
         findings: Vec::new(),
+        guardrails: Vec::new(),
+        rules: super::rules::rule_changes(input),
         cost: Default::default(),
         selections: input.desired.selections.clone(),
         outputs: input.recorded.outputs.clone(),

@@ -16,6 +16,7 @@ use crate::model::access::{Declaration, Names, Note, Tuple};
 use crate::model::action::{Effect, Learned};
 use crate::model::instance::Instance;
 use crate::model::record::{Recorded, Seen};
+use crate::model::rules::Rules;
 use crate::model::snapshot::{Management, Snapshot};
 use crate::model::stack::Output;
 
@@ -63,6 +64,8 @@ pub enum Entry {
         /// Outputs as they are now; replaces the recorded ones when the run is complete.
         outputs: BTreeMap<Arc<str>, Output>,
     },
+    /// What a run that found nothing to do leaves.
+    Noted(Box<Noted>),
     /// `state mv`
     AddressMoved {
         /// When, and by whom.
@@ -99,6 +102,19 @@ impl Entry {
             _ => Entry::Observed(Box::new(seen)),
         }
     }
+}
+
+/// What is recorded of a configuration that asked for no change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Noted {
+    /// When, and by whom.
+    pub by: Author,
+    /// The rules, where none were recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Box<Rules>>,
+    /// The revision of the configuration, as given on the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Arc<str>>,
 }
 
 /// Who wrote an entry, and when.
@@ -139,6 +155,13 @@ pub struct RunStarted {
     /// are.
     #[serde(default)]
     pub narrowed: bool,
+    /// The rules that it was planned with, once they hold: from its start on, since whoever approved the plan
+    /// approved them. Narrowed runs and `destroy` leave those of the last apply in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Box<Rules>>,
+    /// The revision of the configuration, as given on the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Arc<str>>,
     /// The names that tuples of this run are ranks in.
     pub names: Names,
     /// The blocks that notes of this run refer to.

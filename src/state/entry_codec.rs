@@ -32,11 +32,12 @@ fn kind(entry: &Entry) -> u16 {
         Entry::AddressRemoved { .. } => 9,
         Entry::Imported { .. } => 10,
         Entry::Confirmed { .. } => CONFIRMED,
+        Entry::Noted(_) => NOTED,
     }
 }
 
 /// The highest kind that this version knows.
-const LAST_KIND: u16 = CONFIRMED;
+const LAST_KIND: u16 = NOTED;
 
 /// The kind of the entry that a run begins with.
 const RUN_STARTED: u16 = 1;
@@ -44,10 +45,13 @@ const RUN_STARTED: u16 = 1;
 /// The kind of a reading that was the same as the one before.
 const CONFIRMED: u16 = 11;
 
+/// The kind of what a run without changes leaves.
+const NOTED: u16 = 12;
+
 /// Whether a record is one of the entries that are asked for. What is not known is asked for, so that it is noticed.
 pub fn is_among(record: &Record, kinds: Kinds) -> bool {
     match (kinds, record.kind) {
-        (Kinds::Readings, kind) => !matches!(kind, 1..=5 | 7..=9),
+        (Kinds::Readings, kind) => !matches!(kind, 1..=5 | 7..=9 | NOTED),
         (Kinds::Story, kind) => !matches!(kind, 2 | 3 | 5 | 6 | CONFIRMED),
         (Kinds::All, _) => true,
     }

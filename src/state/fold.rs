@@ -20,6 +20,7 @@ use crate::model::access::Tuple;
 use crate::model::action::{Effect, Learned};
 use crate::model::fingerprint;
 use crate::model::record::{InDoubt, Recorded, UnfinishedRun};
+use crate::model::rules::Rules;
 
 /// A fold in progress.
 #[derive(Debug, Clone, Default)]
@@ -124,6 +125,11 @@ impl Fold {
                 }
                 self.recorded.serial += 1;
             }
+            Entry::Noted(noted) => {
+                self.settle_run()?;
+                self.take_rules(noted.rules.as_deref(), noted.revision.as_ref());
+                self.recorded.serial += 1;
+            }
             Entry::AddressMoved { from, to, .. } => {
                 self.settle_run()?;
                 move_address(&mut self.recorded.applied, from, to);
@@ -190,6 +196,7 @@ impl Fold {
             .lineage
             .get_or_insert_with(|| Arc::clone(&started.lineage));
         self.recorded.instance = Some(started.instance.clone());
+        self.take_rules(started.rules.as_deref(), started.revision.as_ref());
         self.run = Some(Run {
             started: Box::new(started.clone()),
             actions: FxHashMap::default(),
@@ -203,6 +210,15 @@ impl Fold {
             renamed: BTreeMap::new(),
         });
         Ok(())
+    }
+
+    fn take_rules(&mut self, rules: Option<&Rules>, revision: Option<&Arc<str>>) {
+        if let Some(rules) = rules {
+            self.recorded.rules = Some(Box::new(rules.clone()));
+        }
+        if let Some(revision) = revision {
+            self.recorded.revision = Some(Arc::clone(revision));
+        }
     }
 
     fn run(&mut self) -> Result<&mut Run, StateError> {
@@ -759,5 +775,54 @@ mod tests {
             fold(Recorded::default(), [&orphan]),
             Err(StateError::Inconsistent(_))
         ));
+    }
+
+    #[test]
+    fn the_rules_of_a_run_hold_from_its_start_and_a_narrowed_run_leaves_them() {
+        let rules = |most| {
+            Some(Box::new(Rules {
+                settings: crate::model::stack::Settings {
+                    max_removals: most,
+                    ..Default::default()
+                },
+                ..Rules::default()
+            }))
+        };
+        let begins = |run: &str, rules, revision: Option<&str>| {
+            let mut started = started(run, Names::default(), &[], vec![], Snapshot::default());
+            started.rules = rules;
+            started.revision = revision.map(Into::into);
+            Entry::RunStarted(Box::new(started))
+        };
+        let most = |recorded: &Recorded| recorded.rules.as_ref().map(|rules| rules.settings.max_removals);
+        let old = fold(
+            Recorded::default(),
+            &[begins("old", None, None), finished(RunEnd::Complete)],
+        )
+        .unwrap();
+        assert_eq!((most(&old), old.revision.as_deref()), (None, None));
+        // Killed right after its start: what was approved is in force.
+        let killed = fold(old.clone(), &[begins("new", rules(7), Some("r1"))]).unwrap();
+        assert_eq!((most(&killed), killed.revision.as_deref()), (Some(7), Some("r1")));
+        let narrowed = fold(
+            killed,
+            &[begins("narrow", None, None), finished(RunEnd::Complete)],
+        )
+        .unwrap();
+        assert_eq!(
+            (most(&narrowed), narrowed.revision.as_deref()),
+            (Some(7), Some("r1"))
+        );
+        let noted = Entry::Noted(Box::new(crate::state::entry::Noted {
+            by: author(),
+            rules: None,
+            revision: Some("r2".into()),
+        }));
+        let serial = narrowed.serial;
+        let noted = fold(narrowed, &[noted]).unwrap();
+        assert_eq!((most(&noted), noted.revision.as_deref()), (Some(7), Some("r2")));
+        assert_eq!(noted.serial, serial + 1);
+        let rows = crate::state::recorded_rows::encode(&noted, &Default::default()).unwrap();
+        assert_eq!(crate::state::recorded_rows::decode(&rows).unwrap(), noted);
     }
 }

@@ -1,7 +1,8 @@
 //! What is recorded as the rows of a checkpoint, and back.
 //!
 //! ```text
-//! meta                   everything but the two pictures: lineage, serial, instance, outputs, unfinished run
+//! meta                   everything but the two pictures: lineage, serial, instance, outputs, rules, revision,
+//!                        unfinished run
 //! names/{a,s,p}/N        tables of names that grow at their end: accounts, permission sets, principals
 //! {applied,seen}/head    what the relation's ranks mean, its declarations and notes
 //! {applied,seen}/a/ID    the access in one account (see `rows`), by the account's place in its table
@@ -143,6 +144,8 @@ pub fn encode(recorded: &Recorded, before: &Rows) -> Result<Rows, StateError> {
         applied: Snapshot::default(),
         seen: None,
         outputs: recorded.outputs.clone(),
+        rules: recorded.rules.clone(),
+        revision: recorded.revision.clone(),
         unfinished: recorded.unfinished.clone(),
     };
     rows.insert(b"meta".to_vec(), pack(&meta)?);

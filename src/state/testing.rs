@@ -137,6 +137,8 @@ pub fn started(
         actions: Vec::new(),
         records: Vec::new(),
         narrowed: false,
+        rules: None,
+        revision: None,
         names,
         declarations: blocks
             .iter()

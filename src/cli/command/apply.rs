@@ -19,15 +19,16 @@ use crate::cli::progress::{JsonLines, Progress};
 use crate::cli::saved_plan::{self, Loaded, MadeWith};
 use crate::cli::variables::Given;
 use crate::model::record::{Recorded, Seen};
+use crate::model::rules::Rules;
 use crate::plan::approved_people::ApprovedPeople;
-use crate::plan::input::Options;
+use crate::plan::input::{Mode, Options};
 use crate::provider::ReadRequest;
 use crate::report::apply_view;
 use crate::report::escape::escape;
 use crate::report::json::parts::outputs;
 use crate::report::plan_view::PlanView;
 use crate::report::terminal::plan::{Title, write};
-use crate::state::entry::{Author, RunEnd};
+use crate::state::entry::{Author, Noted, RunEnd};
 use crate::state::local::LocalStore;
 use crate::state::{Entry, Kinds, StateStore};
 
@@ -42,18 +43,22 @@ pub fn run(env: &Env, args: &ApplyArgs) -> Result<Exit, Failure> {
         },
     };
     let consent = match (saved, &args.digest, args.auto_approve) {
+        _ if args.standing => Consent::Standing,
         (Some((path, saved)), ..) => Consent::Reviewed(path, saved),
         (None, Some(digest), _) => Consent::Digest(digest),
         (None, None, true) => Consent::Automatic {
             restore: args.restore,
+            rules: args.accept_rules,
         },
         (None, None, false) => Consent::Ask,
     };
     // A saved plan says itself what it is narrowed to.
     let mode = match &consent {
         Consent::Reviewed(_, saved) => saved.plan.mode,
+        Consent::Standing => Mode::Standing,
         _ => super::plan::mode(args.only),
     };
+    let revision = args.revision.clone().or_else(|| env.revision());
     let job = Job {
         env,
         command: "apply",
@@ -61,6 +66,8 @@ pub fn run(env: &Env, args: &ApplyArgs) -> Result<Exit, Failure> {
         consent,
         json: args.format.is_json(),
         reason: args.reason.as_deref(),
+        revision: revision.map(Arc::from),
+        base_revision: args.base_revision.as_deref(),
     };
     let options = Options {
         mode,
@@ -140,6 +147,17 @@ fn applied_before(store: &mut LocalStore, digest: &str) -> Option<(Timestamp, Ar
     found
 }
 
+/// Whether two revisions are one: the same text, or one the beginning of the other, as short commit ids are.
+fn same_revision(left: &str, right: &str) -> bool {
+    let (short, long) = if left.len() < right.len() {
+        (left, right)
+    } else {
+        (right, left)
+    };
+    let is_short_id = short.len() >= 7 && short.bytes().all(|byte| byte.is_ascii_hexdigit());
+    left == right || is_short_id && long.starts_with(short)
+}
+
 /// A plan to be approved and carried out.
 pub struct Job<'a> {
     /// The surroundings.
@@ -154,6 +172,10 @@ pub struct Job<'a> {
     pub json: bool,
     /// Why, for the history.
     pub reason: Option<&'a str>,
+    /// The revision of the configuration, to be recorded.
+    pub revision: Option<Arc<str>>,
+    /// The revision that the change was based on.
+    pub base_revision: Option<&'a str>,
 }
 
 impl Job<'_> {
@@ -175,6 +197,7 @@ impl Job<'_> {
         let recorded = store.load()?;
         super::tell_remarks(env, &mut store);
         super::tell_state(env, &store, &recorded);
+        self.check_base(&recorded)?;
         self.tell_history(&store);
         let recorded = self.recovered(&stack, recorded, &mut store)?;
         let planned = make_plan(env, &stack, offline, recorded, options)?;
@@ -238,7 +261,7 @@ impl Job<'_> {
         let digest: &str = match &self.consent {
             Consent::Reviewed(_, saved) => &saved.plan.digest,
             Consent::Digest(digest) => digest,
-            Consent::Automatic { .. } | Consent::Ask => return Ok(Approval::Holds),
+            Consent::Automatic { .. } | Consent::Standing | Consent::Ask => return Ok(Approval::Holds),
         };
         let before = match *plan.digest == *digest {
             true => None,
@@ -288,6 +311,7 @@ impl Job<'_> {
             let seen = Seen::of(observed.clone());
             let recorded = planned.input.recorded.seen.as_ref();
             store.append(&[Entry::of_reading(recorded, seen)])?;
+            store.append(self.noted(planned).as_slice())?;
             store.sync()?;
             let recorded = store.load()?;
             store.checkpoint(&recorded)?;
@@ -304,6 +328,50 @@ impl Job<'_> {
         Ok(Exit::Done)
     }
 
+    /// Refuses to go on from another configuration than the one that was applied last: what another change brought
+    /// meanwhile would be taken back without anybody having looked at that.
+    fn check_base(&self, recorded: &Recorded) -> Result<(), Failure> {
+        let (Some(base), Some(applied)) = (self.base_revision, recorded.revision.as_deref()) else {
+            if self.base_revision.is_some() {
+                self.env
+                    .say("note: the state records no revision yet, so nothing can be said about what this is based on");
+            }
+            return Ok(());
+        };
+        let own = self.revision.as_deref();
+        if same_revision(base, applied) || own.is_some_and(|own| same_revision(own, applied)) {
+            return Ok(());
+        }
+        Err(Failure::refused(format!(
+            "this change is based on revision {}, and the last apply was of revision {}; nothing was done",
+            escape(base),
+            escape(applied)
+        ))
+        .help("bring the change up to date with what was applied, and review its plan again"))
+    }
+
+    /// What a configuration that asks for no change leaves in the state, if that is not there yet.
+    fn noted(&self, planned: &Planned) -> Option<Entry> {
+        let recorded = &planned.input.recorded;
+        if planned.plan.mode != Mode::All {
+            return None;
+        }
+        let rules = recorded.rules.is_none();
+        let rules = rules.then(|| Box::new(Rules::of(&planned.input.desired)));
+        let revision = self.revision.clone();
+        let revision = revision.filter(|revision| recorded.revision.as_ref() != Some(revision));
+        (rules.is_some() || revision.is_some()).then(|| {
+            Entry::Noted(Box::new(Noted {
+                by: Author {
+                    at: planned.provider.now(),
+                    actor: self.env.actor().into(),
+                },
+                rules,
+                revision,
+            }))
+        })
+    }
+
     fn carry_out(&self, planned: &Planned, store: &mut LocalStore) -> Result<Exit, Failure> {
         let env = self.env;
         let serial = planned.input.recorded.serial;
@@ -315,6 +383,7 @@ impl Job<'_> {
             },
             command: self.command.into(),
             reason: self.reason.map(Arc::from),
+            revision: self.revision.clone(),
             new_lineage: env.unique("lineage").into(),
         };
         let stop = env.stop_flag();
@@ -390,5 +459,20 @@ impl Job<'_> {
             Ok(())
         })?;
         Ok(exit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_commit_ids_are_those_of_the_long_ones() {
+        let long = "3f2a9c1d7b8e4f5061728394a5b6c7d8e9f00112";
+        assert!(same_revision(long, long));
+        assert!(same_revision("3f2a9c1", long) && same_revision(long, "3f2a9c1"));
+        assert!(!same_revision("3f2a9c", long), "too short to be told apart");
+        assert!(!same_revision("3f2a9c2", long));
+        assert!(!same_revision("", "main") && !same_revision("release", "release-2"));
     }
 }

@@ -17,12 +17,17 @@ pub fn run(env: &Env, args: &DestroyArgs) -> Result<Exit, Failure> {
         command: "destroy",
         question: "Remove all of this?",
         consent: if args.auto_approve {
-            Consent::Automatic { restore: false }
+            Consent::Automatic {
+                restore: false,
+                rules: false,
+            }
         } else {
             Consent::Ask
         },
         json: args.format.is_json(),
         reason: args.reason.as_deref(),
+        revision: None,
+        base_revision: None,
     };
     let options = Options {
         mode: Mode::Destroy,

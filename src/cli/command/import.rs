@@ -263,6 +263,7 @@ fn adopt(env: &Env, store: &mut LocalStore, frozen: Frozen) -> Result<(), Failur
         },
         command: "import".into(),
         reason: Some(Arc::from("imported")),
+        revision: None,
         new_lineage: env.unique("lineage").into(),
     };
     let result = crate::apply::apply(

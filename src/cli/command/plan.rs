@@ -84,6 +84,8 @@ fn planned(env: &Env, args: &PlanArgs, given: &Given) -> Result<(Plan, Option<St
     let options = Options {
         mode: if args.destroy {
             Mode::Destroy
+        } else if args.standing {
+            Mode::Standing
         } else {
             mode(args.only)
         },

@@ -58,6 +58,7 @@ impl Log {
                         command: run.command.to_string(),
                         digest: run.digest.to_string(),
                         reason: run.reason.as_deref().map(str::to_owned),
+                        revision: run.revision.as_deref().map(str::to_owned),
                         end: None,
                         done: 0,
                         failed: 0,
@@ -96,6 +97,7 @@ impl Log {
             | Entry::Accepted { .. }
             | Entry::Recorded(_)
             | Entry::Observed(_)
+            | Entry::Noted(_)
             | Entry::Confirmed { .. } => {}
         }
     }

@@ -1,17 +1,23 @@
 //! Guardrails.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use jiff::Timestamp;
 
 use crate::address::Kind;
 use crate::config::check::head;
 use crate::config::decode::Decoder;
 use crate::config::decode::access::{account, keys, permission_set, principal};
 use crate::config::decode::blocks::Nested;
+use crate::config::decode::time::moment;
 use crate::config::entities::{ModuleId, ModuleScope};
 use crate::config::program::Declared;
+use crate::config::rules::session;
 use crate::config::schema;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::guardrail::{Guardrail, Rule, Selector};
+use crate::model::guardrail::{Exception, Guardrail, Limit, OnUnknown, Require, Rule, Selector};
+use crate::source::Location;
 
 /// A guardrail that says nothing, or something that does not exist.
 const BAD_GUARDRAIL: Code = Code("bad-guardrail");
@@ -52,12 +58,8 @@ impl Decoder<'_, '_> {
                 true
             }
         };
-        let except = read
-            .entities("except", &[Kind::Group, Kind::User])
-            .flatten()
-            .unwrap_or_default();
-        let mut rules = Vec::new();
-        for block in &declared.block.body.blocks {
+        let (mut rules, mut except) = (Vec::new(), Vec::new());
+        for (block, location) in declared.block.body.blocks.iter().zip(&declared.nested) {
             let Some(schema) = schema.block(&block.kind) else {
                 continue;
             };
@@ -67,9 +69,14 @@ impl Decoder<'_, '_> {
                 block,
                 schema,
             };
-            rules.extend(rule(&nested));
+            if block.kind.as_ref() == "except" {
+                except.extend(exception(&nested, location.clone()));
+            } else {
+                rules.extend(rule(&nested));
+            }
         }
-        if declared.block.body.blocks.is_empty() {
+        let says_nothing = |block: &crate::config::syntax::Block| block.kind.as_ref() == "except";
+        if declared.block.body.blocks.iter().all(says_nothing) {
             engine.report(
                 Diagnostic::error(
                     BAD_GUARDRAIL,
@@ -82,69 +89,185 @@ impl Decoder<'_, '_> {
             label: label.clone(),
             description: read.text("description"),
             refuses,
-            except: keys(&except, principal).into_iter().collect(),
+            except,
             rules,
             location: declared.location.clone(),
         })
     }
 }
 
+/// Says what is wrong with a nested block as a whole.
+fn refuse(nested: &Nested<'_, '_, '_>, message: &str) {
+    nested
+        .engine
+        .report(Diagnostic::error(BAD_GUARDRAIL, message).at(head(nested.block), ""));
+}
+
 fn rule(nested: &Nested<'_, '_, '_>) -> Option<Rule> {
     let of = selector(nested)?;
-    let error = |message: &str| {
-        nested
-            .engine
-            .report(Diagnostic::error(BAD_GUARDRAIL, message).at(head(nested.block), ""));
-    };
     match nested.block.kind.as_ref() {
         "deny" if of == Selector::default() => {
-            error("this `deny` would forbid all access: say whose, with which sets, or where");
+            refuse(
+                nested,
+                "this `deny` would forbid all access: say whose, with which sets, or where",
+            );
             None
         }
         "deny" => Some(Rule::Deny(of)),
-        "limit" => match nested.number("max_people") {
-            Some(max_people) => Some(Rule::Limit { of, max_people }),
-            None if nested.value("max_people").is_some() => {
-                error("`max_people` is a whole number from 0 up");
-                None
-            }
-            None => None,
-        },
-        _ => {
-            let expires_within = match nested.text("expires_within") {
-                None => None,
-                Some(text) => match seconds(&text) {
-                    Some(seconds) => Some(seconds),
-                    None => {
-                        nested.engine.report(
-                            Diagnostic::error(BAD_GUARDRAIL, format!("{text:?} is not a length of time"))
-                                .at(nested.place("expires_within"), "")
-                                .help("write it like `P90D` or `PT12H` (ISO 8601)"),
-                        );
-                        return None;
-                    }
-                },
-            };
-            let (reason, groups_only) = (
-                nested.flag("reason").unwrap_or(false),
-                nested.flag("groups_only").unwrap_or(false),
+        "limit" => limit(nested, of).map(Rule::Limit),
+        _ => require(nested, of).map(Rule::Require),
+    }
+}
+
+fn limit(nested: &Nested<'_, '_, '_>, of: Selector) -> Option<Limit> {
+    let names = ["max_people", "max_accounts", "max_session"];
+    if names.iter().all(|name| nested.expr(name).is_none()) {
+        refuse(
+            nested,
+            "this `limit` limits nothing: give `max_people`, `max_accounts` or `max_session`",
+        );
+        return None;
+    }
+    let max_session = match nested.text("max_session").map(|text| session::duration(&text)) {
+        None => None,
+        Some(Ok(duration)) => Some(duration.seconds()),
+        Some(Err(finding)) => {
+            nested.engine.report(finding.at(nested.place("max_session"), ""));
+            return None;
+        }
+    };
+    let limit = Limit {
+        of,
+        max_people: whole(nested, "max_people")?,
+        max_accounts: whole(nested, "max_accounts")?,
+        max_session,
+        on_unknown: on_unknown(nested),
+    };
+    // A value that was wrong has been reported, and a limit without it would be another one.
+    (!names.iter().any(|name| nested.is_broken(name))).then_some(limit)
+}
+
+/// A whole number from 0 up, or none at all; `None` of the whole, which is reported, for anything else.
+fn whole(nested: &Nested<'_, '_, '_>, name: &str) -> Option<Option<u64>> {
+    let number = nested.number(name);
+    if number.is_none() && nested.value(name).is_some() {
+        refuse(nested, &format!("`{name}` is a whole number from 0 up"));
+        return None;
+    }
+    Some(number)
+}
+
+fn on_unknown(nested: &Nested<'_, '_, '_>) -> OnUnknown {
+    match nested.text("on_unknown").as_deref() {
+        None | Some("refuse") => OnUnknown::Refuse,
+        Some("warn") => OnUnknown::Warn,
+        Some(other) => {
+            nested.engine.report(
+                Diagnostic::error(
+                    BAD_GUARDRAIL,
+                    format!("`on_unknown` is `refuse` or `warn`, not `{other}`"),
+                )
+                .at(nested.place("on_unknown"), ""),
             );
-            if expires_within.is_none() && !reason && !groups_only {
-                error("this `require` requires nothing: give `expires_within`, `reason` or `groups_only`");
+            OnUnknown::Refuse
+        }
+    }
+}
+
+fn require(nested: &Nested<'_, '_, '_>, of: Selector) -> Option<Require> {
+    let expires_within = match nested.text("expires_within") {
+        None => None,
+        Some(text) => match seconds(&text) {
+            Some(seconds) => Some(seconds),
+            None => {
+                nested.engine.report(
+                    Diagnostic::error(BAD_GUARDRAIL, format!("{text:?} is not a length of time"))
+                        .at(nested.place("expires_within"), "")
+                        .help("write it like `P90D` or `PT12H` (ISO 8601)"),
+                );
                 return None;
             }
-            Some(Rule::Require {
-                of,
-                expires_within,
-                reason,
-                groups_only,
-            })
+        },
+    };
+    let flag = |name: &str| nested.flag(name).unwrap_or(false);
+    let tags = |name: &str| -> BTreeSet<Arc<str>> { nested.texts(name).into_iter().flatten().collect() };
+    let require = Require {
+        of,
+        expires_within,
+        reason: flag("reason"),
+        groups_only: flag("groups_only"),
+        boundary: flag("boundary"),
+        permission_set_tags: tags("permission_set_tags"),
+        account_tags: tags("account_tags"),
+    };
+    let names = [
+        "expires_within",
+        "reason",
+        "groups_only",
+        "boundary",
+        "permission_set_tags",
+        "account_tags",
+    ];
+    if names.iter().any(|name| nested.is_broken(name)) {
+        return None;
+    }
+    let nothing = Require {
+        of: require.of.clone(),
+        ..Require::default()
+    };
+    if require == nothing {
+        refuse(
+            nested,
+            "this `require` requires nothing: give `expires_within`, `reason`, `groups_only`, `boundary`, \
+             `permission_set_tags` or `account_tags`",
+        );
+        return None;
+    }
+    Some(require)
+}
+
+/// `None` if anything in it is wrong, which is reported: half an exception would except something else.
+fn exception(nested: &Nested<'_, '_, '_>, location: Option<Location>) -> Option<Exception> {
+    let of = selector(nested)?;
+    if of == Selector::default() {
+        refuse(
+            nested,
+            "this `except` would leave out all access: say whose, with which sets, or where",
+        );
+        return None;
+    }
+    let reason = nested.text("reason")?;
+    if reason.trim().is_empty() {
+        nested.engine.report(
+            Diagnostic::error(BAD_GUARDRAIL, "an exception says why it is one")
+                .at(nested.place("reason"), "this says nothing"),
+        );
+        return None;
+    }
+    Some(Exception {
+        of,
+        reason,
+        expires: expiry(nested)?,
+        location,
+    })
+}
+
+/// When something ends, if it does; `None` of the whole, which is reported, if that cannot be read.
+pub(super) fn expiry(nested: &Nested<'_, '_, '_>) -> Option<Option<Timestamp>> {
+    let Some(text) = nested.text("expires") else {
+        return (!nested.is_broken("expires")).then_some(None);
+    };
+    match moment(&text) {
+        Ok(time) => Some(Some(time)),
+        Err(finding) => {
+            nested.engine.report(finding.at(nested.place("expires"), ""));
+            None
         }
     }
 }
 
 /// `None` if anything in it is wrong, which is reported: a selector that lost a part would mean more than was written.
-fn selector(nested: &Nested<'_, '_, '_>) -> Option<Selector> {
+pub(super) fn selector(nested: &Nested<'_, '_, '_>) -> Option<Selector> {
     let principals = nested.entities("principals", &[Kind::Group, Kind::User])?;
     let sets = nested.entities("permission_sets", &[Kind::PermissionSet])?;
     let accounts = nested.entities("accounts", &[Kind::Account])?;

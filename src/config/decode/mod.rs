@@ -13,6 +13,7 @@ mod principal;
 mod reader;
 mod risk;
 pub mod settings;
+mod standing;
 mod time;
 
 use std::sync::Arc;
@@ -122,6 +123,7 @@ impl Decoder<'_, '_> {
     fn finish(mut self) -> Decoded {
         self.outputs();
         self.guardrails();
+        self.standing_approvals();
         if let Some(observed) = self.engine.options.observed {
             hold_unanswered(&mut self.out.desired, observed);
         }

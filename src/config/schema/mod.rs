@@ -4,6 +4,7 @@
 //! readers are all made from this table, so none of them can disagree with the others.
 
 mod entities;
+mod judging;
 mod stack;
 
 use std::fmt::Write as _;
@@ -167,7 +168,8 @@ pub const BLOCKS: &[BlockSchema] = &[
     entities::DATA_PERMISSION_SET,
     entities::DATA_ORGANIZATION,
     stack::MOVED,
-    stack::GUARDRAIL,
+    judging::GUARDRAIL,
+    judging::STANDING_APPROVAL,
 ];
 
 /// The schema of a top-level block, by its type and first label.

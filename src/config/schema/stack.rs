@@ -1,4 +1,4 @@
-//! Blocks of the stack itself: settings, names, modules, moves and guardrails.
+//! Blocks of the stack itself: settings, names, modules and moves.
 
 use crate::config::schema::Need::{Optional, Required};
 use crate::config::schema::{
@@ -66,88 +66,6 @@ const RISK: &[AttributeSchema] = &[
         Optional,
         "Who stops an approved plan by newly gaining access through a group: `risk_marked` (the default: whoever gains \
          a set that is marked as a risk), `anyone` or `nobody`.",
-    ),
-];
-
-const SELECTOR: &[AttributeSchema] = &[
-    attr(
-        "principals",
-        Ty::Entities(PRINCIPALS),
-        Optional,
-        "Who; none given: anyone.",
-    ),
-    attr(
-        "permission_sets",
-        Ty::Entities(SETS),
-        Optional,
-        "With which sets; none given: any.",
-    ),
-    attr(
-        "accounts",
-        Ty::Entities(ACCOUNTS),
-        Optional,
-        "Where; none given: anywhere.",
-    ),
-];
-
-const LIMIT: &[AttributeSchema] = &[
-    attr(
-        "principals",
-        Ty::Entities(PRINCIPALS),
-        Optional,
-        "Who; none given: anyone.",
-    ),
-    attr(
-        "permission_sets",
-        Ty::Entities(SETS),
-        Optional,
-        "With which sets; none given: any.",
-    ),
-    attr(
-        "accounts",
-        Ty::Entities(ACCOUNTS),
-        Optional,
-        "Where; none given: anywhere.",
-    ),
-    attr(
-        "max_people",
-        Ty::Number,
-        Required,
-        "The most people that may have such access.",
-    ),
-];
-
-const REQUIRE: &[AttributeSchema] = &[
-    attr(
-        "principals",
-        Ty::Entities(PRINCIPALS),
-        Optional,
-        "Which grants: of whom; none given: of anyone.",
-    ),
-    attr(
-        "permission_sets",
-        Ty::Entities(SETS),
-        Optional,
-        "Which grants: of which sets; none given: of any.",
-    ),
-    attr(
-        "accounts",
-        Ty::Entities(ACCOUNTS),
-        Optional,
-        "Which grants: where; none given: anywhere.",
-    ),
-    attr(
-        "expires_within",
-        Ty::String,
-        Optional,
-        "They must expire within this time, like `P90D`.",
-    ),
-    attr("reason", Ty::Bool, Optional, "They must give a reason."),
-    attr(
-        "groups_only",
-        Ty::Bool,
-        Optional,
-        "They must be granted to groups, not to users.",
     ),
 ];
 
@@ -424,48 +342,5 @@ pub(super) const MOVED: BlockSchema = BlockSchema {
         "moved",
         &[],
         "A block has a new address; it is still the same thing.",
-    )
-};
-
-pub(super) const GUARDRAIL: BlockSchema = BlockSchema {
-    attributes: &[
-        attr(
-            "severity",
-            Ty::String,
-            Optional,
-            "`error` (the default) refuses the plan, `warning` only says so.",
-        ),
-        attr(
-            "except",
-            Ty::Entities(PRINCIPALS),
-            Optional,
-            "Groups and users it does not apply to.",
-        ),
-        attr(
-            "description",
-            Ty::String,
-            Optional,
-            "Why it is there; shown with what breaks it.",
-        ),
-    ],
-    blocks: &[
-        BlockSchema {
-            attributes: SELECTOR,
-            ..block("deny", &[], "Access that nobody may have.")
-        },
-        BlockSchema {
-            attributes: LIMIT,
-            ..block("limit", &[], "How many people may have some access.")
-        },
-        BlockSchema {
-            attributes: REQUIRE,
-            ..block("require", &[], "What every grant of some kind must have.")
-        },
-    ],
-    ..block(
-        "guardrail",
-        &["description"],
-        "A rule over who has what access, judged over people once groups are expanded. What a plan would newly break \
-         refuses it; what is broken already and gets no worse is a warning.",
     )
 };

@@ -49,6 +49,9 @@ impl Judge<'_> {
             "grant-outside-mode",
             || "a plan that only removes makes grants".to_owned(),
         );
+        if self.plan.mode == Mode::Standing {
+            self.agreed(found);
+        }
         for step in &self.plan.grants {
             let tuple = step.tuple;
             let spell = || self.spell(tuple);
@@ -57,6 +60,32 @@ impl Judge<'_> {
             found.require(!self.held.holds(tuple), "grant-held", spell);
             let restore = step.reason == GrantReason::Restore;
             found.require(restore == has(&relations.lost, tuple), "grant-reason", spell);
+        }
+    }
+
+    /// A plan of what was agreed on beforehand makes grants that an approval of the last apply names, and does nothing
+    /// else.
+    fn agreed(&self, found: &mut Found) {
+        let plan = self.plan;
+        let alone = plan.revokes.is_empty() && plan.actions.is_empty() && plan.records.is_empty();
+        found.require(alone, "standing-outside-mode", String::new);
+        let rules = self.input.recorded.rules.as_deref();
+        let approvals = rules
+            .map(|rules| rules.standing_approvals.as_slice())
+            .unwrap_or_default();
+        for step in &plan.grants {
+            let Some((account, set, principal)) = plan.names.resolve(step.tuple) else {
+                continue;
+            };
+            let named = approvals.iter().any(|approval| {
+                let of = &approval.of;
+                approval.expires.is_none_or(|expires| expires > plan.now)
+                    && of.permission_sets.as_ref().is_some_and(|sets| sets.contains(set))
+                    && of.principals.as_ref().is_none_or(|keys| keys.contains(principal))
+                    && of.accounts.as_ref().is_none_or(|keys| keys.contains(account))
+            });
+            let declared = step.reason == GrantReason::Declared;
+            found.require(named && declared, "grant-not-agreed", || self.spell(step.tuple));
         }
     }
 

@@ -57,6 +57,9 @@ pub enum What {
         /// Why, as given on the command line.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        /// The revision of the configuration, as given on the command line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        revision: Option<String>,
         /// How it ended; absent if it did not.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         end: Option<RunEnd>,

@@ -9,6 +9,7 @@ pub mod import;
 pub mod parts;
 pub mod plan;
 pub mod risk;
+pub mod rules;
 pub mod state;
 
 use schemars::Schema;

@@ -20,6 +20,7 @@ use crate::source::Location;
 
 use super::parts::{FieldJson, InstanceJson, OutputChangeJson, OutputJson, PrincipalJson, outputs};
 use super::risk::{RiskJson, RisksJson};
+use super::rules::{GuardrailJson, RulesJson};
 
 /// The version of the plan's JSON form.
 pub const FORMAT_VERSION: u32 = 1;
@@ -51,8 +52,14 @@ pub struct PlanJson<'a> {
     pub refused: bool,
     /// How much changes.
     pub summary: SummaryJson,
+    /// How the rules that plans are judged by differ from those of the last apply.
+    #[serde(default)]
+    pub rules: RulesJson<'a>,
     /// What a person should read first.
     pub findings: Vec<FindingJson<'a>>,
+    /// What guardrails found; each is among the findings, too.
+    #[serde(default)]
+    pub guardrails: Vec<GuardrailJson<'a>>,
     /// Changes to entities.
     pub entities: Vec<EntityJson<'a>>,
     /// Assignments to make and to take away, as products.
@@ -402,7 +409,9 @@ impl<'a> PlanJson<'a> {
                 moved: view.records.moved,
                 forgotten: view.records.forgotten,
             },
+            rules: (&plan.rules).into(),
             findings: plan.findings.iter().map(finding).collect(),
+            guardrails: plan.guardrails.iter().map(GuardrailJson::from).collect(),
             entities: view.entities.iter().map(entity).collect(),
             assignments: view.assignments.iter().map(|row| names.assignment(row)).collect(),
             records: view.record_rows.iter().map(|row| names.record(row)).collect(),

@@ -292,6 +292,8 @@ pub(crate) mod tests {
             people: PeopleEffects::default(),
             risks: Default::default(),
             findings: Vec::new(),
+            guardrails: Vec::new(),
+            rules: crate::plan::rules::RuleChanges::default(),
             cost: Cost {
                 total_calls: 63,
                 seconds: 9,

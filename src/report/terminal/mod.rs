@@ -13,6 +13,7 @@ mod page;
 pub(in crate::report) mod people;
 pub mod plan;
 mod records;
+mod rules;
 pub mod state;
 
 pub use page::Page;

@@ -29,6 +29,7 @@ pub struct Title<'a> {
 pub fn write(view: &PlanView<'_>, title: Title<'_>, styles: Styles, out: &mut dyn Write) -> io::Result<()> {
     let mut page = Page::new(out, styles);
     header(view, title, &mut page)?;
+    super::rules::write(view, &mut page)?;
     findings(view, &mut page)?;
     super::entities::write(view, &mut page)?;
     super::assignments::write(view, &mut page)?;

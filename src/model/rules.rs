@@ -1,0 +1,32 @@
+//! The rules that plans are judged by: what a change of the configuration might loosen in its own favour.
+
+use serde::{Deserialize, Serialize};
+
+use super::guardrail::Guardrail;
+use super::stack::{Desired, Settings};
+use super::standing::StandingApproval;
+
+/// A stack's rules, as declared or as last applied.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Rules {
+    /// `unmanaged`, `max_removals`, `scope`, `ignore` and `protect`.
+    #[serde(default)]
+    pub settings: Settings,
+    /// The guardrails.
+    #[serde(default)]
+    pub guardrails: Vec<Guardrail>,
+    /// What was agreed on beforehand.
+    #[serde(default)]
+    pub standing_approvals: Vec<StandingApproval>,
+}
+
+impl Rules {
+    /// The rules that a stack declares.
+    pub fn of(desired: &Desired) -> Self {
+        Rules {
+            settings: desired.settings.clone(),
+            guardrails: desired.guardrails.clone(),
+            standing_approvals: desired.standing_approvals.clone(),
+        }
+    }
+}

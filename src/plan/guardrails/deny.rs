@@ -1,0 +1,126 @@
+//! `deny`: access that nobody may have, at any step on the way.
+//!
+//! While a plan runs, a person may pass through a group that still has what is about to be revoked; so any grant there
+//! is before or after may meet anybody who is in its group before or after.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::model::access::Tuple;
+use crate::model::guardrail::Selector;
+
+use super::breach::{Breach, RuleKind, Since};
+use super::selection::{PRINCIPAL, Selected, Suspect, merged};
+use super::{Case, Court, MOST_SUBJECTS, have, who};
+
+const REMEDY: &str = "take them out of what gives it, or add an `except` block that says why";
+
+/// Somebody has a set in an account.
+type Fact = (u32, u32, u32);
+
+/// How somebody comes to have it: by which grant, and whether that path is a new one.
+#[derive(Clone, Copy)]
+struct Path {
+    tuple: Tuple,
+    new: bool,
+}
+
+/// What a relation holds of what is denied.
+#[derive(Default)]
+struct Found {
+    had: FxHashSet<Fact>,
+    end: FxHashSet<Fact>,
+    may: BTreeMap<Fact, Path>,
+    /// Principals with new grants whose members cannot be read, and might be among those who are denied.
+    unread: BTreeSet<u32>,
+}
+
+impl<'a> Court<'a> {
+    pub(super) fn deny(&self, case: &Case<'a>, of: &'a Selector) -> Vec<Breach> {
+        let found = self.denied(case, of);
+        let mut breaches = Vec::new();
+        let new: BTreeMap<&Fact, &Path> = found
+            .may
+            .iter()
+            .filter(|(fact, _)| !found.had.contains(*fact))
+            .collect();
+        if !new.is_empty() {
+            let people: BTreeSet<u32> = new.keys().map(|fact| fact.0).collect();
+            let subjects = new.iter().take(MOST_SUBJECTS).filter_map(|(fact, path)| {
+                let at_the_end = found.end.contains(*fact);
+                self.told(fact.0, path.tuple, at_the_end)
+            });
+            breaches.push(Breach {
+                count: new.len() as u64,
+                subjects: subjects.collect(),
+                ..self.breach(
+                    case,
+                    (RuleKind::Deny, Since::Plan),
+                    &format!("{} would have what it denies", who(&people)),
+                    REMEDY,
+                )
+            });
+        }
+        if !found.had.is_empty() {
+            let people: BTreeSet<u32> = found.had.iter().map(|fact| fact.0).collect();
+            breaches.push(Breach {
+                count: found.had.len() as u64,
+                ..self.breach(
+                    case,
+                    (RuleKind::Deny, Since::Before),
+                    &format!("{} {} what it denies", who(&people), have(people.len())),
+                    REMEDY,
+                )
+            });
+        }
+        breaches.extend(self.unread(case, RuleKind::Deny, &found.unread, false));
+        breaches
+    }
+
+    fn denied(&self, case: &Case<'a>, of: &'a Selector) -> Found {
+        let selected = Selected::new(of, &self.plan.names);
+        let wanted = of.principals.as_ref().map(|keys| self.crowd(keys));
+        let except = self.exceptions(case.guardrail);
+        let mut suspects: FxHashMap<u32, Vec<Suspect>> = FxHashMap::default();
+        let mut found = Found::default();
+        for (tuple, was, will) in merged(self.before, self.after) {
+            if !selected.takes(tuple) {
+                continue;
+            }
+            let principal = tuple.principal();
+            let behind = suspects
+                .entry(principal)
+                .or_insert_with(|| self.suspects(principal, wanted.as_ref()));
+            for suspect in behind.iter() {
+                let fact = (suspect.who, tuple.permission_set(), tuple.account());
+                let excused = except.of(tuple, suspect.who);
+                if was && suspect.before && !excused.before {
+                    found.had.insert(fact);
+                }
+                let end = will && suspect.after && !excused.after;
+                if end {
+                    found.end.insert(fact);
+                }
+                // Who is let in by an exception, or let go by it, is judged by how it ends.
+                if end || !(excused.before || excused.after) {
+                    let new = !(was && suspect.before);
+                    let path = found.may.entry(fact).or_insert(Path { tuple, new });
+                    if new && !path.new {
+                        *path = Path { tuple, new };
+                    }
+                }
+            }
+            let hidden = self.people.is_unreadable(principal)
+                || wanted
+                    .as_ref()
+                    .is_some_and(|wanted| !wanted.unreadable.is_empty());
+            let excused = || except.of(tuple, principal | PRINCIPAL).after;
+            let named = behind.iter().any(|suspect| suspect.who & PRINCIPAL != 0);
+            if will && !was && wanted.is_some() && hidden && !named && !excused() {
+                found.unread.insert(principal);
+            }
+        }
+        found
+    }
+}

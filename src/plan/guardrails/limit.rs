@@ -1,0 +1,266 @@
+//! `limit`: how much of some access there may be, counted once the plan is carried out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::model::access::Tuple;
+use crate::model::action::Effect;
+use crate::model::guardrail::{Limit, OnUnknown};
+use crate::model::permission_set::PermissionSet;
+use crate::plan::finding::counted;
+
+use super::breach::{Breach, RuleKind, Since, Subject};
+use super::selection::{PRINCIPAL, Selected, Suspect, merged};
+use super::{Case, Court, MOST_SUBJECTS, people};
+
+/// What there is of the access that a limit is about.
+#[derive(Default)]
+struct Count {
+    /// People before.
+    before: BTreeSet<u32>,
+    /// People after, each with a grant that gives it, a new one where there is one.
+    after: BTreeMap<u32, (Tuple, bool)>,
+    /// Accounts before and after, by person, or by principal where the people cannot be read.
+    accounts: FxHashMap<u32, (FxHashSet<u32>, FxHashSet<u32>)>,
+    /// Permission sets by which somebody has it after, with a grant of each, a new one where there is one.
+    sets: BTreeMap<u32, (Tuple, bool)>,
+    /// Permission sets by which somebody had it before.
+    sets_before: BTreeSet<u32>,
+    /// Principals whose members cannot be read, with new grants and with old ones.
+    unread: BTreeSet<u32>,
+    unread_before: BTreeSet<u32>,
+}
+
+impl<'a> Court<'a> {
+    pub(super) fn limit(&self, case: &Case<'a>, limit: &'a Limit) -> Vec<Breach> {
+        let count = self.count(case, limit);
+        let mut breaches = Vec::new();
+        if let Some(most) = limit.max_people {
+            breaches.extend(self.people_over(case, &count, most));
+        }
+        if let Some(most) = limit.max_accounts {
+            breaches.extend(self.accounts_over(case, &count, most));
+        }
+        if let Some(most) = limit.max_session {
+            breaches.extend(self.sessions_over(case, &count, most));
+        }
+        // How long sessions last does not depend on who is in a group.
+        let rule = match (limit.max_people, limit.max_accounts) {
+            (Some(_), _) => RuleKind::MaxPeople,
+            (None, Some(_)) => RuleKind::MaxAccounts,
+            (None, None) => return breaches,
+        };
+        let refuses = limit.on_unknown == OnUnknown::Refuse;
+        if count.unread.is_empty() {
+            breaches.extend(self.unread(case, rule, &count.unread_before, false));
+        } else {
+            breaches.extend(self.unread(case, rule, &count.unread, refuses));
+        }
+        breaches
+    }
+
+    fn count(&self, case: &Case<'a>, limit: &'a Limit) -> Count {
+        let selected = Selected::new(&limit.of, &self.plan.names);
+        let wanted = limit.of.principals.as_ref().map(|keys| self.crowd(keys));
+        let hidden = wanted
+            .as_ref()
+            .is_some_and(|wanted| !wanted.unreadable.is_empty());
+        let except = self.exceptions(case.guardrail);
+        let mut suspects: FxHashMap<u32, Vec<Suspect>> = FxHashMap::default();
+        let mut count = Count::default();
+        for (tuple, was, will) in merged(self.before, self.after) {
+            if !selected.takes(tuple) {
+                continue;
+            }
+            let principal = tuple.principal();
+            let excused = except.of(tuple, principal | PRINCIPAL);
+            if (hidden || self.people.is_unreadable(principal)) && will && !excused.after {
+                let unread = if was {
+                    &mut count.unread_before
+                } else {
+                    &mut count.unread
+                };
+                unread.insert(principal);
+            }
+            let behind = suspects
+                .entry(principal)
+                .or_insert_with(|| self.suspects(principal, wanted.as_ref()));
+            for suspect in behind {
+                let excused = except.of(tuple, suspect.who);
+                let had = was && suspect.before && !excused.before;
+                let has = will && suspect.after && !excused.after;
+                count.take(tuple, suspect.who, had, has, limit.max_accounts.is_some());
+            }
+        }
+        count
+    }
+
+    fn people_over(&self, case: &Case<'a>, count: &Count, most: u64) -> Option<Breach> {
+        let (was, will) = (count.before.len() as u64, count.after.len() as u64);
+        if will <= most {
+            return None;
+        }
+        let worse = will > was;
+        let (since, verb) = if worse {
+            (Since::Plan, "would have")
+        } else {
+            (Since::Before, super::have(count.after.len()))
+        };
+        let new = count.after.iter();
+        let new = new.filter(|(person, _)| worse && !count.before.contains(person));
+        let subjects = new
+            .take(MOST_SUBJECTS)
+            .filter_map(|(person, (tuple, _))| self.told(*person, *tuple, true));
+        Some(Breach {
+            count: will,
+            subjects: subjects.collect(),
+            ..self.breach(
+                case,
+                (RuleKind::MaxPeople, since),
+                &format!("{} {verb} such access, and the limit is {most}", people(will)),
+                "take somebody out first, or raise the limit",
+            )
+        })
+    }
+
+    fn accounts_over(&self, case: &Case<'a>, count: &Count, most: u64) -> Vec<Breach> {
+        let over: BTreeMap<u32, (u64, u64)> = count
+            .accounts
+            .iter()
+            .map(|(who, (before, after))| (*who, (before.len() as u64, after.len() as u64)))
+            .filter(|(_, (_, after))| *after > most)
+            .collect();
+        let (worse, same): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            over.into_iter().partition(|(_, (before, after))| after > before);
+        let told = |since: Since, over: &BTreeMap<u32, (u64, u64)>| {
+            let subjects = over.iter().take(MOST_SUBJECTS).filter_map(|(who, (_, after))| {
+                let would = if since == Since::Plan { "would have" } else { "has" };
+                let name = self.name_of(*who)?;
+                let accounts = counted(usize::try_from(*after).unwrap_or(usize::MAX), "account");
+                let mut subject = Subject::new(format!("{name} {would} it in {accounts}"));
+                self.name_subject(&mut subject, *who);
+                Some(subject)
+            });
+            let who: BTreeSet<u32> = over.keys().copied().collect();
+            let would = if since == Since::Plan {
+                "would have"
+            } else {
+                "have"
+            };
+            (!over.is_empty()).then(|| Breach {
+                count: over.len() as u64,
+                subjects: subjects.collect(),
+                ..self.breach(
+                    case,
+                    (RuleKind::MaxAccounts, since),
+                    &format!(
+                        "{} {would} such access in more than {}, the limit for one person",
+                        super::who(&who),
+                        counted(usize::try_from(most).unwrap_or(usize::MAX), "account")
+                    ),
+                    "give it in fewer accounts, or raise the limit",
+                )
+            })
+        };
+        let breaches = [told(Since::Plan, &worse), told(Since::Before, &same)];
+        breaches.into_iter().flatten().collect()
+    }
+
+    fn sessions_over(&self, case: &Case<'a>, count: &Count, most: u32) -> Vec<Breach> {
+        let (mut worse, mut same) = (Vec::new(), Vec::new());
+        for (set, (tuple, new)) in &count.sets {
+            let (before, after) = self.sessions(*set);
+            let Some(after) = after.filter(|after| *after > most) else {
+                continue;
+            };
+            let was_over = count.sets_before.contains(set) && before.is_some_and(|before| before > most);
+            let longer = before.is_none_or(|before| after > before);
+            let name = self.plan.names.permission_set(*set);
+            let Some(name) = name else { continue };
+            let mut subject = Subject::new(format!("{name} has sessions of {}", length(after)));
+            subject.permission_set = Some(name.clone());
+            if !was_over || longer || *new {
+                // Whose new grant it is, where a new grant is what makes it worse.
+                subject.principal = new
+                    .then(|| self.plan.names.principal(tuple.principal()).cloned())
+                    .flatten();
+                worse.push(subject);
+            } else {
+                same.push(subject);
+            }
+        }
+        let told = |since: Since, subjects: Vec<Subject>| {
+            (!subjects.is_empty()).then(|| Breach {
+                count: subjects.len() as u64,
+                ..Breach {
+                    subjects,
+                    ..self.breach(
+                        case,
+                        (RuleKind::MaxSession, since),
+                        &format!("sessions that give such access may last {}", length(most)),
+                        "shorten `session_duration`",
+                    )
+                }
+            })
+        };
+        let breaches = [told(Since::Plan, worse), told(Since::Before, same)];
+        breaches.into_iter().flatten().collect()
+    }
+
+    /// How long sessions of a set last, before and after.
+    fn sessions(&self, set: u32) -> (Option<u32>, Option<u32>) {
+        let Some(name) = self.plan.names.permission_set(set) else {
+            return (None, None);
+        };
+        let seconds = |set: &PermissionSet| set.session_duration.seconds();
+        let there = self.input.observed.snapshot.permission_sets.get(name);
+        let before = there.map(|set| seconds(&set.value));
+        let changed = self.plan.actions.iter().find_map(|action| match &action.effect {
+            Some(
+                Effect::CreatePermissionSet { permission_set: to } | Effect::UpdatePermissionSet { to, .. },
+            ) if to.name == *name => Some(seconds(to)),
+            _ => None,
+        });
+        (before, changed.or(before))
+    }
+}
+
+impl Count {
+    fn take(&mut self, tuple: Tuple, who: u32, had: bool, has: bool, by_account: bool) {
+        let is_person = who & PRINCIPAL == 0;
+        let keep = |slot: &mut (Tuple, bool)| {
+            if !had && !slot.1 {
+                *slot = (tuple, true);
+            }
+        };
+        if has && is_person {
+            self.after.entry(who).and_modify(keep).or_insert((tuple, !had));
+        }
+        if had && is_person {
+            self.before.insert(who);
+        }
+        let set = tuple.permission_set();
+        if has {
+            self.sets.entry(set).and_modify(keep).or_insert((tuple, !had));
+        }
+        if had {
+            self.sets_before.insert(set);
+        }
+        if by_account && (had || has) {
+            let (before, after) = self.accounts.entry(who).or_default();
+            before.extend(had.then(|| tuple.account()));
+            after.extend(has.then(|| tuple.account()));
+        }
+    }
+}
+
+/// `2 hours`, `90 minutes`.
+fn length(seconds: u32) -> String {
+    let (count, unit) = if seconds.is_multiple_of(3600) {
+        (seconds / 3600, "hour")
+    } else {
+        (seconds / 60, "minute")
+    };
+    counted(count as usize, unit)
+}

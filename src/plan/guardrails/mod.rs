@@ -1,0 +1,329 @@
+//! Guardrails: what a stack says must not be, judged over people once groups are expanded.
+//!
+//! A guardrail that is broken already and gets no worse only warns: it must not stand in the way of mending anything.
+//! What a plan would newly break refuses it, and a plan that only takes access away is never refused. `deny` holds at
+//! every step on the way; `limit` is counted at the end; `require` is asked of what is declared.
+//!
+//! The guardrails of the last apply judge as well, wherever the configuration has none of that name that is at least as
+//! strict: otherwise a change could take away the rule that it breaks. So what was loosened comes into force by an apply
+//! of its own, which shows it under "Rules changed" and somebody approves; access that the old guardrail refuses goes
+//! into the next one. Two small plans instead of one, and nobody can hide the one behind the other.
+
+pub mod breach;
+mod deny;
+mod limit;
+mod require;
+mod selection;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::address::Address;
+use crate::model::access::{Access, Tuple};
+use crate::model::action::Effect;
+use crate::model::guardrail::{Guardrail, Rule};
+use crate::source::Location;
+
+use super::Plan;
+use super::finding::counted;
+use super::input::PlanInput;
+use super::people_effects::People;
+use breach::{Breach, RuleKind, Severity, Since, Subject, Verdict};
+use selection::PRINCIPAL;
+
+/// At most so many cases of one breach are spelled out; the count is exact.
+const MOST_SUBJECTS: usize = 1000;
+
+/// What to do about a guardrail that the configuration loosens.
+const LOOSEN_FIRST: &str = "if the guardrail is to be loosened, apply that change alone first, without the access: \
+                            it is then seen and approved as what it is";
+
+/// What the stack's guardrails, and those of the last apply, say about a plan. Both relations are ascending, in the
+/// plan's ranks, and cover the whole instance: a path that nobody declared counts as any other.
+pub(super) fn guardrails(plan: &Plan, input: &PlanInput, before: &[Tuple], after: &[Tuple]) -> Vec<Breach> {
+    let cases = cases(input);
+    if cases.is_empty() {
+        return Vec::new();
+    }
+    let court = Court {
+        plan,
+        input,
+        people: People::new(plan, input),
+        before,
+        after,
+        only_removes: only_removes(plan),
+    };
+    let mut breaches = Vec::new();
+    for case in &cases {
+        for rule in &case.guardrail.rules {
+            breaches.extend(match rule {
+                Rule::Deny(of) => court.deny(case, of),
+                Rule::Limit(limit) => court.limit(case, limit),
+                Rule::Require(require) => court.require(case, require),
+            });
+        }
+    }
+    breaches.sort();
+    breaches
+}
+
+/// A guardrail, and whether it is the declared one or that of the last apply.
+struct Case<'a> {
+    guardrail: &'a Guardrail,
+    as_last_applied: bool,
+}
+
+fn cases(input: &PlanInput) -> Vec<Case<'_>> {
+    let declared = &input.desired.guardrails;
+    let recorded = input.recorded.rules.iter().flat_map(|rules| &rules.guardrails);
+    let loosened = recorded.filter(|recorded| {
+        let mut same = declared
+            .iter()
+            .filter(|declared| declared.label == recorded.label);
+        !same.any(|declared| declared.covers(recorded))
+    });
+    let case = |as_last_applied| {
+        move |guardrail| Case {
+            guardrail,
+            as_last_applied,
+        }
+    };
+    declared
+        .iter()
+        .map(case(false))
+        .chain(loosened.map(case(true)))
+        .collect()
+}
+
+/// Whether a plan can give nobody anything: it revokes, takes people out of groups, and deletes.
+fn only_removes(plan: &Plan) -> bool {
+    let removes = |effect: &Effect| {
+        matches!(
+            effect,
+            Effect::RemoveMember { .. }
+                | Effect::DeleteGroup { .. }
+                | Effect::DeleteUser { .. }
+                | Effect::DeletePermissionSet { .. }
+        )
+    };
+    plan.grants.is_empty()
+        && plan
+            .actions
+            .iter()
+            .all(|action| action.effect.as_ref().is_none_or(removes))
+}
+
+struct Court<'a> {
+    plan: &'a Plan,
+    input: &'a PlanInput,
+    people: People<'a>,
+    before: &'a [Tuple],
+    after: &'a [Tuple],
+    only_removes: bool,
+}
+
+impl<'a> Court<'a> {
+    /// A breach without its cases.
+    fn breach(
+        &self,
+        case: &Case<'_>,
+        (rule, since): (RuleKind, Since),
+        what: &str,
+        remedy: &'static str,
+    ) -> Breach {
+        let guardrail = case.guardrail;
+        let refuses = since == Since::Plan && guardrail.refuses;
+        // What a block no longer says is no removal of access.
+        let removal = self.only_removes && rule != RuleKind::Require;
+        let label = &guardrail.label;
+        let (who, remedy) = if case.as_last_applied {
+            (
+                format!("guardrail \"{label}\", as last applied"),
+                format!("{remedy}; {LOOSEN_FIRST}"),
+            )
+        } else {
+            (format!("guardrail \"{label}\""), remedy.to_owned())
+        };
+        let message = match since {
+            Since::Before => format!("{who}: broken already, {what}"),
+            Since::Plan | Since::Unknown => format!("{who}: {what}"),
+        };
+        Breach {
+            level: if refuses && !removal {
+                Verdict::Refused
+            } else {
+                Verdict::Warned
+            },
+            label: Arc::clone(label),
+            rule,
+            severity: if guardrail.refuses {
+                Severity::Error
+            } else {
+                Severity::Warning
+            },
+            since,
+            as_last_applied: case.as_last_applied,
+            message: message.into(),
+            description: guardrail.description.clone(),
+            count: 0,
+            subjects: Vec::new(),
+            remedy: (since != Since::Before).then(|| remedy.into()),
+            location: guardrail.location.clone(),
+        }
+    }
+
+    /// Principals about whose members nothing is known; `None` without any.
+    fn unread(&self, case: &Case<'_>, rule: RuleKind, who: &BTreeSet<u32>, refuses: bool) -> Option<Breach> {
+        let keys = who.iter().filter_map(|rank| self.plan.names.principal(*rank));
+        let subjects: Vec<Subject> = keys
+            .map(|key| Subject {
+                principal: Some(key.clone()),
+                ..Subject::new(format!("{key}"))
+            })
+            .collect();
+        let what = if refuses || rule == RuleKind::Deny {
+            "it cannot be judged, because members of groups that newly get access cannot be read"
+        } else {
+            "it cannot be judged, because members of groups with access cannot be read"
+        };
+        let breach = self.breach(
+            case,
+            (rule, Since::Unknown),
+            what,
+            match rule {
+                RuleKind::Deny => "let rolecall read the members, or look who they are",
+                _ => "let rolecall read the members, or say `on_unknown = \"warn\"` in the limit",
+            },
+        );
+        let refuses = refuses && case.guardrail.refuses && !self.only_removes;
+        (!subjects.is_empty()).then_some(Breach {
+            level: if refuses {
+                Verdict::Refused
+            } else {
+                Verdict::Warned
+            },
+            count: subjects.len() as u64,
+            subjects,
+            ..breach
+        })
+    }
+
+    /// `ada would have admin in prod, by group Developers (assignment.ops, main.hcl:12)`.
+    fn told(&self, who: u32, tuple: Tuple, at_the_end: bool) -> Option<Subject> {
+        let (account, set, principal) = self.plan.names.resolve(tuple)?;
+        let name = self.name_of(who)?;
+        let shown = self.input.observed.snapshot.account_name(account);
+        let by = match who & PRINCIPAL {
+            0 => format!(", by {principal}"),
+            _ => String::new(),
+        };
+        let (declared_by, locations) = self.blocks(tuple);
+        let blocks = by_blocks(&declared_by, &locations);
+        let when = if at_the_end { "" } else { ", on the way" };
+        let mut subject = Subject {
+            permission_set: Some(set.clone()),
+            account: Some(account.clone()),
+            declared_by,
+            locations,
+            on_the_way: !at_the_end,
+            ..Subject::new(format!("{name} would have {set} in {shown}{by}{blocks}{when}"))
+        };
+        self.name_subject(&mut subject, who);
+        subject.principal = Some(principal.clone());
+        Some(subject)
+    }
+
+    /// A person's name, or that of a principal that is meant as such.
+    fn name_of(&self, who: u32) -> Option<String> {
+        match who & PRINCIPAL {
+            0 => self.people.names.get(who as usize).map(ToString::to_string),
+            _ => self
+                .plan
+                .names
+                .principal(who ^ PRINCIPAL)
+                .map(ToString::to_string),
+        }
+    }
+
+    fn name_subject(&self, subject: &mut Subject, who: u32) {
+        match who & PRINCIPAL {
+            0 => subject.person = self.people.names.get(who as usize).map(|name| (*name).clone()),
+            _ => subject.principal = self.plan.names.principal(who ^ PRINCIPAL).cloned(),
+        }
+    }
+
+    /// The blocks that declare a grant of the plan, or one that is there.
+    fn blocks(&self, tuple: Tuple) -> (Vec<Address>, Vec<Location>) {
+        let Some((account, set, principal)) = self.plan.names.resolve(tuple) else {
+            return Default::default();
+        };
+        let declared = &self.input.desired.snapshot.access;
+        let applied = &self.input.recorded.applied.access;
+        for access in [declared, applied] {
+            if let Some(tuple) = access.names.tuple(account, set, principal)
+                && let Some(found) = blocks_in(access, tuple)
+            {
+                return found;
+            }
+        }
+        Default::default()
+    }
+
+    /// The blocks that declare a grant, by its ranks among what is declared.
+    fn blocks_declared(&self, tuple: Tuple) -> (Vec<Address>, Vec<Location>) {
+        blocks_in(&self.input.desired.snapshot.access, tuple).unwrap_or_default()
+    }
+}
+
+fn blocks_in(access: &Access, tuple: Tuple) -> Option<(Vec<Address>, Vec<Location>)> {
+    let at = access.tuples.binary_search(&tuple).ok()?;
+    let note = access.notes.get(*access.note_of.get(at)? as usize)?;
+    let blocks = note.declared_by.iter();
+    let blocks = blocks.filter_map(|block| access.declarations.get(*block as usize));
+    let (addresses, locations): (Vec<Address>, Vec<Option<Location>>) = blocks
+        .map(|block| (block.address.clone(), block.location.clone()))
+        .unzip();
+    Some((addresses, locations.into_iter().flatten().collect()))
+}
+
+/// ` (assignment.ops, main.hcl:12)`, or nothing for what nobody declared.
+fn by_blocks(addresses: &[Address], locations: &[Location]) -> String {
+    let Some(first) = addresses.first() else {
+        return String::new();
+    };
+    let place = locations.first().map(|at| format!(", {at}")).unwrap_or_default();
+    let more = match addresses.len() {
+        1 => String::new(),
+        count => format!(" and {} more", count - 1),
+    };
+    format!(" ({first}{place}{more})")
+}
+
+/// How many of whom: people, and principals that are denied as such.
+fn who(them: &BTreeSet<u32>) -> String {
+    let principals = them.iter().filter(|who| **who & PRINCIPAL != 0).count();
+    let persons = them.len() - principals;
+    match (persons, principals) {
+        (_, 0) => people(persons as u64),
+        (0, principals) => counted(principals, "principal"),
+        (_, principals) => format!(
+            "{} and {}",
+            people(persons as u64),
+            counted(principals, "principal")
+        ),
+    }
+}
+
+/// `has` or `have`, by how many do.
+fn have(count: usize) -> &'static str {
+    if count == 1 { "has" } else { "have" }
+}
+
+fn people(count: u64) -> String {
+    match count {
+        1 => "1 person".to_owned(),
+        count => format!("{count} people"),
+    }
+}

@@ -1,0 +1,446 @@
+use crate::id::PrincipalKey;
+use crate::model::guardrail::{Exception, Limit, OnUnknown, Require, Selector};
+use crate::model::rules::Rules;
+use crate::plan::finding::Level;
+use crate::plan::testing::{Stack, World, account, group, set, time, user};
+
+use super::*;
+
+fn selector(principals: &[PrincipalKey], sets: &[&str], accounts: &[u32]) -> Selector {
+    Selector {
+        principals: (!principals.is_empty()).then(|| principals.iter().cloned().collect()),
+        permission_sets: (!sets.is_empty()).then(|| sets.iter().map(|name| set(name)).collect()),
+        accounts: (!accounts.is_empty()).then(|| accounts.iter().map(|n| account(*n)).collect()),
+    }
+}
+
+fn guardrail(rule: Rule, except: &[PrincipalKey]) -> Guardrail {
+    let exception = || Exception {
+        of: selector(except, &[], &[]),
+        reason: "on call".into(),
+        expires: None,
+        location: None,
+    };
+    Guardrail {
+        label: "a rule".into(),
+        description: None,
+        refuses: true,
+        except: (!except.is_empty()).then(exception).into_iter().collect(),
+        rules: vec![rule],
+        location: None,
+    }
+}
+
+fn guarded(stack: Stack, rule: Rule, except: &[PrincipalKey]) -> Stack {
+    stack.with(|desired| desired.guardrails = vec![guardrail(rule, except)])
+}
+
+fn limit(max_people: Option<u64>, max_accounts: Option<u64>, max_session: Option<u32>) -> Rule {
+    Rule::Limit(Limit {
+        of: selector(&[], &["admin"], &[]),
+        max_people,
+        max_accounts,
+        max_session,
+        on_unknown: OnUnknown::Refuse,
+    })
+}
+
+/// Contractors are in a group of their own, and may be in others.
+fn stack(ops: &[&str], contractors: &[&str], accounts: &[u32]) -> Stack {
+    Stack::new()
+        .accounts(&[1, 2])
+        .set("admin", "admin")
+        .user("ada", "ada")
+        .user("bob", "bob")
+        .user("cyd", "cyd")
+        .group("ops", "Ops", ops)
+        .group("contractors", "Contractors", contractors)
+        .assign("a", &[group("Ops")], &["admin"], accounts)
+}
+
+fn found(plan: &Plan) -> Vec<(&str, Level)> {
+    let codes = plan
+        .findings
+        .iter()
+        .filter(|finding| finding.code.starts_with("guardrail"));
+    codes.map(|finding| (&*finding.code, finding.level)).collect()
+}
+
+fn no_contractors() -> Rule {
+    Rule::Deny(selector(&[group("Contractors")], &["admin"], &[]))
+}
+
+#[test]
+fn what_is_denied_is_denied_by_whatever_path() {
+    let world = World::new();
+    let plan = world.plan(guarded(
+        stack(&["ada", "bob"], &["bob"], &[1]),
+        no_contractors(),
+        &[],
+    ));
+    assert_eq!(found(&plan), [("guardrail", Level::Refusal)]);
+    let finding = plan
+        .findings
+        .iter()
+        .find(|finding| &*finding.code == "guardrail")
+        .unwrap();
+    let told: Vec<&str> = finding.subjects.iter().map(|subject| &**subject).collect();
+    assert_eq!(told.len(), 1, "bob, and not ada: {told:?}");
+    assert!(told[0].starts_with("bob would have admin in"), "{told:?}");
+    let fine = world.plan(guarded(stack(&["ada"], &["bob"], &[1]), no_contractors(), &[]));
+    assert!(found(&fine).is_empty());
+    let excepted = world.plan(guarded(
+        stack(&["ada", "bob"], &["bob"], &[1]),
+        no_contractors(),
+        &[user("bob")],
+    ));
+    assert!(found(&excepted).is_empty());
+}
+
+#[test]
+fn a_grant_to_a_denied_group_is_denied_also_while_it_is_empty() {
+    let direct = stack(&[], &[], &[1]).assign("b", &[group("Contractors")], &["admin"], &[2]);
+    let plan = World::new().plan(guarded(direct, no_contractors(), &[]));
+    assert_eq!(found(&plan), [("guardrail", Level::Refusal)]);
+}
+
+#[test]
+fn what_is_broken_already_and_gets_no_worse_only_warns() {
+    let world = World::new().apply(stack(&["ada", "bob"], &["bob"], &[1]));
+    let same = world.plan(guarded(
+        stack(&["ada", "bob"], &["bob"], &[1]),
+        no_contractors(),
+        &[],
+    ));
+    assert_eq!(found(&same), [("guardrail-broken", Level::Warning)]);
+    let less = world.plan(guarded(stack(&["ada"], &["bob"], &[1]), no_contractors(), &[]));
+    assert_eq!(found(&less), [("guardrail-broken", Level::Warning)]);
+    let more = world.plan(guarded(
+        stack(&["ada", "bob"], &["bob"], &[1, 2]),
+        no_contractors(),
+        &[],
+    ));
+    assert!(found(&more).contains(&("guardrail", Level::Refusal)));
+}
+
+#[test]
+fn a_breach_names_person_path_block_and_place() {
+    let plan = World::new().plan(guarded(
+        stack(&["ada", "bob"], &["bob"], &[1]),
+        no_contractors(),
+        &[],
+    ));
+    let [breach] = &plan.guardrails[..] else {
+        panic!("{:?}", plan.guardrails)
+    };
+    assert_eq!(
+        (breach.level, breach.rule, breach.since, breach.count),
+        (Verdict::Refused, RuleKind::Deny, Since::Plan, 1)
+    );
+    let [subject] = &breach.subjects[..] else {
+        panic!("{breach:?}")
+    };
+    assert_eq!(subject.person.as_ref().unwrap().as_str(), "bob");
+    assert_eq!(subject.principal, Some(group("Ops")));
+    assert_eq!(subject.permission_set, Some(set("admin")));
+    assert_eq!(subject.account, Some(account(1)));
+    assert_eq!(subject.declared_by.len(), 1);
+    assert!(
+        subject.text.contains("by group Ops (assignment.a)"),
+        "{}",
+        subject.text
+    );
+}
+
+#[test]
+fn an_exception_ends_when_its_time_has_come() {
+    let world = World::new();
+    let with = |expires: &str| {
+        let mut rule = guardrail(no_contractors(), &[user("bob")]);
+        rule.except[0].expires = Some(time(expires));
+        stack(&["ada", "bob"], &["bob"], &[1]).with(|desired| desired.guardrails = vec![rule])
+    };
+    // The world's clock shows 2026-06-01.
+    assert!(found(&world.plan(with("2026-06-02T00:00:00Z"))).is_empty());
+    assert_eq!(
+        found(&world.plan(with("2026-06-01T00:00:00Z"))),
+        [("guardrail", Level::Refusal)]
+    );
+}
+
+#[test]
+fn an_exception_is_for_the_access_that_it_names() {
+    let world = World::new();
+    let with = |accounts: &[u32]| {
+        let mut rule = guardrail(no_contractors(), &[user("bob")]);
+        rule.except[0].of = selector(&[user("bob")], &[], &[1]);
+        stack(&["bob"], &["bob"], accounts).with(|desired| desired.guardrails = vec![rule])
+    };
+    assert!(found(&world.plan(with(&[1]))).is_empty());
+    let plan = world.plan(with(&[1, 2]));
+    assert_eq!(found(&plan), [("guardrail", Level::Refusal)]);
+    assert_eq!(plan.guardrails[0].subjects[0].account, Some(account(2)));
+}
+
+#[test]
+fn who_leaves_an_exception_and_keeps_the_access_is_judged() {
+    let excepted = || guardrail(no_contractors(), &[group("Guard")]);
+    let with = |guards: &[&str], more: &[u32]| {
+        stack(&["bob"], &["bob"], &[1])
+            .group("guard", "Guard", guards)
+            .assign("more", &[group("Ops")], &["admin"], more)
+            .with(|desired| desired.guardrails = vec![excepted()])
+    };
+    let world = World::new().apply(with(&["bob"], &[1]));
+    assert!(found(&world.plan(with(&["bob"], &[1, 2]))).is_empty());
+    // A plan that takes away alone is never refused, and says what it leaves.
+    assert_eq!(
+        found(&world.plan(with(&[], &[1]))),
+        [("guardrail", Level::Warning)]
+    );
+    assert_eq!(
+        found(&world.plan(with(&[], &[1, 2]))),
+        [("guardrail", Level::Refusal)]
+    );
+}
+
+#[test]
+fn a_limit_counts_people_at_the_end() {
+    let most = |people| limit(Some(people), None, None);
+    let world = World::new().apply(stack(&["ada"], &[], &[1]));
+    let two = || stack(&["ada", "bob"], &[], &[1]);
+    assert!(found(&world.plan(guarded(two(), most(2), &[]))).is_empty());
+    let plan = world.plan(guarded(two(), most(1), &[]));
+    assert_eq!(found(&plan), [("guardrail", Level::Refusal)]);
+    assert_eq!(plan.guardrails[0].count, 2);
+    let new: Vec<_> = plan.guardrails[0]
+        .subjects
+        .iter()
+        .map(|subject| subject.person.clone())
+        .collect();
+    assert_eq!(new, [Some(crate::plan::testing::user_name("bob"))]);
+    assert!(found(&world.plan(guarded(two(), most(1), &[user("bob")]))).is_empty());
+    // One goes, another comes: there are no more of them than before.
+    let other = stack(&["bob"], &[], &[1]);
+    assert!(found(&world.plan(guarded(other, most(1), &[]))).is_empty());
+    let none = stack(&["ada"], &[], &[1]);
+    assert_eq!(
+        found(&world.plan(guarded(none, most(0), &[]))),
+        [("guardrail-broken", Level::Warning)]
+    );
+}
+
+#[test]
+fn a_limit_that_cannot_be_counted_is_not_kept() {
+    let rule = |on_unknown| {
+        Rule::Limit(Limit {
+            of: selector(&[], &["admin"], &[]),
+            max_people: Some(9),
+            on_unknown,
+            ..Limit::default()
+        })
+    };
+    let mut world = World::new().apply(stack(&["ada"], &["bob"], &[1]));
+    for group in world.observed.snapshot.groups.values_mut() {
+        group.value.members = None;
+    }
+    let same = || stack(&["ada"], &["bob"], &[1]);
+    assert_eq!(
+        found(&world.plan(guarded(same(), rule(OnUnknown::Refuse), &[]))),
+        [("guardrail-unknown", Level::Warning)],
+        "nothing new"
+    );
+    let more = || same().assign("b", &[group("Contractors")], &["admin"], &[1]);
+    let refused = world.plan(guarded(more(), rule(OnUnknown::Refuse), &[]));
+    assert_eq!(found(&refused), [("guardrail-unknown", Level::Refusal)]);
+    assert_eq!(
+        refused.guardrails[0].subjects[0].principal,
+        Some(group("Contractors"))
+    );
+    assert_eq!(
+        found(&world.plan(guarded(more(), rule(OnUnknown::Warn), &[]))),
+        [("guardrail-unknown", Level::Warning)]
+    );
+}
+
+#[test]
+fn a_person_has_it_in_so_many_accounts_and_no_more() {
+    let most = |accounts| limit(None, Some(accounts), None);
+    let world = World::new().apply(stack(&["ada"], &[], &[1]));
+    assert!(found(&world.plan(guarded(stack(&["ada"], &[], &[1, 2]), most(2), &[]))).is_empty());
+    let plan = world.plan(guarded(stack(&["ada"], &[], &[1, 2]), most(1), &[]));
+    assert_eq!(found(&plan), [("guardrail", Level::Refusal)]);
+    assert_eq!(
+        &*plan.guardrails[0].subjects[0].text,
+        "ada would have it in 2 accounts"
+    );
+    // Two people in an account each are no more than one account for each.
+    let each = stack(&["ada"], &["bob"], &[1]).assign("b", &[group("Contractors")], &["admin"], &[2]);
+    assert!(found(&world.plan(guarded(each, most(1), &[]))).is_empty());
+    let same = World::new().apply(stack(&["ada"], &[], &[1, 2]));
+    assert_eq!(
+        found(&same.plan(guarded(stack(&["ada"], &[], &[1, 2]), most(1), &[]))),
+        [("guardrail-broken", Level::Warning)]
+    );
+}
+
+#[test]
+fn sessions_last_no_longer_than_the_limit() {
+    let hour = || limit(None, None, Some(3600));
+    let lasting = |accounts: &[u32], length: &str| {
+        stack(&["ada"], &[], accounts).set_with("admin", "admin", |entity| {
+            entity.value.session_duration = length.parse().unwrap();
+        })
+    };
+    let world = World::new().apply(lasting(&[1], "PT1H"));
+    assert!(found(&world.plan(guarded(lasting(&[1, 2], "PT1H"), hour(), &[]))).is_empty());
+    let longer = world.plan(guarded(lasting(&[1], "PT4H"), hour(), &[]));
+    assert_eq!(found(&longer), [("guardrail", Level::Refusal)]);
+    assert_eq!(
+        &*longer.guardrails[0].subjects[0].text,
+        "admin has sessions of 4 hours"
+    );
+    let long = World::new().apply(lasting(&[1], "PT4H"));
+    let same = long.plan(guarded(lasting(&[1], "PT4H"), hour(), &[]));
+    assert_eq!(found(&same), [("guardrail-broken", Level::Warning)]);
+    let shorter = long.plan(guarded(lasting(&[1], "PT2H"), hour(), &[]));
+    assert_eq!(found(&shorter), [("guardrail-broken", Level::Warning)]);
+    let wider = long.plan(guarded(lasting(&[1, 2], "PT4H"), hour(), &[]));
+    assert_eq!(found(&wider), [("guardrail", Level::Refusal)]);
+}
+
+#[test]
+fn what_is_required_is_asked_of_new_grants() {
+    let rule = |expires_within, reason| {
+        Rule::Require(Require {
+            of: selector(&[], &["admin"], &[2]),
+            expires_within,
+            reason,
+            ..Require::default()
+        })
+    };
+    let world = World::new().apply(stack(&["ada"], &[], &[1]));
+    let plan = world.plan(guarded(stack(&["ada"], &[], &[1, 2]), rule(None, true), &[]));
+    assert_eq!(found(&plan), [("guardrail", Level::Refusal)]);
+    assert!(
+        plan.guardrails[0].subjects[0]
+            .text
+            .contains("no block gives a `reason`")
+    );
+    let elsewhere = world.plan(guarded(stack(&["ada"], &[], &[1]), rule(None, true), &[]));
+    assert!(found(&elsewhere).is_empty());
+    let late = world.plan(guarded(
+        stack(&["ada"], &[], &[1, 2]),
+        rule(Some(86_400), false),
+        &[],
+    ));
+    assert_eq!(found(&late), [("guardrail", Level::Refusal)]);
+}
+
+#[test]
+fn what_is_required_cannot_be_taken_away_afterwards() {
+    let rule = || {
+        Rule::Require(Require {
+            of: selector(&[], &["admin"], &[]),
+            reason: true,
+            ..Require::default()
+        })
+    };
+    let with = |reason: Option<&str>| {
+        let mut stack = stack(&["ada"], &[], &[1]);
+        stack.blocks[0].declaration.reason = reason.map(Into::into);
+        stack
+    };
+    let reasoned = World::new().apply(with(Some("OPS-1")));
+    assert!(found(&reasoned.plan(guarded(with(Some("OPS-2")), rule(), &[]))).is_empty());
+    assert_eq!(
+        found(&reasoned.plan(guarded(with(None), rule(), &[]))),
+        [("guardrail", Level::Refusal)]
+    );
+    let bare = World::new().apply(with(None));
+    assert_eq!(
+        found(&bare.plan(guarded(with(None), rule(), &[]))),
+        [("guardrail-broken", Level::Warning)]
+    );
+}
+
+#[test]
+fn sets_need_boundaries_and_tags_and_accounts_need_tags() {
+    let rule = |of: Require| Rule::Require(of);
+    let world = World::new();
+    let plain = || stack(&["ada"], &[], &[1]);
+    let boundary = rule(Require {
+        boundary: true,
+        ..Require::default()
+    });
+    let plan = world.plan(guarded(plain(), boundary.clone(), &[]));
+    assert_eq!(found(&plan), [("guardrail", Level::Refusal)]);
+    let bounded = plain().set_with("admin", "admin", |entity| {
+        entity.value.permissions_boundary = Some(crate::model::Boundary::Managed(
+            "arn:aws:iam::aws:policy/PowerUserAccess".into(),
+        ));
+        entity
+            .value
+            .tags
+            .insert("owner".into(), crate::model::Text::known("ops"));
+    });
+    assert!(found(&world.plan(guarded(bounded.clone(), boundary, &[]))).is_empty());
+    let tagged = rule(Require {
+        permission_set_tags: ["owner".into()].into(),
+        ..Require::default()
+    });
+    assert_eq!(
+        found(&world.plan(guarded(plain(), tagged.clone(), &[]))),
+        [("guardrail", Level::Refusal)]
+    );
+    assert!(found(&world.plan(guarded(bounded, tagged, &[]))).is_empty());
+    let placed = rule(Require {
+        account_tags: ["env".into()].into(),
+        ..Require::default()
+    });
+    let mut tags = World::new();
+    assert_eq!(
+        found(&tags.plan(guarded(plain(), placed.clone(), &[]))),
+        [("guardrail", Level::Refusal)]
+    );
+    let there = tags.observed.snapshot.accounts.get_mut(&account(1)).unwrap();
+    there.value.tags = Some([("env".into(), "prod".into())].into());
+    assert!(found(&tags.plan(guarded(plain(), placed, &[]))).is_empty());
+}
+
+#[test]
+fn a_change_that_removes_a_guardrail_is_judged_by_it() {
+    let mut world = World::new().apply(stack(&["ada"], &["bob"], &[1]));
+    world.recorded.rules = Some(Box::new(Rules {
+        guardrails: vec![guardrail(no_contractors(), &[])],
+        ..Rules::default()
+    }));
+    let sneaky = stack(&["ada", "bob"], &["bob"], &[1]);
+    let plan = world.plan(sneaky.clone());
+    assert_eq!(found(&plan), [("guardrail", Level::Refusal)]);
+    assert!(plan.guardrails[0].as_last_applied);
+    assert!(
+        plan.guardrails[0]
+            .remedy
+            .as_ref()
+            .unwrap()
+            .contains("alone first")
+    );
+    // The same with an exception for itself.
+    let excepted = guarded(sneaky.clone(), no_contractors(), &[user("bob")]);
+    assert_eq!(found(&world.plan(excepted)), [("guardrail", Level::Refusal)]);
+    // The change of the rule alone passes, and is a plan to approve.
+    let alone = world.plan(stack(&["ada"], &["bob"], &[1]));
+    assert!(found(&alone).is_empty() && !alone.is_empty() && alone.rules.may_loosen());
+    // After it was applied, the access passes.
+    world.recorded.rules = Some(Box::default());
+    assert!(found(&world.plan(sneaky.clone())).is_empty());
+    // A stricter one of the same name judges instead of the recorded one, once.
+    world.recorded.rules = Some(Box::new(Rules {
+        guardrails: vec![guardrail(no_contractors(), &[user("cyd")])],
+        ..Rules::default()
+    }));
+    let stricter = world.plan(guarded(sneaky, no_contractors(), &[]));
+    assert_eq!(found(&stricter), [("guardrail", Level::Refusal)]);
+    assert!(!stricter.guardrails[0].as_last_applied);
+}

@@ -1,0 +1,506 @@
+//! How the rules that plans are judged by differ from those of the last apply.
+//!
+//! A change may try to loosen its own judge, so this leads every plan. Two spellings of one rule are no change: a rule
+//! is compared as the set of its parts, each a line, which is also what a person is shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::guardrail::{Guardrail, Limit, OnUnknown, Require, Rule, Selector};
+use crate::model::rules::Rules;
+use crate::model::stack::{Matcher, NamedMatcher, Scope, Settings, Unmanaged};
+use crate::model::standing::StandingApproval;
+use crate::source::Location;
+
+use super::input::{Mode, PlanInput};
+
+/// Which rule.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleBlock {
+    /// A `guardrail` block.
+    Guardrail,
+    /// A `protect` block.
+    Protect,
+    /// An `ignore` block.
+    Ignore,
+    /// The scope.
+    Scope,
+    /// What becomes of access that nobody declared.
+    Unmanaged,
+    /// How many removals one plan may have.
+    MaxRemovals,
+    /// A `standing_approval` block.
+    StandingApproval,
+}
+
+impl RuleBlock {
+    /// As written.
+    pub fn name(self) -> &'static str {
+        match self {
+            RuleBlock::Guardrail => "guardrail",
+            RuleBlock::Protect => "protect",
+            RuleBlock::Ignore => "ignore",
+            RuleBlock::Scope => "scope",
+            RuleBlock::Unmanaged => "unmanaged",
+            RuleBlock::MaxRemovals => "max_removals",
+            RuleBlock::StandingApproval => "standing_approval",
+        }
+    }
+}
+
+/// What happens to it.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleChangeKind {
+    /// It is new.
+    Added,
+    /// It says something else.
+    Changed,
+    /// It is gone.
+    Removed,
+}
+
+/// A rule that is not as it was last applied.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub struct RuleChange {
+    /// Which rule.
+    pub rule: RuleBlock,
+    /// The block's label, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Arc<str>>,
+    /// What happens to it.
+    pub change: RuleChangeKind,
+    /// Something may pass now that did not pass before.
+    pub may_loosen: bool,
+    /// What it no longer says, a line for each part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<Arc<str>>,
+    /// What it says now and did not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<Arc<str>>,
+    /// Where it is written, or was when it was last applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+}
+
+/// What a plan changes about the rules.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct RuleChanges {
+    /// The state knows the rules of the last apply. Otherwise there is nothing to compare with, and the next apply
+    /// records them.
+    pub known: bool,
+    /// What is not as it was.
+    pub changes: Vec<RuleChange>,
+}
+
+impl RuleChanges {
+    /// Whether something may pass now that did not pass before.
+    pub fn may_loosen(&self) -> bool {
+        self.changes.iter().any(|change| change.may_loosen)
+    }
+}
+
+/// The changes of a plan that takes over what is declared; narrowed ones and `destroy` leave the rules as they are.
+pub(super) fn rule_changes(input: &PlanInput) -> RuleChanges {
+    let Some(before) = &input.recorded.rules else {
+        return RuleChanges::default();
+    };
+    let changes = match input.options.mode {
+        Mode::All => changes(before, &Rules::of(&input.desired)),
+        _ => Vec::new(),
+    };
+    RuleChanges { known: true, changes }
+}
+
+fn changes(before: &Rules, after: &Rules) -> Vec<RuleChange> {
+    let mut found = Vec::new();
+    let (was, is) = (&before.settings, &after.settings);
+    compare(
+        RuleBlock::Guardrail,
+        &by_label(&before.guardrails, |rule| &rule.label),
+        &by_label(&after.guardrails, |rule| &rule.label),
+        |rule| (guardrail(rule), rule.location.clone()),
+        |was, is| is.covers(was),
+        &mut found,
+    );
+    compare(
+        RuleBlock::StandingApproval,
+        &by_label(&before.standing_approvals, |rule| &rule.label),
+        &by_label(&after.standing_approvals, |rule| &rule.label),
+        |rule| (standing(rule), rule.location.clone()),
+        |_, _| false,
+        &mut found,
+    );
+    for (rule, was, is) in [
+        (RuleBlock::Protect, &was.protect, &is.protect),
+        (RuleBlock::Ignore, &was.ignore, &is.ignore),
+    ] {
+        compare(
+            rule,
+            &by_label(was, |rule| &rule.label),
+            &by_label(is, |rule| &rule.label),
+            |rule: &NamedMatcher| (matcher(&rule.matcher), rule.location.clone()),
+            |_, _| false,
+            &mut found,
+        );
+    }
+    settings(was, is, &mut found);
+    found.sort();
+    found
+}
+
+fn by_label<T>(rules: &[T], label: impl Fn(&T) -> &Arc<str>) -> BTreeMap<Arc<str>, Vec<&T>> {
+    let mut found: BTreeMap<Arc<str>, Vec<&T>> = BTreeMap::new();
+    for rule in rules {
+        found.entry(Arc::clone(label(rule))).or_default().push(rule);
+    }
+    found
+}
+
+type Lines = BTreeSet<Arc<str>>;
+type ByLabel<'a, T> = BTreeMap<Arc<str>, Vec<&'a T>>;
+
+/// Compares blocks of one kind by label. Of several with one label, all lines count together.
+fn compare<T>(
+    rule: RuleBlock,
+    before: &ByLabel<'_, T>,
+    after: &ByLabel<'_, T>,
+    spell: impl Fn(&T) -> (Lines, Option<Location>),
+    as_strict: impl Fn(&T, &T) -> bool,
+    found: &mut Vec<RuleChange>,
+) {
+    let labels: BTreeSet<&Arc<str>> = before.keys().chain(after.keys()).collect();
+    let spell_all = |rules: &[&T]| {
+        let mut lines = Lines::new();
+        let mut location = None;
+        for rule in rules {
+            let (of_rule, at) = spell(rule);
+            lines.extend(of_rule);
+            location = location.or(at);
+        }
+        (lines, location)
+    };
+    for label in labels {
+        let was = before.get(label).map(Vec::as_slice).unwrap_or_default();
+        let is = after.get(label).map(Vec::as_slice).unwrap_or_default();
+        let ((old, old_place), (new, new_place)) = (spell_all(was), spell_all(is));
+        if old == new && was.is_empty() == is.is_empty() {
+            continue;
+        }
+        let change = match (was.is_empty(), is.is_empty()) {
+            (true, _) => RuleChangeKind::Added,
+            (_, true) => RuleChangeKind::Removed,
+            _ => RuleChangeKind::Changed,
+        };
+        let stricter = || was.iter().all(|was| is.iter().any(|is| as_strict(was, is)));
+        let may_loosen = match (rule, change) {
+            // More of these let more pass, or hide more.
+            (RuleBlock::Ignore | RuleBlock::StandingApproval, kind) => kind != RuleChangeKind::Removed,
+            (_, RuleChangeKind::Added) => false,
+            (_, RuleChangeKind::Removed) => true,
+            (_, RuleChangeKind::Changed) => !stricter(),
+        };
+        found.push(RuleChange {
+            rule,
+            label: Some(Arc::clone(label)),
+            change,
+            may_loosen,
+            before: old.difference(&new).cloned().collect(),
+            after: new.difference(&old).cloned().collect(),
+            location: new_place.or(old_place),
+        });
+    }
+}
+
+fn settings(was: &Settings, is: &Settings, found: &mut Vec<RuleChange>) {
+    let mut push = |rule, may_loosen, before: Lines, after: Lines| {
+        if before != after {
+            found.push(RuleChange {
+                rule,
+                label: None,
+                change: RuleChangeKind::Changed,
+                may_loosen,
+                before: before.difference(&after).cloned().collect(),
+                after: after.difference(&before).cloned().collect(),
+                location: None,
+            });
+        }
+    };
+    push(RuleBlock::Scope, true, scope(&was.scope), scope(&is.scope));
+    let unmanaged = |unmanaged: Unmanaged| {
+        let name = match unmanaged {
+            Unmanaged::Report => "report",
+            Unmanaged::Remove => "remove",
+            Unmanaged::Ignore => "ignore",
+        };
+        Lines::from([Arc::from(name)])
+    };
+    let may_loosen = is.unmanaged != Unmanaged::Report;
+    push(
+        RuleBlock::Unmanaged,
+        may_loosen,
+        unmanaged(was.unmanaged),
+        unmanaged(is.unmanaged),
+    );
+    let most = |settings: &Settings| Lines::from([Arc::from(settings.max_removals.to_string())]);
+    push(
+        RuleBlock::MaxRemovals,
+        is.max_removals > was.max_removals,
+        most(was),
+        most(is),
+    );
+}
+
+fn scope(scope: &Scope) -> Lines {
+    match scope {
+        Scope::Declared => [Arc::from("what is declared")].into(),
+        Scope::Instance => [Arc::from("the whole instance")].into(),
+        Scope::Matching(of) => matcher(of),
+    }
+}
+
+fn matcher(matcher: &Matcher) -> Lines {
+    let lists = [
+        ("permission_sets", &matcher.permission_sets),
+        ("principals", &matcher.principals),
+        ("accounts", &matcher.accounts),
+    ];
+    let mut lines = Lines::new();
+    for (name, list) in lists {
+        list_of(name, Some(list.iter()).filter(|list| list.len() > 0), &mut lines);
+    }
+    lines
+}
+
+/// A line for each item of a list, or one that says that there is none.
+fn list_of<T: ToString>(name: &str, items: Option<impl Iterator<Item = T>>, lines: &mut Lines) {
+    match items {
+        None => drop(lines.insert(format!("{name}: any").into())),
+        Some(items) => {
+            lines.extend(items.map(|item| Arc::from(format!("{name}: {}", item.to_string()))));
+        }
+    }
+}
+
+fn selector(prefix: &str, of: &Selector, lines: &mut Lines) {
+    let name = |field: &str| format!("{prefix}{field}");
+    list_of(
+        &name("principals"),
+        of.principals.as_ref().map(|of| of.iter()),
+        lines,
+    );
+    list_of(
+        &name("permission_sets"),
+        of.permission_sets.as_ref().map(|of| of.iter()),
+        lines,
+    );
+    list_of(&name("accounts"), of.accounts.as_ref().map(|of| of.iter()), lines);
+}
+
+fn guardrail(guardrail: &Guardrail) -> Lines {
+    let severity = if guardrail.refuses { "error" } else { "warning" };
+    let mut lines = Lines::from([Arc::from(format!("severity: {severity}"))]);
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    for rule in &guardrail.rules {
+        let kind = match rule {
+            Rule::Deny(_) => "deny",
+            Rule::Limit(_) => "limit",
+            Rule::Require(_) => "require",
+        };
+        let count = counts.entry(kind).or_default();
+        *count += 1;
+        let prefix = match *count {
+            1 => format!("{kind}."),
+            count => format!("{kind}[{count}]."),
+        };
+        match rule {
+            Rule::Deny(of) => selector(&prefix, of, &mut lines),
+            Rule::Limit(of) => limit(&prefix, of, &mut lines),
+            Rule::Require(of) => require(&prefix, of, &mut lines),
+        }
+    }
+    for (number, except) in (1_u32..).zip(&guardrail.except) {
+        let prefix = match number {
+            1 => "except.".to_owned(),
+            number => format!("except[{number}]."),
+        };
+        selector(&prefix, &except.of, &mut lines);
+        lines.insert(format!("{prefix}reason: {}", except.reason).into());
+        if let Some(expires) = except.expires {
+            lines.insert(format!("{prefix}expires: {expires}").into());
+        }
+    }
+    lines
+}
+
+fn limit(prefix: &str, limit: &Limit, lines: &mut Lines) {
+    selector(prefix, &limit.of, lines);
+    let numbers = [
+        ("max_people", limit.max_people),
+        ("max_accounts", limit.max_accounts),
+        ("max_session", limit.max_session.map(u64::from)),
+    ];
+    for (name, number) in numbers {
+        let unit = if name == "max_session" { " s" } else { "" };
+        lines.extend(number.map(|number| Arc::from(format!("{prefix}{name}: {number}{unit}"))));
+    }
+    if limit.on_unknown == OnUnknown::Warn {
+        lines.insert(format!("{prefix}on_unknown: warn").into());
+    }
+}
+
+fn require(prefix: &str, require: &Require, lines: &mut Lines) {
+    selector(prefix, &require.of, lines);
+    let within = require.expires_within;
+    lines.extend(within.map(|seconds| Arc::from(format!("{prefix}expires_within: {seconds} s"))));
+    for (name, flag) in [
+        ("reason", require.reason),
+        ("groups_only", require.groups_only),
+        ("boundary", require.boundary),
+    ] {
+        lines.extend(flag.then(|| Arc::from(format!("{prefix}{name}: true"))));
+    }
+    for (name, tags) in [
+        ("permission_set_tags", &require.permission_set_tags),
+        ("account_tags", &require.account_tags),
+    ] {
+        lines.extend(tags.iter().map(|tag| Arc::from(format!("{prefix}{name}: {tag}"))));
+    }
+}
+
+fn standing(approval: &StandingApproval) -> Lines {
+    let mut lines = Lines::new();
+    selector("", &approval.of, &mut lines);
+    lines.insert(format!("reason: {}", approval.reason).into());
+    let causes = approval.causes.iter().map(|cause| cause.name());
+    list_of("causes", Some(causes), &mut lines);
+    let units = approval.organizational_units.as_ref();
+    list_of(
+        "organizational_units",
+        units.map(|units| units.iter()),
+        &mut lines,
+    );
+    lines.extend(approval.expires.map(|time| Arc::from(format!("expires: {time}"))));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::testing::{Stack, World, set};
+
+    fn limited(most: u64) -> Guardrail {
+        Guardrail {
+            label: "few".into(),
+            description: None,
+            refuses: true,
+            except: Vec::new(),
+            rules: vec![Rule::Limit(Limit {
+                of: Selector {
+                    permission_sets: Some([set("admin")].into()),
+                    ..Selector::default()
+                },
+                max_people: Some(most),
+                ..Limit::default()
+            })],
+            location: None,
+        }
+    }
+
+    fn rules(guardrails: Vec<Guardrail>) -> Rules {
+        Rules {
+            guardrails,
+            ..Rules::default()
+        }
+    }
+
+    #[test]
+    fn a_raised_limit_is_shown_as_what_may_loosen_and_a_lowered_one_is_not() {
+        let found = changes(&rules(vec![limited(3)]), &rules(vec![limited(8)]));
+        let [change] = &found[..] else { panic!("{found:?}") };
+        assert_eq!(
+            (change.rule, change.change, change.may_loosen),
+            (RuleBlock::Guardrail, RuleChangeKind::Changed, true)
+        );
+        assert_eq!(change.before, [Arc::from("limit.max_people: 3")]);
+        assert_eq!(change.after, [Arc::from("limit.max_people: 8")]);
+        let lowered = changes(&rules(vec![limited(3)]), &rules(vec![limited(2)]));
+        assert!(!lowered[0].may_loosen);
+        assert!(changes(&rules(vec![limited(3)]), &rules(vec![limited(3)])).is_empty());
+    }
+
+    #[test]
+    fn where_a_rule_is_written_and_why_is_no_change() {
+        let mut moved = limited(3);
+        moved.description = Some("because".into());
+        moved.location = Some(Location {
+            file: "other.hcl".into(),
+            line: 9,
+            column: 1,
+        });
+        assert!(changes(&rules(vec![limited(3)]), &rules(vec![moved])).is_empty());
+    }
+
+    #[test]
+    fn what_may_loosen_depends_on_which_way_a_block_goes() {
+        let named = |label: &str| NamedMatcher {
+            label: label.into(),
+            matcher: Matcher {
+                permission_sets: vec!["admin".into()],
+                ..Matcher::default()
+            },
+            location: None,
+        };
+        let with = |ignore: Vec<NamedMatcher>, protect: Vec<NamedMatcher>| Rules {
+            settings: Settings {
+                ignore,
+                protect,
+                ..Settings::default()
+            },
+            ..Rules::default()
+        };
+        let none = with(Vec::new(), Vec::new());
+        let loosens = |before: &Rules, after: &Rules| {
+            let found = changes(before, after);
+            assert_eq!(found.len(), 1, "{found:?}");
+            found[0].may_loosen
+        };
+        let ignoring = with(vec![named("a")], Vec::new());
+        let protecting = with(Vec::new(), vec![named("a")]);
+        assert!(loosens(&none, &ignoring) && !loosens(&ignoring, &none));
+        assert!(!loosens(&none, &protecting) && loosens(&protecting, &none));
+        assert!(!loosens(&none, &rules(vec![limited(1)])) && loosens(&rules(vec![limited(1)]), &none));
+        let mut raised = none.clone();
+        raised.settings.max_removals = 500;
+        assert!(loosens(&none, &raised) && !loosens(&raised, &none));
+    }
+
+    #[test]
+    fn a_plan_that_changes_rules_alone_is_a_plan_with_a_digest_of_its_own() {
+        let with = |most| Stack::new().with(|desired| desired.guardrails = vec![limited(most)]);
+        let mut world = World::new();
+        let unknown = world.plan(with(8));
+        assert!(
+            unknown.is_empty() && !unknown.rules.known,
+            "nothing to compare with"
+        );
+        world.recorded.rules = Some(Box::new(rules(vec![limited(3)])));
+        let same = world.plan(with(3));
+        assert!(same.is_empty() && same.rules.known);
+        let (eight, nine) = (world.plan(with(8)), world.plan(with(9)));
+        assert!(!eight.is_empty() && eight.changes_nothing_in_the_service());
+        assert_ne!(eight.digest, nine.digest);
+        assert_ne!(eight.digest, same.digest);
+        world.options.mode = Mode::Expired;
+        assert!(world.plan(with(8)).is_empty(), "narrowed plans change no rules");
+    }
+}

@@ -1,0 +1,275 @@
+//! Standing approvals: which grants were agreed on beforehand.
+//!
+//! The approvals of the last apply count, never those of the configuration at hand, so that no change approves itself;
+//! and a unit's accounts are those that the service shows in it, so that no block can claim a place for an account. A
+//! grant is covered only if nothing else has to be done for it: a set that is to change, a group that is to be made or
+//! that means another one now, is nothing that anybody agreed to beforehand.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::address::Address;
+use crate::id::{AccountKey, EntityKey, PermissionSetName, PrincipalKey};
+use crate::model::standing::{Cause, StandingApproval};
+
+use super::change::{Action, ActionKind, GrantReason, GrantStep};
+use super::finding::{Finding, Level, counted};
+use super::sources::Sources;
+use super::universe::Universe;
+
+/// The approvals in force, and what it takes to tell what made a grant necessary.
+pub(super) struct Approvals<'a> {
+    approvals: Vec<&'a StandingApproval>,
+    sources: &'a Sources<'a>,
+    /// What other steps are planned for.
+    pending: BTreeSet<&'a EntityKey>,
+    /// The blocks that granted a set to a principal at the last apply, anywhere.
+    anywhere: BTreeMap<(&'a PermissionSetName, &'a PrincipalKey), BTreeSet<Address>>,
+    /// The blocks that granted a set in an account at the last apply, to anybody.
+    to_anybody: BTreeMap<(&'a PermissionSetName, &'a AccountKey), BTreeSet<Address>>,
+}
+
+impl<'a> Approvals<'a> {
+    pub fn new(sources: &'a Sources<'a>, actions: &'a [Action]) -> Self {
+        let now = sources.input.now;
+        let rules = sources.input.recorded.rules.iter();
+        let approvals = rules.flat_map(|rules| &rules.standing_approvals);
+        let approvals = approvals.filter(|approval| approval.expires.is_none_or(|expires| expires > now));
+        let pending = actions.iter().filter(|action| {
+            action.effect.is_some() || matches!(action.kind, ActionKind::Rebind | ActionKind::Rename)
+        });
+        let mut found = Approvals {
+            approvals: approvals.collect(),
+            sources,
+            pending: pending.map(|action| &action.entity).collect(),
+            anywhere: BTreeMap::new(),
+            to_anybody: BTreeMap::new(),
+        };
+        if !found.approvals.is_empty() {
+            found.remember();
+        }
+        found
+    }
+
+    fn remember(&mut self) {
+        let access = &self.sources.recorded.access;
+        for (tuple, note) in access.tuples.iter().zip(&access.note_of) {
+            let note = access.notes.get(*note as usize).filter(|note| note.owned);
+            let (Some((account, set, principal)), Some(note)) = (access.names.resolve(*tuple), note) else {
+                continue;
+            };
+            let blocks = note.declared_by.iter();
+            let blocks = blocks.filter_map(|block| access.declarations.get(*block as usize));
+            for block in blocks {
+                let address = self.sources.address_now(&block.address);
+                let anywhere = self.anywhere.entry((set, principal)).or_default();
+                anywhere.insert(address.clone());
+                self.to_anybody.entry((set, account)).or_default().insert(address);
+            }
+        }
+    }
+
+    /// Whether a grant was agreed on.
+    pub fn covers(&self, step: &GrantStep, universe: &Universe<'_>) -> bool {
+        let Some((account, set, principal)) = universe.names.resolve(step.tuple) else {
+            return false;
+        };
+        if step.reason != GrantReason::Declared || self.is_pending(account, set, principal) {
+            return false;
+        }
+        let note = universe.notes.get(step.note as usize);
+        let blocks = note.into_iter().flat_map(|note| &note.declared_by);
+        let blocks = blocks.filter_map(|block| universe.declarations.get(*block as usize));
+        let blocks: BTreeSet<&Address> = blocks.map(|block| &block.address).collect();
+        let known = |known: Option<&BTreeSet<Address>>| {
+            known.is_some_and(|known| blocks.iter().any(|block| known.contains(*block)))
+        };
+        let account_joined = known(self.anywhere.get(&(set, principal)));
+        let principal_joined = known(self.to_anybody.get(&(set, account)));
+        let caused = |cause: &Cause| match cause {
+            Cause::AccountJoined => account_joined,
+            Cause::PrincipalJoined => principal_joined,
+            Cause::Declared => true,
+        };
+        self.approvals.iter().any(|approval| {
+            let of = &approval.of;
+            of.permission_sets.as_ref().is_some_and(|of| of.contains(set))
+                && of.principals.as_ref().is_none_or(|of| of.contains(principal))
+                && of.accounts.as_ref().is_none_or(|of| of.contains(account))
+                && self.is_placed(approval, account)
+                && approval.causes.iter().any(caused)
+        })
+    }
+
+    fn is_pending(&self, account: &AccountKey, set: &PermissionSetName, principal: &PrincipalKey) -> bool {
+        let principal = match principal {
+            PrincipalKey::Group(group) => EntityKey::Group(group.clone()),
+            PrincipalKey::User(user) => EntityKey::User(user.clone()),
+            PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => return true,
+        };
+        let keys = [
+            EntityKey::Account(account.clone()),
+            EntityKey::PermissionSet(set.clone()),
+            principal,
+        ];
+        keys.iter().any(|key| self.pending.contains(key))
+    }
+
+    /// Whether the service shows the account below one of the approval's units. What it does not show is not assumed.
+    fn is_placed(&self, approval: &StandingApproval, account: &AccountKey) -> bool {
+        let Some(units) = &approval.organizational_units else {
+            return true;
+        };
+        let there = self.sources.observed.accounts.get(account);
+        let unit = there.and_then(|account| account.value.ou.as_ref());
+        unit.is_some_and(|unit| units.iter().any(|above| unit.is_within(above)))
+    }
+
+    /// What to say about grants that nobody agreed on.
+    pub fn left_out(&self, count: usize) -> Option<Finding> {
+        if count == 0 {
+            return None;
+        }
+        let why = if self.approvals.is_empty() {
+            "no standing approval is in force: those of the last apply count"
+        } else {
+            "no standing approval of the last apply covers them"
+        };
+        Some(Finding::new(
+            Level::Note,
+            "left-out",
+            format!("{} left out, because {why}", counted(count, "grant")),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::OuPath;
+    use crate::model::guardrail::Selector;
+    use crate::model::rules::Rules;
+    use crate::plan::Plan;
+    use crate::plan::input::Mode;
+    use crate::plan::testing::{Stack, World, account, group, set};
+
+    fn approval(causes: &[Cause]) -> StandingApproval {
+        StandingApproval {
+            label: "baseline".into(),
+            reason: "every account has it".into(),
+            causes: causes.iter().copied().collect(),
+            of: Selector {
+                permission_sets: Some([set("view")].into()),
+                ..Selector::default()
+            },
+            organizational_units: None,
+            expires: None,
+            location: None,
+        }
+    }
+
+    fn stack(groups: &[&str], sets: &[&str], accounts: &[u32]) -> Stack {
+        let groups: Vec<PrincipalKey> = groups.iter().map(|name| group(name)).collect();
+        Stack::new()
+            .accounts(&[1, 2, 3])
+            .set("view", "view")
+            .set("admin", "admin")
+            .group("ops", "Ops", &[])
+            .group("dev", "Dev", &[])
+            .assign("a", &groups, sets, accounts)
+    }
+
+    fn world(approvals: Vec<StandingApproval>) -> World {
+        let mut world = World::new().apply(stack(&["Ops"], &["view"], &[1]));
+        world.recorded.rules = Some(Box::new(Rules {
+            standing_approvals: approvals,
+            ..Rules::default()
+        }));
+        world.options.mode = Mode::Standing;
+        world
+    }
+
+    fn granted(plan: &Plan) -> Vec<String> {
+        assert!(plan.revokes.is_empty() && plan.actions.is_empty() && plan.records.is_empty());
+        let names = plan.grants.iter().map(|step| plan.names.resolve(step.tuple));
+        names
+            .map(|found| {
+                let (account, set, principal) = found.unwrap();
+                format!(
+                    "{} {set} {}",
+                    principal.name(),
+                    account.to_string().trim_start_matches('0')
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn an_account_that_joins_gets_what_was_agreed_on_and_nothing_else_happens() {
+        let world = world(vec![approval(&[Cause::AccountJoined])]);
+        let more = stack(&["Ops"], &["view", "admin"], &[1, 2]);
+        assert_eq!(granted(&world.plan(more)), ["Ops view 2"]);
+        // A principal that joins is another cause.
+        assert!(granted(&world.plan(stack(&["Ops", "Dev"], &["view"], &[1]))).is_empty());
+        let other = self::world(vec![approval(&[Cause::PrincipalJoined])]);
+        let both = stack(&["Ops", "Dev"], &["view"], &[1, 2]);
+        assert_eq!(granted(&other.plan(both)), ["Dev view 1"]);
+    }
+
+    #[test]
+    fn a_change_does_not_approve_itself() {
+        let world = world(Vec::new());
+        let more = || stack(&["Ops"], &["view"], &[1, 2]);
+        let own = more().with(|desired| desired.standing_approvals = vec![approval(&[Cause::AccountJoined])]);
+        let plan = world.plan(own);
+        assert!(granted(&plan).is_empty());
+        assert!(plan.findings.iter().any(|finding| &*finding.code == "left-out"));
+    }
+
+    #[test]
+    fn removals_restores_and_what_needs_other_steps_are_not_run() {
+        let causes = [Cause::AccountJoined, Cause::PrincipalJoined, Cause::Declared];
+        let world = world(vec![approval(&causes)]);
+        assert!(granted(&world.plan(Stack::new().accounts(&[1]))).is_empty());
+        let gone = world.clone().loses_grant(1, "view", group("Ops"));
+        assert!(granted(&gone.plan(stack(&["Ops"], &["view"], &[1]))).is_empty());
+        let longer = stack(&["Ops"], &["view"], &[1, 2]).set_with("view", "view", |entity| {
+            entity.value.session_duration = "PT4H".parse().unwrap();
+        });
+        assert!(granted(&world.plan(longer)).is_empty(), "the set is to change");
+        let new = stack(&["Ops"], &["view"], &[1]).group("new", "New", &[]).assign(
+            "b",
+            &[group("New")],
+            &["view"],
+            &[1],
+        );
+        assert!(granted(&world.plan(new)).is_empty(), "the group is to be made");
+    }
+
+    #[test]
+    fn a_unit_has_the_accounts_that_the_service_shows_in_it() {
+        let of_unit = StandingApproval {
+            organizational_units: Some([OuPath::new("Workloads").unwrap()].into()),
+            ..approval(&[Cause::AccountJoined])
+        };
+        let mut world = world(vec![of_unit]);
+        let more = || stack(&["Ops"], &["view"], &[1, 2, 3]);
+        assert!(
+            granted(&world.plan(more())).is_empty(),
+            "nobody knows where they are"
+        );
+        let accounts = &mut world.observed.snapshot.accounts;
+        accounts.get_mut(&account(2)).unwrap().value.ou = Some(OuPath::new("Workloads/Prod").unwrap());
+        accounts.get_mut(&account(3)).unwrap().value.ou = Some(OuPath::new("Sandbox").unwrap());
+        assert_eq!(granted(&world.plan(more())), ["Ops view 2"]);
+    }
+
+    #[test]
+    fn an_approval_that_expired_approves_nothing() {
+        let expired = StandingApproval {
+            expires: Some("2026-06-01T00:00:00Z".parse().unwrap()),
+            ..approval(&[Cause::AccountJoined])
+        };
+        let world = world(vec![expired]);
+        assert!(granted(&world.plan(stack(&["Ops"], &["view"], &[1, 2]))).is_empty());
+    }
+}

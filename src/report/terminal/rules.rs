@@ -1,0 +1,70 @@
+//! Changed rules, before anything else: a change may try to loosen its own judge.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::plan::rules::{RuleChange, RuleChangeKind};
+use crate::report::escape::escape;
+use crate::report::plan_view::PlanView;
+use crate::report::style::Meaning;
+use crate::report::wording::{counted, number};
+
+use super::Page;
+
+const MOST_LINES: usize = 6;
+
+/// Writes them; nothing without any.
+///
+/// # Errors
+/// When the page cannot be written to.
+pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    let changes = &view.plan.rules.changes;
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let loosening = changes.iter().filter(|change| change.may_loosen).count() as u64;
+    let mut sum = counted(changes.len() as u64, "rule");
+    if loosening > 0 {
+        sum = format!("{sum} · {} may loosen", number(loosening));
+    }
+    page.heading("Rules changed", &sum)?;
+    changes.iter().try_for_each(|change| rule(change, page))?;
+    page.blank()
+}
+
+fn rule(change: &RuleChange, page: &mut Page<'_>) -> io::Result<()> {
+    let (mark, meaning) = match change.change {
+        RuleChangeKind::Added => ("+", Meaning::Added),
+        RuleChangeKind::Changed => ("~", Meaning::Changed),
+        RuleChangeKind::Removed => ("-", Meaning::Removed),
+    };
+    let label = change.label.as_ref();
+    let label = label
+        .map(|label| format!(" \"{}\"", escape(label)))
+        .unwrap_or_default();
+    let mark = page.paint(meaning, mark);
+    let loosens = match change.may_loosen {
+        true => page.paint(Meaning::Warning, "  may loosen"),
+        false => String::new(),
+    };
+    let place = change.location.as_ref();
+    let place = place.map(|at| format!("  {at}")).unwrap_or_default();
+    let place = page.paint(Meaning::Aside, place);
+    page.line(&format!("  {mark} {}{label}{loosens}{place}", change.rule.name()))?;
+    lines(&change.before, ("-", Meaning::Removed), page)?;
+    lines(&change.after, ("+", Meaning::Added), page)
+}
+
+fn lines(lines: &[Arc<str>], (mark, meaning): (&str, Meaning), page: &mut Page<'_>) -> io::Result<()> {
+    for line in lines.iter().take(MOST_LINES) {
+        let text = page.paint(meaning, format!("{mark} {}", escape(line)));
+        page.line(&format!("      {text}"))?;
+    }
+    match lines.len().saturating_sub(MOST_LINES) {
+        0 => Ok(()),
+        rest => page.line(&format!(
+            "      … {} more (--json lists all)",
+            number(rest as u64)
+        )),
+    }
+}

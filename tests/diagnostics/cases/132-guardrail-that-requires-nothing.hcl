@@ -1,0 +1,8 @@
+guardrail "required" {
+  require { #~ bad-guardrail
+    reason = false
+  }
+  require {
+    expires_within = "90 days" #~ bad-guardrail
+  }
+}
