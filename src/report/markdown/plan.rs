@@ -329,6 +329,7 @@ fn bottom(view: &PlanView<'_>, title: Title<'_>) -> String {
     match plan.mode {
         Mode::Revokes => out.push_str(" Narrowed to what goes (`--only revokes`)."),
         Mode::Expired => out.push_str(" Narrowed to what expired (`--only expired`)."),
+        Mode::Standing => out.push_str(" Narrowed to what was agreed on beforehand (`--standing`)."),
         Mode::All | Mode::Destroy => {}
     }
     out.push_str(&format!("\n\nDigest {}", text::code(&plan.digest)));
