@@ -336,7 +336,7 @@ mod tests {
     fn snapshot(blocks: &[(&str, PrincipalKey)], members: Option<&[&str]>) -> Snapshot {
         let blocks = blocks.iter().map(|(label, principal)| Block {
             declaration: Declaration {
-                address: Address::root(Kind::Assignment, label),
+                address: Address::root(Kind::Assignment, *label),
                 location: None,
                 reason: Some(format!("why {label}").into()),
                 expires: None,
