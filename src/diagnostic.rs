@@ -47,6 +47,9 @@ pub struct Diagnostic {
     pub code: Code,
     /// One sentence: what is wrong, naming the thing by its own name. No trailing full stop.
     pub message: Arc<str>,
+    /// What tells it from others with its code at its place, as the attribute that is missing; `None` where there is
+    /// but one.
+    pub aspect: Option<Arc<str>>,
     /// The place at fault. `None` only for findings about no file (an option, the state).
     pub primary: Option<Label>,
     /// Other places that explain it: the first definition, each edge of a cycle.
@@ -73,6 +76,7 @@ impl Diagnostic {
             severity,
             code,
             message: message.into(),
+            aspect: None,
             primary: None,
             secondary: Vec::new(),
             cause: None,
@@ -100,6 +104,13 @@ impl Diagnostic {
         self
     }
 
+    /// What tells it from others with its code at its place.
+    #[must_use]
+    pub fn aspect(mut self, aspect: impl Into<Arc<str>>) -> Self {
+        self.aspect = Some(aspect.into());
+        self
+    }
+
     /// Why it is wrong.
     #[must_use]
     pub fn because(mut self, cause: impl Into<Arc<str>>) -> Self {
@@ -117,12 +128,12 @@ impl Diagnostic {
 
 /// Findings of one run, in the order they were found, without repeats.
 ///
-/// Two findings with one code at one primary span are one finding: a wrong rule
+/// Two findings with one code and aspect at one primary span are one finding: a wrong rule
 /// that is evaluated ten thousand times is reported once, with how often.
 #[derive(Debug, Clone, Default)]
 pub struct Diagnostics {
     items: Vec<(Diagnostic, usize)>,
-    seen: rustc_hash::FxHashMap<(Code, Span), usize>,
+    seen: rustc_hash::FxHashMap<(Code, Span, Option<Arc<str>>), usize>,
 }
 
 impl Diagnostics {
@@ -134,7 +145,7 @@ impl Diagnostics {
     /// Adds a finding, or counts it as one more occurrence of an earlier one.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         if let Some(label) = &diagnostic.primary {
-            let key = (diagnostic.code, label.span);
+            let key = (diagnostic.code, label.span, diagnostic.aspect.clone());
             if let Some(index) = self.seen.get(&key) {
                 if let Some((_, count)) = self.items.get_mut(*index) {
                     *count += 1;
@@ -257,6 +268,18 @@ mod tests {
         let all: Vec<_> = found.iter().collect();
         assert_eq!(all.len(), 1);
         assert_eq!((all[0].0.message.as_ref(), all[0].1), ("no key 0", 10_000));
+    }
+
+    #[test]
+    fn another_aspect_is_another_finding() {
+        let span = Span::new(FileId(0), 3..9);
+        let mut found = Diagnostics::new();
+        for attribute in ["a", "b", "a"] {
+            let finding = Diagnostic::error(Code("missing-attribute"), format!("needs `{attribute}`"));
+            found.push(finding.at(span, "").aspect(attribute));
+        }
+        let counts: Vec<usize> = found.iter().map(|(_, count)| count).collect();
+        assert_eq!(counts, [2, 1]);
     }
 
     #[test]

@@ -20,6 +20,14 @@ locals {
     auditors    = "Auditors"
     break_glass = "Break Glass"
   }
+
+  # What the CSV calls the groups of each person, by display name. A misspelt one is an error here: `groups` has no
+  # such key.
+  groups_of = {
+    for person in local.people : person.user_name => [
+      for key in compact(split(" ", person.groups)) : local.groups[key]
+    ]
+  }
 }
 
 user "person" {
@@ -37,6 +45,6 @@ group "team" {
   display_name = each.value
   members = [
     for person in local.people : user.person[person.user_name]
-    if contains(split(" ", person.groups), each.key)
+    if contains(local.groups_of[person.user_name], each.value)
   ]
 }

@@ -115,6 +115,7 @@ fn ended(
         at: provider.now(),
         end: RunEnd::Interrupted,
         outputs: BTreeMap::new(),
+        counts: None,
     };
     let effects = doubts.into_iter().map(|(_, doubt)| doubt.effect).collect();
     Ok(Some((effects, [Entry::Outcomes { done, failed }, end])))

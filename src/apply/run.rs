@@ -21,7 +21,7 @@ use crate::plan::input::{Mode, PlanInput};
 use crate::plan::{Plan, StepId, resume};
 use crate::provider::{CallError, Provider, ProviderError, ReadRequest, Ticket};
 use crate::source::Location;
-use crate::state::entry::{Author, RunEnd, RunStarted, StepRef};
+use crate::state::entry::{Author, RunCounts, RunEnd, RunStarted, StepRef};
 use crate::state::fold::Fold;
 use crate::state::{Entry, StateError, StateStore};
 
@@ -253,6 +253,7 @@ impl<'a> Run<'a> {
             by: options.by.clone(),
             command: Arc::clone(&options.command),
             reason: options.reason.clone(),
+            rest: (digest != plan.digest).then(|| Arc::clone(&plan.digest)),
             digest,
             lineage: lineage.unwrap_or_else(|| Arc::clone(&options.new_lineage)),
             instance: plan.instance.clone(),
@@ -382,7 +383,16 @@ impl<'a> Run<'a> {
             output.value = self.ids.fill_output(&output.value);
         }
         let at = self.seams.provider.now();
-        self.write(Entry::RunFinished { at, end, outputs })?;
+        self.write(Entry::RunFinished {
+            at,
+            end,
+            outputs,
+            counts: Some(RunCounts {
+                done: counts.done,
+                failed: counts.failed,
+                not_run: counts.blocked,
+            }),
+        })?;
         self.seams.store.sync()?;
         let recorded = self.fold.finish()?;
         self.seams.store.checkpoint(&recorded)?;

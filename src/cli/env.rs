@@ -44,6 +44,8 @@ pub struct Env {
     pub can_ask: bool,
     /// Whether progress may be drawn on standard error.
     pub can_draw: bool,
+    /// Whether anything went to standard output.
+    pub printed: Arc<AtomicBool>,
 }
 
 impl Env {
@@ -62,6 +64,7 @@ impl Env {
             verbose: global.verbose,
             can_ask: io::stdin().is_terminal(),
             can_draw: err && !set("CI"),
+            printed: Arc::default(),
         }
     }
 
@@ -80,10 +83,16 @@ impl Env {
     /// # Errors
     /// When it is closed or full.
     pub fn print(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+        self.printed.store(true, Ordering::Relaxed);
         let mut out = self.stdout();
         write(&mut out)?;
         out.flush()?;
         Ok(())
+    }
+
+    /// Whether [`Env::print`] was used.
+    pub fn has_printed(&self) -> bool {
+        self.printed.load(Ordering::Relaxed)
     }
 
     /// Says something on standard error. That nobody reads it is no reason to fail.

@@ -18,13 +18,17 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::apply::event::Event;
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 use crate::report::diagnostics::to_json;
+use crate::source::SourceMap;
 
-use args::{Cli, Command};
+use args::{AccessFormat, Cli, Command, StateCommand};
 use env::Env;
 use error::Failure;
 use exit::Exit;
+
+/// A failure that is no mistake in the configuration.
+const FAILED: Code = Code("failed");
 
 /// Runs the command that the process was started with.
 pub fn run() -> Exit {
@@ -76,19 +80,34 @@ enum Machine {
 }
 
 fn machine(command: &Command) -> Machine {
-    let (json, kind) = match command {
-        Command::Plan(args) => (args.format.is_json(), Machine::Document),
-        Command::Drift(args) => (args.format.is_json(), Machine::Document),
-        Command::Apply(args) => (args.format.is_json(), Machine::Lines),
-        Command::Destroy(args) => (args.format.is_json(), Machine::Lines),
-        _ => (false, Machine::No),
+    let json = match command {
+        Command::Apply(args) if args.format.is_json() => return Machine::Lines,
+        Command::Destroy(args) if args.format.is_json() => return Machine::Lines,
+        Command::Validate(args) => args.format.is_json(),
+        Command::Fmt(args) => args.json,
+        Command::Plan(args) => args.format.is_json(),
+        Command::Drift(args) => args.format.is_json(),
+        Command::Import(args) => args.json,
+        Command::Observe(args) => args.json,
+        Command::Show(args) => args.format.is_json(),
+        Command::Output(args) => args.format.is_json(),
+        Command::Access(args) => args.json || args.format == AccessFormat::Json,
+        Command::State(command) => match command {
+            StateCommand::List { format, .. }
+            | StateCommand::Show { format, .. }
+            | StateCommand::Log { format, .. } => format.is_json(),
+            _ => false,
+        },
+        _ => false,
     };
-    if json { kind } else { Machine::No }
+    if json { Machine::Document } else { Machine::No }
 }
 
-/// A wrong configuration as `validate --json` writes it; any failure of a run as events.
+/// What failed, as `validate --json` writes it, unless the command has written its document before it failed; for a
+/// run as events.
 fn tell_machine(env: &Env, machine: Machine, failure: &Failure) -> Result<(), Failure> {
     match (machine, failure) {
+        (Machine::Document, _) if env.has_printed() => Ok(()),
         (Machine::Document, Failure::Diagnostics(parts)) => {
             let (found, sources) = parts.as_ref();
             command::print_json(env, &to_json(found, sources))
@@ -100,7 +119,16 @@ fn tell_machine(env: &Env, machine: Machine, failure: &Failure) -> Result<(), Fa
                 .collect();
             env.print(|out| lines.iter().try_for_each(|line| writeln!(out, "{line}")))
         }
-        (Machine::No | Machine::Document, _) => Ok(()),
+        (Machine::Document, failure) => {
+            let mut error = Diagnostic::error(FAILED, failure.to_string());
+            if let Some(advice) = env.advice(failure) {
+                error = error.help(advice);
+            }
+            let mut found = Diagnostics::new();
+            found.push(error);
+            command::print_json(env, &to_json(&found, &SourceMap::new()))
+        }
+        (Machine::No, _) => Ok(()),
     }
 }
 

@@ -103,7 +103,8 @@ fn check_attributes(body: &Body, head: Span, schema: &'static BlockSchema, found
                 Diagnostic::error(MISSING, format!("`{}` needs `{}`", schema.kind, wanted.name))
                     .at(head, format!("`{}` is missing", wanted.name))
                     .because(wanted.doc)
-                    .help(format!("add `{} = …` ({})", wanted.name, wanted.ty.shown())),
+                    .help(format!("add `{} = …` ({})", wanted.name, wanted.ty.shown()))
+                    .aspect(wanted.name),
             );
         }
     }
@@ -225,8 +226,23 @@ fn unknown_block(block: &Block, schema: &'static BlockSchema) -> Diagnostic {
     if schema.attribute(kind).is_some() {
         return error.help(format!("`{kind}` is an attribute: write `{kind} = …`"));
     }
-    if matches!(kind, "lifecycle" | "provisioner" | "dynamic" | "timeouts") {
-        return error.help(format!("remove it: there is no `{kind}` here"));
+    match kind {
+        "lifecycle" => {
+            return error.help(
+                "access that no plan may remove is named in a `protect` block of `rolecall { … }`; the rest of \
+                 `lifecycle` does not exist here",
+            );
+        }
+        "dynamic" => {
+            return error.help(
+                "there are no blocks made by expressions: give an attribute a `for` expression, or write a policy as \
+                 `inline_policy = jsonencode({ … })`",
+            );
+        }
+        "provisioner" | "timeouts" => {
+            return error.help(format!("remove it: there is no `{kind}` here"));
+        }
+        _ => {}
     }
     match did_you_mean(kind, schema.blocks.iter().map(|known| known.kind)) {
         Some(meant) => error.help(meant),

@@ -34,6 +34,12 @@ pub const DEVIATIONS: &[Deviation] = &[
         reason: "there is no reason to forbid it",
     },
     Deviation {
+        subject: "`csvdecode` of text with a byte-order mark",
+        terraform: "makes it part of the first column's name",
+        here: "drops it",
+        reason: "spreadsheets write it, and nobody sees it",
+    },
+    Deviation {
         subject: "Files of variables",
         terraform: "take no function calls",
         here: "take pure functions, but no names",

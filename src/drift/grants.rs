@@ -59,7 +59,9 @@ pub(super) fn find(sources: &Sources<'_>, drift: &mut Drift) -> Result<(), Capac
                     continue;
                 };
                 let Some((cause, origin)) = compared.cause(row, set, principal) else {
-                    drift.unchanged += u64::from(row.observed);
+                    // What others granted is as it is, not as anyone applied it.
+                    let ours = row.desired.is_some() || compared.owns(row);
+                    drift.unchanged += u64::from(row.observed && ours);
                     continue;
                 };
                 let group = groups.entry((cause, set.clone(), principal.clone())).or_default();

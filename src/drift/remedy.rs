@@ -15,6 +15,9 @@ pub struct Remedy {
     pub command: Option<String>,
 }
 
+/// A command names at most so many accounts.
+const MOST_ACCOUNTS: usize = 20;
+
 /// What remedies depend on besides the finding.
 pub struct Around<'a> {
     /// The provider's name.
@@ -25,17 +28,33 @@ pub struct Around<'a> {
     pub has_scope: bool,
     /// What was read.
     pub observed: &'a Observed,
+    /// How a command of rolecall begins where this one was started: `rolecall `, `rolecall -C DIR `.
+    pub start: &'a str,
 }
 
 impl Around<'_> {
     /// What resolves a finding.
     pub fn remedy(&self, item: &DriftItem) -> Remedy {
+        let remedy = self.remedy_of(item);
+        let start = |command: String| command.replace("rolecall ", self.start);
+        Remedy {
+            text: remedy.text.replace("`rolecall ", &format!("`{}", self.start)),
+            command: remedy.command.map(start),
+        }
+    }
+
+    fn remedy_of(&self, item: &DriftItem) -> Remedy {
         match item.cause {
             Cause::Rebound => rebound(item),
             Cause::UnmanagedMembership => self.membership(item),
             Cause::Unmanaged => self.unmanaged(item),
             Cause::Orphaned if self.removes() => with(
                 "`rolecall apply` takes it away, as unmanaged access is removed here",
+                "rolecall apply",
+            ),
+            // What a block of this stack granted is the stack's to take away.
+            Cause::Orphaned if !item.addresses.is_empty() => with(
+                "`rolecall apply` takes it away, as this stack granted it",
                 "rolecall apply",
             ),
             Cause::Orphaned => Remedy {
@@ -155,8 +174,19 @@ impl Around<'_> {
         else {
             return None;
         };
-        let [account] = accounts.as_slice() else {
-            return None;
+        // Over several accounts the command is a loop of the shell.
+        let (account, each) = match accounts.as_slice() {
+            [] => return None,
+            [account] => (account.to_string(), None),
+            several if several.len() <= MOST_ACCOUNTS => {
+                let names: Vec<String> = several.iter().map(ToString::to_string).collect();
+                ("\"$account\"".to_owned(), Some(names.join(" ")))
+            }
+            _ => return None,
+        };
+        let looped = |command: String| match &each {
+            None => command,
+            Some(names) => format!("for account in {names}; do {command}; done"),
         };
         let snapshot = &self.observed.snapshot;
         if self.provider == "simulator" {
@@ -164,11 +194,11 @@ impl Around<'_> {
             let who = format!("{kind}:{}", principal.name());
             let known = !principal.is_orphan();
             return known.then(|| {
-                format!(
+                looped(format!(
                     "rolecall sim do unassign {} {account} {}",
                     shell(permission_set.as_str()),
                     shell(&who)
-                )
+                ))
             });
         }
         let (kind, id) = match principal {
@@ -179,10 +209,10 @@ impl Around<'_> {
         };
         let set = snapshot.permission_sets.get(permission_set)?.value.arn.clone()?;
         let instance = &self.observed.instance.arn;
-        Some(format!(
+        Some(looped(format!(
             "aws sso-admin delete-account-assignment --instance-arn {instance} --permission-set-arn {set} --target-type \
              AWS_ACCOUNT --target-id {account} --principal-type {kind} --principal-id {id}"
-        ))
+        )))
     }
 
     fn provision(&self, item: &DriftItem) -> Remedy {

@@ -281,6 +281,7 @@ fn who_was_put_into_a_group_is_an_unmanaged_membership_with_what_it_gives() {
     assert_eq!(left[0].people[0].people, [user("ada")]);
     assert_eq!(left[0].effect, Some(Effect::Lost));
     let around = Around {
+        start: "rolecall ",
         provider: "simulator",
         unmanaged: crate::model::stack::Unmanaged::Report,
         has_scope: false,
@@ -296,6 +297,7 @@ fn who_was_put_into_a_group_is_an_unmanaged_membership_with_what_it_gives() {
     let ken = Entity::observed(person("ken", "u-1"));
     known.snapshot.users.insert(user("ken"), ken);
     let aws = Around {
+        start: "rolecall ",
         provider: "aws",
         observed: &known,
         ..around

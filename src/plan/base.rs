@@ -135,11 +135,19 @@ fn refer(snapshot: &mut Snapshot, next: &Snapshot) {
     fill(&mut snapshot.permission_sets, &next.permission_sets, false);
 }
 
+/// What the ids begin with that no service gave out.
+const STAND_IN: &str = "declared-";
+
+/// Whether an id is one of those that [`applied`] gives.
+pub(super) fn stands_in(id: &ServiceId) -> bool {
+    id.as_str().starts_with(STAND_IN)
+}
+
 /// Ids that no service gives out, the same for the same thing.
 fn give_ids(snapshot: &mut Snapshot) -> Result<(), IdError> {
     let id = |key: EntityKey| {
         ServiceId::new(format!(
-            "declared-{}",
+            "{STAND_IN}{}",
             blake3::hash(key.to_string().as_bytes()).to_hex()
         ))
     };
@@ -177,14 +185,20 @@ fn strip(snapshot: &mut Snapshot) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::GroupName;
+    use crate::model::stack::{Output, OutputValue};
+    use crate::model::text::{Part, Reference, ServiceAttribute, Text};
     use crate::plan::check::check;
     use crate::plan::input::{INPUT_VERSION, Options, PlanInput};
     use crate::plan::plan;
     use crate::plan::testing::{Stack, group, time};
 
     fn planned(base: Stack, next: Stack) -> crate::plan::Plan {
+        between(base.desired(), next.desired())
+    }
+
+    fn between(base: Desired, next: Desired) -> crate::plan::Plan {
         let now = time("2026-06-01T00:00:00Z");
-        let (base, next) = (base.desired(), next.desired());
         let (recorded, observed) = applied(&base, &next.snapshot, now).unwrap();
         let input = PlanInput {
             format_version: INPUT_VERSION,
@@ -218,6 +232,35 @@ mod tests {
         );
         let plan = planned(stack.clone(), stack);
         assert!(plan.is_empty(), "{plan:#?}");
+    }
+
+    #[test]
+    fn outputs_and_policies_that_name_ids_are_the_same_when_their_text_is() {
+        let id = |name: &str| {
+            Text::from_parts([
+                Part::Literal("id ".into()),
+                Part::Reference(Reference {
+                    entity: EntityKey::Group(GroupName::new(name).unwrap()),
+                    attribute: ServiceAttribute::Id,
+                }),
+            ])
+        };
+        let configured = |name: &str| {
+            let mut desired = stack().group("h", "dev", &[]).desired();
+            let output = Output {
+                value: OutputValue::Text(id(name)),
+                sensitive: false,
+                description: None,
+            };
+            desired.outputs.insert("group".into(), output);
+            for set in desired.snapshot.permission_sets.values_mut() {
+                set.value.description = Some(id(name));
+            }
+            desired
+        };
+        assert!(between(configured("ops"), configured("ops")).is_empty());
+        let changed = between(configured("ops"), configured("dev"));
+        assert_eq!((changed.output_changes.len(), changed.actions.len()), (1, 1));
     }
 
     #[test]

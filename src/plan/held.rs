@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 
 use crate::address::{Address, Kind};
-use crate::id::{AccountKey, EntityKey, GroupName, PrincipalKey, ServiceId};
+use crate::id::{EntityKey, GroupName, PrincipalKey, ServiceId};
 use crate::model::access::{Names, Pair, Tuple};
 use crate::model::instance::{Held, HeldSubject};
 use crate::model::snapshot::{Entity, Management};
@@ -81,10 +81,10 @@ impl HeldSets {
         let not_found = input.desired.held.iter();
         let not_found = not_found.filter(|_| input.options.mode != Mode::Destroy);
         let all: BTreeSet<&Held> = not_found.chain(&input.observed.held).collect();
-        for item in all {
+        for item in &all {
             held.take(&item.subject, names);
-            findings.push(finding_of(item));
         }
+        findings.extend(super::held_findings::of(all));
         held.unassignable(sources, names, findings);
         held.missing(sources, names, findings);
         held.found_before(sources, names, findings);
@@ -407,26 +407,6 @@ fn raise(flags: &mut [bool], rank: Option<u32>) {
     if let Some(flag) = rank.and_then(|rank| flags.get_mut(rank as usize)) {
         *flag = true;
     }
-}
-
-fn finding_of(held: &Held) -> Finding {
-    let (code, what) = match &held.subject {
-        HeldSubject::Entity(EntityKey::Account(key)) => ("held-account", account_text(key)),
-        HeldSubject::Entity(key) => ("held-entity", key.to_string()),
-        HeldSubject::Principal(key) => ("held-principal", key.to_string()),
-        HeldSubject::Pair(account, set) => ("held-pair", format!("{set} in {}", account_text(account))),
-        HeldSubject::Members(group) => ("held-members", format!("the members of group {group}")),
-        HeldSubject::All(kind) => ("held-kind", format!("every {}", kind.name().replace('_', " "))),
-    };
-    Finding::new(
-        Level::Held,
-        code,
-        format!("{what} could not be read, and is left as it is: {}", held.why),
-    )
-}
-
-fn account_text(key: &AccountKey) -> String {
-    format!("account {key}")
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ pub mod guardrails;
 mod guards;
 mod hashing;
 mod held;
+mod held_findings;
 mod identity;
 pub mod in_progress;
 mod in_use;

@@ -130,7 +130,10 @@ impl<'a> Sources<'a> {
         {
             return Some(id.as_str().into());
         }
-        let id = self.observed_id(&entity)?;
+        // Where configurations are compared without a service, nothing has an id; what stands for one is not shown.
+        let id = self
+            .observed_id(&entity)
+            .filter(|id| !super::base::stands_in(id))?;
         let instance = &self.input.observed.instance;
         match (&entity, reference.attribute) {
             (EntityKey::OrganizationalUnit(_), ServiceAttribute::Arn) => {

@@ -3,6 +3,7 @@
 //! Only the lines around a label are handed to the renderer: a source of many
 //! megabytes, or a single line as long, costs no more than a short one.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::ops::Range;
 
@@ -23,6 +24,8 @@ pub const FORMAT_VERSION: u32 = 1;
 const SAME_EXCERPT: u32 = 6;
 /// A span over more lines is underlined on its first one only.
 const MOST_LINES: u32 = 6;
+/// From this many places on, what is said in the same words is shown once.
+const FOLD_FROM: usize = 4;
 /// A line longer than this is cut around its label.
 const LONG_LINE: usize = 400;
 
@@ -41,8 +44,8 @@ pub fn write_text(
     } else {
         Renderer::plain()
     };
-    for (diagnostic, count) in found.sorted() {
-        let group = group(diagnostic, count, sources);
+    for same in folded(found) {
+        let group = group(&same, sources);
         writeln!(out, "{}\n", renderer.render(&[group]))?;
     }
     let of = |severity| {
@@ -70,7 +73,76 @@ pub fn to_text(found: &Diagnostics, sources: &SourceMap) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-fn group<'a>(diagnostic: &'a Diagnostic, count: usize, sources: &'a SourceMap) -> Group<'a> {
+/// A finding, how often it occurred, and where else the same is said.
+struct Same<'a> {
+    diagnostic: &'a Diagnostic,
+    count: usize,
+    elsewhere: Vec<Span>,
+}
+
+/// The findings in file order; what is said in the same words of many places is shown once, with the other places.
+fn folded(found: &Diagnostics) -> Vec<Same<'_>> {
+    let sorted = found.sorted();
+    let words = |item: &'_ Diagnostic| {
+        let Diagnostic {
+            severity,
+            code,
+            message,
+            cause,
+            remedy,
+            ..
+        } = item;
+        (*severity, *code, message.clone(), cause.clone(), remedy.clone())
+    };
+    let mut places: BTreeMap<_, usize> = BTreeMap::new();
+    for (item, _) in &sorted {
+        *places.entry(words(item)).or_default() += 1;
+    }
+    let mut first: BTreeMap<_, usize> = BTreeMap::new();
+    let mut out: Vec<Same<'_>> = Vec::new();
+    for (diagnostic, count) in sorted {
+        let words = words(diagnostic);
+        let many = places.get(&words).is_some_and(|count| *count >= FOLD_FROM);
+        let span = diagnostic.primary.as_ref().map(|label| label.span);
+        if let (true, Some(known), Some(span)) = (many, first.get(&words), span)
+            && let Some(same) = out.get_mut(*known)
+        {
+            same.elsewhere.push(span);
+            continue;
+        }
+        first.insert(words, out.len());
+        out.push(Same {
+            diagnostic,
+            count,
+            elsewhere: Vec::new(),
+        });
+    }
+    out
+}
+
+/// `also at a.hcl:7, a.hcl:12, a.hcl:17 and 296 other places`.
+fn also_at(elsewhere: &[Span], sources: &SourceMap) -> Option<String> {
+    const MOST: usize = 3;
+    let shown: Vec<String> = elsewhere
+        .iter()
+        .take(MOST)
+        .filter_map(|span| sources.location(*span))
+        .map(|place| place.to_string())
+        .collect();
+    let rest = elsewhere.len().saturating_sub(shown.len()) as u64;
+    let rest = match rest {
+        0 => String::new(),
+        rest => format!(" and {}", counted(rest, "other place")),
+    };
+    (!elsewhere.is_empty()).then(|| format!("also at {}{rest}", shown.join(", ")))
+}
+
+fn group<'a>(same: &Same<'a>, sources: &'a SourceMap) -> Group<'a> {
+    let Same {
+        diagnostic,
+        count,
+        elsewhere,
+    } = same;
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -85,8 +157,11 @@ fn group<'a>(diagnostic: &'a Diagnostic, count: usize, sources: &'a SourceMap) -
     if let Some(cause) = &diagnostic.cause {
         group = group.element(Level::NOTE.message(escape_lines(cause)));
     }
-    if count > 1 {
-        let more = number(count as u64 - 1);
+    if let Some(places) = also_at(elsewhere, sources) {
+        group = group.element(Level::NOTE.message(escape_lines(&places).into_owned()));
+    }
+    if *count > 1 {
+        let more = number(*count as u64 - 1);
         group = group.element(Level::NOTE.message(format!("and {more} more like it")));
     }
     if let Some(remedy) = &diagnostic.remedy {

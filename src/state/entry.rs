@@ -63,6 +63,9 @@ pub enum Entry {
         end: RunEnd,
         /// Outputs as they are now; replaces the recorded ones when the run is complete.
         outputs: BTreeMap<Arc<str>, Output>,
+        /// How many steps stand where, as the run said; absent when another one found out how this one ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        counts: Option<RunCounts>,
     },
     /// What a run that found nothing to do leaves.
     Noted(Box<Noted>),
@@ -137,8 +140,11 @@ pub struct RunStarted {
     pub command: Arc<str>,
     /// Why, as given on the command line.
     pub reason: Option<Arc<str>>,
-    /// The plan's digest.
+    /// The digest of the plan that was approved: of a run that goes on with another, that one's.
     pub digest: Arc<str>,
+    /// The digest of the plan that this run carries out, where it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<Arc<str>>,
     /// The lineage, given by the first run.
     pub lineage: Arc<str>,
     /// The instance the state is bound to.
@@ -171,6 +177,17 @@ pub struct RunStarted {
     /// Entities the stack declares, as they will be once their steps are done (without access): the record of an
     /// entity is taken from here when its step succeeds.
     pub entities: Snapshot,
+}
+
+/// How many steps of a run stand where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunCounts {
+    /// Done.
+    pub done: u64,
+    /// Failed.
+    pub failed: u64,
+    /// Not run.
+    pub not_run: u64,
 }
 
 /// A step in the journal: by what it does, not by its place in a plan.

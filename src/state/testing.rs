@@ -125,6 +125,7 @@ pub fn started(
         command: "apply".into(),
         reason: None,
         digest: format!("digest of {run}").into(),
+        rest: None,
         lineage: "lineage".into(),
         instance: Instance {
             arn: ServiceId::new("arn:aws:sso:::instance/ssoins-1").unwrap(),
@@ -228,6 +229,7 @@ pub fn finished(end: RunEnd) -> Entry {
         at: at(9),
         end,
         outputs: BTreeMap::new(),
+        counts: None,
     }
 }
 

@@ -20,7 +20,9 @@ use crate::cli::saved_plan::{self, Loaded, MadeWith};
 use crate::cli::variables::Given;
 use crate::model::record::{Recorded, Seen};
 use crate::model::rules::Rules;
+use crate::plan::Plan;
 use crate::plan::approved_people::ApprovedPeople;
+use crate::plan::change::ActionKind;
 use crate::plan::input::{Mode, Options};
 use crate::provider::ReadRequest;
 use crate::report::apply_view;
@@ -28,6 +30,7 @@ use crate::report::escape::escape;
 use crate::report::json::parts::outputs;
 use crate::report::plan_view::PlanView;
 use crate::report::terminal::plan::{Title, write};
+use crate::report::wording::{counted, number};
 use crate::state::entry::{Author, Noted, RunEnd};
 use crate::state::local::LocalStore;
 use crate::state::{Entry, Kinds, StateStore};
@@ -133,7 +136,10 @@ fn applied_before(store: &mut LocalStore, digest: &str) -> Option<(Timestamp, Ar
     let mut found = None;
     let mut take = |entry| {
         match entry {
-            Entry::RunStarted(run) => last = (*run.digest == *digest).then_some(run.by.actor),
+            Entry::RunStarted(run) => {
+                let same = *run.digest == *digest || run.rest.as_deref() == Some(digest);
+                last = same.then_some(run.by.actor);
+            }
             Entry::RunFinished {
                 at,
                 end: RunEnd::Complete,
@@ -198,7 +204,7 @@ impl Job<'_> {
         super::tell_remarks(env, &mut store);
         super::tell_state(env, &store, &recorded);
         self.check_base(&recorded)?;
-        self.tell_history(&store);
+        super::tell_history(env, &store);
         let recorded = self.recovered(&stack, recorded, &mut store)?;
         let planned = make_plan(env, &stack, offline, recorded, options)?;
         if self.check_digest(&planned, &mut store)? == Approval::AppliedBefore {
@@ -220,8 +226,30 @@ impl Job<'_> {
         if planned.plan.is_empty() && planned.input.recorded.unfinished.is_none() {
             return self.observe(&planned, &mut store);
         }
-        approve(env, &planned.plan, &self.consent, self.question)?;
+        approve(env, &planned.plan, &self.consent, &self.question(&planned.plan))?;
         self.carry_out(&planned, &mut store)
+    }
+
+    /// What a person is asked. `destroy` is not held by `max_removals`, so it says how much it removes.
+    fn question(&self, plan: &Plan) -> String {
+        if plan.mode != Mode::Destroy {
+            return self.question.to_owned();
+        }
+        let deleted = plan
+            .actions
+            .iter()
+            .filter(|action| action.kind == ActionKind::Delete)
+            .count() as u64;
+        let assignments = counted(plan.revokes.len() as u64, "assignment");
+        let entities = match deleted {
+            0 => String::new(),
+            1 => " and 1 other thing".to_owned(),
+            more => format!(" and {} other things", number(more)),
+        };
+        format!(
+            "This removes {assignments}{entities} from the service. {}",
+            self.question
+        )
     }
 
     /// What is recorded once it is known what became of the calls that a crashed run had under way.
@@ -241,19 +269,6 @@ impl Job<'_> {
         let mut watched = self.env.watched(store);
         recover(&recorded, provider.as_ref(), &mut watched, &request)?;
         Ok(store.load()?)
-    }
-
-    /// Says when the history, which opening does not read whole, is damaged.
-    fn tell_history(&self, store: &LocalStore) {
-        if let Err(error) = store.verify() {
-            let failure = Failure::State(error);
-            self.env.say(&format!(
-                "note: the history is damaged; what is recorded is whole: {failure}"
-            ));
-            if let Some(advice) = self.env.advice(&failure) {
-                self.env.say(&format!("help: {advice}"));
-            }
-        }
     }
 
     fn check_digest(&self, planned: &Planned, store: &mut LocalStore) -> Result<Approval, Failure> {

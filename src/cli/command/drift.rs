@@ -37,7 +37,9 @@ pub fn run(env: &Env, args: &DriftArgs) -> Result<Exit, Failure> {
         let readings = readings(&mut store, &recorded);
         drift.date(&reading.desired, &recorded, &reading.observed, &readings)?;
     }
+    let start = env.typed("");
     let around = Around {
+        start: &start,
         provider: reading.provider.name(),
         unmanaged: reading.desired.settings.unmanaged,
         has_scope: reading.desired.settings.scope != Scope::Declared,

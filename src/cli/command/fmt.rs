@@ -29,7 +29,7 @@ pub fn run(env: &Env, args: &FmtArgs) -> Result<Exit, Failure> {
         let text = env.read_text(&path)?;
         let shown = path.display().to_string();
         let file = sources.add(shown.as_str(), text.as_str());
-        let (_, problems) = parse_body(file, &text);
+        let (_, problems) = parse_body(file, sources.file(file).map_or(&*text, |file| &*file.text));
         if problems.iter().any(|problem| problem.severity == Severity::Error) {
             problems.into_iter().for_each(|problem| found.push(problem));
             continue;

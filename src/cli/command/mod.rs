@@ -126,6 +126,19 @@ fn foreseen(
     known.map_err(Failure::from)
 }
 
+/// Says when the history, which opening does not read whole, is damaged.
+fn tell_history(env: &Env, store: &LocalStore) {
+    if let Err(error) = store.verify() {
+        let failure = Failure::State(error);
+        env.say(&format!(
+            "note: the history is damaged; what is recorded is whole: {failure}"
+        ));
+        if let Some(advice) = env.advice(&failure) {
+            env.say(&format!("help: {advice}"));
+        }
+    }
+}
+
 /// Says why a plan is refused, where the plan itself is not shown.
 fn tell_refusals(env: &Env, plan: &Plan) {
     let refusals = plan

@@ -81,6 +81,7 @@ fn planned(env: &Env, args: &PlanArgs, given: &Given) -> Result<(Plan, Option<St
     super::tell_remarks(env, &mut store);
     super::tell_state(env, &store, &recorded);
     super::tell_run(env, &store)?;
+    super::tell_history(env, &store);
     let options = Options {
         mode: if args.destroy {
             Mode::Destroy

@@ -185,6 +185,7 @@ impl Compared {
             unmanaged: self.desired.settings.unmanaged,
             has_scope: self.desired.settings.scope != Scope::Declared,
             observed: &self.observed,
+            start: "rolecall ",
         };
         DriftView::new(name, &self.drift, &around)
     }

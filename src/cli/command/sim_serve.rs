@@ -13,6 +13,10 @@ use crate::provider::simulator::wire::{Clock, Setup, Wire};
 
 /// Runs it.
 pub fn run(env: &Env, args: &SimServeArgs) -> Result<Exit, Failure> {
+    // Before a world is made for nothing.
+    if !cfg!(feature = "serve") {
+        return Err(unavailable());
+    }
     let options = options(env, args);
     let setup = Setup {
         clock: if args.fast() { Clock::Fast } else { Clock::Real },
@@ -70,6 +74,11 @@ fn options(env: &Env, args: &SimServeArgs) -> Options {
     options
 }
 
+fn unavailable() -> Failure {
+    Failure::new("this rolecall was built without its server")
+        .help("build it with the feature `serve`, which is on by default")
+}
+
 #[cfg(feature = "serve")]
 fn serve(env: &Env, wire: Wire, listen: SocketAddr) -> Result<Exit, Failure> {
     use crate::provider::simulator::wire::server::{Stop, serve};
@@ -89,6 +98,5 @@ fn serve(env: &Env, wire: Wire, listen: SocketAddr) -> Result<Exit, Failure> {
 
 #[cfg(not(feature = "serve"))]
 fn serve(_: &Env, _: Wire, _: SocketAddr) -> Result<Exit, Failure> {
-    Err(Failure::new("this rolecall was built without its server")
-        .help("build it with the feature `serve`, which is on by default"))
+    Err(unavailable())
 }

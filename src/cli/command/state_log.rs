@@ -6,7 +6,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::report::escape::escape;
 use crate::report::json::history::{HistoryJson, LogLine, What};
-use crate::state::entry::{Entry, RunEnd};
+use crate::state::entry::{Entry, RunCounts, RunEnd};
 use crate::state::{Kinds, StateStore};
 
 /// Runs it.
@@ -40,8 +40,8 @@ pub fn run(env: &Env, format: FormatArgs) -> Result<Exit, Failure> {
 pub(super) struct Log {
     /// The lines.
     pub(super) lines: Vec<LogLine>,
-    /// Done and failed steps of the run that is being read.
-    steps: (u64, u64),
+    /// Done and failed steps of the run that is being read, as far as it got to say how they ended.
+    steps: RunCounts,
 }
 
 impl Log {
@@ -49,28 +49,32 @@ impl Log {
     pub(super) fn add(&mut self, entry: &Entry) {
         match entry {
             Entry::RunStarted(run) => {
-                self.steps = (0, 0);
+                self.steps = RunCounts::default();
                 self.lines.push(LogLine {
                     at: run.by.at,
                     actor: run.by.actor.to_string(),
                     what: What::Run {
                         run: run.run.to_string(),
                         command: run.command.to_string(),
-                        digest: run.digest.to_string(),
+                        digest: run.rest.as_ref().unwrap_or(&run.digest).to_string(),
+                        goes_on_with: run.rest.as_ref().map(|_| run.digest.to_string()),
                         reason: run.reason.as_deref().map(str::to_owned),
                         revision: run.revision.as_deref().map(str::to_owned),
                         end: None,
                         done: 0,
                         failed: 0,
+                        not_run: 0,
                     },
                 });
             }
             Entry::Outcomes { done, failed } => {
-                self.steps.0 += done.len() as u64;
-                self.steps.1 += failed.len() as u64;
+                self.steps.done += done.len() as u64;
+                self.steps.failed += failed.len() as u64;
                 tally(self.lines.last_mut(), None, self.steps);
             }
-            Entry::RunFinished { end, .. } => tally(self.lines.last_mut(), Some(*end), self.steps),
+            Entry::RunFinished { end, counts, .. } => {
+                tally(self.lines.last_mut(), Some(*end), counts.unwrap_or(self.steps));
+            }
             Entry::AddressMoved { by, from, to } => self.lines.push(LogLine {
                 at: by.at,
                 actor: by.actor.to_string(),
@@ -103,15 +107,20 @@ impl Log {
     }
 }
 
-fn tally(line: Option<&mut LogLine>, ended: Option<RunEnd>, steps: (u64, u64)) {
+fn tally(line: Option<&mut LogLine>, ended: Option<RunEnd>, steps: RunCounts) {
     if let Some(LogLine {
-        what: What::Run {
-            end, done, failed, ..
-        },
+        what:
+            What::Run {
+                end,
+                done,
+                failed,
+                not_run,
+                ..
+            },
         ..
     }) = line
     {
-        (*done, *failed) = steps;
+        (*done, *failed, *not_run) = (steps.done, steps.failed, steps.not_run);
         *end = ended.or(*end);
     }
 }
@@ -125,6 +134,8 @@ fn text(what: &What) -> String {
             end,
             done,
             failed,
+            not_run,
+            goes_on_with,
             ..
         } => {
             let end = match end {
@@ -137,7 +148,15 @@ fn text(what: &What) -> String {
                 .as_deref()
                 .map(|reason| format!("  {}", escape(reason)))
                 .unwrap_or_default();
-            format!("{command} {digest}  {end}: {done} done, {failed} failed{reason}")
+            let not_run = match not_run {
+                0 => String::new(),
+                not_run => format!(", {not_run} not run"),
+            };
+            let before = goes_on_with
+                .as_deref()
+                .map(|digest| format!(" (goes on with {digest})"))
+                .unwrap_or_default();
+            format!("{command} {digest}{before}  {end}: {done} done, {failed} failed{not_run}{reason}")
         }
         What::Moved { from, to } => format!("moved {from} to {to}"),
         What::Removed { address } => format!("forgot {address}"),

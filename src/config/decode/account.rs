@@ -50,6 +50,13 @@ impl Decoder<'_, '_> {
         management: Management,
     ) -> Option<Account> {
         let data = reader.block.data;
+        let unnamed = reader
+            .engine
+            .one_name_for_all(&reader.entity, reader.block, "name");
+        if let (Some(error), false) = (unnamed, data) {
+            reader.failed.set(true);
+            reader.engine.report(error);
+        }
         let name = reader
             .string("name")
             .unwrap_or_else(|| reader.block.label.clone());

@@ -7,7 +7,7 @@ use crate::config::decode::Decoder;
 use crate::config::decode::reader::Reader;
 use crate::config::decode::time::moment;
 use crate::config::eval::code;
-use crate::config::rules::{customer_policy, inline_policy, managed_policy, session, tags, text};
+use crate::config::rules::{Finding, customer_policy, inline_policy, managed_policy, session, tags, text};
 use crate::config::value::{Data, Value};
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::id::EntityKey;
@@ -247,10 +247,15 @@ fn checked_policy(
     path: &str,
     place: Span,
 ) -> Option<CustomerManagedPolicy> {
-    let findings = [customer_policy::name(name), customer_policy::path(path)];
+    let findings = [
+        ("name", customer_policy::name(name)),
+        ("path", customer_policy::path(path)),
+    ];
     let mut good = true;
-    for finding in findings.into_iter().flatten() {
-        reader.report(finding, place);
+    for (field, finding) in findings {
+        let Some(finding) = finding else { continue };
+        reader.failed.set(true);
+        reader.engine.report(finding.at(place, "").aspect(field));
         good = false;
     }
     good.then(|| CustomerManagedPolicy {
@@ -306,11 +311,7 @@ fn inline(reader: &Reader<'_, '_>) -> Option<Text> {
         }
     }
     match block {
-        Some(block) => {
-            let text = super::policy::render(reader, block)?;
-            check_inline(reader, &text, crate::config::check::head(block));
-            Some(Text::known(text))
-        }
+        Some(block) => super::policy::render(reader, block).map(Text::known),
         None => {
             let text = reader.text("inline_policy")?;
             if let Some(known) = text.as_known() {
@@ -323,7 +324,12 @@ fn inline(reader: &Reader<'_, '_>) -> Option<Text> {
 
 /// All findings about one policy are one diagnostic, so that none hides another at the same place.
 fn check_inline(reader: &Reader<'_, '_>, text: &str, place: Span) {
-    let mut findings = inline_policy::check(text).into_iter();
+    report_policy(reader, inline_policy::check(text), place);
+}
+
+/// Reports findings about one policy at one place, as one diagnostic.
+pub(super) fn report_policy(reader: &Reader<'_, '_>, found: Vec<Finding>, place: Span) {
+    let mut findings = found.into_iter();
     let Some(mut first) = findings.next() else { return };
     let more: Vec<String> = findings
         .map(|finding| {

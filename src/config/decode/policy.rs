@@ -5,8 +5,9 @@ use serde_json::{Map, Value as Json, json};
 use crate::config::decode::blocks::Nested;
 use crate::config::decode::reader::Reader;
 use crate::config::entities::ModuleScope;
+use crate::config::rules::inline_policy;
 use crate::config::syntax::Block;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Severity};
 
 /// A statement that says something in two ways, or an effect that does not exist.
 const BAD_STATEMENT: Code = Code("bad-statement");
@@ -21,7 +22,8 @@ pub(super) fn render(reader: &Reader<'_, '_>, policy: &Block) -> Option<String> 
         .iter()
         .filter(|block| block.kind.as_ref() == "statement");
     let mut statements = Vec::new();
-    for block in blocks {
+    let mut whole = true;
+    for (index, block) in blocks.enumerate() {
         let nested = Nested {
             engine: reader.engine,
             scope: &scope,
@@ -29,17 +31,73 @@ pub(super) fn render(reader: &Reader<'_, '_>, policy: &Block) -> Option<String> 
             schema,
         };
         match statement(&nested) {
-            Some(statement) => statements.push(statement),
-            None => reader.failed.set(true),
+            Some(statement) => {
+                if report(&nested, inline_policy::statement(index, &statement)) {
+                    reader.failed.set(true);
+                }
+                statements.push(statement);
+            }
+            None => {
+                whole = false;
+                reader.failed.set(true);
+            }
         }
     }
-    if reader.failed.get() {
+    if !whole {
         return None;
     }
     let document = json!({ "Version": "2012-10-17", "Statement": statements });
-    Some(document.to_string())
+    let text = document.to_string();
+    let found = inline_policy::whole(&text, &statements);
+    super::permission_set::report_policy(reader, found, crate::config::check::head(policy));
+    (!reader.failed.get()).then_some(text)
 }
 
+/// Reports what is wrong with a statement, each at the attribute it is about; whether there is an error.
+fn report(nested: &Nested<'_, '_, '_>, found: Vec<inline_policy::InStatement>) -> bool {
+    let mut failed = false;
+    for (place_in_order, (element, mut finding)) in found.into_iter().enumerate() {
+        failed |= finding.severity == Severity::Error;
+        let attribute = match element {
+            "Sid" => "sid",
+            "Effect" => "effect",
+            "Action" => "actions",
+            "NotAction" => "not_actions",
+            "Resource" => "resources",
+            "NotResource" => "not_resources",
+            _ => "",
+        };
+        finding.code = BAD_STATEMENT;
+        // What is written here has the names of attributes, not those of the document.
+        for (key, name) in [
+            ("`NotAction`", "`not_actions`"),
+            ("`Action`", "`actions`"),
+            ("`NotResource`", "`not_resources`"),
+            ("`Resource`", "`resources`"),
+            ("`Effect`", "`effect`"),
+            ("`Sid`", "`sid`"),
+        ] {
+            finding.message = finding.message.replace(key, name);
+            finding.cause = finding.cause.map(|cause| cause.replace(key, name));
+        }
+        finding.message = finding.message.replace(" of the policy", "");
+        let place = match element {
+            "Condition" => {
+                let mut blocks = nested.block.body.blocks.iter();
+                let first = blocks.find(|block| block.kind.as_ref() == "condition");
+                crate::config::check::head(first.unwrap_or(nested.block))
+            }
+            _ => nested.place(attribute),
+        };
+        // Two conditions, or two attributes that are missing, are two findings at one place; the same one in every
+        // instance of a block is one.
+        let aspect = format!("{element} {place_in_order}");
+        nested.engine.report(finding.at(place, "").aspect(aspect));
+    }
+    failed
+}
+
+/// What is written in a block, right or wrong; `None` if an attribute has no value, which is reported.
 fn statement(nested: &Nested<'_, '_, '_>) -> Option<Json> {
     let attributes = [
         "sid",
@@ -49,57 +107,36 @@ fn statement(nested: &Nested<'_, '_, '_>) -> Option<Json> {
         "resources",
         "not_resources",
     ];
-    if attributes.iter().any(|name| nested.is_broken(name)) {
+    // Every one is looked at, so that one that is broken does not hide the next.
+    let broken = attributes.iter().filter(|name| nested.is_broken(name)).count();
+    let condition = conditions(nested);
+    if broken > 0 {
         return None;
     }
     let mut fields = Map::new();
     if let Some(sid) = nested.text("sid") {
         fields.insert("Sid".to_owned(), Json::from(&*sid));
     }
-    fields.insert("Effect".to_owned(), Json::from(effect(nested)?));
-    for (name, other, key) in [
-        ("actions", "not_actions", "Action"),
-        ("not_actions", "actions", "NotAction"),
-        ("resources", "not_resources", "Resource"),
-        ("not_resources", "resources", "NotResource"),
+    let effect = nested.text("effect");
+    fields.insert(
+        "Effect".to_owned(),
+        Json::from(effect.as_deref().unwrap_or("Allow")),
+    );
+    for (name, key) in [
+        ("actions", "Action"),
+        ("not_actions", "NotAction"),
+        ("resources", "Resource"),
+        ("not_resources", "NotResource"),
     ] {
-        if name.starts_with("not_") && nested.expr(name).is_some() && nested.expr(other).is_some() {
-            nested.engine.report(
-                Diagnostic::error(
-                    BAD_STATEMENT,
-                    format!("a statement has `{other}` or `{name}`, not both"),
-                )
-                .at(nested.place(name), "")
-                .also(nested.place(other), "the other one"),
-            );
-            return None;
-        }
         if let Some(texts) = nested.texts(name) {
             let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
             fields.insert(key.to_owned(), Json::from(texts));
         }
     }
-    if let Some(condition) = conditions(nested)? {
+    if let Some(condition) = condition? {
         fields.insert("Condition".to_owned(), condition);
     }
     Some(Json::Object(fields))
-}
-
-fn effect(nested: &Nested<'_, '_, '_>) -> Option<String> {
-    let effect = nested
-        .text("effect")
-        .map_or_else(|| "Allow".to_owned(), |text| text.to_string());
-    if matches!(effect.as_str(), "Allow" | "Deny") {
-        return Some(effect);
-    }
-    nested.engine.report(
-        Diagnostic::error(
-            BAD_STATEMENT,
-            format!("a statement's effect is `Allow` or `Deny`, not `{effect}`"),
-        )
-        .at(nested.place("effect"), ""),
-    );
-    None
 }
 
 /// `{ operator: { key: [values] } }`; conditions with one operator and key are joined.

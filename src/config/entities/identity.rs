@@ -97,26 +97,35 @@ impl Engine<'_> {
         block: &EntityBlock,
         attribute: &str,
     ) -> EvalResult<Arc<str>> {
-        if entity.key != InstanceKey::None && !self.is_written(block, attribute) {
-            let each = if matches!(entity.key, InstanceKey::Index(_)) {
-                "count.index"
-            } else {
-                "each.key"
-            };
-            return Err(Failure::always(
-                Diagnostic::error(
-                    NAME_NEEDED,
-                    format!("`{attribute}` must be given for a block with several instances"),
-                )
-                .at(
-                    block.head,
-                    format!("all of them would be called `{}`", block.label),
-                )
-                .help(format!("add `{attribute} = …`, made from `{each}`")),
-            ));
+        if let Some(error) = self.one_name_for_all(entity, block, attribute) {
+            return Err(Failure::always(error));
         }
         let value = self.attribute_named(id, attribute, block.head)?;
         value.as_str().map(Arc::from).ok_or_else(silent)
+    }
+
+    /// The error of a block with several instances that leaves their name to the label.
+    pub fn one_name_for_all(
+        &self,
+        entity: &EntityInstance,
+        block: &EntityBlock,
+        attribute: &str,
+    ) -> Option<Diagnostic> {
+        let each = match entity.key {
+            InstanceKey::None => return None,
+            InstanceKey::Index(_) => "count.index",
+            _ => "each.key",
+        };
+        if self.is_written(block, attribute) {
+            return None;
+        }
+        let message = format!("`{attribute}` must be given for a block with several instances");
+        let remark = format!("all of them would be called `{}`", block.label);
+        Some(
+            Diagnostic::error(NAME_NEEDED, message)
+                .at(block.head, remark)
+                .help(format!("add `{attribute} = …`, made from `{each}`")),
+        )
     }
 
     fn unit_key(&self, id: EntityId, entity: &EntityInstance, block: &EntityBlock) -> EvalResult<EntityKey> {

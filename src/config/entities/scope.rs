@@ -191,7 +191,7 @@ impl<'e, 'a> ModuleScope<'e, 'a> {
         };
         let Some(label) = first.name() else {
             if first.key.is_known() {
-                let message = format!("a `{kind}` is named by its label");
+                let message = format!("blocks of kind `{kind}` are named by their label");
                 return Err(unknown_name(message, first.span, None));
             }
             return Ok((Value::unknown(Type::Entity(Some(kind))), 1));

@@ -278,6 +278,28 @@ fn fit(value: &Value, declaration: &Declaration<'_>, span: Span, what: &str) -> 
     })
 }
 
+/// A value of a type, as one writes it.
+fn example(ty: &Type) -> String {
+    match ty {
+        Type::Any | Type::String | Type::Entity(_) => "\"text\"".to_owned(),
+        Type::Bool => "true".to_owned(),
+        Type::Number => "1".to_owned(),
+        Type::List(element) | Type::Set(element) => format!("[{}]", example(element)),
+        Type::Map(element) => format!("{{ key = {} }}", example(element)),
+        Type::Tuple(elements) => {
+            let elements: Vec<String> = elements.iter().map(example).collect();
+            format!("[{}]", elements.join(", "))
+        }
+        Type::Object(object) => {
+            let fields = object.attributes.iter();
+            let fields: Vec<String> = fields
+                .map(|(name, field)| format!("{name} = {}", example(&field.ty)))
+                .collect();
+            format!("{{ {} }}", fields.join(", "))
+        }
+    }
+}
+
 fn read_input(input: &VariableInput, declaration: &Declaration<'_>) -> EvalResult {
     let text = match &input.value {
         InputValue::Expr(expr) => {
@@ -300,7 +322,12 @@ fn read_input(input: &VariableInput, declaration: &Declaration<'_>) -> EvalResul
                     declaration.name, input.origin
                 ),
             )
-            .at(head(declaration.block), format!("it takes `{}`", declaration.ty)),
+            .at(head(declaration.block), format!("it takes `{}`", declaration.ty))
+            .help(format!(
+                "written on a command line, as an expression: --var '{}={}'",
+                declaration.name,
+                example(&declaration.ty)
+            )),
         )
     };
     // Text for a variable that takes text (or anything simple) is that text; else it is an expression.

@@ -39,6 +39,8 @@ fn csvdecode(arguments: &[Value]) -> Outcome {
 }
 
 fn decode(text: &str) -> Result<Value, Damage> {
+    // Spreadsheets write a byte-order mark; it is no part of the first column's name.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut records = Records { rest: text, line: 1 };
     let Some(header) = records.next_record()? else {
         return Err(Damage {

@@ -4,7 +4,7 @@
 //! Latin-1); "Quotas and limits in IAM Identity Center" (10,240 bytes without white space); IAM user guide,
 //! "Grammar of the IAM JSON policy language".
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::config::rules::{Finding, length};
 use crate::diagnostic::{Code, did_you_mean};
@@ -30,6 +30,9 @@ const STATEMENT: &[&str] = &[
     "Condition",
 ];
 
+/// What is wrong in a statement, and in which element of it (`""`: the statement as a whole).
+pub type InStatement = (&'static str, Finding);
+
 /// Everything wrong with a policy document.
 pub fn check(text: &str) -> Vec<Finding> {
     let mut found: Vec<Finding> = size(text).into_iter().chain(characters(text)).collect();
@@ -47,6 +50,15 @@ pub fn check(text: &str) -> Vec<Finding> {
         ),
     }
     found
+}
+
+/// What is wrong with a document besides what [`statement`] finds in each of its statements.
+pub fn whole(text: &str, statements: &[Value]) -> Vec<Finding> {
+    let found = size(text).into_iter().chain(characters(text));
+    found
+        .chain(no_statements(statements))
+        .chain(repeated_sids(statements))
+        .collect()
 }
 
 fn plain(error: &serde_json::Error) -> String {
@@ -112,17 +124,29 @@ fn document_rules(document: &Value) -> Vec<Finding> {
             let rules = statements
                 .iter()
                 .enumerate()
-                .flat_map(|(index, statement)| statement_rules(index, statement));
-            found.extend(rules);
+                .flat_map(|(index, one)| statement(index, one));
+            found.extend(rules.map(|(_, finding)| finding));
+            found.extend(no_statements(statements));
             found.extend(repeated_sids(statements));
         }
-        Some(statement @ Value::Object(_)) => found.extend(statement_rules(0, statement)),
+        Some(one @ Value::Object(_)) => {
+            found.extend(statement(0, one).into_iter().map(|(_, finding)| finding));
+        }
         _ => found.push(Finding::error(
             INVALID,
             "a policy document needs a list `Statement`",
         )),
     }
     found
+}
+
+/// IAM takes no policy without a statement (grammar: a statement block holds one statement or more).
+fn no_statements(statements: &[Value]) -> Option<Finding> {
+    statements.is_empty().then(|| {
+        Finding::error(INVALID, "the policy has no statement")
+            .because("IAM refuses such a document")
+            .help("add a statement, or leave the policy out")
+    })
 }
 
 /// Statement ids that stand twice (IAM user guide, "IAM JSON policy elements: Sid": unique within a policy).
@@ -143,70 +167,272 @@ fn repeated_sids(statements: &[Value]) -> Vec<Finding> {
         .collect()
 }
 
-fn statement_rules(index: usize, statement: &Value) -> Vec<Finding> {
+/// Everything wrong with one statement, the `index`th from 0.
+pub fn statement(index: usize, statement: &Value) -> Vec<InStatement> {
+    let error = |message: String| Finding::error(INVALID, message);
     let Value::Object(fields) = statement else {
-        return vec![Finding::error(
-            INVALID,
-            format!("statement {} of the policy is not an object", index + 1),
-        )];
+        let message = format!("statement {} of the policy is not an object", index + 1);
+        return vec![("", error(message))];
     };
     let name = match fields.get("Sid").and_then(Value::as_str) {
         Some(sid) if !sid.is_empty() => format!("statement `{sid}`"),
         _ => format!("statement {}", index + 1),
     };
-    if fields.contains_key("Principal") || fields.contains_key("NotPrincipal") {
-        return vec![
-            Finding::error(INVALID, format!("{name} of the policy names a principal"))
-                .because("a permission set's policy applies to whoever uses the set")
-                .help("remove `Principal`; say who in an `assignment`"),
-        ];
+    let mut found: Vec<InStatement> = Vec::new();
+    let principal = ["Principal", "NotPrincipal"];
+    if principal.iter().any(|key| fields.contains_key(*key)) {
+        let finding = error(format!("{name} of the policy names a principal"))
+            .because("a permission set's policy applies to whoever uses the set")
+            .help("remove `Principal`; say who in an `assignment`");
+        found.push(("", finding));
     }
-    let mut found = unknown_keys(fields, STATEMENT, &format!("{name} of a policy"));
-    match fields.get("Effect").and_then(Value::as_str) {
-        Some("Allow" | "Deny") => {}
-        _ => found.push(Finding::error(
-            INVALID,
-            format!("{name} of the policy needs `Effect`: `Allow` or `Deny`"),
-        )),
+    let others: Map<String, Value> = fields
+        .iter()
+        .filter(|(key, _)| !principal.contains(&key.as_str()))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    let unknown = unknown_keys(&others, STATEMENT, &format!("{name} of a policy"));
+    found.extend(unknown.into_iter().map(|finding| ("", finding)));
+    found.extend(sid(index, fields.get("Sid")).map(|finding| ("Sid", finding)));
+    match (fields.get("Effect"), fields.get("Effect").and_then(Value::as_str)) {
+        (_, Some("Allow" | "Deny")) => {}
+        (None, _) => {
+            let finding = error(format!("{name} of the policy needs `Effect`"));
+            found.push(("Effect", finding.because("an effect is `Allow` or `Deny`")));
+        }
+        (Some(other), _) => {
+            let finding = error(format!("{name} of the policy has the `Effect` {other}"));
+            found.push(("Effect", finding.because("an effect is `Allow` or `Deny`")));
+        }
     }
     for (one, other) in [("Action", "NotAction"), ("Resource", "NotResource")] {
         match (fields.contains_key(one), fields.contains_key(other)) {
-            (true, true) => found.push(Finding::error(
-                INVALID,
-                format!("{name} of the policy has both `{one}` and `{other}`"),
+            (true, true) => found.push((
+                other,
+                error(format!("{name} of the policy has both `{one}` and `{other}`")),
             )),
-            (false, false) => found.push(Finding::error(
-                INVALID,
-                format!("{name} of the policy needs `{one}` or `{other}`"),
+            (false, false) => found.push((
+                one,
+                error(format!("{name} of the policy needs `{one}` or `{other}`")),
             )),
             _ => {}
         }
     }
-    let actions = fields.get("Action").or_else(|| fields.get("NotAction"));
-    found.extend(actions.into_iter().flat_map(|value| action_rules(&name, value)));
+    for (key, rule) in LISTS {
+        if let Some(value) = fields.get(*key) {
+            found.extend(list_rules(&name, key, value, *rule).map(|finding| (*key, finding)));
+        }
+    }
+    if let Some(condition) = fields.get("Condition") {
+        found.extend(
+            condition_rules(&name, condition)
+                .into_iter()
+                .map(|finding| ("Condition", finding)),
+        );
+    }
     found
 }
 
-fn action_rules(name: &str, value: &Value) -> Vec<Finding> {
-    let items: Vec<&Value> = match value {
-        Value::Array(items) => items.iter().collect(),
-        one => vec![one],
-    };
-    let bad = items.into_iter().filter(|item| {
-        let text = item.as_str().unwrap_or("");
-        let pair = text
-            .split_once(':')
-            .is_some_and(|(service, action)| !service.is_empty() && !action.is_empty());
-        text != "*" && !pair
-    });
-    bad.map(|item| {
-        Finding::error(INVALID, format!("{name} of the policy has the action {item}"))
-            .because("an action is `service:Operation`, perhaps with wildcards, or `*`")
+/// A statement's id is made of ASCII letters and digits (IAM user guide, "IAM JSON policy elements: Sid").
+fn sid(index: usize, value: Option<&Value>) -> Option<Finding> {
+    let value = value?;
+    let good = value
+        .as_str()
+        .is_some_and(|text| text.chars().all(|c| c.is_ascii_alphanumeric()));
+    (!good).then(|| {
+        let message = format!("statement {} of the policy has the `Sid` {value}", index + 1);
+        let finding =
+            Finding::error(INVALID, message).because("a `Sid` has letters (A-Z, a-z) and digits only");
+        let kept: String = value
+            .as_str()
+            .unwrap_or_default()
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect();
+        if kept.is_empty() {
+            finding
+        } else {
+            finding.help(format!("`\"{kept}\"` would do"))
+        }
     })
-    .collect()
 }
 
-fn unknown_keys(fields: &serde_json::Map<String, Value>, known: &[&str], what: &str) -> Vec<Finding> {
+/// The elements that hold one text or a list of them, with what each text must be.
+const LISTS: &[(&str, fn(&str) -> bool)] = &[
+    ("Action", is_action),
+    ("NotAction", is_action),
+    ("Resource", is_resource),
+    ("NotResource", is_resource),
+];
+
+/// `*`, or a service's prefix and an operation, perhaps with wildcards.
+fn is_action(text: &str) -> bool {
+    let part = |part: &str| {
+        !part.is_empty()
+            && part
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "*?-_.".contains(c))
+    };
+    let pair = text
+        .split_once(':')
+        .is_some_and(|(service, operation)| part(service) && part(operation));
+    text == "*" || pair
+}
+
+/// `*`, or something that begins like an ARN; what follows differs from service to service.
+fn is_resource(text: &str) -> bool {
+    text == "*" || text.strip_prefix("arn:").is_some_and(|rest| !rest.is_empty())
+}
+
+/// One finding for all wrong values of an element.
+fn list_rules(name: &str, key: &str, value: &Value, good: fn(&str) -> bool) -> Option<Finding> {
+    let items = items(value);
+    if items.is_empty() {
+        return Some(
+            Finding::error(INVALID, format!("`{key}` of {name} of the policy is empty"))
+                .because("IAM refuses a statement without it"),
+        );
+    }
+    let bad: Vec<String> = items
+        .into_iter()
+        .filter(|item| !item.as_str().is_some_and(good))
+        .map(Value::to_string)
+        .collect();
+    let first = bad.first()?;
+    let (what, rule) = if key.ends_with("Action") {
+        (
+            "action",
+            "an action is `service:Operation`, perhaps with wildcards, or `*`",
+        )
+    } else {
+        ("resource", "a resource is an ARN, perhaps with wildcards, or `*`")
+    };
+    let message = match bad.as_slice() {
+        [_] => format!("{name} of the policy has the {what} {first}"),
+        _ => {
+            let shown = bad.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+            let rest = bad.len().saturating_sub(3);
+            let rest = if rest > 0 {
+                format!(" and {rest} more")
+            } else {
+                String::new()
+            };
+            format!("{name} of the policy has the {what}s {shown}{rest}")
+        }
+    };
+    Some(Finding::error(INVALID, message).because(rule))
+}
+
+fn items(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Array(items) => items.iter().collect(),
+        one => vec![one],
+    }
+}
+
+/// The condition operators (IAM user guide, "IAM JSON policy elements: Condition operators").
+const OPERATORS: &[&str] = &[
+    "StringEquals",
+    "StringNotEquals",
+    "StringEqualsIgnoreCase",
+    "StringNotEqualsIgnoreCase",
+    "StringLike",
+    "StringNotLike",
+    "NumericEquals",
+    "NumericNotEquals",
+    "NumericLessThan",
+    "NumericLessThanEquals",
+    "NumericGreaterThan",
+    "NumericGreaterThanEquals",
+    "DateEquals",
+    "DateNotEquals",
+    "DateLessThan",
+    "DateLessThanEquals",
+    "DateGreaterThan",
+    "DateGreaterThanEquals",
+    "Bool",
+    "BinaryEquals",
+    "IpAddress",
+    "NotIpAddress",
+    "ArnEquals",
+    "ArnLike",
+    "ArnNotEquals",
+    "ArnNotLike",
+    "Null",
+];
+
+fn condition_rules(name: &str, condition: &Value) -> Vec<Finding> {
+    let error = |message: String| Finding::error(INVALID, message);
+    let Value::Object(operators) = condition else {
+        let finding = error(format!("`Condition` of {name} of the policy is not an object"));
+        return vec![finding.help("write `{ operator = { key = [values] } }`")];
+    };
+    let mut found = Vec::new();
+    for (operator, keys) in operators {
+        found.extend(operator_rule(name, operator));
+        let Value::Object(keys) = keys else {
+            found.push(error(format!(
+                "`{operator}` in {name} of the policy is not an object of keys and values"
+            )));
+            continue;
+        };
+        for (key, value) in keys {
+            if !key.contains(':') {
+                found.push(
+                    error(format!("{name} of the policy has the condition key `{key}`"))
+                        .because("a condition key is `service:Key`, as `aws:SourceIp`"),
+                );
+            }
+            if items(value).is_empty() {
+                let never = format!("the condition on `{key}` in {name} of the policy has no values");
+                found.push(
+                    error(never)
+                        .because("nothing ever compares with a list of none")
+                        .help("give it a value"),
+                );
+            } else if items(value)
+                .iter()
+                .any(|item| item.is_object() || item.is_array() || item.is_null())
+            {
+                found.push(error(format!(
+                    "the condition on `{key}` in {name} of the policy takes texts, numbers or booleans"
+                )));
+            }
+        }
+    }
+    found
+}
+
+fn operator_rule(name: &str, operator: &str) -> Option<Finding> {
+    let plain = operator
+        .strip_prefix("ForAllValues:")
+        .or_else(|| operator.strip_prefix("ForAnyValue:"))
+        .unwrap_or(operator);
+    let bare = plain.strip_suffix("IfExists").unwrap_or(plain);
+    let error = |cause: &str| {
+        Finding::error(
+            INVALID,
+            format!("{name} of the policy has the condition operator `{operator}`"),
+        )
+        .because(cause)
+    };
+    if bare == "Null" && plain != bare {
+        return Some(error(
+            "`Null` itself asks whether a key is there, and takes no `IfExists`",
+        ));
+    }
+    // Whether IAM minds the case is not documented; only names that are none are refused.
+    if OPERATORS.iter().any(|known| known.eq_ignore_ascii_case(bare)) {
+        return None;
+    }
+    let finding = error("there is no such operator");
+    Some(match did_you_mean(bare, OPERATORS.iter().copied()) {
+        Some(meant) => finding.help(meant),
+        None => finding.help("the usual ones are `StringEquals`, `StringLike`, `Bool`, `IpAddress`, `ArnLike`, `DateLessThan`; with `IfExists` behind, or `ForAnyValue:` in front"),
+    })
+}
+
+fn unknown_keys(fields: &Map<String, Value>, known: &[&str], what: &str) -> Vec<Finding> {
     let unknown = fields.keys().filter(|key| !known.contains(&key.as_str()));
     unknown
         .map(|key| {
@@ -235,21 +461,27 @@ mod tests {
 
     #[test]
     fn good_policies_pass() {
-        assert_eq!(messages(r#"{"Version":"2012-10-17","Statement":[]}"#), [""; 0]);
+        let plain = r#"{"Effect":"Allow","Action":["s3:Get*","*"],"NotResource":"*","Condition":{}}"#;
+        assert_eq!(with(plain), [""; 0]);
         assert_eq!(
-            with(r#"{"Sid":"A","Effect":"Allow","Action":["s3:Get*","*"],"NotResource":"*","Condition":{}}"#),
+            with(
+                r#"{"Sid":"Only1","Effect":"Deny","NotAction":"execute-api:Invoke","Resource":["arn:aws:s3:::b/${aws:username}/*"],
+                "Condition":{"ForAnyValue:StringLikeIfExists":{"aws:PrincipalTag/team":["a","b"]},"Bool":{"aws:SecureTransport":false},
+                "Null":{"aws:TokenIssueTime":"true"},"NumericLessThanEquals":{"s3:max-keys":10}}}"#
+            ),
             [""; 0]
         );
+        assert_eq!(with(&format!(r#"{{"Sid":"",{}"#, &plain[1..])), [""; 0]);
     }
 
     #[test]
     fn white_space_does_not_count_towards_the_small_limit() {
         let padded = format!(
-            r#"{{"Version":"2012-10-17",{}"Statement":[]}}"#,
+            r#"{{"Version":"2012-10-17",{}"Statement":[{{"Effect":"Allow","Action":"*","Resource":"*"}}]}}"#,
             " ".repeat(20_000)
         );
         assert_eq!(messages(&padded), [""; 0]);
-        let resource = "r".repeat(10_240);
+        let resource = format!("arn:{}", "r".repeat(10_240));
         let large = with(&format!(
             r#"{{"Effect":"Allow","Action":"*","Resource":"{resource}"}}"#
         ));
@@ -260,7 +492,7 @@ mod tests {
     #[test]
     fn what_iam_would_refuse_is_found() {
         assert!(messages("{")[0].contains("not JSON"));
-        assert!(with(r#"{"Effect":"allow","Action":"*","Resource":"*"}"#)[0].contains("`Allow` or `Deny`"));
+        assert!(with(r#"{"Effect":"allow","Action":"*","Resource":"*"}"#)[0].contains("`Effect` \"allow\""));
         assert!(with(r#"{"Effect":"Allow","Actions":"*","Resource":"*"}"#)[0].contains("no `Actions`"));
         assert!(with(r#"{"Effect":"Allow","Action":"s3","Resource":"*"}"#)[0].contains("\"s3\""));
         assert!(
@@ -271,5 +503,34 @@ mod tests {
             with(r#"{"Effect":"Allow","Action":"*","NotAction":"*","Resource":"*"}"#)[0].contains("both")
         );
         assert!(messages(r#"{"Statement":[]}"#)[0].contains("no `Version`"));
+        assert!(messages(r#"{"Version":"2012-10-17","Statement":[]}"#)[0].contains("no statement"));
+    }
+
+    #[test]
+    fn texts_that_iam_cannot_read_are_found_all_at_once() {
+        let found = with(
+            r#"{"Sid":"bad sid!","Effect":"Allow","Action":["s3:Get Object","s3"],"Resource":["not-an-arn"],
+            "Condition":{"StringEqual":{"aws:x":"1"},"NullIfExists":{"aws:y":"true"},"Bool":{"mfa":true,"aws:z":[]},"IpAddress":"10.0.0.0/8"}}"#,
+        );
+        for part in [
+            "`Sid` \"bad sid!\"",
+            "actions \"s3:Get Object\", \"s3\"",
+            "resource \"not-an-arn\"",
+            "operator `StringEqual`",
+            "operator `NullIfExists`",
+            "key `mfa`",
+            "`aws:z` in statement `bad sid!` of the policy has no values",
+            "`IpAddress` in statement `bad sid!` of the policy is not an object",
+        ] {
+            assert!(
+                found.iter().any(|message| message.contains(part)),
+                "{part}: {found:#?}"
+            );
+        }
+        assert_eq!(found.len(), 8, "{found:#?}");
+        assert!(
+            with(r#"{"Effect":"Allow","Action":[],"Resource":"*"}"#)[0]
+                .contains("`Action` of statement 1 of the policy is empty")
+        );
     }
 }

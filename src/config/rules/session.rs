@@ -41,9 +41,29 @@ fn nearest(seconds: u64) -> String {
 fn spelled(text: &str) -> Option<String> {
     let lower = text.trim().to_lowercase();
     let digits = lower.trim_end_matches(|c: char| c.is_alphabetic() || c == ' ');
-    let number: u32 = digits.trim_start_matches("pt").parse().ok()?;
-    let unit = if lower.contains('m') { 'M' } else { 'H' };
-    Some(format!("write `\"PT{number}{unit}\"`"))
+    let number: u64 = digits.trim_start_matches("pt").parse().ok()?;
+    let length = |unit: u64| {
+        number
+            .checked_mul(unit)
+            .filter(|seconds| (3600..=12 * 3600).contains(seconds))
+    };
+    // Without a unit it is whatever gives a length that a session can have: hours, minutes, or seconds.
+    let seconds = if lower.contains('m') {
+        length(60)
+    } else if lower.contains('h') {
+        length(3600)
+    } else if lower.contains('s') {
+        length(1)
+    } else {
+        [3600, 60, 1].into_iter().find_map(length)
+    };
+    let written = match seconds {
+        Some(seconds) if seconds.is_multiple_of(3600) => format!("PT{}H", seconds / 3600),
+        Some(seconds) if seconds.is_multiple_of(60) => format!("PT{}M", seconds / 60),
+        Some(seconds) => format!("PT{seconds}S"),
+        None => return Some("sessions last from `\"PT1H\"` to `\"PT12H\"`".to_owned()),
+    };
+    Some(format!("write `\"{written}\"`"))
 }
 
 #[cfg(test)]
@@ -55,6 +75,9 @@ mod tests {
         let remedy = |text: &str| duration(text).unwrap_err().remedy;
         assert_eq!(remedy("8h").unwrap(), "write `\"PT8H\"`");
         assert_eq!(remedy("90 minutes").unwrap(), "write `\"PT90M\"`");
+        assert_eq!(remedy("3600").unwrap(), "write `\"PT1H\"`");
+        assert_eq!(remedy("5400 s").unwrap(), "write `\"PT90M\"`");
+        assert!(remedy("13h").unwrap().contains("PT12H"));
         assert_eq!(remedy("pt4h").unwrap(), "write `\"PT4H\"`");
         assert_eq!(remedy("PT13H").unwrap(), "the longest is `\"PT12H\"`");
         assert_eq!(remedy("PT5M").unwrap(), "the shortest is `\"PT1H\"`");

@@ -206,7 +206,7 @@ pub(super) const PROVIDER_SIMULATOR: BlockSchema = BlockSchema {
             "strict",
             Ty::Bool,
             Optional,
-            "Accounts with an id and look-ups are not taken to exist. Otherwise they are, from the start; what was deleted or renamed since is not made again.",
+            "Accounts with an id, units that are referred to and look-ups are not taken to exist. Otherwise they are, from the start; what was deleted or renamed since is not made again.",
         ),
         attr("region", Ty::String, Optional, "The simulated instance's Region."),
         attr(

@@ -10,7 +10,8 @@
 //!   labels of blocks get no quotes: that would be more than layout.
 //! - `if (…)`, `in (…)`, `if […]` keep the space that belongs after a keyword; a comma before a closing bracket
 //!   is followed by none; an index follows a quoted text directly.
-//! - White space at the end of lines, also of comments, is gone, and lines end with a line feed alone.
+//! - White space at the end of lines, also of comments, is gone, and lines end with a line feed alone, unless all of
+//!   them have a carriage return before it.
 
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -27,7 +28,9 @@ pub fn layout(text: &str) -> String {
     indent(&mut lines);
     let mut laid_out = align_values(&lines);
     align_comments(&mut laid_out);
-    join(laid_out)
+    // Of a text with both kinds of line ends, nobody can say which is meant.
+    let carriage = text.contains("\r\n") && text.matches("\r\n").count() == text.matches('\n').count();
+    join(laid_out, if carriage { "\r\n" } else { "\n" })
 }
 
 /// A line's tokens in three parts.
@@ -243,7 +246,7 @@ fn last_width(text: &str) -> usize {
     text.rsplit('\n').next().map_or(0, width)
 }
 
-fn join(lines: Vec<LaidOut<'_>>) -> String {
+fn join(lines: Vec<LaidOut<'_>>, end: &str) -> String {
     let mut out = String::new();
     let mut blank = false;
     for line in lines {
@@ -252,11 +255,11 @@ fn join(lines: Vec<LaidOut<'_>>) -> String {
             continue;
         }
         if blank && !out.is_empty() {
-            out.push('\n');
+            out.push_str(end);
         }
         blank = false;
         out.push_str(&line.code);
-        out.push('\n');
+        out.push_str(end);
     }
     out
 }
@@ -271,6 +274,14 @@ mod tests {
     fn check(text: &str, expected: &str) {
         assert_eq!(layout(text), expected);
         assert_eq!(layout(expected), expected, "once more");
+    }
+
+    #[test]
+    fn lines_that_all_end_with_a_carriage_return_keep_it() {
+        check(
+            "\u{feff}a   {\r\nx=1\r\n\r\n\r\n y=<<E\r\n b\r\nE\r\n}",
+            "a {\r\n  x = 1\r\n\r\n  y = <<E\r\n b\r\nE\r\n}\r\n",
+        );
     }
 
     #[test]

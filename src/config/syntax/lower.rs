@@ -126,6 +126,13 @@ fn explain(problem: &Problem, file: FileId) -> Diagnostic {
         Problem::Comment(range) => error("a comment is not closed")
             .at(at(range), "opened here")
             .help("add `*/`, or use `#` for a comment to the end of the line"),
+        Problem::Open(range) if range.len() == 2 => error("a template's `${` or `%{` is not closed")
+            .at(at(range), "opened here")
+            .help("add the closing `}`; for the characters themselves write `$${` or `%%{`"),
+        Problem::Directive(range, end) => error("a template's directive has no end")
+            .at(at(range), "begins here")
+            .because(format!("the text ends without `%{{ {end} }}`"))
+            .help(format!("add `%{{ {end} }}` behind what it is about")),
         Problem::Open(range) => error("a bracket is not closed")
             .at(at(range), "opened here")
             .because("the block or expression that begins here has no end")
@@ -586,6 +593,20 @@ mod tests {
         assert_eq!(&text[attribute.name_span.range()], "x");
         assert_eq!(&text[attribute.expr.span.range()], "foo.bar");
         assert_eq!(&text[block.kind_span.range()], "block");
+    }
+
+    #[test]
+    fn lines_may_end_with_a_carriage_return_which_heredocs_keep() {
+        let text = "a = 1\r\nb {\r\n  x = [ # c\r\n    1,\r\n  ]\r\n  // c\r\n  y = <<-E\r\n    p\r\n      q\r\n  E\r\n}\r\n/* d\r\n */\r\n\r\nc {}\r\n";
+        let (body, found) = parse_body(FILE, text);
+        assert_eq!(found, []);
+        assert_eq!((body.attributes.len(), body.blocks.len()), (1, 2));
+        let heredoc = &body.blocks[0].body.attributes[1].expr;
+        let ExprKind::Literal(value) = &heredoc.kind else {
+            panic!("{heredoc:?}")
+        };
+        // As Terraform 1.11.4 has it.
+        assert_eq!(value.as_str(), Some("p\r\n  q\r\n"));
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub(super) enum Problem {
     Open(Range<usize>),
     /// A closing bracket (the first range) that does not match what is open (the second).
     Mismatch(Range<usize>, Option<Range<usize>>),
+    /// `%{ if` or `%{ for` without its end in the text it stands in; the second is what ends it.
+    Directive(Range<usize>, &'static str),
     /// Too many levels.
     Depth(Range<usize>),
 }
@@ -61,6 +63,10 @@ struct Scanner<'t> {
     at: usize,
     item: Option<usize>,
     stack: Vec<Mode>,
+    /// The `%{ if` and `%{ for` that wait for their end: where, what ends them, and in how deep a text they stand.
+    directives: Vec<(usize, &'static str, usize)>,
+    /// Whether the item cannot be parsed, as a problem in it says already.
+    broken: bool,
 }
 
 impl<'t> Scanner<'t> {
@@ -71,6 +77,8 @@ impl<'t> Scanner<'t> {
             at,
             item: None,
             stack: Vec::new(),
+            directives: Vec::new(),
+            broken: false,
         }
     }
 
@@ -108,7 +116,7 @@ impl<'t> Scanner<'t> {
     }
 
     fn finish(self, found: &mut Scan) -> Option<usize> {
-        if let (Some(start), true) = (self.item, self.stack.is_empty()) {
+        if let (Some(start), true, false) = (self.item, self.stack.is_empty(), self.broken) {
             found.items.push(start..self.bytes.len());
         }
         let problem = match self.stack.first()? {
@@ -151,7 +159,15 @@ impl<'t> Scanner<'t> {
         match byte {
             b'\n' => {
                 if let (Some(item), true) = (self.item, self.stack.is_empty()) {
-                    found.items.push(item..self.at);
+                    // The parser proper takes a carriage return only before the line feed, which is no part of the item.
+                    if std::mem::take(&mut self.broken) {
+                        self.item = None;
+                        self.at += 1;
+                        return None;
+                    }
+                    let end =
+                        self.at - usize::from(self.at > item && self.bytes.get(self.at - 1) == Some(&b'\r'));
+                    found.items.push(item..end);
                     self.item = None;
                 }
                 self.at += 1;
@@ -283,6 +299,9 @@ impl<'t> Scanner<'t> {
             .is_some_and(|after| !after.starts_with(|c: char| c.is_alphanumeric() || c == '_' || c == '-'))
         {
             self.at += line.len() - trimmed.len() + word.len();
+            // What a heredoc leaves open is the parser's to tell.
+            let depth = self.stack.len();
+            self.directives.retain(|(_, _, deep)| *deep < depth);
             self.stack.pop();
         }
     }
@@ -305,12 +324,18 @@ impl<'t> Scanner<'t> {
         }
         match self.byte(0) {
             b'"' => {
+                self.end_directives(found);
                 self.stack.pop();
             }
             b'\\' if self.byte(1) != b'\n' => self.at += 1,
             b'\n' => {
-                // Go on as if it were closed here, to find what else is wrong, but hand out no broken item.
-                found.problems.push(Problem::String(start..start + 1));
+                // Go on as if it were closed here, to find what else is wrong, but hand out no broken item. A quote
+                // that opens a text inside `${` was most likely meant to close the one around it.
+                let problem = match self.stack.iter().rev().nth(1) {
+                    Some(Mode::Interpolation(open)) => Problem::Open(*open..*open + 2),
+                    _ => Problem::String(start..start + 1),
+                };
+                found.problems.push(problem);
                 self.item = None;
                 return self.recover();
             }
@@ -323,10 +348,37 @@ impl<'t> Scanner<'t> {
     /// After a broken line: starts afresh at the next block.
     fn recover(&mut self) -> Option<Problem> {
         self.stack.clear();
+        self.directives.clear();
         self.at = self
             .next_block(self.at.saturating_sub(1))
             .unwrap_or(self.bytes.len());
         None
+    }
+
+    /// Notes a directive that waits for its end, or that one has come.
+    fn directive(&mut self) {
+        let Some(inside) = self.text.get(self.at..).and_then(|rest| rest.strip_prefix("%{")) else {
+            return;
+        };
+        let inside = inside.strip_prefix('~').unwrap_or(inside).trim_start();
+        let word = inside.split(|c: char| !c.is_ascii_alphabetic()).next();
+        match word {
+            Some("if") => self.directives.push((self.at, "endif", self.stack.len())),
+            Some("for") => self.directives.push((self.at, "endfor", self.stack.len())),
+            Some("endif" | "endfor") => {
+                self.directives.pop();
+            }
+            _ => {}
+        }
+    }
+
+    /// At the end of a text: what still waits in it waits in vain.
+    fn end_directives(&mut self, found: &mut Scan) {
+        let depth = self.stack.len();
+        while let Some((at, end, _)) = self.directives.pop_if(|(_, _, deep)| *deep >= depth) {
+            found.problems.push(Problem::Directive(at..at + 2, end));
+            self.broken = true;
+        }
     }
 
     /// Steps over `$${` or into `${`.
@@ -334,6 +386,7 @@ impl<'t> Scanner<'t> {
         match (self.byte(0), self.byte(1), self.byte(2)) {
             (b'$', b'$', b'{') | (b'%', b'%', b'{') => self.at += 3,
             (b'$' | b'%', b'{', _) => {
+                self.directive();
                 self.stack.push(Mode::Interpolation(self.at));
                 self.at += 2;
             }
@@ -381,6 +434,16 @@ mod tests {
         let found = scan(text);
         assert_eq!(found.problems, [Problem::Open(2..3)]);
         assert_eq!(found.items, vec![Range { start: 12, end: 17 }]);
+    }
+
+    #[test]
+    fn a_directive_without_end_and_an_open_interpolation_are_found_where_they_are() {
+        let text = "a = \"%{ if x }y\"\nb = \"%{~ for k in l }%{ if k }y%{ endif }%{ endfor }\"\nc = 1\n";
+        let found = scan(text);
+        assert_eq!(found.problems, [Problem::Directive(5..7, "endif")]);
+        assert_eq!(found.items.len(), 2);
+        let text = "a = \"${foo\"\nb {\n}\n";
+        assert_eq!(scan(text).problems, [Problem::Open(5..7)]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::id::{AccountKey, EntityKey};
+use crate::id::{AccountKey, EntityKey, OuPath};
 use crate::model::account::Account;
 use crate::model::action::Effect;
 use crate::model::snapshot::{Entity, Management};
@@ -12,10 +12,19 @@ use crate::plan::finding::{Finding, Level};
 
 use super::{Differ, Facts, update_reason};
 
+/// Whether a block says what its account is called: the label is a name only for want of another.
+fn has_name(entity: &Entity<Account>) -> bool {
+    entity
+        .addresses
+        .iter()
+        .any(|address| *address.label != *entity.value.name)
+}
+
 impl Differ<'_, '_> {
     pub(super) fn accounts(&mut self) {
         let sources = self.sources;
         let mut differing: BTreeSet<Arc<str>> = BTreeSet::new();
+        let mut named_otherwise: BTreeSet<Arc<str>> = BTreeSet::new();
         for (key, entity) in &sources.desired.accounts {
             if self.held.holds_entity(&EntityKey::Account(key.clone())) {
                 continue;
@@ -23,11 +32,18 @@ impl Differ<'_, '_> {
             match sources.observed.accounts.get(key) {
                 Some(observed) => {
                     let is_as_said = self.account(key, entity, &observed.value);
+                    let name = sources.observed.account_name(key);
                     if !is_as_said {
-                        differing.insert(sources.observed.account_name(key).into());
+                        let what = self.what_differs(&entity.value, &observed.value);
+                        differing.insert(format!("{name} ({what})").into());
+                    }
+                    if entity.is_managed() && has_name(entity) && entity.value.name != observed.value.name {
+                        let declared = &entity.value.name;
+                        named_otherwise.insert(format!("{name} (block: {declared})").into());
                     }
                 }
                 None if entity.management == Management::Created => {
+                    self.refuse_second(key, entity);
                     let declared = EntityKey::Account(sources.declared_key(key));
                     let facts =
                         Facts::new(declared, entity).recorded(sources.recorded.accounts.get(key), None);
@@ -38,6 +54,7 @@ impl Differ<'_, '_> {
             }
         }
         self.report_differing(differing);
+        self.report_names(named_otherwise);
         for (key, entity) in &sources.recorded.accounts {
             let known_by = EntityKey::Account(key.clone());
             if !sources.desired.accounts.contains_key(key) && !self.held.was_named(&known_by) {
@@ -102,6 +119,98 @@ impl Differ<'_, '_> {
                 .push(facts.action(ActionKind::Update, reason, Some(effect)));
         }
         true
+    }
+
+    /// Refuses to create an account in the place of one that the block created: the old one would stay, for ever.
+    fn refuse_second(&mut self, key: &AccountKey, entity: &Entity<Account>) {
+        let mut recorded = self.sources.recorded.accounts.iter();
+        let before = recorded.find(|(other, before)| {
+            *other != key
+                && before.management == Management::Created
+                && before
+                    .addresses
+                    .iter()
+                    .any(|address| entity.addresses.contains(address))
+        });
+        let Some((before, _)) = before else { return };
+        let shown = |account: &AccountKey| account.to_string();
+        let pinned = match before {
+            AccountKey::Id(id) => format!("`id = \"{id}\"` and `manage = true`"),
+            AccountKey::Email(_) => "`id = …` and `manage = true`".to_owned(),
+        };
+        self.findings.push(Finding {
+            remedy: Some(
+                format!(
+                    "write the earlier `email`; or, to give the account another address, change it in the account \
+                     itself and write {pinned} in the place of `create`; a second account takes a block of its own"
+                )
+                .into(),
+            ),
+            location: entity.location.clone(),
+            ..Finding::new(
+                Level::Refusal,
+                "account-again",
+                format!(
+                    "the block of account {} now says {}: that would create a second account, and accounts are never \
+                     deleted",
+                    shown(before),
+                    shown(key)
+                ),
+            )
+        });
+    }
+
+    /// `ou Sandbox, block: Prod; tag env dev, block: prod`
+    fn what_differs(&self, desired: &Account, observed: &Account) -> String {
+        let mut parts = Vec::new();
+        let unit = |path: &OuPath| {
+            if path.is_root() {
+                "root".to_owned()
+            } else {
+                path.to_string()
+            }
+        };
+        if let (Some(said), Some(is)) = (&desired.ou, &observed.ou)
+            && self.renames.unit_now(is) != *said
+        {
+            parts.push(format!("ou {}, block: {}", unit(is), unit(said)));
+        }
+        if let (Some(said), Some(are)) = (&desired.tags, &observed.tags) {
+            let keys: BTreeSet<&Arc<str>> = said.keys().chain(are.keys()).collect();
+            for key in keys.into_iter().filter(|key| said.get(*key) != are.get(*key)) {
+                let shown =
+                    |value: Option<&Arc<str>>| value.map_or_else(|| "none".to_owned(), ToString::to_string);
+                parts.push(format!(
+                    "tag {key} {}, block: {}",
+                    shown(are.get(key)),
+                    shown(said.get(key))
+                ));
+            }
+        }
+        parts.join("; ")
+    }
+
+    fn report_names(&mut self, subjects: BTreeSet<Arc<str>>) {
+        if subjects.is_empty() {
+            return;
+        }
+        let message = match subjects.len() {
+            1 => {
+                "an account is called otherwise than its block says; rolecall renames no accounts".to_owned()
+            }
+            count => format!(
+                "{count} accounts are called otherwise than their blocks say; rolecall renames no accounts"
+            ),
+        };
+        self.findings.push(Finding {
+            subjects,
+            remedy: Some(
+                "rename them (`aws account put-account-name --account-id … --account-name …`, or the account's page \
+                 in the console), or write the names they have"
+                    .into(),
+            ),
+            ..Finding::new(Level::Warning, "account-name", message)
+        });
     }
 
     fn report_differing(&mut self, subjects: BTreeSet<Arc<str>>) {

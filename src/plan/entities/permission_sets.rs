@@ -119,11 +119,51 @@ impl Differ<'_, '_> {
         if entity.management != Management::Created {
             self.forget(key, entity, reason);
         } else if there {
+            if new.is_none() {
+                self.hint_at_moved(name, entity);
+            }
             let effect = Effect::DeletePermissionSet { name: name.clone() };
             self.gone(key, entity, ActionKind::Delete, reason, Some(effect));
         } else {
             self.forget(key, entity, Reason::AlreadyGone);
         }
+    }
+
+    /// Where a set that goes has a twin that comes, the block may only have another label: then `moved` is missing.
+    fn hint_at_moved(&mut self, name: &PermissionSetName, entity: &Entity<PermissionSet>) {
+        let sources = self.sources;
+        let is_twin = |other: &PermissionSetName, candidate: &Entity<PermissionSet>| {
+            let renamed = PermissionSet {
+                name: name.clone(),
+                ..candidate.value.clone()
+            };
+            candidate.management == Management::Created
+                && !sources.recorded.permission_sets.contains_key(other)
+                && !sources.observed.permission_sets.contains_key(other)
+                && renamed.same_as(&entity.value)
+        };
+        let mut desired = sources.desired.permission_sets.iter();
+        let Some((twin, candidate)) = desired.find(|(other, candidate)| is_twin(other, candidate)) else {
+            return;
+        };
+        let (Some(from), Some(to)) = (entity.addresses.first(), candidate.addresses.first()) else {
+            return;
+        };
+        self.findings.push(Finding {
+            remedy: Some(
+                format!(
+                    "if it was renamed, say so with `moved {{ from = {from}, to = {to} }}`, each on a line of its own: \
+                     then its grants are carried over before it goes"
+                )
+                .into(),
+            ),
+            location: candidate.location.clone(),
+            ..Finding::new(
+                Level::Note,
+                "looks-renamed",
+                format!("permission set {name} goes, and {twin} comes, which differs from it in nothing but its name"),
+            )
+        });
     }
 }
 

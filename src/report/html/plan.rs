@@ -249,11 +249,21 @@ pub fn detail(detail: &Detail) -> Vec<(&'static str, String)> {
             gone.chain(come).collect()
         }
         Detail::Policy { name, lines } => policy(name, lines),
-        Detail::NewPolicy { statements } => {
-            let text = statements.map_or("known after apply".to_owned(), |count| {
-                counted(count, "statement")
-            });
-            vec![("", format!("inline_policy: {text}"))]
+        Detail::NewPolicy {
+            statements, lines, ..
+        } => {
+            let text = statements.map_or("not a policy yet".to_owned(), |count| counted(count, "statement"));
+            let mut out = vec![("", format!("inline_policy: {text}"))];
+            let shown = lines.iter().take(MOST_POLICY_LINES);
+            out.extend(shown.map(|line| ("code gains", format!("+ {}", escape(line)))));
+            let rest = lines.len().saturating_sub(MOST_POLICY_LINES) as u64;
+            if rest > 0 {
+                out.push((
+                    "",
+                    format!("… {} more (the plan as JSON has all)", counted(rest, "line")),
+                ));
+            }
+            out
         }
         Detail::Provision { accounts } => {
             vec![(

@@ -54,6 +54,9 @@ pub enum What {
         command: String,
         /// The plan's digest.
         digest: String,
+        /// The digest of the interrupted run that this one goes on with, where its plan was another.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        goes_on_with: Option<String>,
         /// Why, as given on the command line.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
@@ -67,6 +70,9 @@ pub enum What {
         done: u64,
         /// Steps failed.
         failed: u64,
+        /// Steps not run.
+        #[serde(default)]
+        not_run: u64,
     },
     /// `state mv`
     Moved {

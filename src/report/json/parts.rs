@@ -115,6 +115,9 @@ pub enum FieldJson {
         /// How many statements; absent while that is not known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         statements: Option<u64>,
+        /// The whole document in canonical form; what is known only after apply stands in parentheses.
+        #[serde(default)]
+        document: String,
     },
     /// The content is pushed to roles.
     Provision {
@@ -140,8 +143,11 @@ impl From<&Detail> for FieldJson {
                 name: (*name).to_owned(),
                 lines: lines.iter().map(signed).collect(),
             },
-            Detail::NewPolicy { statements } => FieldJson::NewPolicy {
+            Detail::NewPolicy {
+                statements, document, ..
+            } => FieldJson::NewPolicy {
                 statements: *statements,
+                document: document.clone(),
             },
             Detail::Provision { accounts } => FieldJson::Provision { accounts: *accounts },
         }

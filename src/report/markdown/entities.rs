@@ -151,12 +151,9 @@ pub fn detail(detail: &Detail, created: bool, hide: &Hide) -> String {
         }
         Detail::Items { name, removed, added } => items(name, removed, added, hide),
         Detail::Policy { name, lines } => policy(name, lines),
-        Detail::NewPolicy { statements } => {
-            let text = statements.map_or("known after apply".to_owned(), |count| {
-                counted(count, "statement")
-            });
-            format!("  - `inline_policy`: {text}")
-        }
+        Detail::NewPolicy {
+            statements, lines, ..
+        } => new_policy(*statements, lines),
         Detail::Provision { accounts } => {
             format!("  - pushed to its roles in {}", counted(*accounts, "account"))
         }
@@ -178,6 +175,28 @@ fn items(name: &str, removed: &[String], added: &[String], hide: &Hide) -> Strin
     let parts = [list("**added**", added), list("**removed**", removed)];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     format!("  - `{name}`: {}", parts.join("; "))
+}
+
+/// What a new policy says: it is what a reviewer approves.
+fn new_policy(statements: Option<u64>, lines: &[String]) -> String {
+    let title = statements.map_or("not a policy yet".to_owned(), |count| counted(count, "statement"));
+    let rest = lines.len().saturating_sub(MOST_POLICY_LINES) as u64;
+    let cut = match rest {
+        0 => String::new(),
+        rest => format!(
+            ", {} more than shown (the plan as JSON has all)",
+            counted(rest, "line")
+        ),
+    };
+    let shown: Vec<String> = lines
+        .iter()
+        .take(MOST_POLICY_LINES)
+        .map(|line| format!("+ {}", text::clip(line, MOST_VALUE)))
+        .collect();
+    format!(
+        "  - `inline_policy`: {title}{cut}\n\n{}\n",
+        text::fence("diff", &shown, 4)
+    )
 }
 
 fn policy(name: &str, lines: &[DiffLine]) -> String {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::id::{EntityKey, UserName};
 use crate::model::action::Effect;
 use crate::model::permission_set::PermissionSet;
+use crate::model::policy;
 use crate::model::principal::{Group, User};
 use crate::plan::Plan;
 use crate::plan::change::{Action, ActionKind, Reason};
@@ -14,6 +15,7 @@ use crate::source::Location;
 
 use super::Labels;
 use super::policy_diff::{self, DiffLine};
+use super::policy_text;
 use super::risk::{Marker, Risk};
 
 /// What happens to an entity, most telling first.
@@ -59,10 +61,14 @@ pub enum Detail {
         /// The lines.
         lines: Vec<DiffLine>,
     },
-    /// A policy that is new, by how many statements it has.
+    /// A policy that is new.
     NewPolicy {
         /// How many statements; `None` when it is not known yet.
         statements: Option<u64>,
+        /// What they say, for people.
+        lines: Vec<String>,
+        /// The whole document in its canonical form.
+        document: String,
     },
     /// Its content is pushed to this many roles.
     Provision {
@@ -341,7 +347,7 @@ pub fn permission_set(out: &mut Vec<Detail>, from: &PermissionSet, to: &Permissi
     tags(out, &from.tags, &to.tags);
 }
 
-/// What a new permission set gives, in short: its source is in the configuration.
+/// What a new permission set gives.
 fn new_permission_set(out: &mut Vec<Detail>, set: &PermissionSet) {
     field(out, "description", None, set.description.as_ref());
     field(out, "session_duration", None, Some(set.session_duration));
@@ -360,15 +366,12 @@ fn new_permission_set(out: &mut Vec<Detail>, set: &PermissionSet) {
         set.permissions_boundary.as_ref(),
     );
     field(out, "relay_state", None, set.relay_state.as_ref());
-    if let Some(policy) = &set.inline_policy {
-        let parsed = policy
-            .as_known()
-            .and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
-        let statements = parsed.map(|policy| match policy.get("Statement") {
-            Some(serde_json::Value::Array(statements)) => statements.len() as u64,
-            Some(_) => 1,
-            None => 0,
+    if let Some(text) = &set.inline_policy {
+        out.push(Detail::NewPolicy {
+            statements: policy_text::count(text),
+            lines: policy_text::lines(text),
+            document: policy::pretty(&text.to_string()),
         });
-        out.push(Detail::NewPolicy { statements });
     }
+    tags(out, &BTreeMap::new(), &set.tags);
 }

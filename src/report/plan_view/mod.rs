@@ -8,6 +8,7 @@ pub mod entity_lines;
 pub mod origin;
 pub mod people;
 pub mod policy_diff;
+pub mod policy_text;
 pub mod records;
 pub mod risk;
 pub mod roles;

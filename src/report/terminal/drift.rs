@@ -269,6 +269,7 @@ fn since(row: &DriftRow<'_>) -> String {
     };
     let first = moment(since.first_with);
     match since.last_without {
+        Some(last) if moment(last) == first => format!("{first}"),
         Some(last) => format!("between {} (last read without it) and {first}", moment(last)),
         None => format!("{first} at the latest; earlier: unknown"),
     }

@@ -19,6 +19,9 @@ use super::page::column;
 const MOST_ROWS: usize = 30;
 const MOST_POLICY_LINES: usize = 24;
 const MOST_ITEMS: usize = 12;
+/// Of a new policy: lines, and characters of one.
+const MOST_NEW_LINES: usize = 40;
+const MOST_CHARACTERS: usize = 400;
 
 /// Writes a section per kind that has changes.
 pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
@@ -203,7 +206,7 @@ pub fn detail(detail: &Detail, created: bool, page: &mut Page<'_>) -> io::Result
             page.line(&format!(
                 "{}{}",
                 pad(name),
-                some_of(&short, short.len() as u64, 4)
+                some_of(&short, short.len() as u64, MOST_ITEMS)
             ))
         }
         Detail::Items { name, removed, added } => items(&pad(name), &pad(""), removed, added, page),
@@ -218,11 +221,12 @@ pub fn detail(detail: &Detail, created: bool, page: &mut Page<'_>) -> io::Result
             ))?;
             policy(lines, page)
         }
-        Detail::NewPolicy { statements } => {
-            let text = statements.map_or("known after apply".to_owned(), |count| {
-                counted(count, "statement")
-            });
-            page.line(&format!("{}{text}", pad("inline_policy")))
+        Detail::NewPolicy {
+            statements, lines, ..
+        } => {
+            let text = statements.map_or("not a policy yet".to_owned(), |count| counted(count, "statement"));
+            page.line(&format!("{}{text}", pad("inline_policy")))?;
+            new_policy(lines, page)
         }
         Detail::Provision { accounts } => {
             let text = format!("pushed to its roles in {}", counted(*accounts, "account"));
@@ -270,6 +274,27 @@ fn policy(lines: &[DiffLine], page: &mut Page<'_>) -> io::Result<()> {
         page.line(&format!(
             "          … {rest} of what goes or stays left out (--json lists all)"
         ))?;
+    }
+    Ok(())
+}
+
+/// What a new policy says. It is what a reviewer approves, so much of it is shown, and what is not is counted.
+fn new_policy(lines: &[String], page: &mut Page<'_>) -> io::Result<()> {
+    for line in lines.iter().take(MOST_NEW_LINES) {
+        let kept: String = line.chars().take(MOST_CHARACTERS).collect();
+        let cut = line.chars().count().saturating_sub(MOST_CHARACTERS) as u64;
+        let cut = if cut > 0 {
+            format!(" … {} more (--json has all)", counted(cut, "character"))
+        } else {
+            String::new()
+        };
+        let text = page.paint(Meaning::Added, format!("+ {}{cut}", escape(&kept)));
+        page.line(&format!("        {text}"))?;
+    }
+    let rest = lines.len().saturating_sub(MOST_NEW_LINES);
+    if rest > 0 {
+        let rest = counted(rest as u64, "line");
+        page.line(&format!("          … {rest} more (--json has the whole policy)"))?;
     }
     Ok(())
 }

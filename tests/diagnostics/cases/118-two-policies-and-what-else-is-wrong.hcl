@@ -2,7 +2,7 @@ permission_set "p" {
   inline_policy = jsonencode({}) #~ invalid-policy
 
   policy { #~ two-inline-policies
-    statement {
+    statement { #~ bad-statement
       effect  = "allow" #~ bad-statement
       actions = ["s3:Get*"]
     }

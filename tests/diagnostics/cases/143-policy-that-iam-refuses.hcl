@@ -1,0 +1,35 @@
+permission_set "blocks" {
+  policy {
+    statement {
+      sid           = "bad sid!"                  #~ bad-statement
+      effect        = "allow"                     #~ bad-statement
+      actions       = ["S3", "s3:Get*", "s3 :Put"] #~ bad-statement
+      not_resources = ["not-an-arn"]              #~ bad-statement
+
+      condition { #~ bad-statement
+        test     = "StringEqual"
+        variable = "team"
+        values   = []
+      }
+    }
+
+    statement { #~ bad-statement
+      actions     = []      #~ bad-statement
+      not_actions = ["s3:*"] #~ bad-statement
+    }
+  }
+}
+
+permission_set "none" {
+  policy {} #~ invalid-policy
+}
+
+permission_set "json" {
+  inline_policy = jsonencode({ #~ invalid-policy
+    Version = "2012-10-17"
+    Statement = [
+      { Sid = "a b", Effect = "Allow", Action = "s3:Get*", Resource = "bucket" },
+      { Effect = "Deny", Action = [], Resource = "*", Condition = { IpAdress = { "aws:SourceIp" = ["10.0.0.0/8"] } } },
+    ]
+  })
+}

@@ -1,0 +1,3 @@
+permission_set "x" {
+  customer_managed_policies = [{ name = "x y", path = "nope" }] #~ invalid-customer-policy
+}

@@ -1,0 +1,1 @@
+assignment "a" {} #~ missing-attribute
