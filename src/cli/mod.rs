@@ -22,7 +22,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 use crate::report::diagnostics::to_json;
 use crate::source::SourceMap;
 
-use args::{AccessFormat, Cli, Command, StateCommand};
+use args::{AccessCommand, AccessFormat, Cli, Command, StateCommand};
 use env::Env;
 use error::Failure;
 use exit::Exit;
@@ -91,7 +91,11 @@ fn machine(command: &Command) -> Machine {
         Command::Observe(args) => args.json,
         Command::Show(args) => args.format.is_json(),
         Command::Output(args) => args.format.is_json(),
-        Command::Access(args) => args.json || args.format == AccessFormat::Json,
+        Command::Access(args) => match &args.question {
+            Some(AccessCommand::Explain(args)) => args.format.is_json(),
+            Some(AccessCommand::Diff(args)) => args.json || args.format == AccessFormat::Json,
+            None => args.json || args.format == AccessFormat::Json,
+        },
         Command::State(command) => match command {
             StateCommand::List { format, .. }
             | StateCommand::Show { format, .. }

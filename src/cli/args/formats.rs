@@ -116,6 +116,11 @@ impl DiagnosticsFormatArgs {
             self.format
         }
     }
+
+    /// Whether JSON was asked for.
+    pub fn is_json(&self) -> bool {
+        self.format() == DiagnosticsFormat::Json
+    }
 }
 
 /// Options of `--format markdown`.
