@@ -128,8 +128,12 @@ fn plain(text: &str, out: &mut String) {
         }
         let core = word.trim_start_matches(['(', '"', '\'']);
         let before = word.len() - core.len();
-        // A bracket that was opened inside belongs to the word.
-        let end = |c: char| ".,;:!?\"'…".contains(c) || (c == ')' && !core.contains('('));
+        // A bracket that was opened inside belongs to the word, and so does the second colon of an emoji.
+        let end = |c: char| {
+            ".,;!?\"'…".contains(c)
+                || (c == ')' && !core.contains('('))
+                || (c == ':' && !core.starts_with(':'))
+        };
         let core = core.trim_end_matches(end);
         let after = before + core.len();
         out.push_str(word.get(..before).unwrap_or_default());
