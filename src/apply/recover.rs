@@ -87,12 +87,15 @@ fn is_in_doubt(recorded: &Recorded) -> bool {
 }
 
 /// What was in doubt in a run, and the entries that say how it ended and end the run.
+type Ending = (Vec<Effect>, [Entry; 2]);
+
+/// Finds out how a run ended; `None` where nothing was in doubt.
 fn ended(
     recorded: &Recorded,
     provider: &dyn Provider,
     last_run: &[Entry],
     request: &ReadRequest,
-) -> Result<Option<(Vec<Effect>, [Entry; 2])>, ApplyError> {
+) -> Result<Option<Ending>, ApplyError> {
     let run = Fold::in_the_middle(Recorded::default(), last_run)?;
     let doubts = run.in_doubt()?;
     if doubts.is_empty() {

@@ -96,12 +96,11 @@ fn machine(command: &Command) -> Machine {
             Some(AccessCommand::Diff(args)) => args.json || args.format == AccessFormat::Json,
             None => args.json || args.format == AccessFormat::Json,
         },
-        Command::State(command) => match command {
+        Command::State(
             StateCommand::List { format, .. }
             | StateCommand::Show { format, .. }
-            | StateCommand::Log { format, .. } => format.is_json(),
-            _ => false,
-        },
+            | StateCommand::Log { format, .. },
+        ) => format.is_json(),
         _ => false,
     };
     if json { Machine::Document } else { Machine::No }

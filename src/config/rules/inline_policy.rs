@@ -257,8 +257,11 @@ fn sid(index: usize, value: Option<&Value>) -> Option<Finding> {
     })
 }
 
+/// Whether a text is what it must be.
+type Check = fn(&str) -> bool;
+
 /// The elements that hold one text or a list of them, with what each text must be.
-const LISTS: &[(&str, fn(&str) -> bool)] = &[
+const LISTS: &[(&str, Check)] = &[
     ("Action", is_action),
     ("NotAction", is_action),
     ("Resource", is_resource),

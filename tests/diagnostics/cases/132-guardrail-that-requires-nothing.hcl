@@ -3,6 +3,6 @@ guardrail "required" {
     reason = false
   }
   require {
-    expires_within = "90 days" #~ bad-guardrail
+    expires_within = "soon" #~ bad-guardrail
   }
 }
