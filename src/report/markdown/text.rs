@@ -128,11 +128,12 @@ fn plain(text: &str, out: &mut String) {
         }
         let core = word.trim_start_matches(['(', '"', '\'']);
         let before = word.len() - core.len();
-        // A bracket that was opened inside belongs to the word, and so does the second colon of an emoji.
-        let end = |c: char| {
-            ".,;!?\"'…".contains(c)
-                || (c == ')' && !core.contains('('))
-                || (c == ':' && !core.starts_with(':'))
+        // What ends something that began inside belongs to the word: a bracket, an emoji's colon, an entity.
+        let end = |c: char| match c {
+            ')' => !core.contains('('),
+            ':' => !core.starts_with(':'),
+            ';' => !core.contains('&'),
+            c => ".,!?\"'…".contains(c),
         };
         let core = core.trim_end_matches(end);
         let after = before + core.len();
