@@ -1,7 +1,7 @@
 //! What a permission set amounts to: administration, or a way to it.
 //!
-//! Read from what the set attaches, never from its name. The AWS-managed policies in [`KNOWN`] are as the AWS managed
-//! policy reference has them; the ways to more rights in [`WAYS`] are those of Rhino Security Labs, "AWS IAM Privilege
+//! Read from what the set attaches, never from its name. The AWS-managed policies in `KNOWN` are as the AWS managed
+//! policy reference has them; the ways to more rights in `WAYS` are those of Rhino Security Labs, "AWS IAM Privilege
 //! Escalation – Methods and Mitigation", with passing a role to further compute services, and with what administers
 //! IAM Identity Center and AWS Organizations. Policies that live in accounts cannot be read and say nothing.
 

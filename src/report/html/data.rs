@@ -2,7 +2,7 @@
 //!
 //! Names are stored once, made safe to show ([`escape`](crate::report::escape)); a row is four numbers below its pair
 //! of account and permission set. Groups are not expanded: the page does that for the person or account that
-//! somebody looks at. The static part of the page ([`super::overview`]) is written from the same tables.
+//! somebody looks at. The static part of the page (`overview`) is written from the same tables.
 
 use serde::Serialize;
 

@@ -4,7 +4,7 @@
 //! forbids every request. The summary, the plan, drift and the history are written here, as templates that are
 //! checked at compile time and escape what they are given; they are read without a script. The matrix and the
 //! pages of people, groups, accounts and permission sets are drawn by the script from [`data::PageData`], which
-//! stands in the page as JSON. Every name from outside is made safe to show by [`escape`](super::escape) before it
+//! stands in the page as JSON. Every name from outside is made safe to show by [`escape`](super::escape::escape) before it
 //! enters either, so hidden and look-alike characters are seen as on a terminal.
 //!
 //! The same sources give the same bytes: nothing here reads a clock.

@@ -2,7 +2,7 @@
 //!
 //! A document begins with a hidden marker that names the stack, so that one comment can be found and updated, and
 //! holds nothing that differs between two runs with the same result: no clock, no serial. It fits a comment whatever
-//! the plan's size ([`page`]), and whatever is called how ([`text`]).
+//! the plan's size (`page`), and whatever is called how (`text`).
 
 mod assignments;
 pub mod drift;

@@ -4,7 +4,7 @@ use crate::plan::Plan;
 use crate::plan::finding::{Finding, Level};
 use crate::plan::input::Mode;
 use crate::report::plan_view::roles::RoleLine;
-use crate::report::plan_view::{Counts, PlanView};
+use crate::report::plan_view::{Counts, PlanView, as_declared};
 use crate::report::wording::{self, counted, number};
 
 use super::hide::Hide;
@@ -138,12 +138,7 @@ fn top(view: &PlanView<'_>, title: Title<'_>, hide: &Hide) -> String {
 fn sum(view: &PlanView<'_>) -> String {
     let plan = view.plan;
     if plan.is_empty() {
-        let declared = plan.totals.declared;
-        let verb = if declared == 1 { "is" } else { "are" };
-        return format!(
-            "No changes: {} {verb} as declared.",
-            counted(declared, "assignment")
-        );
+        return format!("No changes: {}.", as_declared(&plan.totals));
     }
     if plan.changes_nothing_in_the_service() {
         return "Nothing to change in the service; the state is brought up to date.".to_owned();

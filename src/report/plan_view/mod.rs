@@ -21,8 +21,9 @@ use crate::id::{PrincipalKey, UserName};
 use crate::model::access::Declaration;
 use crate::model::action::Effect;
 use crate::plan::change::RecordChange;
-use crate::plan::{ActionKind, Plan};
+use crate::plan::{ActionKind, Plan, Totals};
 use crate::report::people_names::PeopleNames;
+use crate::report::wording::{counted, number};
 
 use assignments::AssignmentRow;
 use entities::EntityRow;
@@ -75,6 +76,17 @@ pub struct RecordCounts {
     pub moved: u64,
     /// Entities and assignments dropped from the state.
     pub forgotten: u64,
+}
+
+/// `204 assignments are as declared`, and how many are held: about those nothing is known.
+pub fn as_declared(totals: &Totals) -> String {
+    let are = |count: u64| if count == 1 { "is" } else { "are" };
+    let there = totals.unchanged;
+    let mut out = format!("{} {} as declared", counted(there, "assignment"), are(there));
+    if totals.held > 0 {
+        out.push_str(&format!(", {} {} held", number(totals.held), are(totals.held)));
+    }
+    out
 }
 
 impl<'a> PlanView<'a> {

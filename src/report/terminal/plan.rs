@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::plan::finding::{Finding, Level};
 use crate::report::escape::{escape, name};
-use crate::report::plan_view::PlanView;
+use crate::report::plan_view::{PlanView, as_declared};
 use crate::report::style::{Meaning, Styles};
 use crate::report::wording::{self, counted, number, some_of};
 
@@ -191,10 +191,8 @@ fn footer(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
     let plan = view.plan;
     let digest = format!("Digest {}", plan.digest);
     if plan.is_empty() {
-        let declared = counted(plan.totals.declared, "assignment");
-        let verb = if plan.totals.declared == 1 { "is" } else { "are" };
         let good = page.paint(Meaning::Good, "No changes.");
-        page.line(&format!("{good} {declared} {verb} as declared.   {digest}"))?;
+        page.line(&format!("{good} {}.   {digest}", as_declared(&plan.totals)))?;
         return refused(view, page);
     }
     page.blank()?;
