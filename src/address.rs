@@ -4,11 +4,15 @@
 //! *key* ([`crate::id::EntityKey`]): what the service calls it. Renaming a label
 //! therefore never touches the service.
 
+mod set;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+pub use set::Addresses;
 
 /// Which instance of a block with `for_each` or `count`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -487,7 +487,7 @@ mod tests {
         let action = Action {
             kind: ActionKind::Forget,
             entity: crate::id::EntityKey::OrganizationalUnit(crate::id::OuPath::root()),
-            addresses: BTreeSet::new(),
+            addresses: Default::default(),
             effect: None,
             reason: Reason::Destroy,
             expected_id: None,

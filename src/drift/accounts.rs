@@ -324,7 +324,7 @@ fn provisions(sources: &Sources<'_>, account: &AccountKey) -> bool {
 
 /// The block of what an item is about.
 pub(super) struct Block {
-    pub addresses: BTreeSet<crate::address::Address>,
+    pub addresses: crate::address::Addresses,
     pub location: Option<crate::source::Location>,
     pub managed: bool,
 }

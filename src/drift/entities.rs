@@ -331,7 +331,7 @@ pub(super) fn name_orphans(sources: &Sources<'_>, items: &mut [DriftItem]) {
 struct DriftOrigin {
     id: ServiceId,
     name: String,
-    addresses: BTreeSet<crate::address::Address>,
+    addresses: crate::address::Addresses,
     location: Option<crate::source::Location>,
 }
 

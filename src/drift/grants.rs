@@ -148,7 +148,7 @@ fn item(((cause, permission_set, principal), group): (Key, Group)) -> DriftItem 
         accounts: group.accounts,
     };
     DriftItem {
-        addresses: group.addresses,
+        addresses: group.addresses.into_iter().collect(),
         location: group.location,
         expired: group.expired.filter(|_| cause == Cause::Overdue),
         declared: group.declared,

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::address::Address;
+use crate::address::{Address, Addresses};
 use crate::id::{AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKey, ServiceId, UserName};
 use crate::model::access::CapacityError;
 use crate::model::account::Account;
@@ -222,7 +222,7 @@ pub struct DriftItem {
     /// What is concerned.
     pub subject: Subject,
     /// The blocks that declare (or declared) it.
-    pub addresses: BTreeSet<Address>,
+    pub addresses: Addresses,
     /// Where the first of them is written.
     pub location: Option<Location>,
     /// Whether a block declares it now.
@@ -252,7 +252,7 @@ impl DriftItem {
         DriftItem {
             cause,
             subject,
-            addresses: BTreeSet::new(),
+            addresses: Addresses::default(),
             location: None,
             declared: false,
             referred: false,

@@ -1,10 +1,10 @@
 //! One picture of an instance: what is declared, what was applied, or what was read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::address::Address;
+use crate::address::Addresses;
 use crate::id::{
     AccountKey, EntityKey, GroupName, OuPath, PermissionSetName, PrincipalKey, ServiceId, UserName,
 };
@@ -49,8 +49,8 @@ pub struct Entity<T> {
     /// The entity.
     pub value: T,
     /// The blocks that declare it or look it up; look-ups with one key are one entity. Empty in observed.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub addresses: BTreeSet<Address>,
+    #[serde(default, skip_serializing_if = "Addresses::is_empty")]
+    pub addresses: Addresses,
     /// What this stack may do with it.
     #[serde(default)]
     pub management: Management,
@@ -67,7 +67,7 @@ impl<T> Entity<T> {
     pub fn observed(value: T) -> Self {
         Entity {
             value,
-            addresses: BTreeSet::new(),
+            addresses: Addresses::default(),
             management: Management::None,
             location: None,
             keep_old_until: None,
@@ -114,7 +114,7 @@ impl Snapshot {
     }
 
     /// The blocks that declare an entity; empty when it is not here.
-    pub fn addresses(&self, key: &EntityKey) -> BTreeSet<Address> {
+    pub fn addresses(&self, key: &EntityKey) -> Addresses {
         let found = match key {
             EntityKey::OrganizationalUnit(key) => self.organizational_units.get(key).map(|e| &e.addresses),
             EntityKey::Account(key) => self.accounts.get(key).map(|e| &e.addresses),

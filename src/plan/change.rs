@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::address::Address;
+use crate::address::{Address, Addresses};
 use crate::id::{EntityKey, PermissionSetName, PrincipalKey, ServiceId};
 use crate::model::access::Tuple;
 use crate::model::action::Effect;
@@ -191,7 +191,7 @@ pub struct Action {
     /// Of what. For a rename, what it is called afterwards.
     pub entity: EntityKey,
     /// The blocks that declare it; empty when none does any more.
-    pub addresses: BTreeSet<Address>,
+    pub addresses: Addresses,
     /// What is done to the service; `None` when only the record changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<Effect>,

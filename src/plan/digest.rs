@@ -124,7 +124,7 @@ impl Table {
 struct ActionView<'a> {
     kind: &'a super::change::ActionKind,
     entity: &'a crate::id::EntityKey,
-    addresses: &'a std::collections::BTreeSet<crate::address::Address>,
+    addresses: &'a crate::address::Addresses,
     effect: &'a Option<crate::model::action::Effect>,
     reason: &'a super::change::Reason,
     expected_id: &'a Option<crate::id::ServiceId>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-use crate::address::{Address, Kind};
+use crate::address::{Address, Addresses, Kind};
 use crate::id::{EntityKey, GroupName, PrincipalKey, ServiceId};
 use crate::model::access::{Names, Pair, Tuple};
 use crate::model::instance::{Held, HeldSubject};
@@ -386,7 +386,7 @@ fn pairs<K: Ord + Clone, T>(
     let referred = desired
         .iter()
         .filter(|(_, entity)| entity.management == Management::Referred);
-    let in_vain: Vec<(EntityKey, &BTreeSet<Address>)> = referred
+    let in_vain: Vec<(EntityKey, &Addresses)> = referred
         .map(|(name, entity)| (key(name.clone()), &entity.addresses))
         .filter(|(key, _)| is_in_vain(key))
         .collect();
@@ -396,7 +396,8 @@ fn pairs<K: Ord + Clone, T>(
     let gone = recorded.iter().filter(|(name, _)| !desired.contains_key(name));
     for (name, entity) in gone {
         let addresses: BTreeSet<Address> = entity.addresses.iter().map(&now).collect();
-        let found = in_vain.iter().find(|(_, other)| !addresses.is_disjoint(other));
+        let shares_block = |other: &Addresses| other.iter().any(|address| addresses.contains(address));
+        let found = in_vain.iter().find(|(_, other)| shares_block(other));
         if let Some((other, _)) = found {
             out.push((key(name.clone()), other.clone()));
         }

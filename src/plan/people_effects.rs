@@ -854,10 +854,10 @@ mod tests {
             );
             let desired = &mut scene.input.desired.snapshot;
             for entity in desired.groups.values_mut() {
-                entity.addresses = BTreeSet::from([Address::root(Kind::Group, "ops")]);
+                entity.addresses = [Address::root(Kind::Group, "ops")].into();
             }
             for entity in desired.users.values_mut() {
-                entity.addresses = BTreeSet::from([Address::root(Kind::User, "ada")]);
+                entity.addresses = [Address::root(Kind::User, "ada")].into();
             }
             scene
         };

@@ -1,6 +1,6 @@
 //! Small plan inputs for tests, said in a few words.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -49,7 +49,7 @@ fn id(kind: &str, name: &str) -> ServiceId {
 
 fn declared<T>(kind: Kind, label: &str, management: Management, value: T) -> Entity<T> {
     Entity {
-        addresses: BTreeSet::from([Address::root(kind, label)]),
+        addresses: [Address::root(kind, label)].into(),
         management,
         ..Entity::observed(value)
     }

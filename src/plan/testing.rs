@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::address::{Address, Kind};
+use crate::address::{Address, Addresses, Kind};
 use crate::id::{
     AccountId, AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKey, ServiceId, UserName,
 };
@@ -458,13 +458,7 @@ impl World {
         }
     }
 
-    fn record(
-        &mut self,
-        kind: ActionKind,
-        key: &EntityKey,
-        addresses: &BTreeSet<Address>,
-        declared: &Snapshot,
-    ) {
+    fn record(&mut self, kind: ActionKind, key: &EntityKey, addresses: &Addresses, declared: &Snapshot) {
         use crate::state::fold_entities::{adopt, forget, rebind, relabel};
         let id = match key {
             EntityKey::User(name) => self

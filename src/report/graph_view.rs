@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-use crate::address::Address;
+use crate::address::{Address, Addresses};
 use crate::id::{EntityKey, PrincipalKey};
 use crate::model::snapshot::Snapshot;
 use crate::model::stack::Desired;
@@ -82,7 +82,7 @@ impl GraphView {
         }
     }
 
-    fn link(&mut self, from: &Address, to: &BTreeSet<Address>) {
+    fn link(&mut self, from: &Address, to: &Addresses) {
         for on in to.iter().filter(|on| *on != from) {
             self.edges.insert((from.to_string(), on.to_string()));
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::address::{Address, Kind};
+use crate::address::{Address, Addresses, Kind};
 use crate::id::{AccountKey, EntityKey, PermissionSetName, PrincipalKey, ServiceId};
 use crate::model::record::Recorded;
 use crate::model::snapshot::{Entity, Management};
@@ -31,7 +31,7 @@ pub struct EntityLine {
     /// What this stack may do with it.
     pub management: Management,
     /// The blocks that declare it.
-    pub addresses: BTreeSet<Address>,
+    pub addresses: Addresses,
 }
 
 /// Recorded assignments of the same blocks, set and principal.

@@ -4,13 +4,13 @@
 //! hold tagged enums, untagged texts and optional fields, which positional formats cannot read back, and because
 //! a field that a later version adds then has a default instead of ending the journal.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::address::Address;
+use crate::address::{Address, Addresses};
 use crate::id::{EntityKey, GroupName, PrincipalKey, ServiceId, UserName};
 use crate::model::access::{Declaration, Names, Note, Tuple};
 use crate::model::action::{Effect, Learned};
@@ -217,7 +217,7 @@ pub struct RecordOnly {
     /// Entities dropped from the state.
     pub forgotten: Vec<EntityKey>,
     /// Entities whose addresses or management changed.
-    pub relabelled: Vec<(EntityKey, BTreeSet<Address>, Management)>,
+    pub relabelled: Vec<(EntityKey, Addresses, Management)>,
     /// Entities whose name now means another id: what is recorded of them is what is declared.
     pub rebound: Vec<(EntityKey, ServiceId)>,
     /// Grants adopted or relabelled: tuple and note, ranks and notes are the run's.

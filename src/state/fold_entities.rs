@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::address::Address;
+use crate::address::{Address, Addresses};
 use crate::id::{AccountId, AccountKey, EntityKey, GroupName, OuPath, PrincipalKey, ServiceId, UserName};
 use crate::model::access::Access;
 use crate::model::account::OrganizationalUnit;
@@ -343,13 +343,8 @@ pub fn forget(applied: &mut Snapshot, key: &EntityKey) {
 }
 
 /// Changes who declares an entity and what the stack may do with it.
-pub fn relabel(
-    applied: &mut Snapshot,
-    key: &EntityKey,
-    addresses: &BTreeSet<Address>,
-    management: Management,
-) {
-    fn set<T>(entity: Option<&mut Entity<T>>, addresses: &BTreeSet<Address>, management: Management) {
+pub fn relabel(applied: &mut Snapshot, key: &EntityKey, addresses: &Addresses, management: Management) {
+    fn set<T>(entity: Option<&mut Entity<T>>, addresses: &Addresses, management: Management) {
         if let Some(entity) = entity {
             entity.addresses = addresses.clone();
             entity.management = management;

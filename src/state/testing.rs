@@ -66,7 +66,7 @@ pub fn request() -> LockRequest {
 pub fn declared<T>(value: T, address: Address) -> Entity<T> {
     Entity {
         value,
-        addresses: BTreeSet::from([address]),
+        addresses: [address].into(),
         management: Management::Created,
         location: None,
         keep_old_until: None,

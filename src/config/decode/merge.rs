@@ -1,6 +1,6 @@
 //! One key, one entity: look-ups that share a key are one; anything else with a key that is taken is an error.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
@@ -94,7 +94,7 @@ impl Decoder<'_, '_> {
     pub(super) fn entity<T>(&self, reader: &Reader<'_, '_>, management: Management, value: T) -> Entity<T> {
         Entity {
             value,
-            addresses: reader.address().into_iter().collect::<BTreeSet<_>>(),
+            addresses: reader.address().into_iter().collect(),
             management,
             location: reader.block.location.clone(),
             keep_old_until: None,

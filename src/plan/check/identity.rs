@@ -1,11 +1,14 @@
 //! Which recorded thing is which one in the service, by id, as this checker reads it; and which of them the plan is to
 //! give another name.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::address::{Address, InstanceKey, Kind};
+use crate::address::{Address, Addresses, InstanceKey, Kind};
 use crate::id::{EntityKey, PrincipalKey, ServiceId};
 use crate::model::instance::HeldSubject;
+use crate::model::permission_set::PermissionSet;
+use crate::model::principal::{Group, User};
 use crate::model::snapshot::{Entity, Management, Snapshot};
 use crate::model::stack::Moved;
 use crate::plan::input::{Mode, PlanInput};
@@ -22,11 +25,11 @@ pub(super) struct Identity {
 }
 
 /// One thing of a kind, as far as it matters here.
-struct Thing {
+struct Thing<'s> {
     key: EntityKey,
-    id: Option<ServiceId>,
+    id: Option<&'s ServiceId>,
     management: Management,
-    addresses: BTreeSet<Address>,
+    addresses: &'s Addresses,
     synced: bool,
 }
 
@@ -40,22 +43,22 @@ impl Identity {
         } else {
             &input.desired.snapshot
         };
-        let (wanted, there) = (things(desired), things(&input.observed.snapshot));
-        let by_id: BTreeMap<(Kind, &ServiceId), &EntityKey> = there
-            .values()
-            .filter_map(|thing| Some(((thing.key.kind(), thing.id.as_ref()?), &thing.key)))
-            .collect();
+        let there = &input.observed.snapshot;
+        // Few plans meet a thing whose id has gone elsewhere, and only those ask where.
+        let by_id = LazyCell::new(|| -> BTreeMap<(Kind, &ServiceId), EntityKey> {
+            let by_id = things(there).filter_map(|thing| Some(((thing.key.kind(), thing.id?), thing.key)));
+            by_id.collect()
+        });
         let orphans = &input.observed.snapshot.access.names.principals;
         let mut identity = Identity::default();
-        for thing in things(&input.recorded.applied).into_values() {
-            let Some(id) = &thing.id else { continue };
-            let seen = there.get(&thing.key);
-            let seen_id = seen.and_then(|seen| seen.id.as_ref());
+        for thing in things(&input.recorded.applied) {
+            let Some(id) = thing.id else { continue };
+            let seen = find(there, &thing.key);
+            let seen_id = seen.as_ref().and_then(|seen| seen.id);
             if seen_id == Some(id) || (seen.is_some() && seen_id.is_none()) {
                 continue;
             }
-            let wanted = wanted.get(&thing.key);
-            let looked_up = wanted
+            let looked_up = find(desired, &thing.key)
                 .is_some_and(|thing| matches!(thing.management, Management::Referred | Management::Managed));
             if is_held(input, &thing.key) || (looked_up && seen.is_none()) {
                 continue;
@@ -73,30 +76,25 @@ impl Identity {
                 .now
                 .extend(principal(&thing.key).and_then(|key| Some((key, now?))));
         }
-        identity.find_declared(input, &wanted, &there);
+        identity.find_declared(input, desired);
         identity
     }
 
     /// A principal that this stack made, that is there under a name that nobody declares, and whose block declares a
     /// name that nobody has.
-    fn find_declared(
-        &mut self,
-        input: &PlanInput,
-        wanted: &BTreeMap<EntityKey, Thing>,
-        there: &BTreeMap<EntityKey, Thing>,
-    ) {
-        let moved = &input.desired.moved;
-        for thing in things(&input.recorded.applied).into_values() {
+    fn find_declared(&mut self, input: &PlanInput, desired: &Snapshot) {
+        let (moved, there) = (&input.desired.moved, &input.observed.snapshot);
+        for thing in things(&input.recorded.applied) {
             let Some(key) = principal(&thing.key) else {
                 continue;
             };
             let seen_as = self.now.get(&key).unwrap_or(&key).clone();
             let stranger = seen_as == key && self.others.contains(&thing.key);
-            let Some(seen) = entity(&seen_as).and_then(|key| there.get(&key)) else {
+            let Some(seen) = entity(&seen_as).and_then(|key| find(there, &key)) else {
                 continue;
             };
             let ours = thing.management == Management::Created && !stranger && !seen.synced;
-            if !ours || wanted.contains_key(&seen.key) {
+            if !ours || find(desired, &seen.key).is_some() {
                 continue;
             }
             let addresses: BTreeSet<Address> = thing
@@ -104,13 +102,13 @@ impl Identity {
                 .iter()
                 .map(|address| moved_to(moved, address))
                 .collect();
-            let next = wanted.values().find(|next| {
+            let next = things(desired).find(|next| {
                 let managed = matches!(next.management, Management::Created | Management::Managed);
                 managed
                     && next.key.kind() == thing.key.kind()
                     && next.addresses.iter().any(|address| addresses.contains(address))
             });
-            if let Some(next) = next.filter(|next| !there.contains_key(&next.key)) {
+            if let Some(next) = next.filter(|next| find(there, &next.key).is_none()) {
                 self.declared
                     .extend(principal(&next.key).map(|declared| (seen_as, declared)));
             }
@@ -170,35 +168,53 @@ fn is_held(input: &PlanInput, key: &EntityKey) -> bool {
     })
 }
 
-fn things(snapshot: &Snapshot) -> BTreeMap<EntityKey, Thing> {
-    fn thing<T>(
-        key: EntityKey,
-        entity: &Entity<T>,
-        id: &Option<ServiceId>,
-        synced: bool,
-    ) -> (EntityKey, Thing) {
-        let thing = Thing {
-            key: key.clone(),
-            id: id.clone(),
-            management: entity.management,
-            addresses: entity.addresses.clone(),
-            synced,
-        };
-        (key, thing)
+/// The users, groups and permission sets of a snapshot.
+fn things(snapshot: &Snapshot) -> impl Iterator<Item = Thing<'_>> {
+    let users = snapshot.users.values().map(user);
+    let groups = snapshot.groups.values().map(group);
+    users
+        .chain(groups)
+        .chain(snapshot.permission_sets.values().map(set))
+}
+
+/// The one with a key.
+fn find<'s>(snapshot: &'s Snapshot, key: &EntityKey) -> Option<Thing<'s>> {
+    match key {
+        EntityKey::User(name) => snapshot.users.get(name).map(user),
+        EntityKey::Group(name) => snapshot.groups.get(name).map(group),
+        EntityKey::PermissionSet(name) => snapshot.permission_sets.get(name).map(set),
+        EntityKey::Account(_) | EntityKey::OrganizationalUnit(_) => None,
     }
-    let users = snapshot.users.iter().map(|(name, user)| {
-        let synced = user.value.external_id.is_some();
-        thing(EntityKey::User(name.clone()), user, &user.value.id, synced)
-    });
-    let groups = snapshot.groups.iter().map(|(name, group)| {
-        let synced = group.value.external_id.is_some();
-        thing(EntityKey::Group(name.clone()), group, &group.value.id, synced)
-    });
-    let sets = snapshot
-        .permission_sets
-        .iter()
-        .map(|(name, set)| thing(EntityKey::PermissionSet(name.clone()), set, &set.value.arn, false));
-    users.chain(groups).chain(sets).collect()
+}
+
+fn user(user: &Entity<User>) -> Thing<'_> {
+    Thing {
+        key: EntityKey::User(user.value.user_name.clone()),
+        id: user.value.id.as_ref(),
+        management: user.management,
+        addresses: &user.addresses,
+        synced: user.value.external_id.is_some(),
+    }
+}
+
+fn group(group: &Entity<Group>) -> Thing<'_> {
+    Thing {
+        key: EntityKey::Group(group.value.display_name.clone()),
+        id: group.value.id.as_ref(),
+        management: group.management,
+        addresses: &group.addresses,
+        synced: group.value.external_id.is_some(),
+    }
+}
+
+fn set(set: &Entity<PermissionSet>) -> Thing<'_> {
+    Thing {
+        key: EntityKey::PermissionSet(set.value.name.clone()),
+        id: set.value.arn.as_ref(),
+        management: set.management,
+        addresses: &set.addresses,
+        synced: false,
+    }
 }
 
 fn principal(key: &EntityKey) -> Option<PrincipalKey> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::address::Address;
+use crate::address::{Address, Addresses};
 use crate::id::{AccountKey, EntityKey, PrincipalKey};
 use crate::model::access::{Access, Tuple};
 use crate::model::snapshot::{Entity, Management, Snapshot};
@@ -84,13 +84,21 @@ impl Relations {
             .collect();
         let is_outdated = |tuple: &Tuple| replaced.contains(&tuple.permission_set());
         let (outdated, owned) = owned_of(&rows).into_iter().partition(is_outdated);
+        let recorded = rows.iter().map(|(tuple, _)| *tuple).collect();
+        // Where nobody is called otherwise than recorded, both ways of reading give the same rows.
+        let owned_by_name = if identity.now.is_empty() {
+            owned_of(&rows)
+        } else {
+            owned_of(&in_ranks_of(applied, &by_name, found))
+        };
+        drop(rows);
         let observed = in_ranks_of(&input.observed.snapshot.access, &Rows::new(plan, input), found);
         let mut relations = Relations {
             desired,
             expired,
-            recorded: rows.iter().map(|(tuple, _)| *tuple).collect(),
+            recorded,
             owned,
-            owned_by_name: owned_of(&in_ranks_of(applied, &by_name, found)),
+            owned_by_name,
             outdated,
             observed: observed.into_iter().map(|(tuple, _)| tuple).collect(),
             lost: Vec::new(),
@@ -247,7 +255,7 @@ fn declared_principals(plan: &Plan, input: &PlanInput, identity: &Identity) -> B
         put(now, was);
     }
     let (applied, desired) = (&input.recorded.applied, &input.desired.snapshot);
-    let moved = |addresses: &BTreeSet<Address>| -> BTreeSet<Address> {
+    let moved = |addresses: &Addresses| -> BTreeSet<Address> {
         addresses
             .iter()
             .map(|address| moved_to(&input.desired.moved, address))

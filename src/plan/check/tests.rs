@@ -114,7 +114,7 @@ fn rename() -> Scene {
         .assign("dev_view", &["dev"], &["view"], &[1, 2]);
     let sets = &mut scene.input.desired.snapshot.permission_sets;
     let renamed = sets.get_mut(&set("root")).unwrap();
-    renamed.addresses = BTreeSet::from([Address::root(Kind::PermissionSet, "admin")]);
+    renamed.addresses = [Address::root(Kind::PermissionSet, "admin")].into();
     scene
 }
 
@@ -183,7 +183,7 @@ fn units() -> Scene {
         };
         let entity = Entity {
             management: Management::Created,
-            addresses: BTreeSet::from([Address::root(Kind::OrganizationalUnit, path.name())]),
+            addresses: [Address::root(Kind::OrganizationalUnit, path.name())].into(),
             ..Entity::observed(unit)
         };
         scene

@@ -8,7 +8,7 @@ mod users;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::address::Address;
+use crate::address::Addresses;
 use crate::id::{EntityKey, GroupName, PrincipalKey, ServiceId, UserName};
 use crate::model::action::Effect;
 use crate::model::snapshot::{Entity, Management};
@@ -60,11 +60,11 @@ pub(super) fn entity_actions(
 /// An entity's place in two of the sources, as far as it does not depend on the kind.
 struct Facts<'e> {
     key: EntityKey,
-    addresses: &'e BTreeSet<Address>,
+    addresses: &'e Addresses,
     management: Management,
     location: Option<&'e Location>,
     /// How the state has it.
-    recorded: Option<(&'e BTreeSet<Address>, Management, Option<ServiceId>)>,
+    recorded: Option<(&'e Addresses, Management, Option<ServiceId>)>,
     /// By which id the service knows it.
     observed_id: Option<ServiceId>,
     /// Managed, and the state has it otherwise than declared, while the service has it as declared.
@@ -258,7 +258,7 @@ impl Differ<'_, '_> {
 
     /// An entity of the state that nobody declares any more, and that is not what this stack made: somebody else has
     /// its name, or its block now means somebody else. It is forgotten and left alone. Says whether it is so.
-    fn is_others(&mut self, key: &EntityKey, addresses: &BTreeSet<Address>) -> bool {
+    fn is_others(&mut self, key: &EntityKey, addresses: &Addresses) -> bool {
         let identity = &self.sources.identity;
         if let Some((from, to)) = identity.other_id(key).filter(|_| identity.is_replaced(key)) {
             self.findings.push(Finding {
@@ -297,7 +297,7 @@ impl Differ<'_, '_> {
         false
     }
 
-    fn forget_as(&mut self, key: &EntityKey, addresses: &BTreeSet<Address>, reason: Reason) {
+    fn forget_as(&mut self, key: &EntityKey, addresses: &Addresses, reason: Reason) {
         self.actions.push(Action {
             kind: ActionKind::Forget,
             entity: key.clone(),
@@ -412,7 +412,7 @@ fn update_reason(recorded_as_declared: bool) -> Reason {
 mod tests {
     use std::collections::BTreeMap;
 
-    use crate::address::Kind;
+    use crate::address::{Address, Kind};
     use crate::id::{AccountKey, Email, OuPath, PermissionSetName};
     use crate::model::account::{Account, OrganizationalUnit};
     use crate::model::text::{Part, Reference, ServiceAttribute, Text};

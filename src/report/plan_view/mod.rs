@@ -429,7 +429,7 @@ pub(crate) mod tests {
         Action {
             kind,
             entity: effect.entity().unwrap(),
-            addresses: BTreeSet::new(),
+            addresses: Default::default(),
             effect: Some(effect),
             reason,
             expected_id: None,
