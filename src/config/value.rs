@@ -351,6 +351,14 @@ impl Value {
         }
     }
 
+    /// The text of a known string, shared.
+    pub fn as_text(&self) -> Option<&Arc<str>> {
+        match &self.data {
+            Data::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The number, if it is a known one.
     pub fn as_number(&self) -> Option<&Number> {
         match &self.data {

@@ -77,11 +77,11 @@ impl<'e, 'a> Reader<'e, 'a> {
 
     /// A known text as written.
     pub(super) fn written_text(&self, name: &str) -> Option<Arc<str>> {
-        self.written(name).and_then(|value| value.as_str().map(Arc::from))
+        self.written(name).and_then(|value| value.as_text().cloned())
     }
 
     pub(super) fn string(&self, name: &str) -> Option<Arc<str>> {
-        self.value(name).and_then(|value| value.as_str().map(Arc::from))
+        self.value(name).and_then(|value| value.as_text().cloned())
     }
 
     pub(super) fn flag(&self, name: &str) -> bool {
@@ -93,7 +93,7 @@ impl<'e, 'a> Reader<'e, 'a> {
     pub(super) fn strings(&self, name: &str) -> Vec<Arc<str>> {
         let value = self.value(name);
         let items = value.as_ref().and_then(Value::elements).unwrap_or_default();
-        items.iter().filter_map(Value::as_str).map(Arc::from).collect()
+        items.iter().filter_map(Value::as_text).cloned().collect()
     }
 
     /// A text that may wait for apply.

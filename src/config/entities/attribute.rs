@@ -7,6 +7,7 @@ use crate::config::entities::{Engine, EntityId, EntityInstance, ModuleScope, Nod
 use crate::config::eval::{EvalResult, Failure, code, eval};
 use crate::config::program::EntityBlock;
 use crate::config::schema::{self, AttributeSchema, BlockSchema, Need, Ty};
+use crate::config::syntax::ExprKind;
 use crate::config::types::Type;
 use crate::config::value::{Data, Entity, Fields, Reference, Value};
 use crate::diagnostic::{Diagnostic, did_you_mean};
@@ -35,13 +36,41 @@ impl Engine<'_> {
     pub fn attribute_named(&self, id: EntityId, name: &str, span: Span) -> EvalResult {
         let entity = self.entity(id).ok_or_else(silent)?;
         let block = self.block_of(&entity).ok_or_else(silent)?;
-        let Some((index, _)) = block.schema.attribute(name) else {
+        let Some((index, schema)) = block.schema.attribute(name) else {
             return Err(no_attribute(block.schema, name, span));
         };
+        if let Some(value) = self.plain_value(block, index, schema) {
+            return Ok(value);
+        }
         self.force(
             Node::Attribute(id, u32::try_from(index).unwrap_or(u32::MAX)),
             span,
         )
+    }
+
+    /// The value of an attribute that depends on nothing: a literal of the right type, or an absent one whose default
+    /// says as much. Most attributes of most people are such; they need no node, for making the value again costs less
+    /// than keeping it.
+    fn plain_value(&self, block: &EntityBlock, index: usize, schema: &AttributeSchema) -> Option<Value> {
+        match block.attributes.get(index)? {
+            Some(attribute) if schema.need != Need::Computed => match &attribute.expr.kind {
+                ExprKind::Literal(value) if !value.is_null() => {
+                    self.typed(schema, value.clone(), &attribute.expr).ok()
+                }
+                _ => None,
+            },
+            _ if block.data => None,
+            _ if (block.kind, schema.name) == (Kind::User, "display_name") => self.plain_full_name(block),
+            _ => fixed(block, schema),
+        }
+    }
+
+    fn plain_full_name(&self, block: &EntityBlock) -> Option<Value> {
+        let part = |name: &str| {
+            let (index, schema) = block.schema.attribute(name)?;
+            self.plain_value(block, index, schema)
+        };
+        Some(joined_name(&part("given_name")?, &part("family_name")?))
     }
 
     /// An attribute as written; null if it is not.
@@ -85,16 +114,14 @@ impl Engine<'_> {
 
     /// The value of an attribute that is not written.
     fn absent(&self, id: EntityId, block: &EntityBlock, schema: &AttributeSchema) -> EvalResult {
-        let label = || Value::string(block.label.clone());
         if block.data && (schema.need == Need::Computed || block.kind == Kind::Account) {
             return self.looked_up(id, block, schema);
         }
+        if let Some(value) = fixed(block, schema) {
+            return Ok(value);
+        }
         match (block.kind, schema.name) {
-            (Kind::PermissionSet | Kind::OrganizationalUnit | Kind::Account, "name")
-            | (Kind::Group, "display_name")
-            | (Kind::User, "user_name") => Ok(label()),
             (Kind::OrganizationalUnit, "parent") => Ok(self.root_unit()),
-            (Kind::PermissionSet, "session_duration") => Ok(Value::string("PT1H")),
             (Kind::User, "display_name") => self.full_name(id, block),
             (Kind::Account, "id") | (_, "arn" | "user_id" | "group_id") => {
                 self.assigned(id, block, schema.name)
@@ -123,8 +150,7 @@ impl Engine<'_> {
     fn full_name(&self, id: EntityId, block: &EntityBlock) -> EvalResult {
         let given = self.attribute_named(id, "given_name", block.head)?;
         let family = self.attribute_named(id, "family_name", block.head)?;
-        let parts: Vec<&str> = [given.as_str(), family.as_str()].into_iter().flatten().collect();
-        Ok(Value::string(parts.join(" ")))
+        Ok(joined_name(&given, &family))
     }
 
     /// An attribute that the service assigns: an account's id if it is known, else a reference.
@@ -135,6 +161,24 @@ impl Engine<'_> {
             None => Ok(Value::unknown(Type::String)),
         }
     }
+}
+
+/// The default of an attribute that depends on nothing but its own block, if it is of that sort.
+fn fixed(block: &EntityBlock, schema: &AttributeSchema) -> Option<Value> {
+    match (block.kind, schema.name) {
+        (Kind::PermissionSet | Kind::OrganizationalUnit | Kind::Account, "name")
+        | (Kind::Group, "display_name")
+        | (Kind::User, "user_name") => Some(Value::string(block.label.clone())),
+        (Kind::PermissionSet, "session_duration") => Some(Value::string("PT1H")),
+        (Kind::User, "email") => Some(empty(schema.ty)),
+        _ => None,
+    }
+}
+
+/// First name and last name; of null nothing.
+fn joined_name(given: &Value, family: &Value) -> Value {
+    let parts: Vec<&str> = [given.as_str(), family.as_str()].into_iter().flatten().collect();
+    Value::string(parts.join(" "))
 }
 
 /// The id or ARN of an entity: known for an account with an id, a reference otherwise.

@@ -101,7 +101,7 @@ impl Engine<'_> {
             return Err(Failure::always(error));
         }
         let value = self.attribute_named(id, attribute, block.head)?;
-        value.as_str().map(Arc::from).ok_or_else(silent)
+        value.as_text().cloned().ok_or_else(silent)
     }
 
     /// The error of a block with several instances that leaves their name to the label.
@@ -152,8 +152,8 @@ impl Engine<'_> {
             }
             Ok(self
                 .attribute_named(id, attribute, block.head)?
-                .as_str()
-                .map(Arc::from))
+                .as_text()
+                .cloned())
         };
         if let Some(text) = given_id(self, id, block, has_id)? {
             let key = names::account_id(&text).map_err(|finding| self.refused(block, "id", finding))?;
@@ -248,5 +248,5 @@ fn given_id(
     }
     let _ = block;
     let value = engine.written(id, "id")?;
-    Ok(value.as_str().map(Arc::from))
+    Ok(value.as_text().cloned())
 }

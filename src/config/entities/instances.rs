@@ -130,12 +130,21 @@ impl Engine<'_> {
     /// # Errors
     /// As [`Engine::force`].
     pub fn instances(&self, module: ModuleId, block: u32, span: Span) -> EvalResult<Rc<Instances<EntityId>>> {
-        self.force(Node::Block(module, block), span)?;
-        self.blocks
-            .borrow()
-            .get(&(module, block))
-            .cloned()
-            .ok_or_else(silent)
+        if let Some(known) = self.expanded(module, block) {
+            return Ok(known);
+        }
+        let found = self.module(module).and_then(|it| it.blocks.get(block as usize));
+        if found.is_some_and(|block| matches!(block.repeat, Repeat::Once)) {
+            // It asks for nothing, so it can be part of no circle.
+            self.expand_block(module, block)?;
+        } else {
+            self.force(Node::Block(module, block), span)?;
+        }
+        self.expanded(module, block).ok_or_else(silent)
+    }
+
+    fn expanded(&self, module: ModuleId, block: u32) -> Option<Rc<Instances<EntityId>>> {
+        self.blocks.borrow().get(&(module, block)).cloned()
     }
 
     pub(super) fn expand_block(&self, module: ModuleId, index: u32) -> EvalResult {

@@ -13,6 +13,7 @@ mod instances;
 mod lookup;
 mod organization;
 mod scope;
+mod states;
 mod typed;
 mod units;
 mod variables;
@@ -33,6 +34,8 @@ use crate::config::value::{Entity, Value};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::id::EntityKey;
 use crate::source::Span;
+
+use states::{State, States};
 
 pub use instances::{Each, EntityId, EntityInstance, Instances, ModuleId, ModuleInstance, Shape};
 pub use scope::ModuleScope;
@@ -69,13 +72,6 @@ pub enum Node {
     Membership,
 }
 
-#[derive(Debug, Clone)]
-enum State {
-    InProgress,
-    Done(Value),
-    Failed,
-}
-
 /// What an entity's attributes come from.
 #[derive(Debug, Clone)]
 pub enum Source {
@@ -105,7 +101,7 @@ pub struct Engine<'a> {
     entities: RefCell<Vec<Rc<EntityInstance>>>,
     blocks: Expanded<EntityId>,
     calls: Expanded<ModuleId>,
-    states: RefCell<FxHashMap<Node, State>>,
+    states: RefCell<States>,
     path: RefCell<Vec<(Node, Span)>>,
     cyclic: RefCell<FxHashSet<Node>>,
     sources: RefCell<FxHashMap<EntityKey, Source>>,
@@ -260,7 +256,7 @@ impl<'a> Engine<'a> {
     }
 
     fn known(&self, node: Node, span: Span) -> Option<EvalResult> {
-        let state = self.states.borrow().get(&node).cloned();
+        let state = self.states.borrow().get(node).cloned();
         match state? {
             State::Done(value) => Some(Ok(value)),
             State::Failed => Some(Err(silent())),
@@ -269,7 +265,7 @@ impl<'a> Engine<'a> {
     }
 
     fn set(&self, node: Node, state: State) {
-        self.states.borrow_mut().insert(node, state);
+        self.states.borrow_mut().set(node, state);
     }
 
     /// Keeps a node's value before its computation has ended, for conditions over the value itself.
@@ -344,7 +340,7 @@ impl<'a> Engine<'a> {
                 work.pop();
                 continue;
             };
-            let state = self.states.borrow().get(&need).cloned();
+            let state = self.states.borrow().get(need).cloned();
             match state {
                 Some(State::Done(_) | State::Failed) => {}
                 Some(State::InProgress) => {
