@@ -10,7 +10,7 @@ use hcl_edit::expr::{
 use hcl_edit::structure::{BlockLabel, Structure};
 use hcl_edit::template::{Directive, Element, Template};
 use hcl_edit::{Decorated, Ident};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::config::number::Number;
 use crate::config::syntax::scan::{Problem, scan};
@@ -50,7 +50,7 @@ pub fn parse_body(file: FileId, text: &str) -> (Body, Vec<Diagnostic>) {
             Err(error) => found.push(unexpected(&error, file, text, item)),
         }
     }
-    duplicates(&body, &mut found);
+    duplicates(&body, &mut FxHashMap::default(), &mut found);
     (body, found)
 }
 
@@ -207,8 +207,9 @@ fn advice(first: Option<char>, rest: &str, before: &str) -> &'static str {
     }
 }
 
-fn duplicates(body: &Body, found: &mut Vec<Diagnostic>) {
-    let mut seen: FxHashMap<&str, Span> = FxHashMap::default();
+/// Names given twice. `seen` is room for the names of one body.
+fn duplicates<'b>(body: &'b Body, seen: &mut FxHashMap<&'b str, Span>, found: &mut Vec<Diagnostic>) {
+    seen.clear();
     for attribute in &body.attributes {
         let Some(first) = seen.insert(&attribute.name, attribute.name_span) else {
             continue;
@@ -221,7 +222,7 @@ fn duplicates(body: &Body, found: &mut Vec<Diagnostic>) {
         );
     }
     for block in &body.blocks {
-        duplicates(&block.body, found);
+        duplicates(&block.body, seen, found);
     }
 }
 
@@ -230,7 +231,7 @@ struct Lowerer<'t> {
     text: &'t str,
     /// Where in the text what is being lowered begins.
     offset: usize,
-    names: FxHashMap<String, Arc<str>>,
+    names: FxHashSet<Arc<str>>,
 }
 
 impl<'t> Lowerer<'t> {
@@ -239,7 +240,7 @@ impl<'t> Lowerer<'t> {
             file,
             text,
             offset,
-            names: FxHashMap::default(),
+            names: FxHashSet::default(),
         }
     }
 
@@ -262,7 +263,7 @@ impl<'t> Lowerer<'t> {
             return known.clone();
         }
         let shared: Arc<str> = Arc::from(name);
-        self.names.insert(name.to_owned(), shared.clone());
+        self.names.insert(shared.clone());
         shared
     }
 
@@ -421,7 +422,8 @@ impl<'t> Lowerer<'t> {
     /// What follows an expression. `[*]` takes all that follows it along to each element, `.*` only attributes
     /// and old-style indices; a bracket after these belongs to the resulting list.
     fn operators(&mut self, base: Expr, operators: &[Decorated<TraversalOperator>], whole: Span) -> Expr {
-        let mut steps = Vec::new();
+        // Most references have one step, and there are as many of them as there are members and grants.
+        let mut steps = Vec::with_capacity(operators.len());
         let mut rest = operators;
         while let Some((operator, after)) = rest.split_first() {
             rest = after;
