@@ -46,15 +46,17 @@ pub fn restores(plan: &Plan) -> bool {
 /// The file that keeps who gains what by the last plan, as far as a digest covers it; beside its text.
 pub const LAST_PEOPLE: &str = "last-plan-people.json";
 
+/// What stands above a plan when differences of plans are shown.
+pub const TITLE: Title<'_> = Title {
+    command: "rolecall plan",
+    provider: None,
+};
+
 /// The plan as plain text: what differences of plans are shown over.
 pub fn rendered(view: &PlanView<'_>) -> String {
     let mut out = Vec::new();
-    let title = Title {
-        command: "rolecall plan",
-        provider: None,
-    };
     // Writing to memory does not fail.
-    let _ = write(view, title, Styles::PLAIN, &mut out);
+    let _ = write(view, TITLE, Styles::PLAIN, &mut out);
     String::from_utf8_lossy(&out).into_owned()
 }
 

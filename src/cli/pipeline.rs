@@ -6,7 +6,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::apply::settle;
-use crate::config::evaluate::{EvalOptions, Evaluation, Referred, UnknownVariable, VariableInput, evaluate};
+use crate::config::evaluate::{
+    EvalOptions, Evaluation, Referred, StateSettings, UnknownVariable, VariableInput, evaluate,
+    state_settings,
+};
 use crate::config::module::compile;
 use crate::config::program::Program;
 use crate::diagnostic::Diagnostics;
@@ -20,6 +23,8 @@ use crate::provider::frozen::Frozen;
 use crate::provider::{Provider, ReadRequest, TakenToExist};
 use crate::report::wording::counted;
 use crate::source::SourceMap;
+use crate::state::StateStore;
+use crate::state::local::LocalStore;
 
 use super::args::VariableArgs;
 use super::disk_files::DiskFiles;
@@ -85,6 +90,32 @@ impl Stack {
         found.extend(std::mem::take(&mut evaluation.diagnostics));
         evaluation.diagnostics = found;
         evaluation
+    }
+
+    /// As [`Stack::evaluated`] without a reading, with the stack's store and what that records. The two do not wait for
+    /// each other unless the configuration is wrong about where the state is.
+    ///
+    /// # Errors
+    /// As [`Stack::evaluated`]; when the state cannot be read.
+    pub fn evaluated_and_recorded(&self, env: &Env) -> Result<(Evaluation, LocalStore, Recorded), Failure> {
+        let now = env.now();
+        let evaluate = || self.evaluated(env, now, None);
+        let load = |settings: &StateSettings| -> Result<(LocalStore, Recorded), Failure> {
+            let mut store = env.store(settings)?;
+            let recorded = env.timed("reading the state", || store.load())?;
+            Ok((store, recorded))
+        };
+        let (offline, loaded) = match state_settings(&self.program, &self.options(now, None), &self.files) {
+            Some(settings) => rayon::join(evaluate, || load(&settings)),
+            None => {
+                let offline = evaluate()?;
+                let loaded = load(&offline.state);
+                (Ok(offline), loaded)
+            }
+        };
+        let offline = offline?;
+        let (store, recorded) = loaded?;
+        Ok((offline, store, recorded))
     }
 
     /// As [`Stack::evaluate`], and errors end the command; warnings are shown once the service was read.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::config::evaluate::{EvalOptions, Evaluation, Referred, VariableInput, evaluate};
+use crate::config::evaluate::{
+    EvalOptions, Evaluation, Referred, StateSettings, VariableInput, evaluate, state_settings,
+};
 use crate::config::files::NoFiles;
 use crate::config::module::{SourceTree, compile};
 use crate::id::{EntityKey, GroupName, PermissionSetName};
@@ -982,4 +984,30 @@ fn a_move_to_where_nothing_is_declared_is_a_warning_with_close_names() {
     assert_eq!(chained, [""; 0]);
     let still = found("moved {\n from = permission_set.administrator\n to = permission_set.x\n}\n");
     assert!(still[0].starts_with("bad-move"), "{still:?}");
+}
+
+#[test]
+fn where_the_state_is_can_be_told_ahead() {
+    let ahead = |text: &str| {
+        let tree = Tree(BTreeMap::from([("main.hcl".to_owned(), text.to_owned())]));
+        let (program, _, _) = compile(&tree, ".");
+        let options = EvalOptions {
+            variables: Vec::new(),
+            observed: None,
+            now: Timestamp::UNIX_EPOCH,
+            cwd: Arc::from("/stack"),
+        };
+        state_settings(&program, &options, &NoFiles)
+    };
+    let at = |path: &str| {
+        let path = Some(Arc::from(path));
+        Some(StateSettings::Local { path })
+    };
+    let computed = "locals {\n  where = \"there\"\n}\nstate \"local\" {\n  path = local.where\n}\n";
+    assert_eq!(ahead(computed), at("there"));
+    // A mistake elsewhere says nothing about the state.
+    let elsewhere = format!("{computed}group \"g\" {{\n  members = [user.nobody]\n}}\n");
+    assert_eq!(ahead(&elsewhere), at("there"));
+    assert_eq!(ahead(""), Some(StateSettings::default()));
+    assert_eq!(ahead("state \"local\" {\n  path = local.nothing\n}\n"), None);
 }

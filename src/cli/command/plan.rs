@@ -1,5 +1,6 @@
 //! `plan`: what would change.
 
+use std::cell::OnceCell;
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,8 +28,8 @@ use crate::report::json::plan::PlanJson;
 use crate::report::markdown;
 use crate::report::plan_view::PlanView;
 use crate::report::sarif;
-use crate::report::terminal::plan::{Title, write};
-use crate::state::StateStore;
+use crate::report::style::Styles;
+use crate::report::terminal::plan::{Title, write_body, write_title};
 
 /// Runs it.
 pub fn run(env: &Env, args: &PlanArgs) -> Result<Exit, Failure> {
@@ -45,10 +46,11 @@ pub fn run(env: &Env, args: &PlanArgs) -> Result<Exit, Failure> {
     }
     let view = env.timed("grouping", || PlanView::new(&plan));
     env.timed("writing", || {
+        let body = OnceCell::new();
         if args.base.is_none() {
-            remember(env, &view);
+            remember(env, &view, &body);
         }
-        show(env, args, &view, provider.as_deref())
+        show(env, args, &view, &body, provider.as_deref())
     })?;
     drop(view);
     let (refused, empty) = (plan.is_refused(), plan.is_empty());
@@ -75,9 +77,7 @@ fn planned(env: &Env, args: &PlanArgs, given: &Given) -> Result<(Plan, Option<St
     if let Some(base) = &args.base {
         return compared(env, args, given, &stack, base);
     }
-    let offline = stack.evaluated(env, env.now(), None)?;
-    let mut store = env.store(&offline.state)?;
-    let recorded = env.timed("reading the state", || store.load())?;
+    let (offline, mut store, recorded) = stack.evaluated_and_recorded(env)?;
     super::tell_remarks(env, &mut store);
     super::tell_state(env, &store, &recorded);
     super::tell_run(env, &store)?;
@@ -227,14 +227,14 @@ fn replay(env: &Env, path: &Path) -> Result<Plan, Failure> {
     checked_plan(input)
 }
 
-/// Keeps the plan's text and the people that its digest covers, so that `apply --digest` can show what became different. A stack without a state has no
-/// place for it, and not being able to write is no error.
-fn remember(env: &Env, view: &PlanView<'_>) {
+/// Keeps the plan's text and the people that its digest covers, so that `apply --digest` can show what became
+/// different. A stack without a state has no place for it, and not being able to write is no error.
+fn remember(env: &Env, view: &PlanView<'_>, body: &OnceCell<Vec<u8>>) {
     let directory = env.own_directory();
     if env.exists(&directory) {
-        let text = approval::rendered(view);
         let _ = env.write_private(&directory.join("last-plan.txt"), |out| {
-            out.write_all(text.as_bytes())
+            write_title(view, approval::TITLE, Styles::PLAIN, out)?;
+            out.write_all(body.get_or_init(|| plain_body(view)))
         });
         let people = ApprovedPeople::of(view.plan);
         let _ = env.write_private(&directory.join(approval::LAST_PEOPLE), |out| {
@@ -243,7 +243,21 @@ fn remember(env: &Env, view: &PlanView<'_>) {
     }
 }
 
-fn show(env: &Env, args: &PlanArgs, view: &PlanView<'_>, provider: Option<&str>) -> Result<(), Failure> {
+/// The plan without its title as plain text, which is both remembered and, mostly, shown.
+fn plain_body(view: &PlanView<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    // Writing to memory does not fail.
+    let _ = write_body(view, Styles::PLAIN, &mut out);
+    out
+}
+
+fn show(
+    env: &Env,
+    args: &PlanArgs,
+    view: &PlanView<'_>,
+    body: &OnceCell<Vec<u8>>,
+    provider: Option<&str>,
+) -> Result<(), Failure> {
     let plan = view.plan;
     if args.digest_only {
         super::tell_refusals(env, plan);
@@ -258,7 +272,17 @@ fn show(env: &Env, args: &PlanArgs, view: &PlanView<'_>, provider: Option<&str>)
     };
     match args.format.format() {
         PlanFormat::Json => super::print_json(env, &PlanJson::new(view))?,
-        PlanFormat::Text => env.print(|out| write(view, Title { command, provider }, env.out, out))?,
+        PlanFormat::Text => {
+            let title = Title { command, provider };
+            env.print(|out| {
+                write_title(view, title, env.out, out)?;
+                if env.out.color() {
+                    write_body(view, env.out, out)
+                } else {
+                    out.write_all(body.get_or_init(|| plain_body(view)))
+                }
+            })?;
+        }
         PlanFormat::Markdown => {
             let text = as_markdown(env, args, view, command);
             env.print(|out| out.write_all(text.as_bytes()))?;

@@ -53,13 +53,7 @@ pub struct Decoded {
 
 /// Evaluates and decodes everything a program declares. What is wrong is in the engine's findings.
 pub fn decode(engine: &Engine<'_>) -> Decoded {
-    let mut decoder = Decoder {
-        engine,
-        out: Decoded::default(),
-        blocks: Vec::new(),
-        seen: Seen::default(),
-        moves: Vec::new(),
-    };
+    let mut decoder = Decoder::new(engine);
     decoder.settings();
     let mut next = 0;
     while next < engine.instance_count() {
@@ -67,6 +61,13 @@ pub fn decode(engine: &Engine<'_>) -> Decoded {
         next += 1;
     }
     decoder.finish()
+}
+
+/// Evaluates and decodes where state is kept, and nothing else.
+pub fn state_settings(engine: &Engine<'_>) -> StateSettings {
+    let mut decoder = Decoder::new(engine);
+    decoder.state();
+    decoder.out.state
 }
 
 struct Decoder<'e, 'a> {
@@ -77,7 +78,17 @@ struct Decoder<'e, 'a> {
     moves: Vec<moved::Rule>,
 }
 
-impl Decoder<'_, '_> {
+impl<'e, 'a> Decoder<'e, 'a> {
+    fn new(engine: &'e Engine<'a>) -> Self {
+        Decoder {
+            engine,
+            out: Decoded::default(),
+            blocks: Vec::new(),
+            seen: Seen::default(),
+            moves: Vec::new(),
+        }
+    }
+
     /// Everything a module instance declares; expands its calls, so that their instances come later.
     fn module(&mut self, id: ModuleId) {
         let engine = self.engine;

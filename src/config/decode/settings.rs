@@ -123,11 +123,17 @@ impl Decoder<'_, '_> {
         if let Some(declared) = &root.settings {
             self.stack_settings(declared);
         }
-        if let Some(declared) = &root.state {
-            self.state_settings(declared);
-        }
+        self.state();
         if let Some(declared) = &root.provider {
             self.provider_settings(declared);
+        }
+    }
+
+    /// Reads where state is kept.
+    pub(super) fn state(&mut self) {
+        let root = self.engine.program.root();
+        if let Some(declared) = root.and_then(|root| root.state.as_ref()) {
+            self.state_settings(declared);
         }
     }
 

@@ -27,8 +27,29 @@ pub struct Title<'a> {
 /// # Errors
 /// When `out` cannot be written to.
 pub fn write(view: &PlanView<'_>, title: Title<'_>, styles: Styles, out: &mut dyn Write) -> io::Result<()> {
+    write_title(view, title, styles, out)?;
+    write_body(view, styles, out)
+}
+
+/// Writes what stands above a plan.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn write_title(
+    view: &PlanView<'_>,
+    title: Title<'_>,
+    styles: Styles,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    header(view, title, &mut Page::new(out, styles))
+}
+
+/// Writes a plan without its title.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn write_body(view: &PlanView<'_>, styles: Styles, out: &mut dyn Write) -> io::Result<()> {
     let mut page = Page::new(out, styles);
-    header(view, title, &mut page)?;
     super::rules::write(view, &mut page)?;
     findings(view, &mut page)?;
     super::entities::write(view, &mut page)?;
