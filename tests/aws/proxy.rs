@@ -197,11 +197,13 @@ fn a_bad_connection_converges_with_nothing_twice_and_nothing_forgotten() {
                 "exit {}\n{}{}",
                 output.code, output.stdout, output.stderr
             ));
-            if output.code == 0 {
+            // What could not be read in spite of all attempts is held and left to the next run, which the plan says.
+            if output.code == 0 && !output.stdout.contains("held[") {
+                println!("{}", runs.join("\n"));
                 return;
             }
             // Partly applied, or a reading that was given up: run again.
-            assert!([1, 4].contains(&output.code), "{}", runs.join("\n"));
+            assert!([0, 1, 4].contains(&output.code), "{}", runs.join("\n"));
         }
         panic!("it does not converge\n{}", runs.join("\n"));
     };

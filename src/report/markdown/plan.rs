@@ -203,8 +203,13 @@ fn finding(finding: &Finding, hide: &Hide) -> Row {
     let mut full = short.clone();
     if !finding.subjects.is_empty() {
         let total = finding.subjects.len() as u64;
-        let names = finding.subjects.iter().map(|name| hide.apply(name));
-        full.push_str(&format!("\n  - {}", text::some_of(names, total, MOST_SUBJECTS)));
+        // Any of them may be a person, also one who stands nowhere else in the plan.
+        let names = if hide.counts_only() {
+            format!("{} not named here", number(total))
+        } else {
+            text::some_of(&finding.subjects, total, MOST_SUBJECTS)
+        };
+        full.push_str(&format!("\n  - {names}"));
     }
     if let Some(remedy) = &finding.remedy {
         full.push_str(&format!(
