@@ -10,6 +10,7 @@ use crate::model::snapshot::Snapshot;
 use crate::model::stack::RiskSettings;
 use crate::plan::risk::{ProductionAccounts, RiskMark, SetJudge};
 
+use super::escape;
 use super::people_names::PeopleNames;
 use super::plan_view::entities::{Detail, field, group, permission_set, tags, user};
 
@@ -40,6 +41,20 @@ pub struct DriftRow<'a> {
     pub remedy: Remedy,
     /// Why to look twice, for each of the item's classes of people; see [`DriftView::mark`].
     pub risks: Vec<Vec<RiskMark>>,
+}
+
+impl DriftRow<'_> {
+    /// What it is about, with what kind of thing it is: `group Ops`, `members of Ops`.
+    pub fn title(&self) -> String {
+        let shown = escape::name(&self.name);
+        match &self.item.subject {
+            Subject::Entity { key, .. } => format!("{} {shown}", key.kind().name().replace('_', " ")),
+            Subject::Members { .. } => format!("members of {shown}"),
+            Subject::Grants { .. } | Subject::Quota { .. } => shown.into_owned(),
+            Subject::Roles { .. } => format!("roles of {shown}"),
+            Subject::Policy { .. } => format!("policy {shown}"),
+        }
+    }
 }
 
 impl<'a> DriftView<'a> {

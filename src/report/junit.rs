@@ -60,24 +60,13 @@ fn suite(view: &DriftView<'_>, cause: Cause) -> TestSuite {
     for row in rows {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
         status.set_type(code(cause));
-        status.set_message(format!("{}: {}", title(row), place(view, row)));
+        status.set_message(format!("{}: {}", row.title(), place(view, row)));
         status.set_description(description(view, row));
-        let mut case = TestCase::new(format!("{} {}", title(row), place(view, row)), status);
+        let mut case = TestCase::new(format!("{} {}", row.title(), place(view, row)), status);
         case.set_classname(class.clone());
         suite.add_test_case(case);
     }
     suite
-}
-
-fn title(row: &DriftRow<'_>) -> String {
-    let shown = name(&row.name);
-    match &row.item.subject {
-        Subject::Entity { key, .. } => format!("{} {shown}", key.kind().name().replace('_', " ")),
-        Subject::Members { .. } => format!("members of {shown}"),
-        Subject::Grants { .. } | Subject::Quota { .. } => shown.into_owned(),
-        Subject::Roles { .. } => format!("roles of {shown}"),
-        Subject::Policy { .. } => format!("policy {shown}"),
-    }
 }
 
 fn place(view: &DriftView<'_>, row: &DriftRow<'_>) -> String {

@@ -119,24 +119,13 @@ fn line(view: &DriftView<'_>, row: &DriftRow<'_>) -> DriftLine {
     let origin: Vec<String> = [block, place, expired].into_iter().flatten().collect();
     let command = row.remedy.command.as_deref().unwrap_or_default();
     DriftLine {
-        title: title(row),
+        title: row.title(),
         place: where_it_is(view, row),
         details: details(view, row),
         origin: origin.join(" · "),
         since: item.since.map(super::text::since).unwrap_or_default(),
         remedy: escape(&row.remedy.text).into_owned(),
         command: escape(command).into_owned(),
-    }
-}
-
-fn title(row: &DriftRow<'_>) -> String {
-    let shown = name(&row.name);
-    match &row.item.subject {
-        Subject::Entity { key, .. } => format!("{} {shown}", key.kind().name().replace('_', " ")),
-        Subject::Members { .. } => format!("members of {shown}"),
-        Subject::Grants { .. } | Subject::Quota { .. } => shown.into_owned(),
-        Subject::Roles { .. } => format!("roles of {shown}"),
-        Subject::Policy { .. } => format!("policy {shown}"),
     }
 }
 

@@ -65,7 +65,7 @@ fn section(view: &DriftView<'_>, cause: Cause, page: &mut Page<'_>) -> io::Resul
     }
     page.heading(cause.title(), "")?;
     let shown = || rows.iter().take(MOST_ROWS);
-    let titles: Vec<String> = shown().map(|row| title(row)).collect();
+    let titles: Vec<String> = shown().map(|row| row.title()).collect();
     let places: Vec<String> = shown().map(|row| place(view, row)).collect();
     let first = column(titles.iter().map(String::as_str), 44);
     let second = column(places.iter().map(String::as_str), 44);
@@ -154,17 +154,6 @@ fn mark(cause: Cause) -> (Meaning, &'static str) {
         | Cause::AccountSuspended
         | Cause::QuotaNear => (Meaning::Warning, "!"),
         Cause::StaleProvisioning => (Meaning::Changed, "↻"),
-    }
-}
-
-fn title(row: &DriftRow<'_>) -> String {
-    let shown = name(&row.name);
-    match &row.item.subject {
-        Subject::Entity { key, .. } => format!("{} {shown}", key.kind().name().replace('_', " ")),
-        Subject::Members { .. } => format!("members of {shown}"),
-        Subject::Grants { .. } | Subject::Quota { .. } => shown.into_owned(),
-        Subject::Roles { .. } => format!("roles of {shown}"),
-        Subject::Policy { .. } => format!("policy {shown}"),
     }
 }
 
