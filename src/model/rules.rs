@@ -9,7 +9,7 @@ use super::standing::StandingApproval;
 /// A stack's rules, as declared or as last applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Rules {
-    /// `unmanaged`, `max_removals`, `scope`, `ignore` and `protect`.
+    /// `unmanaged`, `max_removals`, `scope`, `ignore`, `protect`, `production` and `risk`.
     #[serde(default)]
     pub settings: Settings,
     /// The guardrails.

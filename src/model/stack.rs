@@ -116,6 +116,27 @@ pub enum StopFor {
     Nobody,
 }
 
+impl StopFor {
+    /// As written.
+    pub fn name(self) -> &'static str {
+        match self {
+            StopFor::RiskMarked => "risk_marked",
+            StopFor::Anyone => "anyone",
+            StopFor::Nobody => "nobody",
+        }
+    }
+
+    /// The one of two that stops more.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (StopFor::Anyone, _) | (_, StopFor::Anyone) => StopFor::Anyone,
+            (StopFor::RiskMarked, _) | (_, StopFor::RiskMarked) => StopFor::RiskMarked,
+            (StopFor::Nobody, StopFor::Nobody) => StopFor::Nobody,
+        }
+    }
+}
+
 /// What the stack takes for a risk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RiskSettings {

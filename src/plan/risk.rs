@@ -2,6 +2,10 @@
 //!
 //! Permission sets are judged by what they will attach ([`crate::model::privilege`]), accounts by the `production`
 //! block. Nothing here looks at single grants: marks follow from sets, accounts and classes of people.
+//!
+//! What the last apply took for a risk counts as well as what the configuration says now: otherwise a change could take
+//! away the mark that it would get, or let people in whom the last rules stop. What is marked no longer goes into one
+//! change, which shows it under "Rules changed"; what relies on that into the next.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -67,6 +71,9 @@ pub struct SetRisk {
     pub judged: Judged,
     /// The `risk` block names it.
     pub sensitive: bool,
+    /// It does so as last applied only.
+    #[serde(default)]
+    pub as_last_applied: bool,
     /// It amounts to less so far: how many have it, and gain by what it becomes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newly: Option<Holders>,
@@ -86,6 +93,9 @@ impl SetRisk {
     pub fn because(&self) -> Vec<Arc<str>> {
         match self.judged.privilege {
             Some(_) => self.judged.because.clone(),
+            None if self.as_last_applied => {
+                vec!["the stack's `risk` block, as last applied, names it".into()]
+            }
             None if self.sensitive => vec!["the stack's `risk` block names it".into()],
             None => Vec::new(),
         }
@@ -113,7 +123,8 @@ impl Risks {
     /// it is carried out.
     pub fn find(plan: &Plan, input: &PlanInput, after: &[Tuple]) -> Self {
         let settings = &input.desired.settings.risk;
-        let judge = SetJudge::new(settings);
+        let last = input.recorded.rules.as_ref().map(|rules| &rules.settings.risk);
+        let (judge, last_judge) = (SetJudge::new(settings), last.map(SetJudge::new));
         let snapshots = [&input.desired.snapshot, &input.observed.snapshot];
         let written: BTreeMap<&PermissionSetName, &PermissionSet> = plan
             .actions
@@ -132,21 +143,30 @@ impl Risks {
         let mut sets = BTreeMap::new();
         for name in used_sets(plan).into_iter().chain(written.keys().copied()) {
             let set = written.get(name).copied().or_else(|| Some(&there(name)?.value));
-            let risk = judge.set(name, set);
+            let mut risk = judge.set(name, set);
+            let named = last_judge.as_ref().is_some_and(|judge| judge.names(name));
+            risk.as_last_applied = named && !risk.sensitive;
+            risk.sensitive |= named;
             if risk != SetRisk::default() {
                 sets.insert(name.clone(), risk);
             }
         }
-        let accounts = ProductionAccounts::new(&settings.production);
+        let in_force = || std::iter::once(settings).chain(last);
+        let rules: Vec<_> = in_force()
+            .map(|risk| ProductionAccounts::new(&risk.production))
+            .collect();
         let ranks = (0_u32..).zip(&plan.names.accounts);
-        let production = ranks.filter(|(_, key)| accounts.contains(key, &snapshots));
+        let production = ranks.filter(|(_, key)| rules.iter().any(|rule| rule.contains(key, &snapshots)));
         let becoming = becoming(plan, input, after, &mut sets);
         Risks {
             sets,
             becoming,
             production: production.map(|(rank, _)| rank).collect(),
-            wide_accounts: settings.wide_accounts,
-            stop_for: settings.stop_for,
+            wide_accounts: in_force()
+                .map(|risk| risk.wide_accounts)
+                .min()
+                .unwrap_or_default(),
+            stop_for: in_force().fold(StopFor::Nobody, |stop_for, risk| stop_for.or(risk.stop_for)),
         }
     }
 
@@ -205,9 +225,15 @@ impl SetJudge {
     pub fn set(&self, name: &PermissionSetName, set: Option<&PermissionSet>) -> SetRisk {
         SetRisk {
             judged: set.map(judge).unwrap_or_default(),
-            sensitive: self.sensitive.is_match(name.as_str()),
+            sensitive: self.names(name),
+            as_last_applied: false,
             newly: None,
         }
+    }
+
+    /// Whether the `risk` block names a set.
+    fn names(&self, name: &PermissionSetName) -> bool {
+        self.sensitive.is_match(name.as_str())
     }
 }
 
@@ -350,6 +376,60 @@ mod tests {
         assert_eq!(is_production(by(&[], &[""], &[])), [0, 1]);
         assert_eq!(is_production(by(&[], &[], &[("env", "prod*")])), [1]);
         assert_eq!(is_production(by(&[], &[], &[("env", "prod")])), none);
+    }
+
+    #[test]
+    fn what_the_last_apply_took_for_a_risk_counts_as_well() {
+        let risks = |before: RiskSettings, now: RiskSettings| {
+            let mut scene = scene(&["ada"]);
+            scene.input.desired.settings.risk = now;
+            let mut rules = crate::model::rules::Rules::default();
+            rules.settings.risk = before;
+            scene.input.recorded.rules = Some(Box::new(rules));
+            plan(&scene.assign("a", &["ops"], &["view"], &[1, 2]).build())
+        };
+        let strict = RiskSettings {
+            production: Production {
+                accounts: vec!["account-2".into()],
+                ..Production::default()
+            },
+            permission_sets: vec!["view".into()],
+            wide_accounts: 2,
+            stop_for: StopFor::Anyone,
+        };
+        let lax = RiskSettings {
+            stop_for: StopFor::Nobody,
+            ..RiskSettings::default()
+        };
+        let judged = |plan: &Plan| {
+            let risks = &plan.risks;
+            let view = risks.sets.get(&set("view"));
+            (
+                risks.production.clone(),
+                view.map(|risk| (risk.sensitive, risk.as_last_applied)),
+                risks.wide_accounts,
+                risks.stop_for,
+                ApprovedPeople::of(plan).rows.len(),
+            )
+        };
+        let (tightened, loosened) = (
+            risks(lax.clone(), strict.clone()),
+            risks(strict.clone(), lax.clone()),
+        );
+        assert_eq!(
+            judged(&tightened),
+            (vec![1], Some((true, false)), 2, StopFor::Anyone, 1)
+        );
+        assert_eq!(
+            judged(&loosened),
+            (vec![1], Some((true, true)), 2, StopFor::Anyone, 1)
+        );
+        assert_eq!(
+            judged(&risks(lax.clone(), lax)),
+            (vec![], None, 20, StopFor::Nobody, 0)
+        );
+        let of_last = &loosened.risks.sets[&set("view")];
+        assert!(of_last.because()[0].contains("as last applied"), "{of_last:?}");
     }
 
     #[test]

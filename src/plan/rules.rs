@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::guardrail::{Guardrail, Limit, OnUnknown, Require, Rule, Selector};
 use crate::model::rules::Rules;
-use crate::model::stack::{Matcher, NamedMatcher, Scope, Settings, Unmanaged};
+use crate::model::stack::{Matcher, NamedMatcher, Production, RiskSettings, Scope, Settings, Unmanaged};
 use crate::model::standing::StandingApproval;
 use crate::source::Location;
 
@@ -34,6 +34,10 @@ pub enum RuleBlock {
     Unmanaged,
     /// How many removals one plan may have.
     MaxRemovals,
+    /// The `production` block.
+    Production,
+    /// The `risk` block.
+    Risk,
     /// A `standing_approval` block.
     StandingApproval,
 }
@@ -48,6 +52,8 @@ impl RuleBlock {
             RuleBlock::Scope => "scope",
             RuleBlock::Unmanaged => "unmanaged",
             RuleBlock::MaxRemovals => "max_removals",
+            RuleBlock::Production => "production",
+            RuleBlock::Risk => "risk",
             RuleBlock::StandingApproval => "standing_approval",
         }
     }
@@ -227,7 +233,12 @@ fn settings(was: &Settings, is: &Settings, found: &mut Vec<RuleChange>) {
             found.push(RuleChange {
                 rule,
                 label: None,
-                change: RuleChangeKind::Changed,
+                change: match (before.is_empty(), after.is_empty()) {
+                    // A block that may be left out; the others always say something.
+                    (true, _) if rule == RuleBlock::Production => RuleChangeKind::Added,
+                    (_, true) if rule == RuleBlock::Production => RuleChangeKind::Removed,
+                    _ => RuleChangeKind::Changed,
+                },
                 may_loosen,
                 before: before.difference(&after).cloned().collect(),
                 after: after.difference(&before).cloned().collect(),
@@ -258,6 +269,43 @@ fn settings(was: &Settings, is: &Settings, found: &mut Vec<RuleChange>) {
         most(was),
         most(is),
     );
+    let (was, is) = (&was.risk, &is.risk);
+    let (before, after) = (production(&was.production), production(&is.production));
+    push(RuleBlock::Production, !before.is_subset(&after), before, after);
+    push(RuleBlock::Risk, risk_loosens(was, is), risk(was), risk(is));
+}
+
+/// An account is production as soon as one line matches, so every line that goes may loosen.
+fn production(production: &Production) -> Lines {
+    let mut lines = Lines::new();
+    list_of("accounts", Some(production.accounts.iter()), &mut lines);
+    list_of(
+        "organizational_units",
+        Some(production.organizational_units.iter()),
+        &mut lines,
+    );
+    let tags = production
+        .tags
+        .iter()
+        .map(|(key, value)| format!("{key} = {value}"));
+    list_of("tags", Some(tags), &mut lines);
+    lines
+}
+
+fn risk(risk: &RiskSettings) -> Lines {
+    let mut lines = Lines::new();
+    list_of("permission_sets", Some(risk.permission_sets.iter()), &mut lines);
+    lines.insert(format!("wide_accounts: {}", risk.wide_accounts).into());
+    lines.insert(format!("stop_for: {}", risk.stop_for.name()).into());
+    lines
+}
+
+fn risk_loosens(was: &RiskSettings, is: &RiskSettings) -> bool {
+    let kept = was
+        .permission_sets
+        .iter()
+        .all(|set| is.permission_sets.contains(set));
+    !kept || is.wide_accounts > was.wide_accounts || is.stop_for.or(was.stop_for) != is.stop_for
 }
 
 fn scope(scope: &Scope) -> Lines {
@@ -396,6 +444,7 @@ fn standing(approval: &StandingApproval) -> Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::stack::StopFor;
     use crate::plan::testing::{Stack, World, set};
 
     fn limited(most: u64) -> Guardrail {
@@ -482,6 +531,49 @@ mod tests {
         let mut raised = none.clone();
         raised.settings.max_removals = 500;
         assert!(loosens(&none, &raised) && !loosens(&raised, &none));
+    }
+
+    #[test]
+    fn what_is_taken_for_a_risk_loosens_by_what_it_says_no_more() {
+        let with = |change: &dyn Fn(&mut RiskSettings)| {
+            let mut rules = Rules::default();
+            change(&mut rules.settings.risk);
+            rules
+        };
+        let found = |before: &Rules, after: &Rules| {
+            let found = changes(before, after);
+            let [change] = &found[..] else { panic!("{found:?}") };
+            (change.rule, change.change, change.may_loosen)
+        };
+        let none = Rules::default();
+        let production = with(&|risk| risk.production.accounts = vec!["prod-*".into()]);
+        let more = with(&|risk| {
+            risk.production.accounts = vec!["prod-*".into()];
+            risk.production.tags = [("env".into(), "prod".into())].into();
+        });
+        let block = RuleBlock::Production;
+        assert_eq!(found(&none, &production), (block, RuleChangeKind::Added, false));
+        assert_eq!(found(&production, &more), (block, RuleChangeKind::Changed, false));
+        assert_eq!(found(&more, &production), (block, RuleChangeKind::Changed, true));
+        assert_eq!(found(&production, &none), (block, RuleChangeKind::Removed, true));
+        let loosens = |before: &Rules, after: &Rules| {
+            let (rule, change, may_loosen) = found(before, after);
+            assert_eq!((rule, change), (RuleBlock::Risk, RuleChangeKind::Changed));
+            may_loosen
+        };
+        let nobody = with(&|risk| risk.stop_for = StopFor::Nobody);
+        let anyone = with(&|risk| risk.stop_for = StopFor::Anyone);
+        assert!(loosens(&none, &nobody) && loosens(&anyone, &none) && loosens(&anyone, &nobody));
+        assert!(!loosens(&nobody, &none) && !loosens(&none, &anyone) && !loosens(&nobody, &anyone));
+        let sets = with(&|risk| risk.permission_sets = vec!["BreakGlass*".into()]);
+        assert!(!loosens(&none, &sets) && loosens(&sets, &none));
+        let wider = with(&|risk| risk.wide_accounts = 50);
+        assert!(loosens(&none, &wider) && !loosens(&wider, &none));
+        assert_eq!(
+            changes(&none, &nobody)[0].after,
+            [Arc::from("stop_for: nobody")],
+            "only what differs is said"
+        );
     }
 
     #[test]

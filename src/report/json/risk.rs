@@ -77,6 +77,9 @@ pub struct SetRiskJson<'a> {
     /// The stack's `risk` block names it.
     #[serde(default)]
     pub sensitive: bool,
+    /// It does so as last applied only: the configuration says so no more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub as_last_applied: bool,
     /// What could not be read and may say more, or less.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_considered: Vec<Cow<'a, str>>,
@@ -94,6 +97,7 @@ impl<'a> From<&'a SetRisk> for SetRiskJson<'a> {
                 .collect(),
             conditional: risk.judged.conditional,
             sensitive: risk.sensitive,
+            as_last_applied: risk.as_last_applied,
             not_considered: risk
                 .judged
                 .not_considered

@@ -216,6 +216,7 @@ mod tests {
             admin,
             SetRisk {
                 judged,
+                as_last_applied: false,
                 sensitive: false,
                 newly: None,
             },
