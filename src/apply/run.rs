@@ -260,9 +260,12 @@ impl<'a> Run<'a> {
             steps,
             actions: resume::action_fingerprints(plan),
             records: resume::record_fingerprints(plan),
-            narrowed: matches!(plan.mode, Mode::Revokes | Mode::Expired | Mode::Standing),
+            narrowed: matches!(
+                plan.mode,
+                Mode::Revokes | Mode::Expired | Mode::Standing | Mode::Freeze
+            ),
             rules: (plan.mode == Mode::All).then(|| Box::new(Rules::of(&input.desired))),
-            revision: options.revision.clone().filter(|_| plan.mode == Mode::All),
+            revision: options.revision.clone(),
             names: plan.names.clone(),
             declarations: plan.declarations.clone(),
             notes: plan.notes.clone(),

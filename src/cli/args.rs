@@ -2,6 +2,7 @@
 
 mod access;
 pub mod formats;
+mod freeze;
 mod page;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use access::{AccessArgs, AccessCommand, AccessDiffArgs, AccessExplainArgs};
 use formats::{DiagnosticsFormatArgs, DriftFormatArgs, PlanFormatArgs};
+pub use freeze::FreezeArgs;
 pub use page::PageArgs;
 
 /// Access as code for AWS IAM Identity Center.
@@ -56,6 +58,8 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Remove everything the state records as this stack's own
     Destroy(DestroyArgs),
+    /// In an incident: take everything from a user or group now, and keep plans from giving it back
+    Freeze(FreezeArgs),
     /// Compare the service with what was applied and declared; changes nothing
     Drift(DriftArgs),
     /// Write configuration and state for everything the service holds; the plan is empty then
@@ -671,22 +675,14 @@ fn sim_help() -> String {
 
 /// `30s`, `5m`, `1h`, or seconds.
 fn parse_time(text: &str) -> Result<std::time::Duration, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, unit) = text.split_at(split);
-    let factor = match unit {
-        "" | "s" => Some(1),
-        "m" => Some(60),
-        "h" => Some(3600),
-        _ => None,
-    };
-    let seconds = digits
+    // A number alone is seconds.
+    let seconds = text
         .parse::<u64>()
         .ok()
-        .zip(factor)
-        .and_then(|(n, f)| n.checked_mul(f));
+        .or_else(|| crate::model::duration::parse(text));
     seconds
         .map(std::time::Duration::from_secs)
-        .ok_or_else(|| "a time is written like 30s, 5m or 1h".to_owned())
+        .ok_or_else(|| "a time is written like 30s, 5m, 1h or PT1H".to_owned())
 }
 
 /// A digest in the form plans show: groups and letters as they come.
@@ -710,7 +706,9 @@ mod tests {
     fn times_have_units() {
         assert_eq!(parse_time("5m").unwrap().as_secs(), 300);
         assert_eq!(parse_time("7").unwrap().as_secs(), 7);
-        assert!(parse_time("1d").is_err());
+        assert_eq!(parse_time("1d").unwrap().as_secs(), 86_400);
+        assert_eq!(parse_time("PT1H30M").unwrap().as_secs(), 5400);
+        assert!(parse_time("1y").is_err());
         assert!(parse_time("s").is_err());
     }
 }

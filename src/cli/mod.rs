@@ -83,6 +83,10 @@ fn machine(command: &Command) -> Machine {
     let json = match command {
         Command::Apply(args) if args.format.is_json() => return Machine::Lines,
         Command::Destroy(args) if args.format.is_json() => return Machine::Lines,
+        Command::Freeze(args) if args.format.is_json() && args.principal.is_some() && !args.lift => {
+            return Machine::Lines;
+        }
+        Command::Freeze(args) => args.format.is_json(),
         Command::Validate(args) => args.format.is_json(),
         Command::Fmt(args) => args.json,
         Command::Plan(args) => args.format.is_json(),
@@ -166,6 +170,7 @@ fn dispatch(env: &Env, command: Command) -> Result<Exit, Failure> {
         Command::Plan(args) => command::plan::run(env, &args),
         Command::Apply(args) => command::apply::run(env, &args),
         Command::Destroy(args) => command::destroy::run(env, &args),
+        Command::Freeze(args) => command::freeze::run(env, &args),
         Command::Drift(args) => command::drift::run(env, &args),
         Command::Import(args) => command::import::run(env, &args),
         Command::Observe(args) => command::observe::run(env, &args),

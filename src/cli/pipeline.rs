@@ -14,6 +14,7 @@ use crate::config::module::compile;
 use crate::config::program::Program;
 use crate::diagnostic::Diagnostics;
 use crate::id::{AccountKey, Email, PrincipalKey};
+use crate::model::freeze::withhold;
 use crate::model::instance::Observed;
 use crate::model::record::Recorded;
 use crate::model::stack::Desired;
@@ -300,7 +301,8 @@ fn read_with(
     };
     tell_notices(env, provider.as_ref());
     tell_reading(env, provider.as_ref(), &observed, refresh);
-    let evaluation = stack.in_view_of(env, offline, provider.now(), &observed)?;
+    let mut evaluation = stack.in_view_of(env, offline, provider.now(), &observed)?;
+    withhold(&mut evaluation.desired, recorded, &observed.snapshot);
     Ok(Reading {
         name: stack.name(&evaluation),
         desired: evaluation.desired,
@@ -454,10 +456,11 @@ pub fn make_plan_with(
     frozen: Frozen,
 ) -> Result<Planned, Failure> {
     let observed = frozen.read(&ReadRequest::default())?;
-    let evaluation = match offline {
+    let mut evaluation = match offline {
         Some(offline) => stack.in_view_of(env, offline, frozen.now(), &observed)?,
         None => stack.evaluated(env, frozen.now(), Some(&observed))?,
     };
+    withhold(&mut evaluation.desired, &recorded, &observed.snapshot);
     let reading = Reading {
         name: stack.name(&evaluation),
         desired: evaluation.desired,
@@ -467,7 +470,16 @@ pub fn make_plan_with(
     plan_on(env, reading, recorded, options)
 }
 
-fn plan_on(env: &Env, reading: Reading, recorded: Recorded, options: Options) -> Result<Planned, Failure> {
+/// Plans on a reading.
+///
+/// # Errors
+/// [`Failure::Unsound`].
+pub fn plan_on(
+    env: &Env,
+    reading: Reading,
+    recorded: Recorded,
+    options: Options,
+) -> Result<Planned, Failure> {
     let input = PlanInput {
         format_version: INPUT_VERSION,
         stack: reading.name,

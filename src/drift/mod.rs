@@ -23,6 +23,7 @@ use crate::address::{Address, Addresses};
 use crate::id::{AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKey, ServiceId, UserName};
 use crate::model::access::CapacityError;
 use crate::model::account::Account;
+use crate::model::freeze::Frozen;
 use crate::model::instance::{Held, Observed};
 use crate::model::permission_set::PermissionSet;
 use crate::model::principal::{Group, User};
@@ -275,6 +276,8 @@ pub struct Drift {
     pub items: Vec<DriftItem>,
     /// What could not be read or looked up: nothing is concluded about it.
     pub held: Vec<Held>,
+    /// Who is frozen: what is declared for them counts as not declared.
+    pub frozen: Vec<Frozen>,
     /// Grants compared and as applied.
     pub unchanged: u64,
     /// Grants that an `ignore` block hides.
@@ -393,6 +396,7 @@ fn compare(
     held.dedup();
     let mut drift = Drift {
         held,
+        frozen: recorded.frozen.clone(),
         ..Drift::default()
     };
     let sources = Sources::new(desired, recorded, observed, now);

@@ -8,7 +8,9 @@
 pub mod access;
 pub mod account;
 pub mod action;
+pub mod duration;
 pub mod fingerprint;
+pub mod freeze;
 pub mod guardrail;
 pub mod history;
 pub mod in_account;

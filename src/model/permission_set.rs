@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{PermissionSetName, ServiceId};
 
+use super::duration;
 use super::text::Text;
 
 /// How long a session lasts, in whole seconds: from one hour to twelve.
@@ -42,7 +43,7 @@ impl Default for SessionDuration {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SessionDurationError {
     /// It does not follow ISO 8601's form for durations.
-    #[error("a session duration is written like \"PT8H\" or \"PT1H30M\" (ISO 8601); this is `{0}`")]
+    #[error("a session duration is written like \"PT8H\", \"PT1H30M\" (ISO 8601) or \"8h\"; this is `{0}`")]
     Form(String),
     /// It is shorter than an hour or longer than twelve.
     #[error("a session lasts from 1 hour (PT1H) to 12 hours (PT12H); `{0}` is {length}", length = spelled(*.1))]
@@ -53,25 +54,19 @@ impl FromStr for SessionDuration {
     type Err = SessionDurationError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let form = || SessionDurationError::Form(text.to_owned());
-        let body = text.strip_prefix('P').ok_or_else(form)?;
-        let (days, time) = match body.split_once('T') {
-            Some((days, time)) if !time.is_empty() => (days, time),
-            Some(_) => return Err(form()),
-            None => (body, ""),
-        };
-        // Years, months and weeks have a form, and are too long unless there are none of them.
-        let long = [
-            ('Y', 365 * 86_400),
-            ('M', 30 * 86_400),
-            ('W', 7 * 86_400),
-            ('D', 86_400),
-        ];
-        let day_part = units(days, &long).ok_or_else(form)?;
-        let time_part = units(&whole_seconds(time), &[('H', 3600), ('M', 60), ('S', 1)]).ok_or_else(form)?;
-        let (Some(total), false) = (day_part.checked_add(time_part), body.is_empty()) else {
-            return Err(form());
-        };
+        match duration::parse_iso(text) {
+            Some(seconds) => Self::of(text, seconds),
+            None => Err(SessionDurationError::Form(text.to_owned())),
+        }
+    }
+}
+
+impl SessionDuration {
+    /// So many seconds, which were written as `text`.
+    ///
+    /// # Errors
+    /// When that is shorter or longer than a session can be.
+    pub fn of(text: &str, total: u64) -> Result<Self, SessionDurationError> {
         match u32::try_from(total) {
             Ok(seconds) if (Self::MIN.0..=Self::MAX.0).contains(&seconds) => Ok(SessionDuration(seconds)),
             _ => Err(SessionDurationError::Range(text.to_owned(), total)),
@@ -88,37 +83,6 @@ fn spelled(seconds: u64) -> String {
         _ => (seconds, "second"),
     };
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
-}
-
-/// `3600.0S` as `3600S`: a fraction of nothing has a form, too.
-fn whole_seconds(time: &str) -> String {
-    match time.split_once('.') {
-        Some((before, after))
-            if after
-                .strip_suffix('S')
-                .is_some_and(|zeros| !zeros.is_empty() && zeros.bytes().all(|digit| digit == b'0')) =>
-        {
-            format!("{before}S")
-        }
-        _ => time.to_owned(),
-    }
-}
-
-/// Sums `1H30M`-like text over units that must come in the given order.
-fn units(text: &str, mut order: &[(char, u64)]) -> Option<u64> {
-    let mut total = 0_u64;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit())?;
-        let (digits, after) = rest.split_at(end);
-        let unit = after.chars().next()?;
-        let at = order.iter().position(|(name, _)| *name == unit)?;
-        let (_, seconds) = order.get(at)?;
-        order = order.get(at + 1..)?;
-        total = total.checked_add(digits.parse::<u64>().ok()?.checked_mul(*seconds)?)?;
-        rest = after.get(unit.len_utf8()..)?;
-    }
-    Some(total)
 }
 
 impl fmt::Display for SessionDuration {

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::id::PrincipalKey;
+
+use super::freeze::Frozen;
 use super::instance::{Caller, Held, InProgress, Instance, Observed, Quotas};
 use super::roles::RoleRow;
 use super::rules::Rules;
@@ -39,9 +42,30 @@ pub struct Recorded {
     /// The revision of the configuration that was last applied, as given on the command line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<Arc<str>>,
+    /// Principals that are frozen, in the order in which it was done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frozen: Vec<Frozen>,
     /// The run that was interrupted, if the last one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unfinished: Option<UnfinishedRun>,
+}
+
+impl Recorded {
+    /// Notes that a principal is frozen. Who is so already stays so since then.
+    pub fn freeze(&mut self, frozen: &Frozen) {
+        if !self
+            .frozen
+            .iter()
+            .any(|other| other.principal == frozen.principal)
+        {
+            self.frozen.push(frozen.clone());
+        }
+    }
+
+    /// Notes that a principal is frozen no more.
+    pub fn lift(&mut self, principal: &PrincipalKey) {
+        self.frozen.retain(|frozen| frozen.principal != *principal);
+    }
 }
 
 /// A recorded reading.

@@ -10,6 +10,7 @@ use crate::address::Address;
 use crate::id::PrincipalKey;
 use crate::source::Location;
 
+use super::freeze::Withheld;
 use super::guardrail::Guardrail;
 use super::instance::Held;
 use super::snapshot::Snapshot;
@@ -315,6 +316,9 @@ pub struct Desired {
     /// What file functions read.
     #[serde(default)]
     pub files: Vec<FileRead>,
+    /// What is declared for frozen principals and was taken out of the rest, in the order of the state's list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<Withheld>,
     /// Whether sensitive values were taken out of this; a plan of it would not be the stack's.
     #[serde(default)]
     pub redacted: bool,

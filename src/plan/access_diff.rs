@@ -10,6 +10,7 @@ use crate::model::stack::Unmanaged;
 use super::Totals;
 use super::change::{GrantReason, GrantStep, RecordChange, RecordStep, RevokeReason, RevokeStep};
 use super::ends::Ends;
+use super::freezing::Freezing;
 use super::held::HeldSets;
 use super::input::{Mode, PlanInput};
 use super::matching::Rules;
@@ -50,6 +51,7 @@ struct Judge<'a> {
     universe: &'a Universe<'a>,
     rules: &'a Rules,
     held: &'a HeldSets,
+    freezing: &'a Freezing<'a>,
     before: Before,
     destroy: bool,
     remove_unmanaged: bool,
@@ -61,6 +63,7 @@ pub(super) fn access_diff(
     universe: &Universe<'_>,
     rules: &Rules,
     held: &HeldSets,
+    freezing: &Freezing<'_>,
     renames: &Renames,
     sources: &Sources<'_>,
 ) -> AccessDiff {
@@ -70,6 +73,7 @@ pub(super) fn access_diff(
         universe,
         rules,
         held,
+        freezing,
         before: Before::new(sources, renames, &universe.names),
         destroy: input.options.mode == Mode::Destroy,
         remove_unmanaged: settings.unmanaged == Unmanaged::Remove && rules.has_scope,
@@ -232,6 +236,7 @@ impl Judge<'_> {
         }
         let reason = match row.desired {
             _ if self.destroy => RevokeReason::Destroy,
+            _ if self.freezing.is_frozen(tuple) => RevokeReason::Frozen,
             Some(_) => RevokeReason::Expired,
             None if owned.block_present => RevokeReason::NoLongerSelected,
             None => RevokeReason::BlockRemoved,

@@ -95,6 +95,8 @@ pub enum Reason {
     SamlProviderGone,
     /// `destroy`.
     Destroy,
+    /// The user is frozen.
+    Frozen,
     /// Other blocks declare it now; the access itself does not change.
     ProvenanceChanged,
     /// Recorded, no longer declared, and gone already.
@@ -137,6 +139,7 @@ impl Reason {
             Reason::RoleEdited { .. } => "role_edited",
             Reason::SamlProviderGone => "saml_provider_gone",
             Reason::Destroy => "destroy",
+            Reason::Frozen => "frozen",
             Reason::ProvenanceChanged => "provenance_changed",
             Reason::AlreadyGone => "already_gone",
             Reason::RenamedOutside { .. } => "renamed_outside",
@@ -173,6 +176,7 @@ impl Reason {
                 "the SAML provider is gone from the account; provisioning makes it anew".to_owned()
             }
             Reason::Destroy => "the stack is being destroyed".to_owned(),
+            Reason::Frozen => "the user is frozen".to_owned(),
             Reason::ProvenanceChanged => "other blocks declare it now".to_owned(),
             Reason::AlreadyGone => "no longer declared, and gone already".to_owned(),
             Reason::RenamedOutside { from, to } => format!("{from} is {to} in the service now"),
@@ -257,6 +261,8 @@ pub enum RevokeReason {
     Renamed,
     /// The stack is being destroyed.
     Destroy,
+    /// The principal is frozen.
+    Frozen,
 }
 
 /// One assignment to take away.

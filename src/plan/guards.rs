@@ -39,6 +39,12 @@ impl Guarded<'_> {
     pub fn run(&self, findings: &mut Vec<Finding>) {
         self.instance(findings);
         self.rules(findings);
+        if self.sources.input.options.mode == Mode::Freeze {
+            // What the configuration says otherwise keeps nobody from taking access away in an incident.
+            self.protected(findings);
+            self.role_arns(findings);
+            return;
+        }
         self.blocks(findings);
         findings.extend(self.diff.ends.findings(self.universe));
         self.selectors(findings);

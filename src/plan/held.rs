@@ -79,7 +79,7 @@ impl HeldSets {
         let input = sources.input;
         // When everything goes, it does not matter that a look-up found nothing.
         let not_found = input.desired.held.iter();
-        let not_found = not_found.filter(|_| input.options.mode != Mode::Destroy);
+        let not_found = not_found.filter(|_| !matches!(input.options.mode, Mode::Destroy | Mode::Freeze));
         let all: BTreeSet<&Held> = not_found.chain(&input.observed.held).collect();
         for item in &all {
             held.take(&item.subject, names);

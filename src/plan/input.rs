@@ -27,6 +27,8 @@ pub enum Mode {
     Destroy,
     /// `--standing`: grants alone that were agreed on beforehand.
     Standing,
+    /// `freeze`: everything that frozen principals have goes, and nothing else happens.
+    Freeze,
 }
 
 /// What the command line adds.

@@ -23,6 +23,7 @@ pub mod digest;
 mod ends;
 mod entities;
 pub mod finding;
+mod freezing;
 pub mod guardrails;
 mod guards;
 mod hashing;

@@ -28,7 +28,9 @@ pub struct OutputChange {
 /// that is narrowed to some changes leaves the recorded ones, and one that removes everything leaves none.
 pub(super) fn outputs(sources: &Sources<'_>) -> BTreeMap<Arc<str>, Output> {
     match sources.input.options.mode {
-        Mode::Revokes | Mode::Expired | Mode::Standing => sources.input.recorded.outputs.clone(),
+        Mode::Revokes | Mode::Expired | Mode::Standing | Mode::Freeze => {
+            sources.input.recorded.outputs.clone()
+        }
         Mode::Destroy => BTreeMap::new(),
         Mode::All => {
             let filled = |(name, output): (&Arc<str>, &Output)| {

@@ -22,6 +22,7 @@ use super::caller::{Steps, block, own_path};
 use super::change::{Action, ActionKind, RevokeReason};
 use super::entities::entity_actions;
 use super::finding::{Finding, Level};
+use super::freezing::Freezing;
 use super::guards::{Guarded, keep_sets_in_use};
 use super::held::HeldSets;
 use super::in_use::{InUse, keep_principals_in_use, left_to_others};
@@ -36,7 +37,7 @@ use super::renames::Renames;
 use super::roles::RoleEffects;
 use super::roles_effects::role_effects;
 use super::sources::Sources;
-use super::standing::Approvals;
+use super::standing::{Approvals, LeftOut};
 use super::step::{Wait, Waits};
 use super::universe::Universe;
 use super::{FORMAT_VERSION, Plan, Totals};
@@ -60,6 +61,7 @@ struct Stage<'a> {
     universe: Universe<'a>,
     rules: Rules,
     held: HeldSets,
+    freezing: Freezing<'a>,
     diff: AccessDiff,
     actions: Vec<Action>,
     findings: Vec<Finding>,
@@ -72,7 +74,8 @@ impl<'a> Stage<'a> {
         let snapshots = [sources.observed, &*sources.desired, &*sources.recorded];
         let rules = Rules::new(&input.desired.settings, &universe.names, &snapshots);
         let held = HeldSets::new(sources, &universe.names, &mut findings);
-        let mut diff = access_diff(&universe, &rules, &held, &renames, sources);
+        let freezing = Freezing::new(sources, &universe.names);
+        let mut diff = access_diff(&universe, &rules, &held, &freezing, &renames, sources);
         give_undeclared_a_note(&mut diff, &mut universe.notes);
         let actions = entity_actions(sources, &renames, &held, &mut findings);
         if input.options.mode == Mode::All {
@@ -84,6 +87,7 @@ impl<'a> Stage<'a> {
             universe,
             rules,
             held,
+            freezing,
             diff,
             actions,
             findings,
@@ -163,6 +167,8 @@ impl<'a> Stage<'a> {
             after: &after,
         };
         guarded.run(&mut self.findings);
+        self.freezing
+            .findings(self.sources, universe, &actions, &after, &mut self.findings);
         let after = match after {
             Cow::Borrowed(_) => None,
             Cow::Owned(after) => Some(after),
@@ -190,6 +196,7 @@ impl<'a> Stage<'a> {
             Mode::Revokes => self.only_revokes(),
             Mode::Expired => self.only_expired(),
             Mode::Standing => return self.only_agreed(),
+            Mode::Freeze => return self.only_frozen(),
         }
         // Nothing is renamed now, so everything is called what it is called.
         self.renames.users.clear();
@@ -243,15 +250,45 @@ impl<'a> Stage<'a> {
         });
     }
 
+    /// Everything that frozen principals have, by the names that the service has, and nothing else. What the
+    /// configuration asks for besides is not judged now.
+    fn only_frozen(&mut self) {
+        self.findings.retain(|finding| finding.level == Level::Held);
+        self.renames.users.clear();
+        self.renames.groups.clear();
+        self.universe.forget_renames(self.sources);
+        self.actions.retain(|action| action.kind == ActionKind::Rename);
+        self.actions.extend(self.freezing.memberships(self.sources));
+        self.diff = AccessDiff {
+            revokes: self.freezing.revokes(&self.universe, &self.held),
+            totals: std::mem::take(&mut self.diff.totals),
+            ..AccessDiff::default()
+        };
+        give_undeclared_a_note(&mut self.diff, &mut self.universe.notes);
+        let steps = self.actions.iter().any(|action| action.effect.is_some());
+        if !steps && self.diff.revokes.is_empty() {
+            self.actions.clear();
+        }
+    }
+
     /// Grants that were agreed on beforehand, of what is there already, and nothing else.
     fn only_agreed(&mut self) {
         let actions = std::mem::take(&mut self.actions);
         let approvals = Approvals::new(self.sources, &actions);
-        let before = self.diff.grants.len();
         let universe = &self.universe;
-        self.diff.grants.retain(|step| approvals.covers(step, universe));
-        let left_out = approvals.left_out(before - self.diff.grants.len());
-        self.findings.extend(left_out);
+        let mut left_out: BTreeMap<LeftOut, BTreeSet<Arc<str>>> = BTreeMap::new();
+        self.diff.grants.retain(|step| {
+            let Err(why) = approvals.covers(step, universe) else {
+                return true;
+            };
+            let subjects = left_out.entry(why).or_default();
+            if let Some((account, set, principal)) = universe.names.resolve(step.tuple) {
+                let account = self.sources.observed.account_name(account);
+                subjects.insert(format!("{principal} → {set} in {account}").into());
+            }
+            false
+        });
+        self.findings.extend(approvals.left_out(&left_out));
         self.renames.users.clear();
         self.renames.groups.clear();
         self.universe.forget_renames(self.sources);
@@ -291,7 +328,9 @@ impl<'a> Stage<'a> {
         self.keeping(&actions, &after).fill(&mut waits);
         drop(after);
         let follows: Vec<Action> = follows;
-        let left_out = waits.revokes.len() as u64;
+        let leaves = |action: &Action| matches!(action.effect, Some(Effect::RemoveMember { .. }));
+        let leaving = actions.iter().filter(|action| leaves(action)).count();
+        let mut left_out = waits.revokes.len();
         let mut index = 0_u32;
         self.diff.revokes.retain(|_| {
             index += 1;
@@ -310,13 +349,18 @@ impl<'a> Stage<'a> {
             .map(|(action, _)| self.renames.under_present_names(action))
             .chain(follows)
             .collect();
+        left_out += leaving - self.actions.iter().filter(|action| leaves(action)).count();
         if left_out > 0 {
+            let removals = match left_out {
+                1 => "1 removal is".to_owned(),
+                count => format!("{count} removals are"),
+            };
             self.findings.push(Finding::new(
                 Level::Note,
                 "left-out",
                 format!(
-                    "{left_out} removals are left out, because people keep that access by grants that are not made \
-                     with --only revokes"
+                    "{removals} left out, because people keep that access by grants that are not made with --only \
+                     revokes"
                 ),
             ));
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::duration;
 use crate::model::guardrail::{Guardrail, Limit, OnUnknown, Require, Rule, Selector};
 use crate::model::rules::Rules;
 use crate::model::stack::{Matcher, NamedMatcher, Production, RiskSettings, Scope, Settings, Unmanaged};
@@ -392,14 +393,16 @@ fn guardrail(guardrail: &Guardrail) -> Lines {
 
 fn limit(prefix: &str, limit: &Limit, lines: &mut Lines) {
     selector(prefix, &limit.of, lines);
-    let numbers = [
-        ("max_people", limit.max_people),
-        ("max_accounts", limit.max_accounts),
-        ("max_session", limit.max_session.map(u64::from)),
+    let session = limit
+        .max_session
+        .map(|seconds| duration::spelled(u64::from(seconds)));
+    let limits = [
+        ("max_people", limit.max_people.map(|most| most.to_string())),
+        ("max_accounts", limit.max_accounts.map(|most| most.to_string())),
+        ("max_session", session),
     ];
-    for (name, number) in numbers {
-        let unit = if name == "max_session" { " s" } else { "" };
-        lines.extend(number.map(|number| Arc::from(format!("{prefix}{name}: {number}{unit}"))));
+    for (name, most) in limits {
+        lines.extend(most.map(|most| Arc::from(format!("{prefix}{name}: {most}"))));
     }
     if limit.on_unknown == OnUnknown::Warn {
         lines.insert(format!("{prefix}on_unknown: warn").into());
@@ -409,7 +412,8 @@ fn limit(prefix: &str, limit: &Limit, lines: &mut Lines) {
 fn require(prefix: &str, require: &Require, lines: &mut Lines) {
     selector(prefix, &require.of, lines);
     let within = require.expires_within;
-    lines.extend(within.map(|seconds| Arc::from(format!("{prefix}expires_within: {seconds} s"))));
+    let within = within.map(duration::spelled);
+    lines.extend(within.map(|length| Arc::from(format!("{prefix}expires_within: {length}"))));
     for (name, flag) in [
         ("reason", require.reason),
         ("groups_only", require.groups_only),

@@ -51,7 +51,7 @@ impl<'a> Sources<'a> {
         };
         // When everything goes, it does not matter that a look-up found nothing.
         let not_found = input.desired.held.iter();
-        let not_found = not_found.filter(|_| input.options.mode != Mode::Destroy);
+        let not_found = not_found.filter(|_| !matches!(input.options.mode, Mode::Destroy | Mode::Freeze));
         let held: Vec<&Held> = not_found.chain(&input.observed.held).collect();
         let identity = Identity::find(&state, &desired, observed, &held);
         let recorded = identity.follow(&state);

@@ -6,6 +6,7 @@
 //! that means another one now, is nothing that anybody agreed to beforehand.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::address::Address;
 use crate::id::{AccountKey, EntityKey, PermissionSetName, PrincipalKey};
@@ -68,14 +69,34 @@ impl<'a> Approvals<'a> {
         }
     }
 
-    /// Whether a grant was agreed on.
-    pub fn covers(&self, step: &GrantStep, universe: &Universe<'_>) -> bool {
+    /// Whether a grant was agreed on and can be made by itself; else why it is left out.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub fn covers(&self, step: &GrantStep, universe: &Universe<'_>) -> Result<(), LeftOut> {
         let Some((account, set, principal)) = universe.names.resolve(step.tuple) else {
-            return false;
+            return Err(LeftOut::NotAgreed);
         };
-        if step.reason != GrantReason::Declared || self.is_pending(account, set, principal) {
-            return false;
+        if !self.agreed(step, universe, (account, set, principal)) {
+            return Err(LeftOut::NotAgreed);
         }
+        if let Some(key) = self.pending(account, set, principal) {
+            return Err(LeftOut::Pending(key));
+        }
+        match step.reason {
+            GrantReason::Declared => Ok(()),
+            GrantReason::Restore => Err(LeftOut::Restore),
+            GrantReason::Renamed => Err(LeftOut::Pending(EntityKey::PermissionSet(set.clone()))),
+        }
+    }
+
+    /// Whether an approval in force covers a grant.
+    fn agreed(
+        &self,
+        step: &GrantStep,
+        universe: &Universe<'_>,
+        (account, set, principal): (&AccountKey, &PermissionSetName, &PrincipalKey),
+    ) -> bool {
         let note = universe.notes.get(step.note as usize);
         let blocks = note.into_iter().flat_map(|note| &note.declared_by);
         let blocks = blocks.filter_map(|block| universe.declarations.get(*block as usize));
@@ -100,18 +121,27 @@ impl<'a> Approvals<'a> {
         })
     }
 
-    fn is_pending(&self, account: &AccountKey, set: &PermissionSetName, principal: &PrincipalKey) -> bool {
+    /// What a grant names and other steps are planned for.
+    fn pending(
+        &self,
+        account: &AccountKey,
+        set: &PermissionSetName,
+        principal: &PrincipalKey,
+    ) -> Option<EntityKey> {
         let principal = match principal {
             PrincipalKey::Group(group) => EntityKey::Group(group.clone()),
             PrincipalKey::User(user) => EntityKey::User(user.clone()),
-            PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => return true,
+            // Nobody grants anything to those, and no block names them.
+            PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => {
+                return Some(EntityKey::PermissionSet(set.clone()));
+            }
         };
         let keys = [
             EntityKey::Account(account.clone()),
             EntityKey::PermissionSet(set.clone()),
             principal,
         ];
-        keys.iter().any(|key| self.pending.contains(key))
+        keys.into_iter().find(|key| self.pending.contains(key))
     }
 
     /// Whether the service shows the account below one of the approval's units. What it does not show is not assumed.
@@ -124,22 +154,52 @@ impl<'a> Approvals<'a> {
         unit.is_some_and(|unit| units.iter().any(|above| unit.is_within(above)))
     }
 
-    /// What to say about grants that nobody agreed on.
-    pub fn left_out(&self, count: usize) -> Option<Finding> {
-        if count == 0 {
-            return None;
-        }
-        let why = if self.approvals.is_empty() {
-            "no standing approval is in force: those of the last apply count"
-        } else {
-            "no standing approval of the last apply covers them"
+    /// What to say about grants that are left out: one finding for each reason.
+    pub fn left_out(&self, left: &BTreeMap<LeftOut, BTreeSet<Arc<str>>>) -> Vec<Finding> {
+        let finding = |(reason, subjects): (&LeftOut, &BTreeSet<Arc<str>>)| {
+            let (why, remedy) = match reason {
+                LeftOut::NotAgreed if self.approvals.is_empty() => (
+                    "no standing approval is in force: those of the last apply count".to_owned(),
+                    None,
+                ),
+                LeftOut::NotAgreed => (
+                    "no standing approval of the last apply covers that".to_owned(),
+                    None,
+                ),
+                LeftOut::Pending(key) => (
+                    format!("{key} is to change first, and nobody agreed to that beforehand"),
+                    Some("apply that change as any other; it makes these grants too"),
+                ),
+                LeftOut::Restore => (
+                    "it was made before and is gone from the service, and bringing back what somebody may have taken \
+                     away takes a yes of its own"
+                        .to_owned(),
+                    Some("someone may have revoked it on purpose: find out first"),
+                ),
+            };
+            Finding {
+                subjects: subjects.clone(),
+                remedy: remedy.map(Arc::from),
+                ..Finding::new(
+                    Level::Note,
+                    "left-out",
+                    format!("{} left out: {why}", counted(subjects.len(), "declared grant")),
+                )
+            }
         };
-        Some(Finding::new(
-            Level::Note,
-            "left-out",
-            format!("{} left out, because {why}", counted(count, "grant")),
-        ))
+        left.iter().map(finding).collect()
     }
+}
+
+/// Why a declared grant is not made with `--standing`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum LeftOut {
+    /// No approval covers it.
+    NotAgreed,
+    /// Agreed on, but this is to change first.
+    Pending(EntityKey),
+    /// Agreed on, but it was there before and somebody took it away.
+    Restore,
 }
 
 #[cfg(test)]
@@ -203,6 +263,14 @@ mod tests {
             .collect()
     }
 
+    fn left_out(plan: &Plan) -> String {
+        let found = plan
+            .findings
+            .iter()
+            .filter(|finding| &*finding.code == "left-out");
+        found.map(|finding| finding.message.to_string()).collect()
+    }
+
     #[test]
     fn an_account_that_joins_gets_what_was_agreed_on_and_nothing_else_happens() {
         let world = world(vec![approval(&[Cause::AccountJoined])]);
@@ -235,14 +303,19 @@ mod tests {
         let longer = stack(&["Ops"], &["view"], &[1, 2]).set_with("view", "view", |entity| {
             entity.value.session_duration = "PT4H".parse().unwrap();
         });
-        assert!(granted(&world.plan(longer)).is_empty(), "the set is to change");
+        let plan = world.plan(longer);
+        assert!(granted(&plan).is_empty(), "the set is to change");
+        assert!(left_out(&plan).contains("permission set view is to change first"));
         let new = stack(&["Ops"], &["view"], &[1]).group("new", "New", &[]).assign(
             "b",
             &[group("New")],
             &["view"],
             &[1],
         );
-        assert!(granted(&world.plan(new)).is_empty(), "the group is to be made");
+        let plan = world.plan(new);
+        assert!(granted(&plan).is_empty(), "the group is to be made");
+        assert!(left_out(&plan).contains("group New is to change first"));
+        assert!(left_out(&gone.plan(stack(&["Ops"], &["view"], &[1]))).contains("gone from the service"));
     }
 
     #[test]

@@ -285,11 +285,13 @@ impl World {
 
     /// What to plan from.
     pub fn input(&self, stack: Stack) -> PlanInput {
+        let mut desired = stack.desired();
+        crate::model::freeze::withhold(&mut desired, &self.recorded, &self.observed.snapshot);
         PlanInput {
             format_version: INPUT_VERSION,
             stack: "test".into(),
             now: self.now,
-            desired: stack.desired(),
+            desired,
             recorded: self.recorded.clone(),
             observed: self.observed.clone(),
             options: self.options.clone(),

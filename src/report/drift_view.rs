@@ -74,10 +74,13 @@ impl<'a> DriftView<'a> {
             observed,
             drift,
             rows: drift.items.iter().map(row).collect(),
-            held: drift
-                .held
-                .iter()
-                .map(|held| (held_name(held, &observed.snapshot), held.why.to_string()))
+            held: frozen(drift)
+                .chain(
+                    drift
+                        .held
+                        .iter()
+                        .map(|held| (held_name(held, &observed.snapshot), held.why.to_string())),
+                )
                 .collect(),
             names,
         }
@@ -226,6 +229,25 @@ fn details(subject: &Subject) -> Vec<Detail> {
         _ => {}
     }
     out
+}
+
+/// Who is frozen, and since when.
+fn frozen(drift: &Drift) -> impl Iterator<Item = (String, String)> {
+    drift.frozen.iter().map(|frozen| {
+        let reason = frozen.reason.as_deref();
+        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        let why = format!("frozen since {} by {}{reason}", frozen.at, frozen.actor);
+        (frozen.principal.to_string(), why)
+    })
+}
+
+/// What the part about what is held is called.
+pub fn held_title(drift: &Drift) -> &'static str {
+    if drift.frozen.is_empty() {
+        "Held: not read or not found; nothing is concluded from it"
+    } else {
+        "Held: frozen, not read or not found; nothing is given or concluded"
+    }
 }
 
 /// What is held, by name.

@@ -14,6 +14,7 @@ use crate::address::{Address, Addresses};
 use crate::id::{EntityKey, GroupName, PrincipalKey, ServiceId, UserName};
 use crate::model::access::{Declaration, Names, Note, Tuple};
 use crate::model::action::{Effect, Learned};
+use crate::model::freeze::Frozen;
 use crate::model::instance::Instance;
 use crate::model::record::{Recorded, Seen};
 use crate::model::rules::Rules;
@@ -69,6 +70,18 @@ pub enum Entry {
     },
     /// What a run that found nothing to do leaves.
     Noted(Box<Noted>),
+    /// `freeze`: from now on nothing is given to the principal.
+    Frozen(Box<Frozen>),
+    /// `freeze --lift`: it gets what is declared again.
+    Lifted {
+        /// When, and by whom.
+        by: Author,
+        /// Who.
+        principal: PrincipalKey,
+        /// Why, as given on the command line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Arc<str>>,
+    },
     /// `state mv`
     AddressMoved {
         /// When, and by whom.

@@ -33,11 +33,13 @@ fn kind(entry: &Entry) -> u16 {
         Entry::Imported { .. } => 10,
         Entry::Confirmed { .. } => CONFIRMED,
         Entry::Noted(_) => NOTED,
+        Entry::Frozen(_) => FROZEN,
+        Entry::Lifted { .. } => LIFTED,
     }
 }
 
 /// The highest kind that this version knows.
-const LAST_KIND: u16 = NOTED;
+const LAST_KIND: u16 = LIFTED;
 
 /// The kind of the entry that a run begins with.
 const RUN_STARTED: u16 = 1;
@@ -48,10 +50,16 @@ const CONFIRMED: u16 = 11;
 /// The kind of what a run without changes leaves.
 const NOTED: u16 = 12;
 
+/// The kind of a principal's freezing.
+const FROZEN: u16 = 13;
+
+/// The kind of its lifting.
+const LIFTED: u16 = 14;
+
 /// Whether a record is one of the entries that are asked for. What is not known is asked for, so that it is noticed.
 pub fn is_among(record: &Record, kinds: Kinds) -> bool {
     match (kinds, record.kind) {
-        (Kinds::Readings, kind) => !matches!(kind, 1..=5 | 7..=9 | NOTED),
+        (Kinds::Readings, kind) => !matches!(kind, 1..=5 | 7..=9 | NOTED..=LIFTED),
         (Kinds::Story, kind) => !matches!(kind, 2 | 3 | 5 | 6 | CONFIRMED),
         (Kinds::All, _) => true,
     }

@@ -130,6 +130,16 @@ impl Fold {
                 self.take_rules(noted.rules.as_deref(), noted.revision.as_ref());
                 self.recorded.serial += 1;
             }
+            Entry::Frozen(frozen) => {
+                self.settle_run()?;
+                self.recorded.freeze(frozen);
+                self.recorded.serial += 1;
+            }
+            Entry::Lifted { principal, .. } => {
+                self.settle_run()?;
+                self.recorded.lift(principal);
+                self.recorded.serial += 1;
+            }
             Entry::AddressMoved { from, to, .. } => {
                 self.settle_run()?;
                 move_address(&mut self.recorded.applied, from, to);
@@ -196,7 +206,9 @@ impl Fold {
             .lineage
             .get_or_insert_with(|| Arc::clone(&started.lineage));
         self.recorded.instance = Some(started.instance.clone());
-        self.take_rules(started.rules.as_deref(), started.revision.as_ref());
+        // A narrowed run did not apply what the revision says.
+        let revision = started.revision.as_ref().filter(|_| !started.narrowed);
+        self.take_rules(started.rules.as_deref(), revision);
         self.run = Some(Run {
             started: Box::new(started.clone()),
             actions: FxHashMap::default(),
@@ -824,5 +836,51 @@ mod tests {
         assert_eq!(noted.serial, serial + 1);
         let rows = crate::state::recorded_rows::encode(&noted, &Default::default()).unwrap();
         assert_eq!(crate::state::recorded_rows::decode(&rows).unwrap(), noted);
+    }
+
+    #[test]
+    fn who_is_frozen_stays_so_until_it_is_lifted() {
+        let frozen = crate::model::freeze::Frozen {
+            principal: PrincipalKey::User(UserName::new("bob").unwrap()),
+            id: None,
+            at: author().at,
+            actor: author().actor,
+            reason: Some("INC-7".into()),
+        };
+        let freeze = Entry::Frozen(Box::new(frozen.clone()));
+        let mut again = frozen.clone();
+        again.reason = None;
+        let again = Entry::Frozen(Box::new(again));
+        let recorded = fold(Recorded::default(), &[freeze, again]).unwrap();
+        assert_eq!(
+            recorded.frozen.as_slice(),
+            std::slice::from_ref(&frozen),
+            "since the first time"
+        );
+        assert_eq!(recorded.serial, 2);
+        let rows = crate::state::recorded_rows::encode(&recorded, &Default::default()).unwrap();
+        assert_eq!(crate::state::recorded_rows::decode(&rows).unwrap(), recorded);
+        let lifted = Entry::Lifted {
+            by: author(),
+            principal: frozen.principal,
+            reason: None,
+        };
+        let record = crate::state::entry_codec::encode(&lifted).unwrap();
+        let read = crate::state::entry_codec::decode(&record).unwrap().unwrap();
+        assert_eq!(read, lifted);
+        assert!(fold(recorded, &[read]).unwrap().frozen.is_empty());
+    }
+
+    #[test]
+    fn a_narrowed_run_keeps_its_revision_to_itself() {
+        let mut narrowed = started("standing", Names::default(), &[], vec![], Snapshot::default());
+        narrowed.narrowed = true;
+        narrowed.revision = Some("r9".into());
+        let before = Recorded {
+            revision: Some("r1".into()),
+            ..Recorded::default()
+        };
+        let after = fold(before, &[Entry::RunStarted(Box::new(narrowed))]).unwrap();
+        assert_eq!(after.revision.as_deref(), Some("r1"));
     }
 }

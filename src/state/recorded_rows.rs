@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! meta                   everything but the two pictures: lineage, serial, instance, outputs, rules, revision,
-//!                        unfinished run
+//!                        frozen principals, unfinished run
 //! names/{a,s,p}/N        tables of names that grow at their end: accounts, permission sets, principals
 //! {applied,seen}/head    what the relation's ranks mean, its declarations and notes
 //! {applied,seen}/a/ID    the access in one account (see `rows`), by the account's place in its table
@@ -146,6 +146,7 @@ pub fn encode(recorded: &Recorded, before: &Rows) -> Result<Rows, StateError> {
         outputs: recorded.outputs.clone(),
         rules: recorded.rules.clone(),
         revision: recorded.revision.clone(),
+        frozen: recorded.frozen.clone(),
         unfinished: recorded.unfinished.clone(),
     };
     rows.insert(b"meta".to_vec(), pack(&meta)?);

@@ -67,10 +67,14 @@ fn asked(args: &AccessExplainArgs, recorded: &Recorded) -> Result<Asked, Failure
 }
 
 /// Something that can be named, with its names: the surest first.
-type Named<K> = (K, Vec<String>);
+pub(super) type Named<K> = (K, Vec<String>);
 
 /// The one that is called so: as written by its key or id, else by a name, else in other letters.
-fn one<K: Ord + Clone + ToString>(what: &str, text: &str, all: Vec<Named<K>>) -> Result<K, Failure> {
+pub(super) fn one<K: Ord + Clone + ToString>(
+    what: &str,
+    text: &str,
+    all: Vec<Named<K>>,
+) -> Result<K, Failure> {
     let same = |name: &String| name == text;
     let alike = |name: &String| name.to_lowercase() == text.to_lowercase();
     let by = |matches: &dyn Fn(&[String]) -> bool| -> BTreeSet<K> {
@@ -105,7 +109,7 @@ fn one<K: Ord + Clone + ToString>(what: &str, text: &str, all: Vec<Named<K>>) ->
 }
 
 /// Everybody, with user name, id, e-mail address and display name.
-fn people(snapshots: &[&Snapshot]) -> Vec<Named<UserName>> {
+pub(super) fn people(snapshots: &[&Snapshot]) -> Vec<Named<UserName>> {
     let mut all = Vec::new();
     for snapshot in snapshots {
         for (name, user) in &snapshot.users {

@@ -193,10 +193,7 @@ impl Job<'_> {
         let env = self.env;
         let stack = Stack::load_given(env, variables)?;
         let offline = stack.evaluated(env, env.now(), None)?;
-        if self.json && matches!(self.consent, Consent::Ask) {
-            return Err(Failure::new("--json leaves nothing to ask with")
-                .help("approve a reviewed plan (apply FILE, or --digest), or use --auto-approve"));
-        }
+        self.can_ask()?;
         env.create_own_directory()?;
         let mut store = env.store(&offline.state)?;
         store.lock(&env.lock_request(&format!("rolecall {}", self.command), lock.lock_timeout))?;
@@ -210,6 +207,32 @@ impl Job<'_> {
         if self.check_digest(&planned, &mut store)? == Approval::AppliedBefore {
             return self.observe(&planned, &mut store);
         }
+        self.settle(planned, &mut store, None)
+    }
+
+    /// Says when nobody can be asked.
+    ///
+    /// # Errors
+    /// When a person is to be asked, and the output is for a program.
+    pub(super) fn can_ask(&self) -> Result<(), Failure> {
+        if self.json && matches!(self.consent, Consent::Ask) {
+            return Err(Failure::new("--json leaves nothing to ask with")
+                .help("approve a reviewed plan (apply FILE, or --digest), or use --auto-approve"));
+        }
+        Ok(())
+    }
+
+    /// Shows a plan, gets a yes, and does it. `first` is written once there is a yes, before anything is done.
+    ///
+    /// # Errors
+    /// As [`Job::run`].
+    pub(super) fn settle(
+        &self,
+        mut planned: Planned,
+        store: &mut LocalStore,
+        first: Option<Entry>,
+    ) -> Result<Exit, Failure> {
+        let env = self.env;
         if self.json {
             self.event(&planned_event(&planned))?;
         } else {
@@ -223,11 +246,19 @@ impl Job<'_> {
         if planned.plan.is_refused() {
             return Ok(Exit::Refused);
         }
-        if planned.plan.is_empty() && planned.input.recorded.unfinished.is_none() {
-            return self.observe(&planned, &mut store);
+        let nothing = planned.plan.is_empty() && planned.input.recorded.unfinished.is_none();
+        if !nothing || first.is_some() {
+            approve(env, &planned.plan, &self.consent, &self.question(&planned.plan))?;
         }
-        approve(env, &planned.plan, &self.consent, &self.question(&planned.plan))?;
-        self.carry_out(&planned, &mut store)
+        if let Some(first) = first {
+            store.append(&[first])?;
+            store.sync()?;
+            planned.input.recorded = store.load()?;
+        }
+        if nothing {
+            return self.observe(&planned, store);
+        }
+        self.carry_out(&planned, store)
     }
 
     /// What a person is asked. `destroy` is not held by `max_removals`, so it says how much it removes.
@@ -253,7 +284,7 @@ impl Job<'_> {
     }
 
     /// What is recorded once it is known what became of the calls that a crashed run had under way.
-    fn recovered(
+    pub(super) fn recovered(
         &self,
         stack: &Stack,
         recorded: Recorded,

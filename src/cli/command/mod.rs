@@ -10,6 +10,7 @@ pub mod destroy;
 pub mod drift;
 pub mod fmt;
 pub mod force_unlock;
+pub mod freeze;
 pub mod graph;
 pub mod import;
 pub mod init;

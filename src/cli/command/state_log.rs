@@ -97,11 +97,37 @@ impl Log {
                     serial: recorded.serial,
                 },
             }),
+            Entry::Frozen(frozen) => self.lines.push(LogLine {
+                at: frozen.at,
+                actor: frozen.actor.to_string(),
+                what: What::Frozen {
+                    principal: frozen.principal.clone(),
+                    reason: frozen.reason.as_deref().map(str::to_owned),
+                },
+            }),
+            Entry::Lifted {
+                by,
+                principal,
+                reason,
+            } => self.lines.push(LogLine {
+                at: by.at,
+                actor: by.actor.to_string(),
+                what: What::Lifted {
+                    principal: principal.clone(),
+                    reason: reason.as_deref().map(str::to_owned),
+                },
+            }),
+            Entry::Noted(noted) => self.lines.extend(noted.revision.iter().map(|revision| LogLine {
+                at: noted.by.at,
+                actor: noted.by.actor.to_string(),
+                what: What::Noted {
+                    revision: revision.to_string(),
+                },
+            })),
             Entry::Intents { .. }
             | Entry::Accepted { .. }
             | Entry::Recorded(_)
             | Entry::Observed(_)
-            | Entry::Noted(_)
             | Entry::Confirmed { .. } => {}
         }
     }
@@ -136,6 +162,7 @@ fn text(what: &What) -> String {
             failed,
             not_run,
             goes_on_with,
+            revision,
             ..
         } => {
             let end = match end {
@@ -144,9 +171,10 @@ fn text(what: &What) -> String {
                 Some(RunEnd::Interrupted) => "interrupted",
                 None => "did not end",
             };
-            let reason = reason
+            let reason = why(reason.as_deref());
+            let revision = revision
                 .as_deref()
-                .map(|reason| format!("  {}", escape(reason)))
+                .map(|revision| format!("  revision {}", escape(revision)))
                 .unwrap_or_default();
             let not_run = match not_run {
                 0 => String::new(),
@@ -156,10 +184,34 @@ fn text(what: &What) -> String {
                 .as_deref()
                 .map(|digest| format!(" (goes on with {digest})"))
                 .unwrap_or_default();
-            format!("{command} {digest}{before}  {end}: {done} done, {failed} failed{not_run}{reason}")
+            format!(
+                "{command} {digest}{before}  {end}: {done} done, {failed} failed{not_run}{revision}{reason}"
+            )
         }
+        What::Frozen { principal, reason } => {
+            format!(
+                "froze {}{}",
+                escape(&principal.to_string()),
+                why(reason.as_deref())
+            )
+        }
+        What::Lifted { principal, reason } => {
+            format!(
+                "lifted the freeze of {}{}",
+                escape(&principal.to_string()),
+                why(reason.as_deref())
+            )
+        }
+        What::Noted { revision } => format!("found nothing to do  revision {}", escape(revision)),
         What::Moved { from, to } => format!("moved {from} to {to}"),
         What::Removed { address } => format!("forgot {address}"),
         What::Imported { serial } => format!("imported state {serial}"),
     }
+}
+
+/// A reason at the end of a line.
+fn why(reason: Option<&str>) -> String {
+    reason
+        .map(|reason| format!("  {}", escape(reason)))
+        .unwrap_or_default()
 }

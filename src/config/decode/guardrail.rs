@@ -16,6 +16,7 @@ use crate::config::program::Declared;
 use crate::config::rules::session;
 use crate::config::schema;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::model::duration;
 use crate::model::guardrail::{Exception, Guardrail, Limit, OnUnknown, Require, Rule, Selector};
 use crate::source::Location;
 
@@ -177,13 +178,20 @@ fn on_unknown(nested: &Nested<'_, '_, '_>) -> OnUnknown {
 fn require(nested: &Nested<'_, '_, '_>, of: Selector) -> Option<Require> {
     let expires_within = match nested.text("expires_within") {
         None => None,
-        Some(text) => match seconds(&text) {
+        Some(text) => match duration::parse(&text) {
+            Some(0) => {
+                nested.engine.report(
+                    Diagnostic::error(BAD_GUARDRAIL, "nothing can expire within no time at all")
+                        .at(nested.place("expires_within"), ""),
+                );
+                return None;
+            }
             Some(seconds) => Some(seconds),
             None => {
                 nested.engine.report(
                     Diagnostic::error(BAD_GUARDRAIL, format!("{text:?} is not a length of time"))
                         .at(nested.place("expires_within"), "")
-                        .help("write it like `P90D` or `PT12H` (ISO 8601)"),
+                        .help(format!("write it {}", duration::FORMS)),
                 );
                 return None;
             }
@@ -276,30 +284,4 @@ pub(super) fn selector(nested: &Nested<'_, '_, '_>) -> Option<Selector> {
         permission_sets: sets.map(|found| keys(&found, permission_set).into_iter().collect()),
         accounts: accounts.map(|found| keys(&found, account).into_iter().collect()),
     })
-}
-
-/// `P90D`, `PT12H`: days, hours and minutes of a fixed length.
-fn seconds(text: &str) -> Option<u64> {
-    let span: jiff::Span = text.parse().ok()?;
-    if span.is_negative() || span.get_years() != 0 || span.get_months() != 0 {
-        return None;
-    }
-    let days = i64::from(span.get_weeks()) * 7 + i64::from(span.get_days());
-    let total =
-        days * 86_400 + i64::from(span.get_hours()) * 3600 + span.get_minutes() * 60 + span.get_seconds();
-    u64::try_from(total).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lengths_of_time_are_fixed() {
-        assert_eq!(seconds("P90D"), Some(90 * 86_400));
-        assert_eq!(seconds("PT12H30M"), Some(45_000));
-        assert_eq!(seconds("P1M"), None);
-        assert_eq!(seconds("90 days ago"), None);
-        assert_eq!(seconds("-P1D"), None);
-    }
 }

@@ -1,9 +1,11 @@
 //! Session duration: one to twelve hours.
 //!
-//! Source: user guide, "Set session duration for AWS accounts"; the form is ISO 8601, as the API takes it.
+//! Source: user guide, "Set session duration for AWS accounts"; the form is ISO 8601, as the API takes it, or
+//! the short one.
 
 use crate::config::rules::Finding;
 use crate::diagnostic::Code;
+use crate::model::duration as length;
 use crate::model::permission_set::{SessionDuration, SessionDurationError};
 
 /// A session duration the service does not take.
@@ -14,7 +16,11 @@ const SESSION: Code = Code("invalid-session-duration");
 /// # Errors
 /// Text of another form, or out of bounds.
 pub fn duration(text: &str) -> Result<SessionDuration, Finding> {
-    text.parse().map_err(|error: SessionDurationError| {
+    let parsed = match length::parse(text).or_else(|| length::parse_iso(text)) {
+        Some(seconds) => SessionDuration::of(text, seconds),
+        None => Err(SessionDurationError::Form(text.to_owned())),
+    };
+    parsed.map_err(|error| {
         let help = match &error {
             SessionDurationError::Form(_) => spelled(text),
             SessionDurationError::Range(_, seconds) => Some(nearest(*seconds)),
@@ -37,7 +43,7 @@ fn nearest(seconds: u64) -> String {
     format!("the {which} is `\"{bound}\"`")
 }
 
-/// `8h`, `8`, `90m`: what was meant.
+/// `8 h`, `8`, `90 min`: what was meant.
 fn spelled(text: &str) -> Option<String> {
     let lower = text.trim().to_lowercase();
     let digits = lower.trim_end_matches(|c: char| c.is_alphabetic() || c == ' ');
@@ -73,7 +79,7 @@ mod tests {
     #[test]
     fn other_spellings_are_understood_but_not_taken() {
         let remedy = |text: &str| duration(text).unwrap_err().remedy;
-        assert_eq!(remedy("8h").unwrap(), "write `\"PT8H\"`");
+        assert_eq!(remedy("8 h").unwrap(), "write `\"PT8H\"`");
         assert_eq!(remedy("90 minutes").unwrap(), "write `\"PT90M\"`");
         assert_eq!(remedy("3600").unwrap(), "write `\"PT1H\"`");
         assert_eq!(remedy("5400 s").unwrap(), "write `\"PT90M\"`");
@@ -82,5 +88,7 @@ mod tests {
         assert_eq!(remedy("PT13H").unwrap(), "the longest is `\"PT12H\"`");
         assert_eq!(remedy("PT5M").unwrap(), "the shortest is `\"PT1H\"`");
         assert!(duration("PT12H").is_ok());
+        assert_eq!(duration("90m").unwrap(), duration("PT1H30M").unwrap());
+        assert!(remedy("0h").unwrap().contains("PT1H"));
     }
 }

@@ -211,7 +211,7 @@ pub(super) const PERMISSION_SET: BlockSchema = BlockSchema {
             "session_duration",
             Ty::String,
             Optional,
-            "How long a session lasts, `PT1H` (the default) to `PT12H`.",
+            "How long a session lasts, `PT1H` (the default) to `PT12H`, or for short `1h` to `12h`.",
         ),
         attr(
             "relay_state",

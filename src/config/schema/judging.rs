@@ -49,7 +49,7 @@ const LIMIT: &[AttributeSchema] = &[
         "max_session",
         Ty::String,
         Optional,
-        "The longest session of a permission set that gives such access, like `PT2H`.",
+        "The longest session of a permission set that gives such access, like `PT2H` or `2h`.",
     ),
     attr(
         "on_unknown",
@@ -82,7 +82,7 @@ const REQUIRE: &[AttributeSchema] = &[
         "expires_within",
         Ty::String,
         Optional,
-        "They must expire within this time, like `P90D`.",
+        "They must expire within this time, like `P90D` or `90d`.",
     ),
     attr("reason", Ty::Bool, Optional, "They must give a reason."),
     attr(

@@ -43,7 +43,7 @@ impl Judge<'_> {
 
     fn grants(&self, found: &mut Found) {
         let relations = self.relations;
-        let narrow = matches!(self.plan.mode, Mode::Revokes | Mode::Expired);
+        let narrow = matches!(self.plan.mode, Mode::Revokes | Mode::Expired | Mode::Freeze);
         found.require(
             !narrow || self.plan.grants.is_empty(),
             "grant-outside-mode",
@@ -106,16 +106,22 @@ impl Judge<'_> {
         found.require(!protected, "revoke-protected", spell);
         let ours = has(&relations.owned, tuple);
         if !ours {
-            let by_name = has(&relations.owned_by_name, tuple) && step.reason != RevokeReason::Unmanaged;
+            let freezes = self.plan.mode == Mode::Freeze;
+            let by_name =
+                !freezes && has(&relations.owned_by_name, tuple) && step.reason != RevokeReason::Unmanaged;
             found.require(!by_name, "revoke-of-another-id", spell);
             let removes = self.input.desired.settings.unmanaged == Unmanaged::Remove;
             found.require(
-                removes && self.rules.says_scope && !destroy,
+                freezes || removes && self.rules.says_scope && !destroy,
                 "revoke-not-ours",
                 spell,
             );
-            found.require(self.rules.in_scope(tuple), "revoke-out-of-scope", spell);
-            found.require(!self.rules.ignores(tuple), "revoke-ignored", spell);
+            found.require(
+                freezes || self.rules.in_scope(tuple),
+                "revoke-out-of-scope",
+                spell,
+            );
+            found.require(freezes || !self.rules.ignores(tuple), "revoke-ignored", spell);
         }
         let expired = has(&relations.expired, tuple);
         let fits = match step.reason {
@@ -123,6 +129,8 @@ impl Judge<'_> {
             RevokeReason::Expired => ours && expired,
             RevokeReason::Destroy => ours && destroy,
             RevokeReason::Renamed => ours && !destroy,
+            // Of whom, and that `freeze` takes everything, is asked elsewhere.
+            RevokeReason::Frozen => (ours || self.plan.mode == Mode::Freeze) && !destroy,
             RevokeReason::BlockRemoved | RevokeReason::NoLongerSelected => ours && !expired && !destroy,
         };
         found.require(fits, "revoke-reason", spell);

@@ -29,6 +29,10 @@ pub(super) fn check(plan: &Plan, input: &PlanInput, identity: &Identity, found: 
         );
         let Some(effect) = &action.effect else { continue };
         if membership(effect) {
+            if action.reason == Reason::Frozen {
+                // Whoever put the user in: asked in `freeze`.
+                continue;
+            }
             memberships(effect, input, identity, found);
             continue;
         }
@@ -95,7 +99,12 @@ fn reason_fits(action: &Action) -> bool {
     let fits = match action.kind {
         ActionKind::Create => matches!(reason, Reason::Declared | Reason::MissingOutside),
         ActionKind::Update if joins => matches!(reason, Reason::Declared | Reason::MissingOutside),
-        ActionKind::Update if leaves => matches!(reason, Reason::NoLongerSelected | Reason::BlockRemoved),
+        ActionKind::Update if leaves => {
+            matches!(
+                reason,
+                Reason::NoLongerSelected | Reason::BlockRemoved | Reason::Frozen
+            )
+        }
         ActionKind::Update => {
             matches!(
                 reason,

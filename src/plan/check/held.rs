@@ -28,7 +28,8 @@ impl HeldNames {
     /// no assignments.
     pub fn new(plan: &Plan, input: &PlanInput) -> Self {
         let mut names = Names::default();
-        let not_found = input.desired.held.iter().filter(|_| plan.mode != Mode::Destroy);
+        let not_found = input.desired.held.iter();
+        let not_found = not_found.filter(|_| !matches!(plan.mode, Mode::Destroy | Mode::Freeze));
         for item in not_found.chain(&input.observed.held) {
             names.take(&item.subject);
         }

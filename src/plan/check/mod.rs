@@ -8,7 +8,9 @@
 mod access;
 mod counts;
 mod entities;
+mod freeze;
 mod gaps;
+mod guardrails;
 mod held;
 mod identity;
 mod order;
@@ -96,6 +98,8 @@ fn questions(plan: &Plan, input: &PlanInput, found: &mut Found) {
     roles::check(plan, &relations, found);
     counts::check(plan, &relations, &held, &rules, found);
     guards(plan, input, &relations, &rules, found);
+    freeze::check(plan, input, &relations, &held, found);
+    guardrails::check(plan, input, &identity, &relations, found);
 }
 
 /// Violations found so far, cut off at a hundred: a plan with a hundred defects is not better understood by more.
@@ -209,7 +213,7 @@ fn guards(plan: &Plan, input: &PlanInput, relations: &Relations, rules: &Rules, 
     let settings = &input.desired.settings;
     let limit = input.options.max_removals.unwrap_or(settings.max_removals);
     let removals = removals(plan, input);
-    let over = removals > limit && plan.mode != Mode::Destroy;
+    let over = removals > limit && !matches!(plan.mode, Mode::Destroy | Mode::Freeze);
     found.require(!over, "max-removals", || {
         format!("{removals} removals are more than the limit of {limit}, and the plan is not refused")
     });

@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::model::access::Tuple;
-use crate::model::guardrail::Selector;
+use crate::model::access::{Pair, Tuple};
+use crate::model::guardrail::{Guardrail, Rule, Selector};
+use crate::plan::change::Reason;
+use crate::plan::provisioning::of_pair;
 
 use super::breach::{Breach, RuleKind, Since};
-use super::selection::{PRINCIPAL, Selected, Suspect, merged};
+use super::selection::{Exceptions, PRINCIPAL, Selected, Suspect, merged};
 use super::{Case, Court, MOST_SUBJECTS, have, who};
 
 const REMEDY: &str = "take them out of what gives it, or add an `except` block that says why";
@@ -24,6 +26,12 @@ type Fact = (u32, u32, u32);
 struct Path {
     tuple: Tuple,
     new: bool,
+}
+
+/// The name that a permission set had, with who was excepted by it.
+struct OldName {
+    permission_set: u32,
+    except: Exceptions,
 }
 
 /// What a relation holds of what is denied.
@@ -40,11 +48,12 @@ impl<'a> Court<'a> {
     pub(super) fn deny(&self, case: &Case<'a>, of: &'a Selector) -> Vec<Breach> {
         let found = self.denied(case, of);
         let mut breaches = Vec::new();
-        let new: BTreeMap<&Fact, &Path> = found
+        let renamed = self.denied_by_old_names(case, of);
+        let (kept, new): (BTreeMap<&Fact, &Path>, BTreeMap<&Fact, &Path>) = found
             .may
             .iter()
             .filter(|(fact, _)| !found.had.contains(*fact))
-            .collect();
+            .partition(|(fact, _)| renamed.get(&fact.1).is_some_and(|old| self.had_by(old, **fact)));
         if !new.is_empty() {
             let people: BTreeSet<u32> = new.keys().map(|fact| fact.0).collect();
             let subjects = new.iter().take(MOST_SUBJECTS).filter_map(|(fact, path)| {
@@ -62,10 +71,11 @@ impl<'a> Court<'a> {
                 )
             });
         }
-        if !found.had.is_empty() {
-            let people: BTreeSet<u32> = found.had.iter().map(|fact| fact.0).collect();
+        if !found.had.is_empty() || !kept.is_empty() {
+            let had = found.had.iter().chain(kept.keys().copied());
+            let people: BTreeSet<u32> = had.map(|fact| fact.0).collect();
             breaches.push(Breach {
-                count: found.had.len() as u64,
+                count: (found.had.len() + kept.len()) as u64,
                 ..self.breach(
                     case,
                     (RuleKind::Deny, Since::Before),
@@ -76,6 +86,52 @@ impl<'a> Court<'a> {
         }
         breaches.extend(self.unread(case, RuleKind::Deny, &found.unread, false));
         breaches
+    }
+
+    /// Permission sets that only get another name, and whose old one was denied as well, by this guardrail or by its
+    /// form of the last apply: who had it by the old name does not newly have it.
+    fn denied_by_old_names(&self, case: &Case<'a>, of: &Selector) -> BTreeMap<u32, OldName> {
+        let recorded = self.input.recorded.rules.iter();
+        let recorded = recorded.flat_map(|rules| &rules.guardrails);
+        let forms: Vec<&'a Guardrail> = recorded
+            .filter(|form| form.label == case.guardrail.label)
+            .chain([case.guardrail])
+            .collect();
+        let names = &self.plan.names;
+        let renames = self
+            .plan
+            .actions
+            .iter()
+            .filter_map(|action| match &action.reason {
+                Reason::Renamed { from, to } => Some((from, to)),
+                _ => None,
+            });
+        let old = renames.filter_map(|(from, to)| {
+            let was = Selector {
+                permission_sets: Some([from.clone()].into()),
+                ..of.clone()
+            };
+            let denies = |rule: &Rule| matches!(rule, Rule::Deny(old) if old.covers(&was));
+            let form = forms.iter().find(|form| form.rules.iter().any(denies))?;
+            let old = OldName {
+                permission_set: names.permission_set_rank(from)?,
+                except: self.exceptions(form),
+            };
+            Some((names.permission_set_rank(to)?, old))
+        });
+        old.collect()
+    }
+
+    /// Whether somebody has now, by the old name of a permission set, what nobody excepted.
+    fn had_by(&self, old: &OldName, (who, _, account): Fact) -> bool {
+        let pair = Pair::new(account, old.permission_set);
+        of_pair(self.before, pair).iter().any(|tuple| {
+            let principal = tuple.principal();
+            let members = self.people.members(principal);
+            let is_behind = who == principal | PRINCIPAL
+                || members.is_some_and(|members| members.before.binary_search(&who).is_ok());
+            is_behind && !old.except.of(*tuple, who).before
+        })
     }
 
     fn denied(&self, case: &Case<'a>, of: &'a Selector) -> Found {

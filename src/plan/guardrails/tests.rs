@@ -444,3 +444,37 @@ fn a_change_that_removes_a_guardrail_is_judged_by_it() {
     assert_eq!(found(&stricter), [("guardrail", Level::Refusal)]);
     assert!(!stricter.guardrails[0].as_last_applied);
 }
+
+#[test]
+fn a_set_that_only_gets_another_name_breaks_nothing_anew() {
+    let named = |name: &str, ops: &[&str]| {
+        Stack::new()
+            .accounts(&[1, 2])
+            .set("admin", name)
+            .user("ada", "ada")
+            .user("bob", "bob")
+            .group("ops", "Ops", ops)
+            .group("contractors", "Contractors", &["bob", "ada"])
+            .assign("a", &[group("Ops")], &[name], &[1])
+    };
+    let denied = |name: &str| Rule::Deny(selector(&[group("Contractors")], &[name], &[]));
+    let mut world = World::new().apply(named("admin", &["bob"]));
+    world.recorded.rules = Some(Box::new(Rules {
+        guardrails: vec![guardrail(denied("admin"), &[])],
+        ..Rules::default()
+    }));
+    let same = world.plan(guarded(named("power", &["bob"]), denied("power"), &[]));
+    assert!(
+        !same.grants.is_empty() && !same.is_refused(),
+        "{:#?}",
+        same.findings
+    );
+    assert!(same.guardrails.iter().all(|breach| breach.since == Since::Before));
+    // Who joins with the new name is new.
+    let more = world.plan(guarded(named("power", &["bob", "ada"]), denied("power"), &[]));
+    assert_eq!(found(&more)[0], ("guardrail", Level::Refusal));
+    // A name that was not denied before is no old breach.
+    world.recorded.rules = None;
+    let other = world.plan(guarded(named("power", &["bob"]), denied("power"), &[]));
+    assert!(other.is_refused());
+}

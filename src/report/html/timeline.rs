@@ -117,6 +117,21 @@ fn event(line: &LogLine) -> Event {
             );
             (text, digest.clone(), reason.clone().unwrap_or_default())
         }
+        What::Frozen { principal, reason } => (
+            format!("froze {principal}"),
+            String::new(),
+            reason.clone().unwrap_or_default(),
+        ),
+        What::Lifted { principal, reason } => (
+            format!("lifted the freeze of {principal}"),
+            String::new(),
+            reason.clone().unwrap_or_default(),
+        ),
+        What::Noted { revision } => (
+            format!("found nothing to do at revision {revision}"),
+            String::new(),
+            String::new(),
+        ),
         What::Moved { from, to } => (format!("moved {from} to {to}"), String::new(), String::new()),
         What::Removed { address } => (format!("forgot {address}"), String::new(), String::new()),
         What::Imported { serial } => (format!("imported state {serial}"), String::new(), String::new()),

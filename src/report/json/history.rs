@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
+use crate::id::PrincipalKey;
 use crate::state::entry::RunEnd;
 
 /// The version of this form.
@@ -73,6 +74,27 @@ pub enum What {
         /// Steps not run.
         #[serde(default)]
         not_run: u64,
+    },
+    /// `freeze`
+    Frozen {
+        /// Who.
+        principal: PrincipalKey,
+        /// Why, as given on the command line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// `freeze --lift`
+    Lifted {
+        /// Who.
+        principal: PrincipalKey,
+        /// Why, as given on the command line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// A run that found nothing to do, of another revision than the one before.
+    Noted {
+        /// The revision of the configuration, as given on the command line.
+        revision: String,
     },
     /// `state mv`
     Moved {

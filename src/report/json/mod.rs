@@ -4,6 +4,7 @@
 //! readers are to ignore those they do not know. The JSON Schemas in `schemas/` are made from these types.
 
 pub mod drift;
+pub mod frozen;
 pub mod history;
 pub mod import;
 pub mod parts;
@@ -41,6 +42,10 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         (
             "events.schema.json",
             generate().into_root_schema_for::<crate::apply::event::Event>(),
+        ),
+        (
+            "frozen.schema.json",
+            generate().into_root_schema_for::<frozen::FrozenJson>(),
         ),
         (
             "history.schema.json",

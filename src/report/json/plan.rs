@@ -514,6 +514,7 @@ fn reason_code(change: RowChange) -> &'static str {
         RowChange::Revoke(RevokeReason::Expired) => "expired",
         RowChange::Revoke(RevokeReason::Unmanaged) => "unmanaged",
         RowChange::Revoke(RevokeReason::Destroy) => "destroy",
+        RowChange::Revoke(RevokeReason::Frozen) => "frozen",
     }
 }
 

@@ -194,6 +194,7 @@ fn why(row: &AssignmentRow, origin: &Origin<'_>, hide: &Hide) -> String {
             RevokeReason::Unmanaged => "nobody declares it".to_owned(),
             RevokeReason::Renamed => "the permission set is renamed".to_owned(),
             RevokeReason::Destroy => "the stack is destroyed".to_owned(),
+            RevokeReason::Frozen => "frozen".to_owned(),
         }),
     }
     if row.blocked {

@@ -80,7 +80,11 @@ fn top(view: &DriftView<'_>, title: Title<'_>) -> String {
 
 fn held(view: &DriftView<'_>, hide: &Hide, most: usize) -> Section {
     let mut section = Section {
-        title: "Held: not read or not found",
+        title: if view.drift.frozen.is_empty() {
+            "Held: not read or not found"
+        } else {
+            "Held: frozen, not read or not found"
+        },
         summary: number(view.held.len() as u64),
         head: &["what", "why"],
         open: 12,

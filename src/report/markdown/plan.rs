@@ -4,7 +4,7 @@ use crate::plan::Plan;
 use crate::plan::finding::{Finding, Level};
 use crate::plan::input::Mode;
 use crate::report::plan_view::roles::RoleLine;
-use crate::report::plan_view::{Counts, PlanView, as_declared};
+use crate::report::plan_view::{Counts, PlanView, nothing_to_do};
 use crate::report::wording::{self, counted, number};
 
 use super::hide::Hide;
@@ -138,7 +138,8 @@ fn top(view: &PlanView<'_>, title: Title<'_>, hide: &Hide) -> String {
 fn sum(view: &PlanView<'_>) -> String {
     let plan = view.plan;
     if plan.is_empty() {
-        return format!("No changes: {}.", as_declared(&plan.totals));
+        let (heading, sentence) = nothing_to_do(plan);
+        return format!("{heading}: {sentence}.");
     }
     if plan.changes_nothing_in_the_service() {
         return "Nothing to change in the service; the state is brought up to date.".to_owned();
@@ -330,6 +331,7 @@ fn bottom(view: &PlanView<'_>, title: Title<'_>) -> String {
         Mode::Revokes => out.push_str(" Narrowed to what goes (`--only revokes`)."),
         Mode::Expired => out.push_str(" Narrowed to what expired (`--only expired`)."),
         Mode::Standing => out.push_str(" Narrowed to what was agreed on beforehand (`--standing`)."),
+        Mode::Freeze => out.push_str(" Everything that frozen users and groups have (`freeze`)."),
         Mode::All | Mode::Destroy => {}
     }
     out.push_str(&format!("\n\nDigest {}", text::code(&plan.digest)));

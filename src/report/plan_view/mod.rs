@@ -21,6 +21,7 @@ use crate::id::{PrincipalKey, UserName};
 use crate::model::access::Declaration;
 use crate::model::action::Effect;
 use crate::plan::change::RecordChange;
+use crate::plan::input::Mode;
 use crate::plan::{ActionKind, Plan, Totals};
 use crate::report::people_names::PeopleNames;
 use crate::report::wording::{counted, number};
@@ -87,6 +88,22 @@ pub fn as_declared(totals: &Totals) -> String {
         out.push_str(&format!(", {} {} held", number(totals.held), are(totals.held)));
     }
     out
+}
+
+/// What a plan without changes comes to, as a heading and a sentence. A narrowed one may leave declared grants out, so
+/// it does not say that all is as declared.
+pub fn nothing_to_do(plan: &Plan) -> (&'static str, String) {
+    let totals = &plan.totals;
+    let narrowed = !matches!(plan.mode, Mode::All | Mode::Destroy);
+    if !narrowed || totals.declared <= totals.unchanged + totals.held {
+        return ("No changes", as_declared(totals));
+    }
+    let of_all = format!(
+        "{} of {} declared assignments in place",
+        number(totals.unchanged),
+        number(totals.declared)
+    );
+    ("Nothing to do", of_all)
 }
 
 impl<'a> PlanView<'a> {

@@ -189,6 +189,7 @@ fn revoke_origin(
         RevokeReason::Unmanaged => vec!["nobody declares it".to_owned()],
         RevokeReason::Renamed => vec!["renamed permission set".to_owned()],
         RevokeReason::Destroy => Vec::new(),
+        RevokeReason::Frozen => vec!["frozen".to_owned()],
     }
 }
 

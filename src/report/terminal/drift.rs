@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::drift::{Cause, Effect, Remedy, Subject};
 use crate::id::AccountKey;
-use crate::report::drift_view::{DriftRow, DriftView};
+use crate::report::drift_view::{DriftRow, DriftView, held_title};
 use crate::report::escape::{escape, name};
 use crate::report::style::{Meaning, Styles};
 use crate::report::wording::{self, counted, number, some_of};
@@ -43,10 +43,7 @@ fn held(view: &DriftView<'_>, page: &mut Page<'_>) -> io::Result<()> {
     if view.held.is_empty() {
         return Ok(());
     }
-    page.heading(
-        "Held: not read or not found; nothing is concluded from it",
-        &number(view.held.len() as u64),
-    )?;
+    page.heading(held_title(view.drift), &number(view.held.len() as u64))?;
     for (subject, why) in view.held.iter().take(MOST_HELD) {
         let mark = page.paint(Meaning::Warning, "?");
         page.line(&format!("  {mark} {}: {}", escape(subject), escape(why)))?;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::plan::finding::{Finding, Level};
 use crate::report::escape::{escape, name};
-use crate::report::plan_view::{PlanView, as_declared};
+use crate::report::plan_view::{PlanView, nothing_to_do};
 use crate::report::style::{Meaning, Styles};
 use crate::report::wording::{self, counted, number, some_of};
 
@@ -212,8 +212,9 @@ fn footer(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
     let plan = view.plan;
     let digest = format!("Digest {}", plan.digest);
     if plan.is_empty() {
-        let good = page.paint(Meaning::Good, "No changes.");
-        page.line(&format!("{good} {}.   {digest}", as_declared(&plan.totals)))?;
+        let (heading, sentence) = nothing_to_do(plan);
+        let good = page.paint(Meaning::Good, format!("{heading}."));
+        page.line(&format!("{good} {sentence}.   {digest}"))?;
         return refused(view, page);
     }
     page.blank()?;

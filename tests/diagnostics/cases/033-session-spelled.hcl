@@ -1,3 +1,3 @@
 permission_set "a" {
-  session_duration = "8h" #~ invalid-session-duration
+  session_duration = "8 h" #~ invalid-session-duration
 }

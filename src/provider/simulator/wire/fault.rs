@@ -261,7 +261,7 @@ fn duration(text: &str) -> Option<Duration> {
     if let Some(millis) = text.strip_suffix("ms") {
         return millis.parse().ok().map(Duration::from_millis);
     }
-    text.strip_suffix('s')?.parse().ok().map(Duration::from_secs)
+    crate::model::duration::parse(text).map(Duration::from_secs)
 }
 
 #[cfg(test)]

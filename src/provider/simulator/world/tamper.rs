@@ -457,22 +457,11 @@ impl Tamper {
 }
 
 fn parse_duration(text: &str) -> Result<Duration, TamperError> {
-    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    let number = text
-        .strip_suffix(unit)
-        .and_then(|digits| digits.parse::<u64>().ok());
-    let millis = match unit {
-        "ms" => Some(1),
-        "s" => Some(1_000),
-        "m" => Some(60_000),
-        "h" => Some(3_600_000),
-        "d" => Some(86_400_000),
-        _ => None,
+    let total = match text.strip_suffix("ms") {
+        Some(digits) => digits.parse::<u64>().ok().map(Duration::from_millis),
+        None => crate::model::duration::parse(text).map(Duration::from_secs),
     };
-    let total = number
-        .zip(millis)
-        .and_then(|(number, millis)| number.checked_mul(millis));
-    total.map(Duration::from_millis).ok_or(TamperError::Word {
+    total.ok_or(TamperError::Word {
         given: text.to_owned(),
         wanted: "a duration like 90s, 5m, 2h or 3d",
     })

@@ -1,0 +1,421 @@
+//! Guardrails, asked again in another way: person by person, over names, at the beginning and at the end.
+//!
+//! The evaluator counts over ranks in one walk and judges every step on the way. Here only three things are asked, each
+//! so that whatever is found must have been found there too: nobody newly has at the end what a guardrail denies, no
+//! limit of people or accounts is newly passed, and a plan that only takes away is not refused. Plans that give a user
+//! or group another name are left to the evaluator: over names, everybody in them would be somebody else.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::id::{GroupName, PrincipalKey, UserName};
+use crate::model::access::Tuple;
+use crate::model::action::Effect;
+use crate::model::guardrail::{Guardrail, Limit, Rule, Selector};
+use crate::plan::Plan;
+use crate::plan::change::Reason;
+use crate::plan::guardrails::breach::{RuleKind, Verdict};
+use crate::plan::input::PlanInput;
+
+use super::Found;
+use super::identity::Identity;
+use super::relations::{Relations, has};
+
+/// So many single facts are looked at; what a plan breaks beyond that is left to the evaluator.
+const MOST_FACTS: u64 = 5_000_000;
+
+pub(super) fn check(
+    plan: &Plan,
+    input: &PlanInput,
+    identity: &Identity,
+    relations: &Relations,
+    found: &mut Found,
+) {
+    let refused = |breach: &&crate::plan::guardrails::breach::Breach| breach.level == Verdict::Refused;
+    for breach in plan.guardrails.iter().filter(refused) {
+        found.require(plan.is_refused(), "guardrail-not-refused", || {
+            breach.message.to_string()
+        });
+    }
+    if only_removes(plan) {
+        let mut against = plan.guardrails.iter().filter(refused);
+        let against = against.find(|breach| breach.rule != RuleKind::Require);
+        found.require(against.is_none(), "guardrail-against-removal", || {
+            against
+                .map(|breach| breach.message.to_string())
+                .unwrap_or_default()
+        });
+        return;
+    }
+    let guardrails: Vec<&Guardrail> = in_force(input).collect();
+    if guardrails.is_empty() || renames(plan) || !identity.now.is_empty() || !identity.declared.is_empty() {
+        return;
+    }
+    let bench = Bench {
+        plan,
+        input,
+        relations,
+        before: Groups::before(input),
+        after: Groups::after(plan, input),
+        facts: Cell::new(0),
+    };
+    for guardrail in guardrails {
+        for rule in &guardrail.rules {
+            match rule {
+                Rule::Deny(of) => bench.deny(guardrail, of, found),
+                Rule::Limit(limit) => bench.limit(guardrail, limit, found),
+                Rule::Require(_) => {}
+            }
+        }
+    }
+}
+
+/// The guardrails that refuse: the declared ones, and those of the last apply that none of that name replaces.
+fn in_force(input: &PlanInput) -> impl Iterator<Item = &Guardrail> {
+    let declared = &input.desired.guardrails;
+    let last = input.recorded.rules.iter().flat_map(|rules| &rules.guardrails);
+    let last = last.filter(|last| {
+        let mut same = declared.iter().filter(|guardrail| guardrail.label == last.label);
+        !same.any(|guardrail| guardrail.covers(last))
+    });
+    declared.iter().chain(last).filter(|guardrail| guardrail.refuses)
+}
+
+fn only_removes(plan: &Plan) -> bool {
+    let gives = |effect: &Effect| {
+        !matches!(
+            effect,
+            Effect::RemoveMember { .. }
+                | Effect::DeleteGroup { .. }
+                | Effect::DeleteUser { .. }
+                | Effect::DeletePermissionSet { .. }
+        )
+    };
+    let mut effects = plan.actions.iter().filter_map(|action| action.effect.as_ref());
+    plan.grants.is_empty() && !effects.any(gives)
+}
+
+fn renames(plan: &Plan) -> bool {
+    plan.actions.iter().any(|action| match &action.effect {
+        Some(Effect::UpdateUser { from, to }) => from.user_name != to.user_name,
+        Some(Effect::UpdateGroup { from, to }) => from.display_name != to.display_name,
+        _ => false,
+    })
+}
+
+/// Who is in which group, as far as that can be read.
+struct Groups(BTreeMap<GroupName, BTreeSet<UserName>>);
+
+impl Groups {
+    fn before(input: &PlanInput) -> Self {
+        let groups = input.observed.snapshot.groups.iter();
+        let known = groups.filter_map(|(name, group)| Some((name.clone(), group.value.members.clone()?)));
+        Groups(known.collect())
+    }
+
+    fn after(plan: &Plan, input: &PlanInput) -> Self {
+        let mut groups = Self::before(input).0;
+        let unread = |group: &GroupName| {
+            let there = input.observed.snapshot.groups.get(group);
+            there.is_some_and(|group| group.value.members.is_none())
+        };
+        for effect in plan.actions.iter().filter_map(|action| action.effect.as_ref()) {
+            match effect {
+                Effect::AddMember { group, user } if !unread(group) => {
+                    groups.entry(group.clone()).or_default().insert(user.clone());
+                }
+                Effect::RemoveMember { group, user } => {
+                    if let Some(members) = groups.get_mut(group) {
+                        members.remove(user);
+                    }
+                }
+                Effect::DeleteGroup { group } => drop(groups.remove(group)),
+                Effect::DeleteUser { user } => {
+                    for members in groups.values_mut() {
+                        members.remove(user);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Groups(groups)
+    }
+
+    fn behind<'g>(&'g self, principal: &'g PrincipalKey) -> Vec<&'g UserName> {
+        match principal {
+            PrincipalKey::User(user) => vec![user],
+            PrincipalKey::Group(group) => self.0.get(group).into_iter().flatten().collect(),
+            PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => Vec::new(),
+        }
+    }
+
+    fn is_behind(&self, principal: &PrincipalKey, person: &UserName) -> bool {
+        match principal {
+            PrincipalKey::User(user) => user == person,
+            PrincipalKey::Group(group) => self.0.get(group).is_some_and(|members| members.contains(person)),
+            PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => false,
+        }
+    }
+
+    /// Whether a selector's principals are, or contain, somebody.
+    fn names(&self, of: &Selector, person: &UserName) -> bool {
+        let principals = of.principals.as_ref();
+        principals.is_none_or(|all| all.iter().any(|principal| self.is_behind(principal, person)))
+    }
+}
+
+struct Bench<'a> {
+    plan: &'a Plan,
+    input: &'a PlanInput,
+    relations: &'a Relations,
+    before: Groups,
+    after: Groups,
+    facts: Cell<u64>,
+}
+
+/// People, each with the accounts in which they have something.
+type Holders = BTreeMap<UserName, BTreeSet<u32>>;
+
+impl<'a> Bench<'a> {
+    fn takes(&self, of: &Selector, tuple: Tuple) -> bool {
+        self.plan.names.resolve(tuple).is_some_and(|(account, set, _)| {
+            of.accounts.as_ref().is_none_or(|all| all.contains(account))
+                && of.permission_sets.as_ref().is_none_or(|all| all.contains(set))
+        })
+    }
+
+    fn excepted(&self, guardrail: &Guardrail, tuple: Tuple, person: &UserName, groups: &Groups) -> bool {
+        let principal = self.plan.names.principal(tuple.principal());
+        guardrail.except.iter().any(|except| {
+            let named = except.of.principals.as_ref().zip(principal);
+            except.holds(self.input.now)
+                && self.takes(&except.of, tuple)
+                && (named.is_some_and(|(all, principal)| all.contains(principal))
+                    || groups.names(&except.of, person))
+        })
+    }
+
+    /// Counts a fact.
+    fn is_too_much(&self) -> bool {
+        self.facts.set(self.facts.get() + 1);
+        self.facts.get() > MOST_FACTS
+    }
+
+    /// Nobody has at the end what is denied and what they do not have now.
+    fn deny(&self, guardrail: &Guardrail, of: &Selector, found: &mut Found) {
+        let relations = self.relations;
+        for tuple in relations.after.iter().filter(|tuple| self.takes(of, **tuple)) {
+            let Some(principal) = self.plan.names.principal(tuple.principal()) else {
+                continue;
+            };
+            let was = has(&relations.observed, *tuple);
+            for person in self.after.behind(principal) {
+                let much = self.is_too_much();
+                let same_path = was && self.before.is_behind(principal, person);
+                let concerned = !same_path && self.after.names(of, person);
+                if concerned
+                    && !self.excepted(guardrail, *tuple, person, &self.after)
+                    && !self.had(*tuple, person)
+                    && !self.may_be_renamed(*tuple)
+                {
+                    let breach = self.is_refused(guardrail, RuleKind::Deny);
+                    found.require(breach, "guardrail-deny", || {
+                        format!("\"{}\": {person} by {principal}", guardrail.label)
+                    });
+                    return;
+                }
+                if much {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Whether a person has now, by any path, what a grant gives.
+    fn had(&self, tuple: Tuple, person: &UserName) -> bool {
+        let names = &self.plan.names;
+        (0_u32..).zip(&names.principals).any(|(rank, principal)| {
+            let path = Tuple::new(tuple.account(), tuple.permission_set(), rank);
+            self.before.is_behind(principal, person) && has(&self.relations.observed, path)
+        })
+    }
+
+    /// Whether a grant's permission set had another name: what its people had by that is left to the evaluator.
+    fn may_be_renamed(&self, tuple: Tuple) -> bool {
+        let set = self.plan.names.permission_set(tuple.permission_set());
+        self.plan.actions.iter().any(|action| match &action.reason {
+            Reason::Renamed { to, .. } => Some(to) == set,
+            _ => false,
+        })
+    }
+
+    fn is_refused(&self, guardrail: &Guardrail, rule: RuleKind) -> bool {
+        let mut breaches = self.plan.guardrails.iter();
+        self.plan.is_refused()
+            && breaches.any(|breach| {
+                breach.label == guardrail.label && breach.rule == rule && breach.level == Verdict::Refused
+            })
+    }
+
+    /// Who has what a limit is about, and where; `None` when that is too much to be looked at.
+    fn holders(&self, guardrail: &Guardrail, of: &Selector, later: bool) -> Option<Holders> {
+        let tuples = if later {
+            &self.relations.after
+        } else {
+            &self.relations.observed
+        };
+        let mut holders = Holders::new();
+        for tuple in tuples.iter().filter(|tuple| self.takes(of, **tuple)) {
+            let groups = if later { &self.after } else { &self.before };
+            let Some(principal) = self.plan.names.principal(tuple.principal()) else {
+                continue;
+            };
+            for person in groups.behind(principal) {
+                if self.is_too_much() {
+                    return None;
+                }
+                if groups.names(of, person) && !self.excepted(guardrail, *tuple, person, groups) {
+                    holders.entry(person.clone()).or_default().insert(tuple.account());
+                }
+            }
+        }
+        Some(holders)
+    }
+
+    fn limit(&self, guardrail: &Guardrail, limit: &Limit, found: &mut Found) {
+        if limit.max_people.is_none() && limit.max_accounts.is_none() {
+            return;
+        }
+        let (Some(before), Some(after)) = (
+            self.holders(guardrail, &limit.of, false),
+            self.holders(guardrail, &limit.of, true),
+        ) else {
+            return;
+        };
+        let (was, will) = (before.len() as u64, after.len() as u64);
+        if limit.max_people.is_some_and(|most| will > most && will > was) {
+            let breach = self.is_refused(guardrail, RuleKind::MaxPeople);
+            found.require(breach, "guardrail-limit", || {
+                format!("\"{}\": {will} people", guardrail.label)
+            });
+        }
+        let wider = |(person, accounts): (&UserName, &BTreeSet<u32>)| {
+            let will = accounts.len();
+            let was = before.get(person).map_or(0, BTreeSet::len);
+            limit.max_accounts.is_some_and(|most| will as u64 > most) && will > was
+        };
+        if after.iter().any(wider) {
+            let breach = self.is_refused(guardrail, RuleKind::MaxAccounts);
+            found.require(breach, "guardrail-limit", || {
+                format!("\"{}\": too many accounts", guardrail.label)
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check as check_all;
+    use super::*;
+    use crate::plan::digest::digest;
+    use crate::plan::planner::plan;
+    use crate::plan::testing::{Stack, World, group, set};
+
+    /// Two groups, one of which has the set in some accounts.
+    fn stack(ops: &[&str], accounts: &[u32], rule: Rule) -> Stack {
+        let guardrail = Guardrail {
+            label: "g".into(),
+            description: None,
+            refuses: true,
+            except: Vec::new(),
+            rules: vec![rule],
+            location: None,
+        };
+        ["ada", "bob", "cyd"]
+            .into_iter()
+            .fold(Stack::new(), |stack, name| stack.user(name, name))
+            .accounts(&[1, 2])
+            .set("admin", "admin")
+            .group("ops", "Ops", ops)
+            .group("out", "Out", &["bob"])
+            .assign("a", &[group("Ops")], &["admin"], accounts)
+            .with(|desired| desired.guardrails = vec![guardrail])
+    }
+
+    fn of(principals: Option<PrincipalKey>) -> Selector {
+        Selector {
+            principals: principals.map(|principal| [principal].into()),
+            permission_sets: Some([set("admin")].into()),
+            accounts: None,
+        }
+    }
+
+    fn most(people: Option<u64>, accounts: Option<u64>) -> Rule {
+        Rule::Limit(Limit {
+            of: of(None),
+            max_people: people,
+            max_accounts: accounts,
+            ..Limit::default()
+        })
+    }
+
+    /// The invariants that a plan breaks once it was tampered with; it is sound before.
+    fn broken(world: &World, stack: Stack, tamper: impl FnOnce(&mut Plan)) -> BTreeSet<&'static str> {
+        let input = world.input(stack);
+        let mut plan = plan(&input);
+        assert_eq!(check_all(&plan, &input), []);
+        tamper(&mut plan);
+        plan.digest = digest(&plan);
+        let found = check_all(&plan, &input);
+        found.iter().map(|violation| violation.invariant).collect()
+    }
+
+    /// As if the evaluator had seen nothing.
+    fn silence(plan: &mut Plan) {
+        assert!(plan.is_refused());
+        plan.guardrails.clear();
+        plan.findings.retain(|finding| &*finding.code != "guardrail");
+        assert!(!plan.is_refused());
+    }
+
+    #[test]
+    fn what_is_denied_or_over_a_limit_must_be_refused() {
+        let world = World::new();
+        let denied = Rule::Deny(of(Some(group("Out"))));
+        assert!(broken(&world, stack(&["bob"], &[1], denied.clone()), silence).contains("guardrail-deny"));
+        let two = stack(&["ada", "cyd"], &[1], most(Some(1), None));
+        assert!(broken(&world, two, silence).contains("guardrail-limit"));
+        let wide = stack(&["ada"], &[1, 2], most(None, Some(1)));
+        assert!(broken(&world, wide, silence).contains("guardrail-limit"));
+        // Who joins a group that has it already.
+        let world = World::new().apply(stack(&["ada"], &[1], denied.clone()));
+        assert!(
+            broken(&world, stack(&["ada", "bob"], &[1], denied.clone()), silence).contains("guardrail-deny")
+        );
+        // What is within the rules is left alone.
+        assert!(broken(&world, stack(&["ada", "cyd"], &[1, 2], denied), |_| ()).is_empty());
+    }
+
+    #[test]
+    fn a_guardrail_of_the_last_apply_is_asked_too() {
+        let denied = Rule::Deny(of(Some(group("Out"))));
+        let mut world = World::new();
+        world.recorded.rules = Some(Box::new(crate::model::rules::Rules {
+            guardrails: stack(&[], &[1], denied.clone()).desired().guardrails,
+            ..Default::default()
+        }));
+        let sneaky = stack(&["bob"], &[1], denied).with(|desired| desired.guardrails.clear());
+        assert!(broken(&world, sneaky, silence).contains("guardrail-deny"));
+    }
+
+    #[test]
+    fn taking_away_is_not_refused_and_what_is_refused_is() {
+        let before = stack(&["ada", "cyd", "bob"], &[1], most(Some(9), None));
+        let world = World::new().apply(before);
+        let fewer = stack(&["ada", "cyd"], &[1], most(Some(1), None));
+        let refuse = |plan: &mut Plan| plan.guardrails[0].level = Verdict::Refused;
+        let found = broken(&world, fewer, refuse);
+        assert!(found.contains("guardrail-against-removal"), "{found:?}");
+        assert!(found.contains("guardrail-not-refused"), "{found:?}");
+    }
+}
