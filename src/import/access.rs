@@ -31,63 +31,32 @@ impl Grants {
     /// named; the latter two are reported.
     pub fn of(observed: &Observed, options: &Options, left_out: &mut Vec<LeftOut>) -> Self {
         let snapshot = &observed.snapshot;
-        let access = &snapshot.access;
-        let names = &access.names;
-        let services: Vec<bool> = names
-            .permission_sets
-            .iter()
-            .map(|set| service_pattern(set).is_some())
-            .collect();
-        let sets: Vec<Option<Lack>> = names
-            .permission_sets
-            .iter()
-            .map(|set| lacking_set(snapshot, set))
-            .collect();
-        let principals: Vec<Option<Lack>> = names
-            .principals
-            .iter()
-            .map(|principal| lacking_principal(snapshot, principal))
-            .collect();
+        // `validate` reports patterns that are no globs.
+        let matching = |matcher| Matching::new(matcher, &mut Vec::new());
+        let ignore = options.ignore.iter().map(|rule| matching(&rule.matcher));
+        let ignore: Vec<Matching> = ignore.collect();
         let mut this = Grants {
-            names: names.clone(),
+            names: snapshot.access.names.clone(),
             tuples: Vec::new(),
-            // `validate` reports patterns that are no globs.
-            scope: options
-                .scope
-                .as_ref()
-                .map(|scope| Matching::new(scope, &mut Vec::new())),
+            scope: options.scope.as_ref().map(matching),
         };
-        let ignore: Vec<Matching> = options
-            .ignore
-            .iter()
-            .map(|rule| Matching::new(&rule.matcher, &mut Vec::new()))
-            .collect();
+        let lacks = Lacks::of(snapshot);
         let mut outside = 0_u64;
-        let mut lost: BTreeMap<&Lack, (BTreeSet<u32>, u64)> = BTreeMap::new();
-        for tuple in &access.tuples {
-            let set = tuple.permission_set();
-            if services.get(set as usize) == Some(&true) {
+        let mut lost: Lost<'_> = BTreeMap::new();
+        for tuple in &snapshot.access.tuples {
+            let is = |rule: &Matching| this.matches(rule, snapshot, *tuple);
+            if lacks.is_service_owned(*tuple) || ignore.iter().any(is) {
                 continue;
             }
-            if ignore.iter().any(|rule| this.matches(rule, snapshot, *tuple)) {
-                continue;
-            }
-            if this
-                .scope
-                .as_ref()
-                .is_some_and(|scope| !this.matches(scope, snapshot, *tuple))
-            {
+            if this.scope.as_ref().is_some_and(|scope| !is(scope)) {
                 outside += 1;
                 continue;
             }
-            let of_principal = principals
-                .get(tuple.principal() as usize)
-                .and_then(Option::as_ref);
-            match of_principal.or_else(|| sets.get(set as usize).and_then(Option::as_ref)) {
+            match lacks.lack(*tuple) {
                 None => this.tuples.push(*tuple),
                 Some(lack) => {
                     let entry = lost.entry(lack).or_default();
-                    entry.0.insert(set);
+                    entry.0.insert(tuple.permission_set());
                     entry.1 += 1;
                 }
             }
@@ -98,19 +67,17 @@ impl Grants {
                 why: "outside the stack's scope".to_owned(),
             });
         }
-        left_out.extend(lost.into_iter().map(|((who, why), (sets, count))| {
-            let sets: Vec<&str> = sets
-                .iter()
-                .filter_map(|set| names.permission_set(*set))
-                .map(PermissionSetName::as_str)
-                .collect();
-            let grants = counted(count);
-            LeftOut {
-                what: format!("{grants} of {who} ({})", sets.join(", ")),
-                why: (*why).to_owned(),
-            }
-        }));
+        left_out.extend(lost.iter().map(|(lack, of)| this.left_out(lack, of)));
         this
+    }
+
+    fn left_out(&self, (who, why): &Lack, (sets, count): &(BTreeSet<u32>, u64)) -> LeftOut {
+        let sets = sets.iter().filter_map(|set| self.names.permission_set(*set));
+        let sets: Vec<&str> = sets.map(PermissionSetName::as_str).collect();
+        LeftOut {
+            what: format!("{} of {who} ({})", counted(*count), sets.join(", ")),
+            why: (*why).to_owned(),
+        }
     }
 
     fn matches(&self, rule: &Matching, snapshot: &Snapshot, tuple: Tuple) -> bool {
@@ -176,6 +143,41 @@ fn counted(count: u64) -> String {
 
 /// Of whom or what grants are that cannot be declared, and why not.
 type Lack = (String, &'static str);
+
+/// The sets in which grants of a kind were left out, by rank, and how many grants.
+type Lost<'l> = BTreeMap<&'l Lack, (BTreeSet<u32>, u64)>;
+
+/// By rank, what keeps grants from being declared.
+struct Lacks {
+    service_owned: Vec<bool>,
+    sets: Vec<Option<Lack>>,
+    principals: Vec<Option<Lack>>,
+}
+
+impl Lacks {
+    fn of(snapshot: &Snapshot) -> Self {
+        let (sets, principals) = (
+            &snapshot.access.names.permission_sets,
+            &snapshot.access.names.principals,
+        );
+        let principals = principals.iter();
+        Lacks {
+            service_owned: sets.iter().map(|set| service_pattern(set).is_some()).collect(),
+            sets: sets.iter().map(|set| lacking_set(snapshot, set)).collect(),
+            principals: principals.map(|who| lacking_principal(snapshot, who)).collect(),
+        }
+    }
+
+    fn is_service_owned(&self, tuple: Tuple) -> bool {
+        self.service_owned.get(tuple.permission_set() as usize) == Some(&true)
+    }
+
+    fn lack(&self, tuple: Tuple) -> Option<&Lack> {
+        let of_principal = self.principals.get(tuple.principal() as usize);
+        let of_set = || self.sets.get(tuple.permission_set() as usize)?.as_ref();
+        of_principal.and_then(Option::as_ref).or_else(of_set)
+    }
+}
 
 fn lacking_principal(snapshot: &Snapshot, principal: &PrincipalKey) -> Option<Lack> {
     let there = match principal {

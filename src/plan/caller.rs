@@ -44,65 +44,91 @@ pub(super) fn block(
     let Some(caller) = &sources.input.observed.caller else {
         return;
     };
-    let everything = match caller.role {
+    let is_member = match caller.role {
         CallerRole::Management => return,
         CallerRole::DelegatedAdministrator => false,
         CallerRole::Member => true,
     };
-    let access = if everything { MEMBER } else { DELEGATED_ACCESS };
-    let organization = if everything {
-        MEMBER
-    } else {
-        DELEGATED_ORGANIZATION
-    };
-    let management = management_account(sources).and_then(|key| universe.names.account_rank(&key));
-    let in_management = |set: u32| {
-        management.is_some_and(|account| {
-            let pair = Pair::new(account, set);
-            has_pair(&universe.observed.tuples, pair) || has_pair(after, pair)
-        })
-    };
-    let sets: Vec<bool> = (0_u32..)
-        .zip(&universe.names.permission_sets)
-        .map(|(rank, _)| everything || in_management(rank))
-        .collect();
-    let is_ours = |rank: u32| sets.get(rank as usize) == Some(&true);
-    let forbidden = |tuple: Tuple| is_ours(tuple.permission_set()) || management == Some(tuple.account());
+    let forbidden = Forbidden::new(is_member, sources, universe, after);
     let mut blocked: Blocked = BTreeMap::new();
     let mut note = |action: &'static str, why: &'static str| {
         let entry = blocked.entry(why).or_default();
         entry.0 += 1;
         entry.1.insert(action);
     };
-    for step in steps.grants.iter_mut().filter(|step| forbidden(step.tuple)) {
+    let grants = steps.grants.iter_mut();
+    for step in grants.filter(|step| forbidden.assignment(step.tuple)) {
         step.blocked = true;
-        note("sso:CreateAccountAssignment", access);
+        note("sso:CreateAccountAssignment", forbidden.access);
     }
-    for step in steps.revokes.iter_mut().filter(|step| forbidden(step.tuple)) {
+    let revokes = steps.revokes.iter_mut();
+    for step in revokes.filter(|step| forbidden.assignment(step.tuple)) {
         step.blocked = true;
-        note("sso:DeleteAccountAssignment", access);
+        note("sso:DeleteAccountAssignment", forbidden.access);
     }
     for action in steps.actions.iter_mut() {
         let Some(effect) = &action.effect else { continue };
-        let why = match &action.entity {
-            EntityKey::PermissionSet(name) => {
-                let rank = universe.names.permission_set_rank(name);
-                rank.is_some_and(is_ours).then_some(access)
-            }
-            EntityKey::Account(_) | EntityKey::OrganizationalUnit(_) => Some(organization),
-            _ => None,
-        };
-        if let Some(why) = why.or_else(|| everything.then_some(MEMBER)) {
+        if let Some(why) = forbidden.entity(&action.entity, universe) {
             let missing = iam_action(effect);
             action.blocked = Some(format!("{missing}: {why}").into());
             note(missing, why);
         }
     }
-    findings.extend(
-        blocked
-            .into_iter()
-            .map(|(why, of)| finding(&caller.arn, why, &of)),
-    );
+    let found = blocked.into_iter();
+    findings.extend(found.map(|(why, of)| finding(&caller.arn, why, &of)));
+}
+
+/// What a caller outside the management account may not change.
+struct Forbidden {
+    /// The caller is not the delegated administrator either, and may change nothing.
+    is_member: bool,
+    /// Why steps about access are blocked.
+    access: &'static str,
+    management: Option<u32>,
+    /// By rank, whether a permission set is out of bounds.
+    sets: Vec<bool>,
+}
+
+impl Forbidden {
+    fn new(is_member: bool, sources: &Sources<'_>, universe: &Universe<'_>, after: &[Tuple]) -> Self {
+        let management = management_account(sources).and_then(|key| universe.names.account_rank(&key));
+        let in_management = |set: u32| {
+            management.is_some_and(|account| {
+                let pair = Pair::new(account, set);
+                has_pair(&universe.observed.tuples, pair) || has_pair(after, pair)
+            })
+        };
+        let ranks = (0_u32..).zip(&universe.names.permission_sets);
+        Forbidden {
+            is_member,
+            access: if is_member { MEMBER } else { DELEGATED_ACCESS },
+            management,
+            sets: ranks.map(|(rank, _)| is_member || in_management(rank)).collect(),
+        }
+    }
+
+    fn set(&self, rank: u32) -> bool {
+        self.sets.get(rank as usize) == Some(&true)
+    }
+
+    fn assignment(&self, tuple: Tuple) -> bool {
+        self.set(tuple.permission_set()) || self.management == Some(tuple.account())
+    }
+
+    /// Why an entity may not be changed.
+    fn entity(&self, key: &EntityKey, universe: &Universe<'_>) -> Option<&'static str> {
+        if self.is_member {
+            return Some(MEMBER);
+        }
+        match key {
+            EntityKey::PermissionSet(name) => {
+                let rank = universe.names.permission_set_rank(name)?;
+                self.set(rank).then_some(self.access)
+            }
+            EntityKey::Account(_) | EntityKey::OrganizationalUnit(_) => Some(DELEGATED_ORGANIZATION),
+            EntityKey::User(_) | EntityKey::Group(_) => None,
+        }
+    }
 }
 
 /// By reason: how many steps, and the IAM actions that they take.
