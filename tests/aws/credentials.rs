@@ -2,15 +2,15 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::thread;
 
 use serde_json::Value;
 use sha1::{Digest, Sha1};
 
+use super::QUICK;
 use super::server::{Server, stack_and_world, world_of};
 use crate::common::{Output, Sandbox};
-
-const QUICK: [&str; 4] = ["--clock", "fast", "--quotas", "off"];
 
 /// A member of the organisation, which then is the delegated administrator.
 const OTHER: &str = "111100000001";
@@ -40,25 +40,46 @@ impl Case {
             .write("provider.hcl", &format!("provider \"aws\" {{\n{provider}\n}}\n"));
     }
 
-    /// Plans with nothing in the environment but this.
-    fn plan(&self, environment: &[(&str, &str)]) -> Output {
+    /// A plan with nothing in the environment but this.
+    fn command(&self, environment: &[(&str, &str)]) -> Command {
         let directory = self.sandbox.path();
-        let output = self
-            .sandbox
-            .command()
+        let mut command = self.sandbox.command();
+        command
             .env("PATH", "/usr/bin:/bin")
             .env("AWS_CONFIG_FILE", directory.join("config"))
             .env("AWS_SHARED_CREDENTIALS_FILE", directory.join("credentials"))
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .envs(environment.iter().copied())
-            .args(["plan", "--dump-input", "input.json"])
-            .output()
-            .unwrap();
+            .args(["plan", "--dump-input", "input.json"]);
+        command
+    }
+
+    fn plan(&self, environment: &[(&str, &str)]) -> Output {
+        let output = self.command(environment).output().unwrap();
         Output {
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
             code: output.status.code().unwrap_or(-1),
         }
+    }
+
+    /// The first thing that a plan asks a proxy for.
+    fn asks_proxy_for(&self, environment: &[(&str, &str)]) -> String {
+        let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", proxy.local_addr().unwrap());
+        let mut child = self
+            .command(environment)
+            .env("HTTPS_PROXY", url)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let (stream, _) = proxy.accept().unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        line.trim_end().trim_end_matches(" HTTP/1.1").to_owned()
     }
 
     /// The ARN of who the service says that the caller was.
@@ -98,12 +119,61 @@ fn a_profile_brings_keys_region_and_endpoint() {
     assert_eq!(case.caller(&[("AWS_PROFILE", "acme")]), case.management());
     case.with(&profile, "profile = \"acme\"");
     assert_eq!(case.caller(&[]), case.management());
-    // Endpoints of each service. The SDK for Rust spells sections of services with dashes.
-    let services = "[services sim]\nsso-admin =\n  endpoint_url = URL\nidentitystore =\n  endpoint_url = URL\n\
-                    organizations =\n  endpoint_url = URL\nsts =\n  endpoint_url = URL\n";
-    let profile = format!("[profile acme]\nregion = eu-west-1\nservices = sim\n{KEYS}{services}");
-    case.with(&profile, "profile = \"acme\"");
+}
+
+/// A profile whose `services` section has an endpoint for each service, and these lines besides.
+fn of_each_service(more: &str, sso_admin: &str) -> String {
+    let of = |name: &str| format!("{name} =\n  endpoint_url = URL\n");
+    let services = [sso_admin, "identitystore", "organizations", "sts"]
+        .map(of)
+        .concat();
+    format!("[profile acme]\nregion = eu-west-1\nservices = sim\n{more}{KEYS}[services sim]\n{services}")
+}
+
+#[test]
+fn a_services_section_has_the_keys_of_the_reference_guide() {
+    let case = Case::new();
+    // The guide spells it with an underscore, the SDK for Rust with a dash.
+    for key in ["sso_admin", "sso-admin"] {
+        case.with(&of_each_service("", key), "profile = \"acme\"");
+        assert_eq!(case.caller(&[]), case.management(), "{key}");
+        // The section comes before what the profile says for all services.
+        let profile = of_each_service("endpoint_url = http://127.0.0.1:1\n", key);
+        case.with(&profile, "profile = \"acme\"");
+        assert_eq!(case.caller(&[]), case.management(), "{key}");
+    }
+    // With both, the guide's counts.
+    let both = of_each_service("", "sso-admin =\n  endpoint_url = http://127.0.0.1:1\nsso_admin");
+    case.with(&both, "profile = \"acme\"");
     assert_eq!(case.caller(&[]), case.management());
+    // The environment comes before the section, and what it says for one service before what it says for all.
+    let elsewhere = of_each_service("", "sso_admin").replace("URL", "http://127.0.0.1:1");
+    case.with(&elsewhere, "profile = \"acme\"");
+    let url = case.server.url.as_str();
+    assert_eq!(case.caller(&[("AWS_ENDPOINT_URL", url)]), case.management());
+}
+
+#[test]
+fn configured_endpoints_may_be_ignored_but_not_the_blocks() {
+    let case = Case::new();
+    let nowhere = "http://127.0.0.1:1";
+    let profile = of_each_service("", "sso_admin").replace("URL", nowhere);
+    case.with(&profile, "profile = \"acme\"\nendpoint_url = \"URL\"");
+    let ignored = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
+    assert_eq!(case.caller(&[ignored]), case.management());
+    let more = [
+        ignored,
+        ("AWS_ENDPOINT_URL", nowhere),
+        ("AWS_ENDPOINT_URL_SSO_ADMIN", nowhere),
+    ];
+    assert_eq!(case.caller(&more), case.management());
+    // Without the block's, calls go to AWS itself.
+    case.with(&profile, "profile = \"acme\"");
+    let asked = case.asks_proxy_for(&more);
+    assert!(
+        asked.starts_with("CONNECT ") && asked.ends_with(".amazonaws.com:443"),
+        "{asked}"
+    );
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::server::{Server, stack_and_world, world_of};
-use super::{apply, expect, run_as};
+use super::server::{Server, world_of};
+use super::{QUICK, apply, expect, run_as, served};
 use crate::common::{Output, Sandbox};
 
 /// The delegated administrator, and a member that is nothing else.
@@ -43,14 +43,11 @@ assignment "view" {
 }
 "#;
 
-const QUICK: [&str; 4] = ["--clock", "fast", "--quotas", "off"];
-
 /// A world with that stack applied by the management account, and a delegated administrator.
 fn applied() -> (Sandbox, String) {
     let first = STACK.replace("account \"management\" { id = \"MANAGEMENT\" }\n", "");
     let first = first.replace("account.management, ", "");
-    let sandbox = stack_and_world(&[("main.hcl", &first)], "rate = 1000");
-    let server = Server::start(&world_of(&sandbox), &QUICK);
+    let (sandbox, server) = served(&first, &QUICK);
     let stack = STACK.replace("MANAGEMENT", &server.management());
     sandbox.write("main.hcl", &stack);
     apply(&sandbox, &server.url);

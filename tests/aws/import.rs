@@ -2,11 +2,9 @@
 
 use serde_json::Value;
 
-use super::server::{Server, stack_and_world, world_of};
-use super::{apply, expect, run};
+use super::server::Server;
+use super::{QUICK, apply, expect, run, served};
 use crate::common::Sandbox;
-
-const QUICK: [&str; 4] = ["--clock", "fast", "--quotas", "off"];
 
 const STACK: &str = r#"
 organizational_unit "workloads" { create = true }
@@ -57,9 +55,8 @@ assignment "view" {
 }
 "#;
 
-fn served() -> (Sandbox, Server) {
-    let sandbox = stack_and_world(&[("main.hcl", STACK)], "rate = 1000");
-    let server = Server::start(&world_of(&sandbox), &QUICK);
+fn applied() -> (Sandbox, Server) {
+    let (sandbox, server) = served(STACK, &QUICK);
     apply(&sandbox, &server.url);
     (sandbox, server)
 }
@@ -82,7 +79,7 @@ fn is_empty(sandbox: &Sandbox, server: &Server, directory: &str) {
 
 #[test]
 fn a_stranger_gets_all_of_it_as_configuration() {
-    let (_world, server) = served();
+    let (_world, server) = applied();
     let sandbox = stranger("");
     let output = run(&sandbox, &server.url, &["import", "--out", "access", "--json"]);
     assert_eq!(output.code, 0, "{}", output.stderr);
@@ -105,7 +102,7 @@ fn a_stranger_gets_all_of_it_as_configuration() {
 
 #[test]
 fn selectors_are_inferred_on_request() {
-    let (_world, server) = served();
+    let (_world, server) = applied();
     let sandbox = stranger("");
     expect(
         &sandbox,
@@ -123,7 +120,7 @@ fn selectors_are_inferred_on_request() {
 
 #[test]
 fn a_scope_is_respected() {
-    let (_world, server) = served();
+    let (_world, server) = applied();
     let scope = "rolecall {\n  scope {\n    accounts = [\"shop-1\", \"111100000009\"]\n  }\n}\n";
     let sandbox = stranger(scope);
     let said = expect(&sandbox, &server.url, &["import", "--out", "access"], 0);

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::server::{Server, stack_and_world, world_of};
-use super::{apply, expect};
+use super::server::{Server, world_of};
+use super::{QUICK, apply, expect, served};
 use crate::common::{Sandbox, repository};
 
 const STACK: &str = r#"
@@ -53,15 +53,15 @@ assignment "admin" {
 "#;
 
 /// The arguments that deny every action but those of a policy.
-fn all_but(sandbox: &Sandbox, purpose: &str) -> Vec<String> {
-    let policy: Value = serde_json::from_str(&sandbox.ok(&["policy", "--for", purpose])).unwrap();
+fn all_but(purpose: &str) -> Vec<String> {
+    let policy: Value = serde_json::from_str(&Sandbox::new().ok(&["policy", "--for", purpose])).unwrap();
     let statements = policy["Statement"].as_array().unwrap().iter();
     let actions = statements.flat_map(|statement| statement["Action"].as_array().unwrap());
     let allowed: BTreeSet<&str> = actions.map(|action| action.as_str().unwrap()).collect();
     let shapes =
         std::fs::read_to_string(repository().join("src/provider/simulator/wire/shapes.json")).unwrap();
     let shapes: Value = serde_json::from_str(&shapes).unwrap();
-    let mut arguments: Vec<String> = ["--clock", "fast", "--quotas", "off"].map(str::to_owned).into();
+    let mut arguments: Vec<String> = QUICK.map(str::to_owned).into();
     for (service, of) in shapes["services"].as_object().unwrap() {
         let prefix = if service == "sso-admin" {
             "sso"
@@ -78,17 +78,18 @@ fn all_but(sandbox: &Sandbox, purpose: &str) -> Vec<String> {
     arguments
 }
 
-fn serve(sandbox: &Sandbox, purpose: &str) -> Server {
-    let arguments = all_but(sandbox, purpose);
+fn borrowed(arguments: &[String]) -> Vec<&str> {
     assert!(arguments.len() > 40, "{arguments:?}");
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    Server::start(&world_of(sandbox), &arguments)
+    arguments.iter().map(String::as_str).collect()
+}
+
+fn served_to(purpose: &str) -> (Sandbox, Server) {
+    served(STACK, &borrowed(&all_but(purpose)))
 }
 
 #[test]
 fn the_policy_for_applying_is_enough_for_the_life_of_a_stack() {
-    let sandbox = stack_and_world(&[("main.hcl", STACK)], "rate = 1000");
-    let server = serve(&sandbox, "apply");
+    let (sandbox, server) = served_to("apply");
     let url = &server.url;
     let said = apply(&sandbox, url);
     assert!(!said.contains("not authorized"), "{said}");
@@ -117,12 +118,10 @@ fn the_policy_for_applying_is_enough_for_the_life_of_a_stack() {
 
 #[test]
 fn the_policy_for_planning_is_enough_to_look_and_for_nothing_else() {
-    let sandbox = stack_and_world(&[("main.hcl", STACK)], "rate = 1000");
-    {
-        let server = serve(&sandbox, "apply");
-        apply(&sandbox, &server.url);
-    }
-    let server = serve(&sandbox, "plan");
+    let (sandbox, server) = served_to("apply");
+    apply(&sandbox, &server.url);
+    drop(server);
+    let server = Server::start(&world_of(&sandbox), &borrowed(&all_but("plan")));
     let url = &server.url;
     for args in [
         ["plan", "--detailed-exitcode"].as_slice(),

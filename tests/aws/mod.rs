@@ -13,6 +13,17 @@ mod server;
 use std::process::Stdio;
 
 use crate::common::{Output, Sandbox};
+use server::{Server, stack_and_world, world_of};
+
+/// Arguments of a server that answers as fast as it can.
+pub const QUICK: [&str; 4] = ["--clock", "fast", "--quotas", "off"];
+
+/// A stack of one file and a server of the world it is about.
+pub fn served(text: &str, args: &[&str]) -> (Sandbox, Server) {
+    let sandbox = stack_and_world(&[("main.hcl", text)], "rate = 1000");
+    let server = Server::start(&world_of(&sandbox), args);
+    (sandbox, server)
+}
 
 /// Runs the program in a stack's directory with the service at `url`, as the management account unless said.
 pub fn run(sandbox: &Sandbox, url: &str, args: &[&str]) -> Output {

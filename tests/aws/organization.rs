@@ -2,10 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::server::{Server, stack_and_world, world_of};
-use super::{apply, expect};
-
-const QUICK: [&str; 4] = ["--clock", "fast", "--quotas", "off"];
+use super::server::Server;
+use super::{QUICK, apply, expect, served};
 
 const STACK: &str = r#"
 organizational_unit "workloads" {
@@ -78,8 +76,7 @@ fn place(server: &Server, id: &str) -> Vec<String> {
 
 #[test]
 fn accounts_and_units_are_made_moved_tagged_and_never_closed() {
-    let sandbox = stack_and_world(&[("main.hcl", STACK)], "rate = 1000");
-    let server = Server::start(&world_of(&sandbox), &QUICK);
+    let (sandbox, server) = served(STACK, &QUICK);
     let url = &server.url;
 
     let planned = expect(&sandbox, url, &["plan"], 0);
@@ -148,8 +145,7 @@ fn instance(server: &Server) -> Value {
 
 #[test]
 fn an_account_whose_address_is_taken_says_so() {
-    let sandbox = stack_and_world(&[("main.hcl", STACK)], "rate = 1000");
-    let server = Server::start(&world_of(&sandbox), &QUICK);
+    let (sandbox, server) = served(STACK, &QUICK);
     let body = json!({ "AccountName": "other", "Email": "aws+shop@example.com" });
     let started = server.call("AWSOrganizationsV20161128.CreateAccount", &body);
     let request = json!({ "CreateAccountRequestId": started["CreateAccountStatus"]["Id"] });

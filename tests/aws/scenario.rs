@@ -1,7 +1,7 @@
 //! The life of a stack, each step followed by a plan that must be empty.
 
 use super::server::{Server, stack_and_world, world_of};
-use super::{apply, expect, run, run_as};
+use super::{QUICK, apply, expect, run, run_as};
 use crate::common::Sandbox;
 
 const ACCOUNTS: &str = r#"
@@ -92,8 +92,6 @@ fn stack() -> Sandbox {
     ];
     stack_and_world(&files, "rate = 1000")
 }
-
-const QUICK: [&str; 4] = ["--clock", "fast", "--quotas", "off"];
 
 #[test]
 fn the_life_of_a_stack() {

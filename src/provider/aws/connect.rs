@@ -10,6 +10,7 @@ use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use super::Options;
 use crate::provider::{CallError, Meaning, ProviderError};
@@ -80,6 +81,8 @@ pub async fn connect(options: &Options) -> Result<Clients, ProviderError> {
         }
         return Err(no_credentials(options, &why));
     }
+    let sections = Sections(config.clone());
+    let config = config.into_builder().service_config(sections).build();
     macro_rules! client {
         ($sdk:ident) => {{
             let builder = $sdk::config::Builder::from(&config)
@@ -118,6 +121,29 @@ async fn with_credentials(mut config: SdkConfig, options: &Options) -> SdkConfig
         config = config.into_builder().credentials_provider(assumed).build();
     }
     config
+}
+
+/// Settings of one service, under the keys that AWS's reference guide lists. In `services` sections it spells them with
+/// an underscore (`sso_admin`), and the SDK for Rust with a dash: both are read, the documented one first.
+#[derive(Debug)]
+struct Sections(SdkConfig);
+
+/// What no section is called, so that what holds for all services is read.
+const NO_SERVICE: &str = "-";
+
+impl LoadServiceConfig for Sections {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let load = |service: &str| {
+            let builder = ServiceConfigKey::builder().service_id(service);
+            let key = builder.env(key.env()).profile(key.profile()).build().ok()?;
+            self.0.service_config()?.load_config(key)
+        };
+        let documented = load(&key.service_id().replace(' ', "_"));
+        if documented == load(NO_SERVICE) {
+            return load(key.service_id());
+        }
+        documented
+    }
 }
 
 fn no_credentials(options: &Options, why: &str) -> ProviderError {
