@@ -151,6 +151,13 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Notes the requests that the service took after their calls had left.
+    pub fn note_accepted(&mut self) -> Result<(), StateError> {
+        let accepted = self.seams.provider.take_accepted().into_iter();
+        let requests = accepted.filter_map(|(ticket, id)| Some((ticket, *self.in_flight.get(&ticket)?, id)));
+        self.note_requests(requests.collect())
+    }
+
     /// Notes the requests that the service works on, before they are waited for.
     fn note_requests(&mut self, requests: Vec<(Ticket, StepId, Arc<str>)>) -> Result<(), StateError> {
         let mut noted = Vec::new();
@@ -206,8 +213,10 @@ impl Run<'_> {
 
     /// The lane of a step; `None` for changes of the record alone.
     pub fn lane(&self, step: StepId) -> Option<Lane> {
-        let StepId::Action(index) = step else {
-            return Some(Lane::Assignment);
+        let index = match step {
+            StepId::Grant(_) => return Some(Lane::Creation),
+            StepId::Revoke(_) => return Some(Lane::Deletion),
+            StepId::Action(index) => index,
         };
         let action = self.plan.actions.get(index as usize)?;
         action.effect.as_ref().map(Lane::of)

@@ -1,7 +1,8 @@
 //! How much may be in flight at once, by kind of call.
 //!
-//! The service takes 15 assignment creations and deletions and 3 provisionings at a time (IAM Identity Center quotas
-//! page) and 5 account creations (Organizations quotas page). Calls per second are the adapters' matter.
+//! The service takes 15 assignment creations and 3 provisionings at a time (IAM Identity Center quotas page, which names
+//! no number for deletions: as many again) and 5 account creations (Organizations quotas page). Calls per second are the adapters' matter. An adapter that
+//! holds calls back until there is room gets some more, so that no slot waits for the journal.
 
 use crate::model::action::Effect;
 use crate::model::instance::Quotas;
@@ -9,8 +10,10 @@ use crate::model::instance::Quotas;
 /// What shares a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
-    /// Assignments made and taken away.
-    Assignment,
+    /// Assignments made.
+    Creation,
+    /// Assignments taken away.
+    Deletion,
     /// Permission sets pushed to their roles.
     Provisioning,
     /// Accounts created.
@@ -23,7 +26,8 @@ impl Lane {
     /// The lane of an effect.
     pub fn of(effect: &Effect) -> Lane {
         match effect {
-            Effect::Grant { .. } | Effect::Revoke { .. } => Lane::Assignment,
+            Effect::Grant { .. } => Lane::Creation,
+            Effect::Revoke { .. } => Lane::Deletion,
             Effect::Provision { .. } => Lane::Provisioning,
             Effect::CreateAccount { .. } => Lane::AccountCreation,
             _ => Lane::Call,
@@ -53,19 +57,23 @@ impl Slots {
 /// The slots of each lane.
 #[derive(Debug, Clone)]
 pub struct Pace {
-    assignments: Slots,
+    creations: Slots,
+    deletions: Slots,
     provisionings: Slots,
     accounts: Slots,
     calls: Slots,
 }
 
 impl Pace {
-    /// The pace that these quotas allow. A limit of [`u32::MAX`] is none.
-    pub fn new(quotas: &Quotas) -> Self {
+    /// The pace that these quotas allow, with an adapter that holds so many calls of a kind back. A limit of
+    /// [`u32::MAX`] is none.
+    pub fn new(quotas: &Quotas, held_back: u32) -> Self {
         let unlimited = quotas.calls_per_second == u32::MAX;
+        let slots = |limit: u32| Slots::new(limit.saturating_add(held_back.min(limit)));
         Pace {
-            assignments: Slots::new(quotas.assignments_in_flight),
-            provisionings: Slots::new(quotas.provisionings_in_flight),
+            creations: slots(quotas.assignments_in_flight),
+            deletions: slots(quotas.assignments_in_flight),
+            provisionings: slots(quotas.provisionings_in_flight),
             accounts: Slots::new(if unlimited { u32::MAX } else { ACCOUNT_CREATIONS }),
             calls: Slots::new(quotas.calls_per_second),
         }
@@ -74,7 +82,7 @@ impl Pace {
     /// Whether assignments in one account must wait for each other: the service changes one role at a time per
     /// account. A provider without limits has no such rule either.
     pub fn one_per_account(&self) -> bool {
-        self.assignments.limit < u32::MAX
+        self.creations.limit < u32::MAX
     }
 
     /// Whether one more may start.
@@ -96,7 +104,8 @@ impl Pace {
 
     fn slots(&self, lane: Lane) -> &Slots {
         match lane {
-            Lane::Assignment => &self.assignments,
+            Lane::Creation => &self.creations,
+            Lane::Deletion => &self.deletions,
             Lane::Provisioning => &self.provisionings,
             Lane::AccountCreation => &self.accounts,
             Lane::Call => &self.calls,
@@ -105,7 +114,8 @@ impl Pace {
 
     fn slots_mut(&mut self, lane: Lane) -> &mut Slots {
         match lane {
-            Lane::Assignment => &mut self.assignments,
+            Lane::Creation => &mut self.creations,
+            Lane::Deletion => &mut self.deletions,
             Lane::Provisioning => &mut self.provisionings,
             Lane::AccountCreation => &mut self.accounts,
             Lane::Call => &mut self.calls,
@@ -118,13 +128,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_services_defaults_allow_fifteen_assignments_and_three_provisionings() {
+    fn the_services_defaults_allow_fifteen_of_each_assignment_and_three_provisionings() {
         for (lane, most) in [
-            (Lane::Assignment, 15),
+            (Lane::Creation, 15),
+            (Lane::Deletion, 15),
             (Lane::Provisioning, 3),
             (Lane::AccountCreation, 5),
         ] {
-            let mut pace = Pace::new(&Quotas::default());
+            let mut pace = Pace::new(&Quotas::default(), 0);
             for _ in 0..most {
                 assert!(pace.has_room(lane));
                 pace.take(lane);
@@ -133,5 +144,22 @@ mod tests {
             pace.give_back(lane);
             assert!(pace.has_room(lane));
         }
+    }
+
+    #[test]
+    fn an_adapter_gets_what_it_holds_back_on_top_and_no_more_than_as_much_again() {
+        let mut pace = Pace::new(&Quotas::default(), 8);
+        for (lane, most) in [(Lane::Creation, 23), (Lane::Provisioning, 6)] {
+            (0..most).for_each(|_| pace.take(lane));
+            assert!(!pace.has_room(lane));
+            pace.give_back(lane);
+            assert!(pace.has_room(lane));
+        }
+        let unlimited = Quotas {
+            assignments_in_flight: u32::MAX,
+            ..Quotas::default()
+        };
+        assert!(!Pace::new(&unlimited, 8).one_per_account());
+        assert!(Pace::new(&Quotas::default(), 8).one_per_account());
     }
 }

@@ -58,7 +58,8 @@ impl Queue {
             Lane::Call,
             Lane::AccountCreation,
             Lane::Provisioning,
-            Lane::Assignment,
+            Lane::Creation,
+            Lane::Deletion,
         ];
         let first = |lane: Lane| self.actions.range((lane, 0)..=(lane, u32::MAX)).next().copied();
         let next = lanes.into_iter().filter(|lane| has_room(*lane)).find_map(first)?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 
-use crate::id::{EntityKey, PrincipalKey};
+use crate::id::{EntityKey, PermissionSetName, PrincipalKey};
 use crate::model::access::Access;
 use crate::model::action::{Effect, Learned};
 use crate::model::instance::Observed;
@@ -216,7 +216,7 @@ impl<'a> Run<'a> {
         fresh: &Observed,
         checked: Checked,
     ) -> Self {
-        let pace = Pace::new(&fresh.quotas);
+        let pace = Pace::new(&fresh.quotas, seams.provider.holds_back());
         let wants_steps = seams.sink.wants_steps();
         Run {
             plan,
@@ -307,6 +307,7 @@ impl<'a> Run<'a> {
         loop {
             if !stopping && (self.seams.stop)() {
                 stopping = true;
+                self.seams.provider.stop();
                 self.seams.sink.event(&Event::Stopping);
             }
             self.wake();
@@ -318,6 +319,7 @@ impl<'a> Run<'a> {
                 self.look();
             } else if !self.in_flight.is_empty() {
                 self.poll(self.until_later().unwrap_or(SLICE));
+                self.note_accepted()?;
             } else if !self.rest_until_later(stopping) {
                 return Ok(());
             }
@@ -436,7 +438,12 @@ impl<'a> Run<'a> {
     /// Records what the service shows now. Without it the record is as true as without a run: what was last seen is
     /// dated; but whoever asks `access` must know. Returns what there is to say about it.
     fn observe(&mut self) -> Result<Vec<Arc<str>>, StateError> {
-        match self.read_touched(touched(self.plan, &self.input.observed)) {
+        let touched_by = touched(self.plan, &self.input.observed);
+        let reading = self.seams.provider.read(&ReadRequest {
+            of_access_only: self.assigned_only(),
+            ..self.request(touched_by)
+        });
+        match reading {
             Ok(observed) => {
                 self.ids.observe(&observed.snapshot);
                 let recorded = self.fold.recorded()?.seen.as_ref();
@@ -516,20 +523,36 @@ impl<'a> Run<'a> {
         if let Some(index) = self.queue.pop_action(|lane| pace.has_room(lane)) {
             return Some(StepId::Action(index));
         }
-        if !self.pace.has_room(Lane::Assignment) {
-            return None;
+        if pace.has_room(Lane::Deletion)
+            && let Some(index) = self.queue.pop_revoke()
+        {
+            return Some(StepId::Revoke(index));
         }
-        let revoke = self.queue.pop_revoke().map(StepId::Revoke);
-        revoke.or_else(|| self.queue.pop_grant().map(StepId::Grant))
+        let has_room = self.pace.has_room(Lane::Creation);
+        has_room.then(|| self.queue.pop_grant().map(StepId::Grant))?
     }
 
     /// A reading of what some steps touch.
     pub fn read_touched(&self, keys: BTreeSet<EntityKey>) -> Result<Observed, ProviderError> {
-        self.seams.provider.read(&ReadRequest {
+        self.seams.provider.read(&self.request(keys))
+    }
+
+    fn request(&self, keys: BTreeSet<EntityKey>) -> ReadRequest {
+        ReadRequest {
             touched_by: keys.into_iter().collect(),
             orphaned_grants: self.plan.names.principals.iter().any(PrincipalKey::is_orphan),
             ..ReadRequest::default()
-        })
+        }
+    }
+
+    /// The permission sets that this run changed nothing about but who has them: their content is as it was read before
+    /// the first step.
+    fn assigned_only(&self) -> BTreeSet<PermissionSetName> {
+        let actions = self.plan.actions.iter().filter(|action| action.effect.is_some());
+        let changed: BTreeSet<&EntityKey> = actions.map(|action| &action.entity).collect();
+        let sets = self.plan.names.permission_sets.iter();
+        let rest = sets.filter(|name| !changed.contains(&EntityKey::PermissionSet((*name).clone())));
+        rest.cloned().collect()
     }
 }
 

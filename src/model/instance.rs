@@ -93,7 +93,7 @@ pub struct Quotas {
     pub calls_per_second: u32,
     /// Calls a second to the identity store.
     pub identity_store_calls_per_second: u32,
-    /// Assignment creations and deletions in progress at once.
+    /// Assignment creations in progress at once, and as many deletions.
     pub assignments_in_flight: u32,
     /// Provisionings in progress at once.
     pub provisionings_in_flight: u32,

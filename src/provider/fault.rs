@@ -254,6 +254,18 @@ where
         ended
     }
 
+    fn take_accepted(&self) -> Vec<(Ticket, Arc<str>)> {
+        self.inner.take_accepted()
+    }
+
+    fn holds_back(&self) -> u32 {
+        self.inner.holds_back()
+    }
+
+    fn stop(&self) {
+        self.inner.stop();
+    }
+
     fn request_outcome(&self, effect: &Effect, request_id: &str) -> Option<Outcome> {
         self.inner.request_outcome(effect, request_id)
     }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AccountId, Email, EntityKey, ServiceId};
+use crate::id::{AccountId, Email, EntityKey, PermissionSetName, ServiceId};
 use crate::model::action::{Effect, Learned};
 use crate::model::instance::Observed;
 
@@ -29,6 +29,8 @@ pub struct ReadRequest {
     /// What is to be read again before acting; the rest of the answer may be as old as the last whole reading. Empty:
     /// everything is. A provider for which the whole is cheap reads everything in any case.
     pub touched_by: Vec<EntityKey>,
+    /// Of these permission sets among them, only who has them where is read again, and not what is in them.
+    pub of_access_only: BTreeSet<PermissionSetName>,
     /// Assignments of deleted principals must be seen, even where that takes more calls.
     pub orphaned_grants: bool,
     /// Tags of all accounts are needed, and not only of those that `taken_to_exist` says tags of.
@@ -49,7 +51,7 @@ pub enum TakenToExist {
     /// A group that a directory would have, likewise.
     Group(crate::id::GroupName, Option<Arc<str>>),
     /// A permission set that someone else made.
-    PermissionSet(crate::id::PermissionSetName),
+    PermissionSet(PermissionSetName),
 }
 
 /// Ids of what exists, by key: what was observed, plus what apply has learned.
@@ -191,9 +193,23 @@ pub trait Provider: Send + Sync {
     /// before its [`Started`] is returned.
     fn start(&self, calls: &[Call], ids: &dyn Ids) -> Vec<Started>;
 
-    /// Waits until at least one of the pending calls has ended, at most `wait` by the provider's clock (which a
-    /// simulator moves forward), and returns those that have.
+    /// Waits until at least one of the pending calls has ended or was accepted, at most `wait` by the provider's clock
+    /// (which a simulator moves forward), and returns those that have ended.
     fn poll(&self, pending: &[Ticket], wait: Duration) -> Vec<(Ticket, Outcome)>;
+
+    /// Request ids that came after [`Provider::start`] had returned, each given once; to be journaled.
+    fn take_accepted(&self) -> Vec<(Ticket, Arc<str>)> {
+        Vec::new()
+    }
+
+    /// How many more asynchronous calls of a kind it takes than the service works on at once. It holds them back until
+    /// there is room, so that a slot is taken again as soon as it is seen to be free.
+    fn holds_back(&self) -> u32 {
+        0
+    }
+
+    /// Nothing is to be started any more: calls that are held back end with [`Meaning::Retry`], unsent.
+    fn stop(&self) {}
 
     /// How an asynchronous request of an earlier run ended; `None` while it is in progress or when it is not known.
     fn request_outcome(&self, effect: &Effect, request_id: &str) -> Option<Outcome>;

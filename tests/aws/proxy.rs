@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::server::{Server, stack_and_world, world_of};
-use super::{expect, run};
+use super::{QUICK, expect, run_as};
 
 /// What happens to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,13 +186,25 @@ assignment "all" {
 
 #[test]
 fn a_bad_connection_converges_with_nothing_twice_and_nothing_forgotten() {
-    let sandbox = stack_and_world(&[("main.hcl", STACK)], "rate = 1000");
-    let server = Server::start(&world_of(&sandbox), &["--clock", "fast", "--quotas", "off"]);
+    converges("rate = 1000", &QUICK, "1");
+}
+
+/// Requests take their time, and slots are held by those that nobody heard of.
+#[test]
+fn a_bad_connection_converges_under_the_services_quotas() {
+    converges("rate = 20", &["--clock", "real", "--quotas", "on"], "8");
+}
+
+/// Makes, changes and destroys a stack through a bad connection to a server, where time passes at this speed.
+fn converges(settings: &str, args: &[&str], speed: &str) {
+    let more = [("ROLECALL_TEST_SPEED", speed)];
+    let sandbox = stack_and_world(&[("main.hcl", STACK)], settings);
+    let server = Server::start_with(&world_of(&sandbox), args, &more);
     let proxy = Proxy::start(&server.url, 7, 120);
     let converge = |args: &[&str]| {
         let mut runs = Vec::new();
         for _ in 0..6 {
-            let output = run(&sandbox, &proxy.url, args);
+            let output = run_as(&sandbox, &proxy.url, "AKIAIOSFODNN7EXAMPLE", &more, args);
             runs.push(format!(
                 "exit {}\n{}{}",
                 output.code, output.stdout, output.stderr

@@ -6,16 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_sdk_identitystore::types::{AttributeOperation, Email, MemberId, Name};
 use aws_sdk_organizations::types::{CreateAccountState, Tag as AccountTag};
 use aws_sdk_ssoadmin::types::{PrincipalType, ProvisionTargetType, TargetType};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::Document;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use rustc_hash::FxHashMap;
-use tokio::sync::oneshot;
 
 use super::meaning::failed;
 use super::model::Model;
 use super::operation::Operation;
 use super::read::directory;
 use super::requests::{Kind, Requests, ended};
-use super::session::Session;
+use super::session::{Session, is_throttle};
+use super::slots::Slot;
 use super::work::{Assignment, Tags, Work};
 use crate::id::ServiceId;
 use crate::model::action::Learned;
@@ -51,12 +54,11 @@ impl Hints {
 }
 
 /// Tells whoever started the work that the service has taken it, and under which request id.
-pub struct Accepted(pub Option<oneshot::Sender<String>>);
+pub struct Accepted(pub Box<dyn Fn(&str) + Send + Sync>);
 
 impl Accepted {
     fn tell(&mut self, request: &str) {
-        // Nobody has to listen.
-        let _ = self.0.take().map(|sender| sender.send(request.to_owned()));
+        (self.0)(request);
     }
 }
 
@@ -130,14 +132,10 @@ impl Worker {
         let call = call.instance_arn(&*self.instance).permission_set_arn(&of.set);
         let call = call.target_id(&of.account).target_type(TargetType::AwsAccount);
         let call = call.principal_id(&of.principal.id).principal_type(kind_of(of));
-        let answer = self
-            .session
-            .write(Operation::CreateAccountAssignment, call.send())
-            .await?;
+        let (answer, slot) = self.request(Kind::Creation, call.send()).await?;
         let status = answer.account_assignment_creation_status;
         let status = status.map(|status| (status.request_id, status.status, status.failure_reason));
-        self.follow(Kind::Creation, status.unwrap_or_default(), accepted)
-            .await
+        self.follow(slot, status.unwrap_or_default(), accepted).await
     }
 
     async fn revoke(&self, of: &Assignment, accepted: &mut Accepted) -> Outcome {
@@ -145,14 +143,10 @@ impl Worker {
         let call = call.instance_arn(&*self.instance).permission_set_arn(&of.set);
         let call = call.target_id(&of.account).target_type(TargetType::AwsAccount);
         let call = call.principal_id(&of.principal.id).principal_type(kind_of(of));
-        let answer = self
-            .session
-            .write(Operation::DeleteAccountAssignment, call.send())
-            .await?;
+        let (answer, slot) = self.request(Kind::Deletion, call.send()).await?;
         let status = answer.account_assignment_deletion_status;
         let status = status.map(|status| (status.request_id, status.status, status.failure_reason));
-        self.follow(Kind::Deletion, status.unwrap_or_default(), accepted)
-            .await
+        self.follow(slot, status.unwrap_or_default(), accepted).await
     }
 
     /// Everywhere with one request, or account after account: one that fails keeps it from no other.
@@ -190,20 +184,35 @@ impl Worker {
         let call = self.session.sso.provision_permission_set();
         let call = call.instance_arn(&*self.instance).permission_set_arn(arn);
         let call = call.target_type(kind).set_target_id(target);
-        let answer = self
-            .session
-            .write(Operation::ProvisionPermissionSet, call.send())
-            .await?;
+        let (answer, slot) = self.request(Kind::Provisioning, call.send()).await?;
         let status = answer.permission_set_provisioning_status;
         let status = status.map(|status| (status.request_id, status.status, status.failure_reason));
-        self.follow(Kind::Provisioning, status.unwrap_or_default(), accepted)
-            .await
+        self.follow(slot, status.unwrap_or_default(), accepted).await
+    }
+
+    /// Sends a call that starts a request, once the service has room for one.
+    async fn request<T, E, F>(&self, kind: Kind, sent: F) -> Step<(T, Slot)>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let slot = self.requests.slots.take(kind).await?;
+        match self.session.write(kind.operation(), sent).await {
+            Ok(answer) => Ok((answer, slot)),
+            Err(error) => {
+                let was_refused = is_throttle(&error);
+                if was_refused || error.meaning == Meaning::Unknown {
+                    self.requests.slots.rest(slot, was_refused, self.session.pacer);
+                }
+                Err(error)
+            }
+        }
     }
 
     /// From the answer that a request was accepted to its end.
     async fn follow(
         &self,
-        kind: Kind,
+        slot: Slot,
         (id, status, reason): (
             Option<String>,
             Option<aws_sdk_ssoadmin::types::StatusValues>,
@@ -213,9 +222,9 @@ impl Worker {
     ) -> Outcome {
         let id = id.unwrap_or_default();
         accepted.tell(&id);
-        match ended(kind, status.as_ref(), reason, &id) {
+        match ended(slot.kind, status.as_ref(), reason, &id) {
             Some(ended) => ended?,
-            None => self.requests.end(&self.session, &self.instance, kind, id).await?,
+            None => self.requests.end(&self.session, &self.instance, id, slot).await?,
         }
         done(None)
     }

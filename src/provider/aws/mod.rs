@@ -30,6 +30,8 @@ mod requests;
 #[cfg(feature = "aws")]
 mod session;
 #[cfg(feature = "aws")]
+mod slots;
+#[cfg(feature = "aws")]
 mod work;
 
 #[cfg(feature = "aws")]

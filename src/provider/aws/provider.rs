@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
 
 use super::Options;
 use super::connect::connect;
@@ -26,9 +25,9 @@ use crate::provider::{
     Ticket,
 };
 
-/// How long the start of calls waits for the service to take them, so that their request ids can be noted. What takes
-/// longer is found by what is there, should this process end before it hears of it.
-const ACCEPTANCE: Duration = Duration::from_millis(300);
+/// How many calls of a kind wait here for a slot of the service: as many as end in a second, which is more than the
+/// journal takes.
+const HELD_BACK: u32 = 6;
 
 /// IAM Identity Center.
 #[derive(Debug)]
@@ -52,11 +51,24 @@ struct Known {
     addresses: BTreeSet<Email>,
 }
 
-/// Calls that have ended and were not asked for yet.
+/// Calls that were accepted or have ended, and were not asked for yet.
 #[derive(Debug, Default)]
 struct Finished {
-    outcomes: Mutex<BTreeMap<Ticket, Outcome>>,
+    told: Mutex<Told>,
     changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    outcomes: BTreeMap<Ticket, Outcome>,
+    accepted: Vec<(Ticket, Arc<str>)>,
+}
+
+impl Finished {
+    fn tell(&self, tell: impl FnOnce(&mut Told)) {
+        tell(&mut lock(&self.told));
+        self.changed.notify_all();
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -127,20 +139,26 @@ impl Aws {
         })
     }
 
-    /// Sends one call off; its request id comes through the receiver if the service takes it as a request.
-    fn spawn(&self, call: &Call, ids: &dyn Ids) -> Result<oneshot::Receiver<String>, CallError> {
+    /// Sends one call off.
+    fn spawn(&self, call: &Call, ids: &dyn Ids) -> Result<(), CallError> {
         let worker = self.worker()?;
         let work = resolve(&call.effect, ids)?;
-        let (sender, accepted) = oneshot::channel();
         let (ticket, finished) = (call.ticket, Arc::clone(&self.finished));
-        let task = async move { worker.run(work, Accepted(Some(sender))).await };
-        let task = self.runtime.spawn(task);
+        let listener = Arc::clone(&finished);
+        let accepted = Accepted(Box::new(move |request| {
+            let request = Arc::from(request);
+            listener.tell(|told| told.accepted.push((ticket, request)));
+        }));
+        let task = self
+            .runtime
+            .spawn(async move { worker.run(work, accepted).await });
         self.runtime.spawn(async move {
             let outcome = task.await.unwrap_or_else(|error| Err(broken(&error.to_string())));
-            lock(&finished.outcomes).insert(ticket, outcome);
-            finished.changed.notify_all();
+            finished.tell(|told| {
+                told.outcomes.insert(ticket, outcome);
+            });
         });
-        Ok(accepted)
+        Ok(())
     }
 }
 
@@ -186,7 +204,7 @@ impl Provider for Aws {
         let model = match known.model.take().filter(|_| !request.touched_by.is_empty()) {
             // What was read by halves is forgotten, so that the next reading is a whole one.
             Some(model) => {
-                let refreshed = touched::refresh(&self.session, model, &request.touched_by, &scope);
+                let refreshed = touched::refresh(&self.session, model, request, &scope);
                 self.runtime.block_on(refreshed)?
             }
             None => self.runtime.block_on(whole(&self.session, &scope, self.now()))?,
@@ -198,48 +216,42 @@ impl Provider for Aws {
     }
 
     fn start(&self, calls: &[Call], ids: &dyn Ids) -> Vec<Started> {
-        let begun: Vec<_> = calls.iter().map(|call| self.spawn(call, ids)).collect();
-        let until = tokio::time::Instant::now() + self.session.pacer.outside(ACCEPTANCE);
-        let mut started = Vec::with_capacity(begun.len());
-        for (call, accepted) in calls.iter().zip(begun) {
-            started.push(match accepted {
+        calls
+            .iter()
+            .map(|call| match self.spawn(call, ids) {
+                Ok(()) => Started::Pending { request_id: None },
                 Err(error) => Started::Done(Err(error)),
-                Ok(accepted) => {
-                    let is_request = matches!(
-                        call.effect,
-                        Effect::Grant { .. } | Effect::Revoke { .. } | Effect::Provision { .. }
-                    );
-                    let id = match is_request {
-                        // Timers belong to the runtime.
-                        true => self
-                            .runtime
-                            .block_on(async { tokio::time::timeout_at(until, accepted).await.ok() }),
-                        false => None,
-                    };
-                    Started::Pending {
-                        request_id: id.and_then(Result::ok).map(Arc::from),
-                    }
-                }
-            });
-        }
-        started
+            })
+            .collect()
     }
 
     fn poll(&self, pending: &[Ticket], wait: Duration) -> Vec<(Ticket, Outcome)> {
         let until = Instant::now() + self.session.pacer.outside(wait);
-        let mut outcomes = lock(&self.finished.outcomes);
+        let mut told = lock(&self.finished.told);
         loop {
             let ended: Vec<(Ticket, Outcome)> = pending
                 .iter()
-                .filter_map(|ticket| outcomes.remove_entry(ticket))
+                .filter_map(|ticket| told.outcomes.remove_entry(ticket))
                 .collect();
             let left = until.saturating_duration_since(Instant::now());
-            if !ended.is_empty() || left.is_zero() {
+            if !ended.is_empty() || !told.accepted.is_empty() || left.is_zero() {
                 return ended;
             }
-            let waited = self.finished.changed.wait_timeout(outcomes, left);
-            outcomes = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = self.finished.changed.wait_timeout(told, left);
+            told = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    fn take_accepted(&self) -> Vec<(Ticket, Arc<str>)> {
+        std::mem::take(&mut lock(&self.finished.told).accepted)
+    }
+
+    fn holds_back(&self) -> u32 {
+        HELD_BACK
+    }
+
+    fn stop(&self) {
+        self.requests.slots.close();
     }
 
     fn request_outcome(&self, effect: &Effect, request_id: &str) -> Option<Outcome> {

@@ -3,6 +3,10 @@
 //! For each kind of request one task lists those in progress (`List…Status`, filtered). One of ours that is no longer
 //! among them has ended, and `Describe…Status` says how and why: a list that lags behind can only make this later,
 //! never wrong. Servers without the lists are asked for each request by itself.
+//!
+//! What limits an apply is how many requests the service works on at once. A slot is idle from the end of its request
+//! until the next call arrives, so the next call waits here for the slot, and gets it as soon as a list shows that it is
+//! free; how the request before ended is found out meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +16,8 @@ use tokio::sync::oneshot;
 
 use super::meaning::failed;
 use super::operation::Operation;
-use super::session::{Session, for_each};
+use super::session::Session;
+use super::slots::{Slot, Slots};
 use crate::provider::{CallError, Meaning};
 
 /// A kind of asynchronous request.
@@ -45,25 +50,53 @@ impl Kind {
     }
 }
 
-/// Seconds between two looks, at least and at most: as often as the rate leaves room for while requests end, because a
-/// slot is idle until it is seen; less often while they do not.
+/// Seconds between two looks, at least and at most: as often as the rate leaves room for while requests are young, because
+/// a slot is idle until it is seen.
 const LOOKS: (f64, f64) = (0.05, 2.0);
+
+/// The time between two looks as a share of the time that the oldest request has taken, where it is alone: what seeing
+/// its end late adds to it is half of that on average. More requests end more often, and a look sees them all.
+const SHARE: f64 = 1.0 / 12.0;
+
+/// How many seconds of a request's life are not looked at, as a share of the shortest there was.
+const YOUTH: f64 = 0.5;
 
 /// How a request ended.
 type Ended = Result<(), CallError>;
 
-/// Requests that somebody waits for.
+/// Seconds after which a request that no list has shown yet is asked for by itself: a list may lag behind.
+const LAG: f64 = 1.0;
+
+/// Requests that somebody waits for, and the slots they take.
 #[derive(Debug, Default)]
 pub struct Requests {
+    /// Room for them.
+    pub slots: Slots,
     waiting: Mutex<BTreeMap<Kind, Watched>>,
 }
 
 /// Requests of a kind.
 #[derive(Debug, Default)]
 struct Watched {
-    waiting: BTreeMap<String, oneshot::Sender<Ended>>,
+    waiting: BTreeMap<String, Waiting>,
     /// A task looks after them.
     is_watched: bool,
+    /// The shortest time that one of them took.
+    shortest: Option<f64>,
+    /// Nothing lists them, so that a look is a call for each.
+    is_unlisted: bool,
+}
+
+/// A request that somebody waits for.
+#[derive(Debug)]
+struct Waiting {
+    sender: oneshot::Sender<Ended>,
+    since: f64,
+    slot: Option<Slot>,
+    /// It was listed as in progress before: when it is not any more, it has ended, and is not just too new.
+    was_listed: bool,
+    /// It is being asked how it ended.
+    is_asked: bool,
 }
 
 impl Requests {
@@ -71,19 +104,27 @@ impl Requests {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until a request has ended.
+    /// Waits until a request has ended, which took a slot.
     pub async fn end(
         self: &Arc<Self>,
         session: &Arc<Session>,
         instance: &str,
-        kind: Kind,
         id: String,
+        slot: Slot,
     ) -> Ended {
+        let kind = slot.kind;
         let (sender, ended) = oneshot::channel();
+        let waiting = Waiting {
+            sender,
+            since: session.pacer.now(),
+            slot: Some(slot),
+            was_listed: false,
+            is_asked: false,
+        };
         let is_watched = {
             let mut all = self.lock();
             let of_kind = all.entry(kind).or_default();
-            of_kind.waiting.insert(id.clone(), sender);
+            of_kind.waiting.insert(id.clone(), waiting);
             std::mem::replace(&mut of_kind.is_watched, true)
         };
         if !is_watched {
@@ -100,88 +141,159 @@ impl Requests {
         }
     }
 
-    /// The requests of a kind; with none left, whoever asks is not watching any more.
-    fn ids(&self, kind: Kind) -> BTreeSet<String> {
+    /// When the next look at the requests of a kind is due after one that began at `last`; with none left, whoever asks
+    /// is not watching any more.
+    fn next_look(&self, kind: Kind, last: f64) -> Option<f64> {
         let mut all = self.lock();
         let of_kind = all.entry(kind).or_default();
         of_kind.is_watched = !of_kind.waiting.is_empty();
-        of_kind.waiting.keys().cloned().collect()
+        of_kind.is_watched.then(|| last + of_kind.until_next_look(last))
+    }
+
+    /// The requests of a kind that are to be looked at.
+    fn ids(&self, kind: Kind) -> BTreeSet<String> {
+        let mut all = self.lock();
+        let of_kind = all.entry(kind).or_default();
+        let open = of_kind.waiting.iter().filter(|(_, waiting)| !waiting.is_asked);
+        open.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Takes in which requests are listed as in progress: the slots of those that are not any more are free. Returns
+    /// those to be asked for.
+    fn listed(&self, kind: Kind, ids: BTreeSet<String>, listed: &Listed, now: f64) -> Vec<String> {
+        let mut all = self.lock();
+        let of_kind = all.entry(kind).or_default();
+        of_kind.is_unlisted = matches!(listed, Listed::Nowhere);
+        let mut asked = Vec::new();
+        for id in ids {
+            let Some(waiting) = of_kind.waiting.get_mut(&id) else {
+                continue;
+            };
+            let took = now - waiting.since;
+            match listed {
+                Listed::InProgress(listed) if listed.contains(&id) => {
+                    waiting.was_listed = true;
+                    continue;
+                }
+                Listed::InProgress(_) if waiting.was_listed => {
+                    waiting.slot = None;
+                    of_kind.shortest = Some(of_kind.shortest.map_or(took, |shortest| shortest.min(took)));
+                }
+                Listed::InProgress(_) if took < LAG => continue,
+                Listed::InProgress(_) | Listed::Nowhere => {}
+            }
+            waiting.is_asked = true;
+            asked.push(id);
+        }
+        asked
+    }
+
+    /// A request is to be looked at again.
+    fn again(&self, kind: Kind, id: &str) {
+        if let Some(waiting) = self
+            .lock()
+            .get_mut(&kind)
+            .and_then(|of_kind| of_kind.waiting.get_mut(id))
+        {
+            waiting.is_asked = false;
+        }
     }
 
     fn settle(&self, kind: Kind, id: &str, ended: Ended) {
-        let sender = self
+        let waiting = self
             .lock()
             .get_mut(&kind)
             .and_then(|of_kind| of_kind.waiting.remove(id));
         // Whoever asked may have gone since.
-        let _ = sender.map(|sender| sender.send(ended));
+        let _ = waiting.map(|waiting| waiting.sender.send(ended));
     }
+}
+
+impl Watched {
+    /// Seconds from a look to the next.
+    fn until_next_look(&self, last: f64) -> f64 {
+        let open = self.waiting.values().filter(|waiting| !waiting.is_asked);
+        let (count, oldest) = open.fold((0_u32, last), |(count, oldest), waiting| {
+            (count + 1, oldest.min(waiting.since))
+        });
+        let (count, age) = (f64::from(count.max(1)), last - oldest);
+        let often = if self.is_unlisted {
+            count
+        } else {
+            1.0 / count.sqrt()
+        };
+        let wait = (age * SHARE * often).clamp(LOOKS.0, LOOKS.1);
+        let youth = self.shortest.unwrap_or_default() * YOUTH - age;
+        wait.max(youth.min(LOOKS.1))
+    }
+}
+
+/// What a look at the requests of a kind shows.
+enum Listed {
+    /// Those in progress.
+    InProgress(BTreeSet<String>),
+    /// Nothing lists them: each is to be asked for.
+    Nowhere,
 }
 
 /// Looks at the requests of a kind until nobody waits for one any more.
 async fn watch(requests: Arc<Requests>, session: Arc<Session>, instance: String, kind: Kind) {
-    let mut wait = LOOKS.0;
-    loop {
-        session.pacer.sleep(wait).await;
+    let instance: Arc<str> = instance.into();
+    let mut last = session.pacer.now();
+    while let Some(next) = requests.next_look(kind, last) {
+        session.pacer.sleep(next - session.pacer.now()).await;
+        last = session.pacer.now();
         let ids = requests.ids(kind);
         if ids.is_empty() {
-            return;
+            continue;
         }
-        let ended = candidates(&session, &instance, kind, &ids).await;
-        let arn: Arc<str> = instance.as_str().into();
-        let described = for_each(
-            &session,
-            ended.into_iter().collect(),
-            move |session, id: String| {
-                let instance = Arc::clone(&arn);
-                async move { (describe(&session, &instance, kind, &id).await, id) }
-            },
-        )
-        .await;
-        let mut any = false;
-        for (status, id) in described {
-            match status {
-                Ok(Some(ended)) => {
-                    requests.settle(kind, &id, ended);
-                    any = true;
-                }
-                Ok(None) => {}
-                Err(error) if error.meaning == Meaning::Retry => {}
-                Err(error) => {
-                    requests.settle(kind, &id, Err(unfollowed(kind, &id, &error)));
-                    any = true;
-                }
-            }
+        let Some(listed) = listed(&session, &instance, kind).await else {
+            // The next look will tell.
+            continue;
+        };
+        for id in requests.listed(kind, ids, &listed, session.pacer.now()) {
+            tokio::spawn(ask(
+                Arc::clone(&requests),
+                Arc::clone(&session),
+                Arc::clone(&instance),
+                kind,
+                id,
+            ));
         }
-        wait = if any { LOOKS.0 } else { (wait * 1.3).min(LOOKS.1) };
     }
 }
 
-/// Requests that may have ended: those no longer listed as in progress, or all, where nothing lists them.
-async fn candidates(
-    session: &Arc<Session>,
-    instance: &str,
-    kind: Kind,
-    ids: &BTreeSet<String>,
-) -> BTreeSet<String> {
+/// Asks how a request ended.
+async fn ask(requests: Arc<Requests>, session: Arc<Session>, instance: Arc<str>, kind: Kind, id: String) {
+    match describe(&session, &instance, kind, &id).await {
+        Ok(Some(ended)) => requests.settle(kind, &id, ended),
+        Ok(None) => requests.again(kind, &id),
+        Err(error) if error.meaning == Meaning::Retry => requests.again(kind, &id),
+        Err(error) => requests.settle(kind, &id, Err(unfollowed(kind, &id, &error))),
+    }
+}
+
+/// What is in progress; `None` when there was no answer.
+async fn listed(session: &Arc<Session>, instance: &str, kind: Kind) -> Option<Listed> {
     match in_progress(session, instance, kind).await {
-        Ok(listed) => ids.difference(&listed).cloned().collect(),
+        Ok(Some(listed)) => Some(Listed::InProgress(listed)),
+        Ok(None) => Some(Listed::Nowhere),
         Err(error) if error.meaning == Meaning::Unsupported || error.meaning == Meaning::Denied => {
             session.notice(format!(
                 "the requests in progress cannot be listed ({error}); each is asked for by itself, which takes more calls"
             ));
-            ids.clone()
+            Some(Listed::Nowhere)
         }
-        // The next look will tell.
-        Err(_) => BTreeSet::new(),
+        Err(_) => None,
     }
 }
 
+/// The requests in progress; `None` when the answer has no list, and so may be one to another question.
 async fn in_progress(
     session: &Arc<Session>,
     instance: &str,
     kind: Kind,
-) -> Result<BTreeSet<String>, CallError> {
+) -> Result<Option<BTreeSet<String>>, CallError> {
     let filter = || {
         OperationStatusFilter::builder()
             .status(StatusValues::InProgress)
@@ -190,16 +302,16 @@ async fn in_progress(
     let mut listed = BTreeSet::new();
     let mut token: Option<String> = None;
     loop {
-        let (ids, next): (Vec<Option<String>>, Option<String>) = match kind {
+        let (ids, next): (Option<Vec<Option<String>>>, Option<String>) = match kind {
             Kind::Creation => {
                 let call = session.sso.list_account_assignment_creation_status();
                 let call = call.instance_arn(instance).filter(filter()).max_results(100);
                 let page = session
-                    .aside(kind.list(), call.set_next_token(token).send())
+                    .write(kind.list(), call.set_next_token(token).send())
                     .await?;
-                let all = page.account_assignments_creation_status.unwrap_or_default();
+                let all = page.account_assignments_creation_status;
                 (
-                    all.into_iter().map(|status| status.request_id).collect(),
+                    all.map(|all| all.into_iter().map(|status| status.request_id).collect()),
                     page.next_token,
                 )
             }
@@ -207,11 +319,11 @@ async fn in_progress(
                 let call = session.sso.list_account_assignment_deletion_status();
                 let call = call.instance_arn(instance).filter(filter()).max_results(100);
                 let page = session
-                    .aside(kind.list(), call.set_next_token(token).send())
+                    .write(kind.list(), call.set_next_token(token).send())
                     .await?;
-                let all = page.account_assignments_deletion_status.unwrap_or_default();
+                let all = page.account_assignments_deletion_status;
                 (
-                    all.into_iter().map(|status| status.request_id).collect(),
+                    all.map(|all| all.into_iter().map(|status| status.request_id).collect()),
                     page.next_token,
                 )
             }
@@ -219,19 +331,20 @@ async fn in_progress(
                 let call = session.sso.list_permission_set_provisioning_status();
                 let call = call.instance_arn(instance).filter(filter()).max_results(100);
                 let page = session
-                    .aside(kind.list(), call.set_next_token(token).send())
+                    .write(kind.list(), call.set_next_token(token).send())
                     .await?;
-                let all = page.permission_sets_provisioning_status.unwrap_or_default();
+                let all = page.permission_sets_provisioning_status;
                 (
-                    all.into_iter().map(|status| status.request_id).collect(),
+                    all.map(|all| all.into_iter().map(|status| status.request_id).collect()),
                     page.next_token,
                 )
             }
         };
+        let Some(ids) = ids else { return Ok(None) };
         listed.extend(ids.into_iter().flatten());
         token = next.filter(|next| !next.is_empty());
         if token.is_none() {
-            return Ok(listed);
+            return Ok(Some(listed));
         }
     }
 }

@@ -138,7 +138,7 @@ impl Session {
     {
         let mut attempt = 0;
         loop {
-            let error = match self.once(operation, 0.0, send()).await {
+            let error = match self.once(operation, send()).await {
                 Ok(answer) if is_ours(&answer) => return Ok(answer),
                 Ok(_) => somebody_elses(operation),
                 Err(error) => error,
@@ -165,19 +165,7 @@ impl Session {
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        self.once(operation, 0.0, sent).await
-    }
-
-    /// One call that can wait until the others have been sent.
-    ///
-    /// # Errors
-    /// What the service refuses, or its silence.
-    pub async fn aside<T, E, F>(&self, operation: Operation, sent: F) -> Result<T, CallError>
-    where
-        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-    {
-        self.once(operation, 1.0, sent).await
+        self.once(operation, sent).await
     }
 
     /// Every page of a list.
@@ -228,7 +216,7 @@ impl Session {
         }
     }
 
-    async fn once<T, E, F>(&self, operation: Operation, spare: f64, sent: F) -> Result<T, CallError>
+    async fn once<T, E, F>(&self, operation: Operation, sent: F) -> Result<T, CallError>
     where
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -236,7 +224,7 @@ impl Session {
         if self.lacks(operation) {
             return Err(lacking(operation));
         }
-        self.admit(operation.family(), spare).await;
+        self.admit(operation.family(), spare(operation)).await;
         *lock(&self.calls).entry(operation).or_default() += 1;
         let error = match sent.await {
             Ok(answer) => return Ok(answer),
@@ -330,6 +318,20 @@ where
     results.into_iter().map(|(_, result)| result).collect()
 }
 
+/// How many calls shall be able to leave right after one of this operation. A slot of the service that is free waits for
+/// the next request; how the last one ended can wait for that, and whether others have ended for both.
+fn spare(operation: Operation) -> f64 {
+    match operation {
+        Operation::ListAccountAssignmentCreationStatus
+        | Operation::ListAccountAssignmentDeletionStatus
+        | Operation::ListPermissionSetProvisioningStatus => 2.0,
+        Operation::DescribeAccountAssignmentCreationStatus
+        | Operation::DescribeAccountAssignmentDeletionStatus
+        | Operation::DescribePermissionSetProvisioningStatus => 1.0,
+        _ => 0.0,
+    }
+}
+
 fn somebody_elses(operation: Operation) -> CallError {
     CallError {
         meaning: Meaning::Unknown,
@@ -343,7 +345,8 @@ fn somebody_elses(operation: Operation) -> CallError {
     }
 }
 
-fn is_throttle(error: &CallError) -> bool {
+/// Whether the service took a call for one too many.
+pub fn is_throttle(error: &CallError) -> bool {
     error.code.contains("Throttl")
         || error.code.contains("TooManyRequests")
         || error.code.contains("RequestLimit")

@@ -10,7 +10,7 @@ use crate::address::Kind;
 use crate::id::{AccountId, AccountKey, EntityKey, GroupName, OuPath, PermissionSetName, UserName};
 use crate::model::instance::HeldSubject;
 use crate::model::principal::{Group, User};
-use crate::provider::{CallError, ProviderError};
+use crate::provider::{CallError, ProviderError, ReadRequest};
 
 /// What entities are touched, by kind.
 #[derive(Debug, Default)]
@@ -21,12 +21,14 @@ struct Touched {
     users: BTreeSet<UserName>,
     groups: BTreeSet<GroupName>,
     sets: BTreeSet<PermissionSetName>,
+    /// Those of the sets whose content is read again too.
+    contents: BTreeSet<PermissionSetName>,
 }
 
 impl Touched {
-    fn new(keys: &[EntityKey]) -> Self {
+    fn new(request: &ReadRequest) -> Self {
         let mut touched = Touched::default();
-        for key in keys {
+        for key in &request.touched_by {
             match key {
                 EntityKey::OrganizationalUnit(path) => drop(touched.units.insert(path.clone())),
                 EntityKey::Account(AccountKey::Id(id)) => drop(touched.accounts.insert(id.clone())),
@@ -36,26 +38,28 @@ impl Touched {
                 EntityKey::PermissionSet(name) => drop(touched.sets.insert(name.clone())),
             }
         }
+        let contents = touched.sets.difference(&request.of_access_only);
+        touched.contents = contents.cloned().collect();
         touched
     }
 }
 
-/// The model with what `keys` touch read again. What it says about everything else is as old as it was.
+/// The model with what the request names read again. What it says about everything else is as old as it was.
 ///
 /// # Errors
 /// When the service does not answer.
 pub async fn refresh(
     session: &Arc<Session>,
     mut model: Model,
-    keys: &[EntityKey],
+    request: &ReadRequest,
     scope: &Scope,
 ) -> Result<Model, ProviderError> {
-    let touched = Touched::new(keys);
+    let touched = Touched::new(request);
     let done = async {
         accounts(session, &mut model, &touched, scope).await?;
         users(session, &mut model, &touched.users).await?;
         groups(session, &mut model, &touched.groups).await?;
-        permission_sets(session, &mut model, &touched.sets).await?;
+        permission_sets(session, &mut model, &touched).await?;
         assignments(session, &mut model, &touched, scope).await?;
         model.in_progress = super::progress::requests(session, &model).await?;
         Ok(())
@@ -180,9 +184,9 @@ fn id_of<'m, T: 'm>(
 async fn permission_sets(
     session: &Arc<Session>,
     model: &mut Model,
-    names: &BTreeSet<PermissionSetName>,
+    touched: &Touched,
 ) -> Result<(), CallError> {
-    if names.is_empty() {
+    if touched.sets.is_empty() {
         return Ok(());
     }
     let instance = model.instance.arn.to_string();
@@ -194,7 +198,12 @@ async fn permission_sets(
     };
     let there: BTreeSet<&String> = arns.iter().collect();
     model.sets.retain(|arn, _| there.contains(arn));
-    let is_touched = |arn: &String| model.sets.get(arn).is_none_or(|set| names.contains(&set.name));
+    let is_touched = |arn: &String| {
+        model
+            .sets
+            .get(arn)
+            .is_none_or(|set| touched.contents.contains(&set.name))
+    };
     let again: Vec<String> = arns.iter().filter(|arn| is_touched(arn)).cloned().collect();
     super::describe_sets(session, &instance, again).await?(model);
     Ok(())
