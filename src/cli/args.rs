@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-pub use access::{AccessArgs, AccessCommand, AccessDiffArgs, AccessExplainArgs};
+pub use access::{AccessArgs, AccessCommand, AccessDiffArgs, AccessExplainArgs, AccessFilterArgs};
 use formats::{DiagnosticsFormatArgs, DriftFormatArgs, PlanFormatArgs};
 pub use freeze::FreezeArgs;
 pub use page::PageArgs;

@@ -183,8 +183,12 @@ impl Env {
     ) -> Result<(), Failure> {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let finish = || -> io::Result<()> {
+            let directory = parent.unwrap_or(Path::new("."));
+            // That of the temporary file is nobody's name: what is wrong with the directory is said of the directory.
+            fs::metadata(directory)?;
             // The temporary file has mode 0600 from the start, and renaming keeps it.
-            let file = tempfile::NamedTempFile::new_in(parent.unwrap_or(Path::new(".")))?;
+            let file = tempfile::NamedTempFile::new_in(directory);
+            let file = file.map_err(|error| io::Error::from(error.kind()))?;
             let mut out = BufWriter::new(file);
             write(&mut out)?;
             let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;

@@ -1,6 +1,7 @@
 //! From files to a checked plan: the one way that every command takes.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -59,6 +60,12 @@ impl Stack {
     /// # Errors
     /// As [`Stack::load`].
     pub fn load_given(env: &Env, given: &Given) -> Result<Self, Failure> {
+        // Seen from inside, the directory has no name but `.`.
+        if env.dir != Path::new(".") && env.dir.is_dir() && !env.has_configuration()? {
+            let place = env.dir.display();
+            return Err(Failure::new(format!("there is no `*.hcl` file in `{place}`"))
+                .help("put at least one there; `rolecall init` writes a first one"));
+        }
         let files = env.files();
         let (program, mut sources, mut found) = env.timed("reading the files", || compile(&files, "."));
         let variables = super::variables::collect(env, given, &mut sources, &mut found)?;

@@ -467,10 +467,21 @@ fn check_label(label: &str, span: Span, found: &mut Diagnostics) -> bool {
     false
 }
 
+/// `a` or `an`, as the kind of a block is spoken.
+fn article(kind: &str) -> &'static str {
+    match kind.starts_with(['a', 'e', 'i', 'o']) {
+        true => "an",
+        false => "a",
+    }
+}
+
 fn duplicate(kind: &str, at: Span, earlier: Span) -> Diagnostic {
     Diagnostic::error(
         DUPLICATE,
-        format!("a `{kind}` of this name is declared twice in this module"),
+        format!(
+            "{} `{kind}` of this name is declared twice in this module",
+            article(kind)
+        ),
     )
     .at(at, "declared again here")
     .also(earlier, "first declared here")

@@ -79,8 +79,10 @@ fn account(
         }
     }
     let before = baseline(sources, &key, entity);
-    if differs(&before, live) {
-        let cause = if entity.is_managed() {
+    let stands_otherwise = stands_otherwise(&before, live);
+    if stands_otherwise || before.name != live.name {
+        // Names are never changed by a plan.
+        let cause = if entity.is_managed() && stands_otherwise {
             Cause::Changed
         } else {
             Cause::AccountMoved
@@ -104,19 +106,28 @@ fn account(
     }
 }
 
-/// What is said about an account: by its block, else by the last recorded reading.
+/// What is said about an account: by its block, else by the last recorded reading. Of the name a block says something
+/// only where it manages the account; where nothing says anything, it is as it is.
 fn baseline(sources: &Sources<'_>, key: &AccountKey, entity: &Entity<Account>) -> Account {
     let mut account = entity.value.clone();
     let seen = sources.recorded.seen.as_ref();
-    if let Some(seen) = seen.and_then(|seen| seen.snapshot.accounts.get(key)) {
+    let seen = seen.and_then(|seen| seen.snapshot.accounts.get(key));
+    if let Some(seen) = seen {
         account.ou = account.ou.or_else(|| seen.value.ou.clone());
         account.tags = account.tags.or_else(|| seen.value.tags.clone());
+    }
+    if !(entity.is_managed() && entity.has_name()) {
+        let live = sources.live.accounts.get(key);
+        let known = seen.filter(|seen| !seen.value.name.is_empty()).or(live);
+        if let Some(known) = known {
+            account.name = known.value.name.clone();
+        }
     }
     account
 }
 
 /// Whether unit or tags differ, as far as both sides say something about them.
-fn differs(before: &Account, live: &Account) -> bool {
+fn stands_otherwise(before: &Account, live: &Account) -> bool {
     let differs = |differ: bool, both: bool| differ && both;
     differs(before.ou != live.ou, before.ou.is_some() && live.ou.is_some())
         || differs(

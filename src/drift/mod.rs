@@ -27,13 +27,12 @@ use crate::model::freeze::Frozen;
 use crate::model::instance::{Held, Observed};
 use crate::model::permission_set::PermissionSet;
 use crate::model::principal::{Group, User};
-use crate::model::reach::Reached;
 use crate::model::record::Recorded;
 use crate::model::snapshot::{Management, Snapshot};
 use crate::model::stack::Desired;
 use crate::source::Location;
 
-pub use people::Effect;
+pub use people::{Consequence, Effect};
 pub use remedy::{Around, Remedy};
 pub use since::Since;
 
@@ -59,8 +58,8 @@ pub enum Cause {
     Renamed,
     /// It was applied, and the service has it otherwise.
     Changed,
-    /// The account stands elsewhere in the organisation, or has other tags, than its block says or than when it was
-    /// last read: selectors may resolve to something else.
+    /// The account stands elsewhere in the organisation, or has another name or tags, than its block says or than when it
+    /// was last read: selectors may resolve to something else.
     AccountMoved,
     /// The account is suspended or being closed: nothing can be granted or revoked there.
     AccountSuspended,
@@ -110,7 +109,7 @@ impl Cause {
             Cause::Missing => "Missing: applied, and gone from the service",
             Cause::Renamed => "Renamed in the service since it was applied",
             Cause::Changed => "Changed in the service since it was applied",
-            Cause::AccountMoved => "Accounts moved or tagged otherwise",
+            Cause::AccountMoved => "Accounts moved, renamed or tagged otherwise",
             Cause::AccountSuspended => "Accounts suspended or being closed",
             Cause::StaleProvisioning => "Stale: roles hold an older content than their permission set",
             Cause::RoleMissing => "Roles that are gone from the account",
@@ -238,10 +237,8 @@ pub struct DriftItem {
     pub edits: BTreeSet<Arc<str>>,
     /// The assignment blocks that select the account, for findings about accounts.
     pub selected_by: Vec<Selector>,
-    /// What became of people, if anything.
-    pub effect: Option<Effect>,
-    /// To whom and where; the widest first.
-    pub people: Vec<Reached>,
+    /// What it means for people, what they lost first.
+    pub people: Vec<Consequence>,
     /// When its time came, for [`Cause::Overdue`].
     pub expired: Option<Timestamp>,
     /// Since when it is so, once [`Drift::date`] has looked at earlier readings.
@@ -261,7 +258,6 @@ impl DriftItem {
             was_called: None,
             edits: BTreeSet::new(),
             selected_by: Vec::new(),
-            effect: None,
             people: Vec::new(),
             expired: None,
             since: None,
@@ -278,6 +274,9 @@ pub struct Drift {
     pub held: Vec<Held>,
     /// Who is frozen: what is declared for them counts as not declared.
     pub frozen: Vec<Frozen>,
+    /// How many of those are names that blocks refer to and that the service does not have: there the service differs
+    /// from what is declared, though nothing is known of grants.
+    pub not_found: u64,
     /// Grants compared and as applied.
     pub unchanged: u64,
     /// Grants that an `ignore` block hides.
@@ -287,9 +286,15 @@ pub struct Drift {
 }
 
 impl Drift {
-    /// Whether nothing drifted. What is held is no drift.
+    /// Whether there is no finding. What is held is none.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
+    }
+
+    /// Whether the service differs from what was applied and declared. What could not be read says nothing either
+    /// way: where a caller may never read some of it, drift would otherwise never end.
+    pub fn differs(&self) -> bool {
+        !self.items.is_empty() || self.not_found > 0
     }
 }
 
@@ -397,6 +402,7 @@ fn compare(
     let mut drift = Drift {
         held,
         frozen: recorded.frozen.clone(),
+        not_found: desired.held.len() as u64,
         ..Drift::default()
     };
     let sources = Sources::new(desired, recorded, observed, now);

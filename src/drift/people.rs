@@ -1,74 +1,262 @@
-//! What drift means for people: who gained access behind the stack's back, and who lost it.
+//! What drift means for people: who gained access behind the stack's back, who lost it, and whose access means
+//! something else now.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{AccountKey, PermissionSetName, PrincipalKey, UserName};
+use crate::id::{AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKey, UserName};
+use crate::model::in_account::attached_policy;
+use crate::model::permission_set::PermissionSet;
+use crate::model::privilege::judge;
 use crate::model::reach::{Reach, Reached};
+use crate::model::roles::Provisioning;
 
-use super::{Cause, DriftItem, Sources, Subject};
+use super::named::live_key;
+use super::{Cause, Content, DriftItem, Sources, Subject};
 
 /// Findings beyond this many are not worked out for people: they are not shown one by one either.
 const MOST: usize = 1_000;
 
 /// What happened to people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
-    /// They have it, and would not but for this.
-    Gained,
     /// They had it, and have it no more by any path.
     Lost,
+    /// They have it, or more by it, and would not but for this.
+    Gained,
     /// They have it although its time has come.
     Kept,
+    /// They have it, and it is not what was applied.
+    Concerned,
 }
 
-/// Fills in the people of the findings that concern memberships and assignments.
+/// People to whom the same happened.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Consequence {
+    /// What.
+    pub effect: Effect,
+    /// To whom, with which set, where.
+    pub reached: Reached,
+}
+
+/// Fills in what findings mean for people.
 pub(super) fn fill(sources: &Sources<'_>, items: &mut [DriftItem]) {
-    let concerned = |item: &&mut DriftItem| {
-        matches!(item.subject, Subject::Members { .. } | Subject::Grants { .. })
-            && matches!(
-                item.cause,
-                Cause::UnmanagedMembership | Cause::Unmanaged | Cause::Missing | Cause::Overdue
-            )
-    };
-    let mut concerned = items.iter_mut().filter(concerned).take(MOST).peekable();
+    let mut concerned = items
+        .iter_mut()
+        .filter(|item| concerns(item))
+        .take(MOST)
+        .peekable();
     if concerned.peek().is_none() {
         return;
     }
-    let reach = Reach::new(sources.live);
+    let people = People {
+        sources,
+        live: Reach::new(sources.live),
+        applied: Reach::new(&sources.recorded.applied),
+    };
     for item in concerned {
-        let effect = match item.cause {
-            Cause::Missing => Effect::Lost,
-            Cause::Overdue => Effect::Kept,
-            _ => Effect::Gained,
-        };
-        item.people = people(sources, &reach, &item.subject);
-        item.effect = (!item.people.is_empty()).then_some(effect);
+        item.people = people.of(item);
     }
 }
 
-fn people(sources: &Sources<'_>, reach: &Reach<'_>, subject: &Subject) -> Vec<Reached> {
-    match subject {
-        Subject::Members { group, users } => {
-            let now = sources.renamed.groups.get(group).unwrap_or(group);
-            let principal = PrincipalKey::Group(now.clone());
-            let users: BTreeSet<UserName> = users.iter().cloned().collect();
-            reach.only_through(&principal, &users, &reach.grants(&principal))
-        }
-        Subject::Grants {
-            permission_set,
-            principal,
-            accounts,
-        } => {
-            let grants: BTreeMap<PermissionSetName, Vec<AccountKey>> =
-                [(permission_set.clone(), accounts.clone())].into();
-            let now = match principal {
-                PrincipalKey::Group(name) => {
-                    PrincipalKey::Group(sources.renamed.groups.get(name).unwrap_or(name).clone())
-                }
-                other => other.clone(),
-            };
-            reach.only_through(&now, &reach.people(&now), &grants)
-        }
-        _ => Vec::new(),
+/// Whether a finding can mean something for people. That an account moved does not, by itself; what others granted is a
+/// finding of its own.
+fn concerns(item: &DriftItem) -> bool {
+    match &item.subject {
+        Subject::Members { .. } | Subject::Grants { .. } => matches!(
+            item.cause,
+            Cause::UnmanagedMembership | Cause::Unmanaged | Cause::Missing | Cause::Overdue
+        ),
+        Subject::Roles { .. } | Subject::Policy { .. } => true,
+        Subject::Entity { key, .. } => match key {
+            EntityKey::Group(_) => matches!(item.cause, Cause::Missing | Cause::Rebound),
+            EntityKey::PermissionSet(_) => matches!(item.cause, Cause::Changed | Cause::Rebound),
+            EntityKey::Account(_) => item.cause == Cause::SamlProviderMissing,
+            EntityKey::User(_) | EntityKey::OrganizationalUnit(_) => false,
+        },
+        Subject::Quota { .. } => false,
     }
+}
+
+type Grants = BTreeMap<PermissionSetName, Vec<AccountKey>>;
+
+struct People<'a> {
+    sources: &'a Sources<'a>,
+    live: Reach<'a>,
+    /// As applied, for what is gone.
+    applied: Reach<'a>,
+}
+
+impl People<'_> {
+    fn of(&self, item: &DriftItem) -> Vec<Consequence> {
+        let as_cause = match item.cause {
+            Cause::Missing | Cause::RoleMissing | Cause::SamlProviderMissing => Effect::Lost,
+            Cause::Overdue => Effect::Kept,
+            Cause::Unmanaged | Cause::UnmanagedMembership => Effect::Gained,
+            _ => Effect::Concerned,
+        };
+        match &item.subject {
+            Subject::Members { group, users } => {
+                let principal = PrincipalKey::Group(self.group_now(group));
+                let users: BTreeSet<UserName> = users.iter().cloned().collect();
+                let grants = self.live.grants(&principal);
+                told(as_cause, self.live.only_through(&principal, &users, &grants))
+            }
+            Subject::Grants {
+                permission_set,
+                principal,
+                accounts,
+            } => {
+                let grants: Grants = [(permission_set.clone(), accounts.clone())].into();
+                let now = match principal {
+                    PrincipalKey::Group(name) => PrincipalKey::Group(self.group_now(name)),
+                    other => other.clone(),
+                };
+                let people = self.live.people(&now);
+                told(as_cause, self.live.only_through(&now, &people, &grants))
+            }
+            Subject::Roles {
+                permission_set,
+                accounts,
+            } => {
+                let effect = match as_cause {
+                    Effect::Concerned if self.gives_more(item, permission_set) => Effect::Gained,
+                    effect => effect,
+                };
+                told(effect, self.live.holders(permission_set, Some(accounts)))
+            }
+            Subject::Policy {
+                permission_set,
+                accounts,
+                ..
+            } => told(as_cause, self.live.holders(permission_set, Some(accounts))),
+            Subject::Entity { key, contents, .. } => match key {
+                EntityKey::Group(name) => self.other_group(name, item.cause),
+                EntityKey::PermissionSet(name) => {
+                    let effect = match contents.as_deref() {
+                        Some((Content::PermissionSet(from), Content::PermissionSet(to))) => weighed(from, to),
+                        _ => Effect::Concerned,
+                    };
+                    self.by_roles(name, effect)
+                }
+                EntityKey::Account(account) => {
+                    let within = std::slice::from_ref(account);
+                    let sets = self.live.sets_in(account);
+                    let holders = sets
+                        .into_iter()
+                        .flat_map(|set| self.live.holders(set, Some(within)));
+                    told(as_cause, holders.collect())
+                }
+                EntityKey::User(_) | EntityKey::OrganizationalUnit(_) => Vec::new(),
+            },
+            Subject::Quota { .. } => Vec::new(),
+        }
+    }
+
+    /// Those who have a set that is not as applied. Where the roles were not provisioned since, nothing has come of it yet.
+    fn by_roles(&self, name: &PermissionSetName, effect: Effect) -> Vec<Consequence> {
+        let observed = self.sources.observed;
+        let names = &observed.snapshot.access.names;
+        let stale = observed
+            .roles
+            .iter()
+            .filter(|row| row.provisioning == Provisioning::Stale);
+        let stale = stale.filter(|row| names.permission_set(row.pair.permission_set()) == Some(name));
+        let behind: BTreeSet<&AccountKey> = stale
+            .filter_map(|row| names.account(row.pair.account()))
+            .collect();
+        let mut out = Vec::new();
+        for reached in self.live.holders(name, None) {
+            let (late, done): (Vec<AccountKey>, Vec<AccountKey>) = reached
+                .accounts
+                .iter()
+                .cloned()
+                .partition(|account| behind.contains(account));
+            for (effect, accounts) in [(effect, done), (Effect::Concerned, late)] {
+                let reached = Reached {
+                    accounts,
+                    ..reached.clone()
+                };
+                out.extend((!reached.accounts.is_empty()).then_some(Consequence { effect, reached }));
+            }
+        }
+        out
+    }
+
+    fn group_now(&self, name: &GroupName) -> GroupName {
+        self.sources.renamed.groups.get(name).unwrap_or(name).clone()
+    }
+
+    /// A group that is gone, or in whose place stands another of its name: who had access through it, and who has by
+    /// the new one.
+    fn other_group(&self, name: &GroupName, cause: Cause) -> Vec<Consequence> {
+        let principal = PrincipalKey::Group(name.clone());
+        let before = self.members_before(name);
+        let mut grants = Grants::new();
+        for (set, accounts) in self.applied.grants(&principal) {
+            let accounts = accounts.iter().map(|key| live_key(key, self.sources.live));
+            grants.insert(set, accounts.collect());
+        }
+        // What they have through the new group, they have.
+        let mut out = told(Effect::Lost, self.live.lacking(&before, &grants));
+        if cause == Cause::Rebound {
+            let now = self.live.people(&principal);
+            let strangers = now.difference(&before).cloned().collect();
+            let grants = self.live.grants(&principal);
+            out.extend(told(
+                Effect::Gained,
+                self.live.only_through(&principal, &strangers, &grants),
+            ));
+        }
+        out
+    }
+
+    /// Who was in a group when it was applied, or else when it was last read.
+    fn members_before(&self, name: &GroupName) -> BTreeSet<UserName> {
+        let recorded = self.sources.recorded;
+        let applied = recorded.applied.groups.get(name);
+        let seen = recorded
+            .seen
+            .as_ref()
+            .and_then(|seen| seen.snapshot.groups.get(name));
+        let known = [applied, seen].into_iter().flatten();
+        known
+            .into_iter()
+            .find_map(|group| group.value.members.clone())
+            .unwrap_or_default()
+    }
+
+    /// Whether what was attached to a role makes more of it than its set is.
+    fn gives_more(&self, item: &DriftItem, set: &PermissionSetName) -> bool {
+        let set = self.sources.live.permission_sets.get(set).map(|set| &set.value);
+        set.is_some_and(|set| judge(&item.with_attached(set)).is_graver_than(&judge(set)))
+    }
+}
+
+impl DriftItem {
+    /// A set with what was attached to its roles past it.
+    pub fn with_attached(&self, set: &PermissionSet) -> PermissionSet {
+        let mut set = set.clone();
+        let attached = self.edits.iter().filter_map(|edit| attached_policy(edit));
+        set.managed_policies.extend(attached.map(Into::into));
+        set
+    }
+}
+
+/// What a set that is not as applied means for those who have it.
+fn weighed(applied: &PermissionSet, live: &PermissionSet) -> Effect {
+    let (before, now) = (judge(applied), judge(live));
+    if now.is_graver_than(&before) {
+        Effect::Gained
+    } else if before.is_graver_than(&now) {
+        Effect::Lost
+    } else {
+        Effect::Concerned
+    }
+}
+
+fn told(effect: Effect, reached: Vec<Reached>) -> Vec<Consequence> {
+    reached
+        .into_iter()
+        .map(|reached| Consequence { effect, reached })
+        .collect()
 }

@@ -73,8 +73,8 @@ impl Around<'_> {
                 "rolecall apply",
             ),
             Cause::AccountMoved if item.declared => with(
-                "correct `ou` and `tags` of the account's block, or set `manage = true`; `rolecall plan` shows what \
-                 selectors make of it",
+                "correct `name`, `ou` and `tags` of the account's block, or give the account back what it had (`manage = \
+                 true` does for unit and tags); `rolecall plan` shows what selectors make of it",
                 "rolecall plan",
             ),
             Cause::AccountMoved => with("`rolecall plan` shows what selectors make of it", "rolecall plan"),

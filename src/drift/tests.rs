@@ -275,11 +275,11 @@ fn who_was_put_into_a_group_is_an_unmanaged_membership_with_what_it_gives() {
     );
     // In account 2 he had it without the group.
     assert_eq!(added[0].people.len(), 1);
-    assert_eq!(added[0].people[0].accounts, [account(1)]);
-    assert_eq!(added[0].effect, Some(Effect::Gained));
+    assert_eq!(added[0].people[0].reached.accounts, [account(1)]);
+    assert_eq!(added[0].people[0].effect, Effect::Gained);
     let left = subjects(&drift, Cause::Missing);
-    assert_eq!(left[0].people[0].people, [user("ada")]);
-    assert_eq!(left[0].effect, Some(Effect::Lost));
+    assert_eq!(left[0].people[0].reached.people, [user("ada")]);
+    assert_eq!(left[0].people[0].effect, Effect::Lost);
     let around = Around {
         start: "rolecall ",
         provider: "simulator",
@@ -638,4 +638,180 @@ fn an_old_name_that_was_to_go_is_overdue() {
     assert_eq!(causes(&drift), [(Cause::Overdue, 1), (Cause::Overdue, 1)]);
     observed.at = "2026-10-10T00:00:00Z".parse().unwrap();
     assert!(find_at(&desired, &recorded, &observed).is_empty());
+}
+
+fn set_with(name: &str, policy: &str) -> PermissionSet {
+    let mut value = PermissionSet::new(set(name));
+    value.managed_policies = [policy.into()].into();
+    value
+}
+
+/// For each finding: what it means, for how many, in how many accounts.
+fn consequences(drift: &Drift) -> Vec<(Cause, Effect, usize, usize)> {
+    let items = drift.items.iter().flat_map(|item| {
+        let people = item.people.iter();
+        people.map(|found| {
+            let reached = &found.reached;
+            (
+                item.cause,
+                found.effect,
+                reached.people.len(),
+                reached.accounts.len(),
+            )
+        })
+    });
+    items.collect()
+}
+
+#[test]
+fn whoever_has_a_set_gains_or_loses_by_what_is_made_of_it_once_its_roles_follow() {
+    const ADMIN: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+    const VIEW: &str = "arn:aws:iam::aws:policy/job-function/ViewOnlyAccess";
+    let drift_from = |before: &str, now: &str, stale: &[u64]| {
+        let mut recorded = Recorded {
+            applied: relation(vec![block("a", "ops", "view", &[1, 2], None)]),
+            ..Recorded::default()
+        };
+        let managed = made(set_with("view", before), Management::Created);
+        recorded.applied.permission_sets.insert(set("view"), managed);
+        let desired = Desired {
+            snapshot: recorded.applied.clone(),
+            ..Desired::default()
+        };
+        let mut observed = live(&[(1, "view", group("ops")), (2, "view", group("ops"))]);
+        let there = Entity::observed(set_with("view", now));
+        observed.snapshot.permission_sets.insert(set("view"), there);
+        let ops = Entity::observed(named_group("ops", "g-1", &["ada", "bob"]));
+        observed
+            .snapshot
+            .groups
+            .insert(GroupName::new("ops").unwrap(), ops);
+        let rows = stale.iter().map(|n| RoleRow {
+            pair: Pair::new(u32::try_from(*n).unwrap() - 1, 0),
+            suffix: None,
+            provisioning: Provisioning::Stale,
+        });
+        observed.roles = rows.collect();
+        consequences(&find_at(&desired, &recorded, &observed))
+    };
+    let changed = |effect, accounts| (Cause::Changed, effect, 2, accounts);
+    let stale = |accounts| (Cause::StaleProvisioning, Effect::Concerned, 2, accounts);
+    assert_eq!(drift_from(VIEW, ADMIN, &[]), [changed(Effect::Gained, 2)]);
+    assert_eq!(drift_from(ADMIN, VIEW, &[]), [changed(Effect::Lost, 2)]);
+    let audit = "arn:aws:iam::aws:policy/SecurityAudit";
+    assert_eq!(drift_from(VIEW, audit, &[]), [changed(Effect::Concerned, 2)]);
+    let half = [
+        changed(Effect::Gained, 1),
+        changed(Effect::Concerned, 1),
+        stale(1),
+    ];
+    assert_eq!(drift_from(VIEW, ADMIN, &[2]), half);
+}
+
+#[test]
+fn of_a_group_that_is_gone_or_another_one_people_lose_and_strangers_gain() {
+    let name = GroupName::new("ops").unwrap();
+    let looked_up = |id: &str, members: &[&str]| made(named_group("ops", id, members), Management::Referred);
+    let blocks = || vec![block("a", "ops", "view", &[1, 2], None)];
+    let mut desired = Desired {
+        snapshot: relation(blocks()),
+        ..Desired::default()
+    };
+    let mut recorded = Recorded {
+        applied: relation(blocks()),
+        ..Recorded::default()
+    };
+    desired
+        .snapshot
+        .groups
+        .insert(name.clone(), looked_up("g-1", &[]));
+    recorded
+        .applied
+        .groups
+        .insert(name.clone(), looked_up("g-1", &["ada", "bob"]));
+    // Bob has it in account 2 by another group.
+    let mut observed = live(&[(2, "view", group("other"))]);
+    let other = Entity::observed(named_group("other", "g-9", &["bob"]));
+    observed
+        .snapshot
+        .groups
+        .insert(GroupName::new("other").unwrap(), other);
+    let of_group = |observed: &Observed, cause: Cause| -> Vec<(Effect, String, usize)> {
+        let drift = find_at(&desired, &recorded, observed);
+        let found = subjects(&drift, cause);
+        let found = found
+            .into_iter()
+            .find(|item| matches!(item.subject, Subject::Entity { .. }));
+        let people = found.unwrap().people.iter().map(|found| {
+            let names: Vec<&str> = found.reached.people.iter().map(UserName::as_str).collect();
+            (found.effect, names.join("+"), found.reached.accounts.len())
+        });
+        people.collect()
+    };
+    let lost = |who: &str, accounts| (Effect::Lost, who.to_owned(), accounts);
+    let mut missing = of_group(&observed, Cause::Missing);
+    missing.sort();
+    assert_eq!(missing, [lost("ada", 2), lost("bob", 1)]);
+    // Another group of the name, with Ada and a stranger in it.
+    let mut again = live(&[(1, "view", group("ops")), (2, "view", group("other"))]);
+    again.snapshot.groups = observed.snapshot.groups.clone();
+    let stranger = Entity::observed(named_group("ops", "g-2", &["ada", "eve"]));
+    again.snapshot.groups.insert(name.clone(), stranger);
+    let mut rebound = of_group(&again, Cause::Rebound);
+    rebound.sort();
+    let gained = (Effect::Gained, "eve".to_owned(), 1);
+    assert_eq!(rebound, [lost("ada", 1), lost("bob", 1), gained]);
+}
+
+#[test]
+fn an_account_that_got_another_name_is_told_and_a_label_is_no_name() {
+    let account_called = |name: &str, label: &str, management| {
+        let mut entity = made(account_of(1), management);
+        entity.value.name = name.into();
+        entity.addresses = [Address::root(Kind::Account, label)].into_iter().collect();
+        entity
+    };
+    let told = |declared: Entity<Account>, live_name: &str, seen_name: Option<&str>| {
+        let mut desired = Desired {
+            snapshot: relation(vec![block("a", "ops", "view", &[1], None)]),
+            ..Desired::default()
+        };
+        desired.snapshot.accounts.insert(account(1), declared);
+        let mut observed = live(&[(1, "view", group("ops"))]);
+        let called = |name: &str| {
+            let mut value = account_of(1);
+            value.name = name.into();
+            Entity::observed(value)
+        };
+        observed.snapshot.accounts.insert(account(1), called(live_name));
+        let seen = seen_name.map(|name| crate::model::record::Seen {
+            at: "2026-10-01T00:00:00Z".parse().unwrap(),
+            snapshot: Snapshot {
+                accounts: [(account(1), called(name))].into(),
+                ..Snapshot::default()
+            },
+            roles: Vec::new(),
+            around: None,
+        });
+        let recorded = Recorded {
+            applied: desired.snapshot.clone(),
+            seen,
+            ..Recorded::default()
+        };
+        causes(&find_at(&desired, &recorded, &observed))
+    };
+    let moved = [(Cause::AccountMoved, 1)];
+    assert_eq!(
+        told(
+            account_called("pay", "payments", Management::Created),
+            "other",
+            None
+        ),
+        moved
+    );
+    let labelled = || account_called("payments", "payments", Management::Created);
+    assert_eq!(told(labelled(), "other", None), []);
+    // Nobody wrote a name; it is another one than when it was last read.
+    assert_eq!(told(labelled(), "other", Some("payments-prod")), moved);
+    assert_eq!(told(labelled(), "other", Some("other")), []);
 }

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, AccountKey, Email, OuPath, ServiceId};
 
+use super::snapshot::Entity;
+
 /// Whether an account can be a target of assignments.
 #[derive(
     Debug,
@@ -75,6 +77,14 @@ impl Account {
             AccountKey::Id(id) => Some(id),
             AccountKey::Email(_) => None,
         }
+    }
+}
+
+impl Entity<Account> {
+    /// Whether a block says what the account is called: the label is a name only for want of another.
+    pub fn has_name(&self) -> bool {
+        let mut addresses = self.addresses.iter();
+        addresses.any(|address| *address.label != *self.value.name)
     }
 }
 

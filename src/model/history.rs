@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName};
 
 use super::access::{Access, CapacityError, Names, Tuple};
+use super::privilege::{Privilege, judge};
 use super::record::Seen;
 use super::snapshot::Snapshot;
 
@@ -33,6 +34,8 @@ pub struct Point {
     pub assignments: u64,
     /// People who can enter any account.
     pub people: u64,
+    /// People who can enter one as administrator.
+    pub administrators: u64,
 }
 
 /// What readings say about how long things have been there.
@@ -60,7 +63,8 @@ impl History {
         self.points.push(Point {
             at: seen.at,
             assignments: access.len() as u64,
-            people: people_with_access(&seen.snapshot),
+            people: people_with_access(&seen.snapshot, &|_| true),
+            administrators: administrators(&seen.snapshot),
         });
         Ok(())
     }
@@ -153,9 +157,27 @@ impl History {
 }
 
 /// How many people reach any account, through a group or directly.
-fn people_with_access(snapshot: &Snapshot) -> u64 {
+/// People who have a set that amounts to administration, as the reading has it.
+fn administrators(snapshot: &Snapshot) -> u64 {
+    let names = &snapshot.access.names.permission_sets;
+    let administers: Vec<bool> = names
+        .iter()
+        .map(|name| {
+            let set = snapshot.permission_sets.get(name);
+            set.is_some_and(|set| judge(&set.value).privilege == Some(Privilege::Administrator))
+        })
+        .collect();
+    people_with_access(snapshot, &|set| administers.get(set as usize) == Some(&true))
+}
+
+/// People who have one of the sets, given by rank, in any account.
+fn people_with_access(snapshot: &Snapshot, counts: &dyn Fn(u32) -> bool) -> u64 {
     let access = &snapshot.access;
-    let granted: BTreeSet<u32> = access.tuples.iter().map(|tuple| tuple.principal()).collect();
+    let tuples = access
+        .tuples
+        .iter()
+        .filter(|tuple| counts(tuple.permission_set()));
+    let granted: BTreeSet<u32> = tuples.map(|tuple| tuple.principal()).collect();
     let mut people: BTreeSet<&UserName> = BTreeSet::new();
     for principal in granted
         .into_iter()
@@ -256,6 +278,22 @@ mod tests {
             .map(|p| (p.assignments, p.people))
             .collect();
         assert_eq!(counted, [(1, 1), (1, 1), (2, 2), (2, 2)]);
+    }
+
+    #[test]
+    fn whoever_has_a_set_that_administers_is_counted_from_the_reading_that_has_it_so() {
+        let mut history = History::default();
+        let mut later = reading(2, &[1, 2], &["ada", "bob"]);
+        let mut set = crate::model::permission_set::PermissionSet::new(admin());
+        set.managed_policies = ["arn:aws:iam::aws:policy/AdministratorAccess".into()].into();
+        history.read(&reading(1, &[1], &["ada"])).unwrap();
+        later
+            .snapshot
+            .permission_sets
+            .insert(admin(), Entity::observed(set));
+        history.read(&later).unwrap();
+        let counted: Vec<_> = history.points().iter().map(|p| p.administrators).collect();
+        assert_eq!(counted, [0, 2]);
     }
 
     #[test]

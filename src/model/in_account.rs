@@ -43,3 +43,16 @@ pub enum AccountFault {
         permission_sets: BTreeSet<PermissionSetName>,
     },
 }
+
+/// What stands before the ARN of a policy that somebody attached to a role.
+const ATTACHED: &str = "policy attached: ";
+
+/// An edit of a role: somebody attached a policy.
+pub fn attached(arn: &str) -> String {
+    format!("{ATTACHED}{arn}")
+}
+
+/// The ARN of the policy that an edit attached, if that is what it did.
+pub fn attached_policy(edit: &str) -> Option<&str> {
+    edit.strip_prefix(ATTACHED)
+}

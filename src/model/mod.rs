@@ -16,6 +16,7 @@ pub mod history;
 pub mod in_account;
 pub mod instance;
 pub mod matching;
+pub mod mention;
 pub mod permission_set;
 pub mod policy;
 pub mod policy_document;

@@ -89,6 +89,24 @@ impl<'a> Reach<'a> {
         users: &BTreeSet<UserName>,
         grants: &BTreeMap<PermissionSetName, Vec<AccountKey>>,
     ) -> Vec<Reached> {
+        self.lacking_without(Some(principal), users, grants)
+    }
+
+    /// Of `users`, who does not have a set in an account by any path; grouped as [`Reach::only_through`] does.
+    pub fn lacking(
+        &self,
+        users: &BTreeSet<UserName>,
+        grants: &BTreeMap<PermissionSetName, Vec<AccountKey>>,
+    ) -> Vec<Reached> {
+        self.lacking_without(None, users, grants)
+    }
+
+    fn lacking_without(
+        &self,
+        principal: Option<&PrincipalKey>,
+        users: &BTreeSet<UserName>,
+        grants: &BTreeMap<PermissionSetName, Vec<AccountKey>>,
+    ) -> Vec<Reached> {
         let mut classes: BTreeMap<Vec<u32>, Vec<&UserName>> = BTreeMap::new();
         for user in users {
             classes
@@ -122,14 +140,70 @@ impl<'a> Reach<'a> {
         out
     }
 
+    /// The people who have a set, everywhere or in some accounts; those together who have it in the same accounts by
+    /// the same path. The widest first.
+    pub fn holders(&self, set: &PermissionSetName, within: Option<&[AccountKey]>) -> Vec<Reached> {
+        let access = &self.snapshot.access;
+        let Some(rank) = access.names.permission_set_rank(set) else {
+            return Vec::new();
+        };
+        let within = within.map(|accounts| {
+            let ranks = accounts.iter().filter_map(|key| access.names.account_rank(key));
+            ranks.collect::<BTreeSet<u32>>()
+        });
+        let mut places: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for tuple in access
+            .tuples
+            .iter()
+            .filter(|tuple| tuple.permission_set() == rank)
+        {
+            if within
+                .as_ref()
+                .is_none_or(|ranks| ranks.contains(&tuple.account()))
+            {
+                places.entry(tuple.principal()).or_default().push(tuple.account());
+            }
+        }
+        let mut found: BTreeMap<Vec<u32>, BTreeSet<UserName>> = BTreeMap::new();
+        for (principal, accounts) in places {
+            if let Some(principal) = access.names.principal(principal) {
+                found.entry(accounts).or_default().extend(self.people(principal));
+            }
+        }
+        found.retain(|_, people| !people.is_empty());
+        let reached = |(accounts, people): (Vec<u32>, BTreeSet<UserName>)| Reached {
+            people: people.into_iter().collect(),
+            permission_set: set.clone(),
+            accounts: accounts
+                .iter()
+                .filter_map(|rank| access.names.account(*rank).cloned())
+                .collect(),
+        };
+        let mut out: Vec<Reached> = found.into_iter().map(reached).collect();
+        out.sort_by_key(|row| std::cmp::Reverse(row.people.len() * row.accounts.len()));
+        out
+    }
+
+    /// The sets that are assigned in an account.
+    pub fn sets_in(&self, account: &AccountKey) -> BTreeSet<&'a PermissionSetName> {
+        let access = &self.snapshot.access;
+        let Some(rank) = access.names.account_rank(account) else {
+            return BTreeSet::new();
+        };
+        let there = access.tuples.iter().filter(|tuple| tuple.account() == rank);
+        there
+            .filter_map(|tuple| access.names.permission_set(tuple.permission_set()))
+            .collect()
+    }
+
     /// The principals, other than one, through which a user has anything; as ranks.
-    fn other_paths(&self, user: &UserName, but: &PrincipalKey) -> Vec<u32> {
+    fn other_paths(&self, user: &UserName, but: Option<&PrincipalKey>) -> Vec<u32> {
         let groups = self.groups_of.get(user).into_iter().flatten();
         let groups = groups.map(|group| PrincipalKey::Group((*group).clone()));
         let all = groups.chain([PrincipalKey::User(user.clone())]);
         let names = &self.snapshot.access.names;
         let mut ranks: Vec<u32> = all
-            .filter(|path| path != but)
+            .filter(|path| but != Some(path))
             .filter_map(|path| names.principal_rank(&path))
             .collect();
         ranks.sort_unstable();
@@ -221,5 +295,21 @@ mod tests {
         ];
         let expected = expected.map(|(who, what, count)| (who.to_owned(), what.to_owned(), count));
         assert_eq!(shown, expected.into());
+
+        let holders = |within: Option<&[AccountKey]>| -> Vec<(String, usize)> {
+            let found = reach.holders(&set("admin"), within);
+            let shown = found.iter().map(|row| {
+                let people: Vec<&str> = row.people.iter().map(UserName::as_str).collect();
+                (people.join("+"), row.accounts.len())
+            });
+            shown.collect()
+        };
+        let expected = [("ada+bob+eve", 2), ("eve", 1), ("bob", 1)];
+        assert_eq!(
+            holders(None),
+            expected.map(|(who, count)| (who.to_owned(), count))
+        );
+        assert_eq!(holders(Some(&[account(2)])), [("ada+bob+eve".to_owned(), 1)]);
+        assert_eq!(reach.sets_in(&account(2)).len(), 1);
     }
 }

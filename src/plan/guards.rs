@@ -376,8 +376,18 @@ impl Guarded<'_> {
             .grants
             .iter()
             .filter(|step| step.reason == GrantReason::Restore);
-        let subjects: BTreeSet<Arc<str>> = restored.filter_map(|step| self.spell(step.tuple)).collect();
+        let subjects: BTreeSet<Arc<str>> = restored
+            .clone()
+            .filter_map(|step| self.spell(step.tuple))
+            .collect();
         let actions = self.actions.iter().filter(|action| action.restore);
+        let blocks = restored
+            .filter_map(|step| self.universe.notes.get(step.note as usize))
+            .flat_map(|note| &note.declared_by)
+            .filter_map(|block| self.universe.declarations.get(*block as usize))
+            .filter_map(|block| block.location.as_ref());
+        let written = actions.clone().filter_map(|action| action.location.as_ref());
+        let first = blocks.chain(written).min().cloned();
         let entities: BTreeSet<Arc<str>> = actions
             .map(|action| match &action.effect {
                 Some(Effect::AddMember { group, user }) => Arc::from(format!("{user} in group {group}")),
@@ -401,6 +411,7 @@ impl Guarded<'_> {
         findings.push(Finding {
             subjects: subjects.into_iter().chain(entities).collect(),
             remedy: Some("someone may have revoked them on purpose: find out first".into()),
+            location: first,
             ..Finding::new(Level::Warning, "restore", message)
         });
     }

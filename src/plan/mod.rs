@@ -37,6 +37,7 @@ mod keeping;
 #[cfg(test)]
 mod lives;
 mod matching;
+mod mentioned;
 mod moves;
 mod order;
 pub mod outputs;
@@ -105,7 +106,8 @@ pub struct Plan {
     pub names: Names,
     /// What accounts are called, where that differs from their key.
     pub account_names: BTreeMap<Arc<str>, Arc<str>>,
-    /// What users are called, where that differs from their user name.
+    /// What users are called whom the plan mentions, where that differs from their user name, and those whom one of
+    /// its texts names.
     pub user_names: BTreeMap<UserName, Arc<str>>,
     /// Blocks that notes refer to (desired's, then recorded ones that are gone), sorted by address.
     pub declarations: Vec<Declaration>,

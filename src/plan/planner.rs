@@ -11,9 +11,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rustc_hash::FxHashSet;
-
-use crate::id::{AccountKey, PermissionSetName, PrincipalKey, UserName};
+use crate::id::{AccountKey, PermissionSetName};
 use crate::model::access::{CapacityError, Note, Tuple};
 use crate::model::action::Effect;
 
@@ -408,7 +406,7 @@ impl<'a> Stage<'a> {
         plan.findings.extend(broken);
         plan.findings.sort();
         plan.session_seconds = session_seconds(&plan, sources);
-        plan.user_names = user_names(&plan, sources);
+        plan.user_names = super::mentioned::user_names(&plan, sources);
         plan.cost = super::cost_estimate::estimate(&plan, &input.observed.quotas);
         if let Some(finding) = super::in_progress::find(&plan, input) {
             plan.findings.push(finding);
@@ -511,36 +509,6 @@ fn session_seconds(plan: &Plan, sources: &Sources<'_>) -> BTreeMap<u32, u32> {
         Some((rank, set.value.session_duration.seconds()))
     };
     sets.into_iter().filter_map(seconds).collect()
-}
-
-/// The names of the users that the plan mentions.
-fn user_names(plan: &Plan, sources: &Sources<'_>) -> BTreeMap<UserName, Arc<str>> {
-    // Most people are in many rows.
-    let mut mentioned: FxHashSet<&UserName> = plan.people.rows.iter().flat_map(|row| &row.people).collect();
-    let grants = plan.grants.iter().map(|step| step.tuple.principal());
-    let principals: BTreeSet<u32> = grants
-        .chain(plan.revokes.iter().map(|step| step.tuple.principal()))
-        .collect();
-    for principal in principals {
-        if let Some(PrincipalKey::User(user)) = plan.names.principal(principal) {
-            mentioned.insert(user);
-        }
-    }
-    for action in &plan.actions {
-        if let Some(
-            Effect::AddMember { user, .. } | Effect::RemoveMember { user, .. } | Effect::DeleteUser { user },
-        ) = &action.effect
-        {
-            mentioned.insert(user);
-        }
-    }
-    let shown = |user: &UserName| -> Option<(UserName, Arc<str>)> {
-        let found = sources.desired.users.get(user).filter(|found| found.is_managed());
-        let found = found.or_else(|| sources.observed.users.get(user))?;
-        let name = found.value.shown();
-        (name != user.as_str()).then(|| (user.clone(), name.into()))
-    };
-    mentioned.into_iter().filter_map(shown).collect()
 }
 
 #[cfg(test)]

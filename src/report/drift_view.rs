@@ -1,18 +1,22 @@
 //! The view of drift: names instead of keys, what differs, what it means for people, and what resolves it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::drift::{Around, Content, Drift, DriftItem, Effect, Remedy, Subject};
-use crate::id::{AccountKey, EntityKey, PrincipalKey, UserName};
+use crate::drift::{Around, Cause, Consequence, Content, Drift, DriftItem, Effect, Remedy, Subject};
+use crate::id::{AccountKey, EntityKey, PermissionSetName, PrincipalKey, UserName};
 use crate::model::instance::{Held, HeldSubject, Observed};
-use crate::model::reach::Reached;
+use crate::model::permission_set::PermissionSet;
+use crate::model::privilege::judge;
 use crate::model::snapshot::Snapshot;
 use crate::model::stack::RiskSettings;
-use crate::plan::risk::{ProductionAccounts, RiskMark, SetJudge};
+use crate::plan::risk::{ProductionAccounts, RiskMark, SetJudge, SetRisk};
 
 use super::escape;
+use super::hide::{Hide, names_of};
 use super::people_names::PeopleNames;
 use super::plan_view::entities::{Detail, field, group, permission_set, tags, user};
+use super::plan_view::risk::Risk;
+use super::wording::{self, counted, number, some_of};
 
 /// Everything that drifted, ready to be shown.
 pub struct DriftView<'a> {
@@ -39,7 +43,9 @@ pub struct DriftRow<'a> {
     pub details: Vec<Detail>,
     /// What resolves it.
     pub remedy: Remedy,
-    /// Why to look twice, for each of the item's classes of people; see [`DriftView::mark`].
+    /// Why to look twice at all of it, the gravest first; see [`DriftView::mark`].
+    pub marks: Vec<Risk>,
+    /// The same for each of the item's classes of people.
     pub risks: Vec<Vec<RiskMark>>,
 }
 
@@ -67,6 +73,7 @@ impl<'a> DriftView<'a> {
             name: name(item, &observed.snapshot, &names),
             details: details(&item.subject),
             remedy: around.remedy(item),
+            marks: Vec::new(),
             risks: Vec::new(),
         };
         DriftView {
@@ -86,27 +93,59 @@ impl<'a> DriftView<'a> {
         }
     }
 
-    /// Marks access that people have and should not: sets by what they attach, accounts that are production.
-    pub fn mark(&mut self, settings: &RiskSettings) {
-        let snapshot = &self.observed.snapshot;
-        let (judge, production) = (
-            SetJudge::new(settings),
-            ProductionAccounts::new(&settings.production),
-        );
-        let risks = |reached: &Reached| -> Vec<RiskMark> {
-            let set = snapshot.permission_sets.get(&reached.permission_set);
-            let risk = judge.set(&reached.permission_set, set.map(|set| &set.value));
-            let is_production = |key: &AccountKey| production.contains(key, &[snapshot]);
-            let mark = reached
-                .accounts
-                .iter()
-                .any(is_production)
-                .then_some(RiskMark::Production);
-            risk.mark().into_iter().chain(mark).collect()
+    /// Marks access that people have and should not, or that is not what was applied: sets by what they attach, accounts
+    /// that are production. By settings that are in force: the configuration's, and those of the last apply.
+    pub fn mark<'s>(&mut self, in_force: impl IntoIterator<Item = &'s RiskSettings>) {
+        let rules = in_force
+            .into_iter()
+            .map(|risk| (SetJudge::new(risk), ProductionAccounts::new(&risk.production)));
+        let marker = Marker {
+            observed: &self.observed.snapshot,
+            items: &self.drift.items,
+            rules: rules.collect(),
         };
-        let has = |item: &DriftItem| matches!(item.effect, Some(Effect::Gained | Effect::Kept));
-        for row in self.rows.iter_mut().filter(|row| has(row.item)) {
-            row.risks = row.item.people.iter().map(&risks).collect();
+        for row in &mut self.rows {
+            row.risks = row
+                .item
+                .people
+                .iter()
+                .map(|found| marker.people(row.item, found))
+                .collect();
+            row.marks = marker.item(row.item);
+        }
+    }
+
+    /// What is not listed, with how much there is of it: compared and as applied, ignored, out of scope.
+    pub fn rest(&self) -> String {
+        let drift = self.drift;
+        let rest = [
+            (drift.unchanged, "as applied"),
+            (drift.ignored, "ignored"),
+            (drift.out_of_scope, "out of scope"),
+        ];
+        let rest = rest.into_iter().filter(|(count, _)| *count > 0);
+        let rest: Vec<String> = rest
+            .map(|(count, what)| format!("{} {what}", number(count)))
+            .collect();
+        rest.join(", ")
+    }
+
+    /// How it went, in a sentence: `Drift: 3 findings.`, `No drift in what could be read.`
+    pub fn sum(&self) -> String {
+        let found = self.drift.items.len() as u64;
+        let not_found = match self.drift.not_found {
+            0 => None,
+            1 => Some("1 name that a block refers to is not there".to_owned()),
+            count => Some(format!(
+                "{} names that blocks refer to are not there",
+                number(count)
+            )),
+        };
+        match (found, not_found) {
+            (0, None) if self.held.is_empty() => "No drift.".to_owned(),
+            (0, None) => "No drift in what could be read.".to_owned(),
+            (0, Some(names)) => format!("Drift: {names}."),
+            (found, _) => format!("Drift: {}.", counted(found, "finding")),
         }
     }
 
@@ -120,24 +159,78 @@ impl<'a> DriftView<'a> {
         person(user, &self.observed.snapshot, &self.names)
     }
 
-    /// The user names in the findings; not all of them need be in what was read.
+    /// Several people: the first ones by name, or how many.
+    pub fn people(&self, users: &[UserName], most: usize, hide: &Hide) -> String {
+        let count = users.len() as u64;
+        match hide.counts_only() {
+            true => wording::people(count),
+            false => some_of(users.iter().map(|user| self.person(user)), count, most),
+        }
+    }
+
+    /// Where it is; for members who came or left; for what was renamed what it is called now.
+    pub fn place(&self, row: &DriftRow<'_>, room: Room, hide: &Hide) -> String {
+        match &row.item.subject {
+            Subject::Entity { .. } => {
+                let now = row.item.now_called.as_deref();
+                now.map(|now| format!("is now {}", escape::name(now)))
+                    .unwrap_or_default()
+            }
+            Subject::Quota { .. } => String::new(),
+            Subject::Members { users, .. } => {
+                let sign = match row.item.cause {
+                    Cause::Missing => room.minus,
+                    _ => "+",
+                };
+                format!("{sign} {}", self.people(users, room.people, hide))
+            }
+            Subject::Grants { accounts, .. }
+            | Subject::Roles { accounts, .. }
+            | Subject::Policy { accounts, .. } => self.places(accounts, room),
+        }
+    }
+
+    /// Accounts: how many, and the first ones by name.
+    pub fn places(&self, accounts: &[AccountKey], room: Room) -> String {
+        let names: Vec<String> = accounts.iter().map(|key| self.account(key)).collect();
+        let count = names.len() as u64;
+        let listed = wording::accounts(&names, count, room.accounts);
+        match count {
+            1 => listed,
+            count => format!("{}: {listed}", counted(count, "account")),
+        }
+    }
+
+    /// What people in the findings are called; not all of them need be in what was read.
     pub fn user_names(&self) -> impl Iterator<Item = &'a str> {
         let items = self.drift.items.iter();
         items.flat_map(|item| {
-            let own: Vec<&UserName> = match &item.subject {
-                Subject::Members { users, .. } => users.iter().collect(),
+            let own: Vec<&str> = match &item.subject {
+                Subject::Members { users, .. } => users.iter().map(UserName::as_str).collect(),
                 Subject::Entity {
                     key: EntityKey::User(name),
+                    contents,
                     ..
+                } => {
+                    let before = match contents.as_deref() {
+                        Some((Content::User(before), _)) => Some(&**before),
+                        _ => None,
+                    };
+                    let before = before.into_iter().flat_map(names_of);
+                    before.chain([name.as_str()]).collect()
                 }
-                | Subject::Grants {
+                Subject::Grants {
                     principal: PrincipalKey::User(name),
                     ..
-                } => vec![name],
+                } => vec![name.as_str()],
+                Subject::Grants {
+                    principal: PrincipalKey::OrphanUser(_),
+                    ..
+                } => item.was_called.as_deref().into_iter().collect(),
                 _ => Vec::new(),
             };
-            let reached = item.people.iter().flat_map(|reached| &reached.people);
-            own.into_iter().chain(reached).map(UserName::as_str)
+            let reached = item.people.iter().flat_map(|found| &found.reached.people);
+            own.into_iter().chain(reached.map(UserName::as_str))
         })
     }
 
@@ -150,8 +243,162 @@ impl<'a> DriftView<'a> {
             Subject::Entity { .. } | Subject::Members { .. } | Subject::Quota { .. } => &[],
         });
         let people = self.rows.iter().flat_map(|row| &row.item.people);
-        let all = subjects.chain(people.flat_map(|row| &row.accounts));
+        let all = subjects.chain(people.flat_map(|found| &found.reached.accounts));
         all.map(|key| (key.to_string(), self.account(key))).collect()
+    }
+}
+
+/// How much a place may name, and how it is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// What stands before people who left.
+    pub minus: &'static str,
+    /// How many people are named.
+    pub people: usize,
+    /// How many accounts are named.
+    pub accounts: usize,
+}
+
+/// Finds the marks of findings.
+struct Marker<'a> {
+    observed: &'a Snapshot,
+    items: &'a [DriftItem],
+    rules: Vec<(SetJudge, ProductionAccounts)>,
+}
+
+impl Marker<'_> {
+    /// What people have that they had not, or that means something else now.
+    fn people(&self, item: &DriftItem, found: &Consequence) -> Vec<RiskMark> {
+        if found.effect == Effect::Lost {
+            return Vec::new();
+        }
+        let set = self.set(item, &found.reached.permission_set);
+        let production = self.in_production(&found.reached.accounts) > 0;
+        let production = production.then_some(RiskMark::Production);
+        set.mark().into_iter().chain(production).collect()
+    }
+
+    fn item(&self, item: &DriftItem) -> Vec<Risk> {
+        // Nobody has it, or no longer.
+        let gone = matches!(
+            item.cause,
+            Cause::Missing
+                | Cause::Orphaned
+                | Cause::RoleMissing
+                | Cause::PolicyMissing
+                | Cause::SamlProviderMissing
+        );
+        if gone {
+            return Vec::new();
+        }
+        match &item.subject {
+            Subject::Entity {
+                key: EntityKey::PermissionSet(name),
+                contents,
+                ..
+            } => {
+                let before = match contents.as_deref() {
+                    Some((Content::PermissionSet(before), _)) => Some(&**before),
+                    _ => None,
+                };
+                self.of_set(item, name, before).into_iter().collect()
+            }
+            Subject::Grants {
+                permission_set,
+                accounts,
+                ..
+            } => {
+                let set = self.of_set(item, permission_set, None);
+                set.into_iter().chain(self.of_accounts(accounts)).collect()
+            }
+            Subject::Roles {
+                permission_set,
+                accounts,
+            } => {
+                // Roles that are behind become what their set was made; edited ones are that already.
+                let before = match item.cause {
+                    Cause::StaleProvisioning => self.before_change(permission_set),
+                    _ => self
+                        .observed
+                        .permission_sets
+                        .get(permission_set)
+                        .map(|set| &set.value),
+                };
+                let set = self.of_set(item, permission_set, before);
+                set.into_iter().chain(self.of_accounts(accounts)).collect()
+            }
+            Subject::Members { .. } => {
+                let people = item.people.iter();
+                let marks: BTreeSet<RiskMark> = people.flat_map(|found| self.people(item, found)).collect();
+                marks.into_iter().map(|mark| risk(mark, 1, 1)).collect()
+            }
+            Subject::Entity { .. } | Subject::Policy { .. } | Subject::Quota { .. } => Vec::new(),
+        }
+    }
+
+    /// A set as it was applied, where the service has it otherwise.
+    fn before_change(&self, name: &PermissionSetName) -> Option<&PermissionSet> {
+        self.items.iter().find_map(|item| match &item.subject {
+            Subject::Entity { key, contents, .. } if *key == EntityKey::PermissionSet(name.clone()) => {
+                match contents.as_deref() {
+                    Some((Content::PermissionSet(before), _)) => Some(&**before),
+                    _ => None,
+                }
+            }
+            _ => None,
+        })
+    }
+
+    /// A set as it is, with what was attached to the roles of a finding.
+    fn set(&self, item: &DriftItem, name: &PermissionSetName) -> SetRisk {
+        let set = self.observed.permission_sets.get(name).map(|set| &set.value);
+        let set = set.map(|set| item.with_attached(set));
+        let mut found = SetRisk::default();
+        for (judge, _) in &self.rules {
+            let sensitive = found.sensitive;
+            found = judge.set(name, set.as_ref());
+            found.sensitive |= sensitive;
+        }
+        found
+    }
+
+    fn of_set(
+        &self,
+        item: &DriftItem,
+        name: &PermissionSetName,
+        before: Option<&PermissionSet>,
+    ) -> Option<Risk> {
+        let found = self.set(item, name);
+        let graver = before.is_some_and(|before| found.judged.is_graver_than(&judge(before)));
+        Some(Risk {
+            because: found.because(),
+            becomes: graver,
+            ..risk(found.mark()?, 1, 1)
+        })
+    }
+
+    fn of_accounts(&self, accounts: &[AccountKey]) -> Option<Risk> {
+        let count = self.in_production(accounts);
+        (count > 0).then(|| risk(RiskMark::Production, count, accounts.len() as u64))
+    }
+
+    fn in_production(&self, accounts: &[AccountKey]) -> u64 {
+        let is_production = |key: &&AccountKey| {
+            let mut rules = self.rules.iter();
+            rules.any(|(_, production)| production.contains(key, &[self.observed]))
+        };
+        accounts.iter().filter(is_production).count() as u64
+    }
+}
+
+fn risk(mark: RiskMark, count: u64, of: u64) -> Risk {
+    Risk {
+        mark,
+        count,
+        of,
+        because: Vec::new(),
+        becomes: false,
+        holders: None,
     }
 }
 
@@ -219,6 +466,9 @@ fn details(subject: &Subject) -> Vec<Detail> {
         Some((Content::Group(from), Content::Group(to))) => group(&mut out, from, to),
         Some((Content::Account(from), Content::Account(to))) => {
             let shown = |ou: &crate::id::OuPath| EntityKey::OrganizationalUnit(ou.clone()).name();
+            if from.name != to.name {
+                field(&mut out, "name", Some(&from.name), Some(&to.name));
+            }
             if let (Some(before), Some(now)) = (&from.ou, &to.ou) {
                 field(&mut out, "ou", Some(shown(before)), Some(shown(now)));
             }

@@ -13,6 +13,7 @@ pub mod diagnostics;
 pub mod drift_view;
 pub mod escape;
 pub mod graph_view;
+pub mod hide;
 pub mod html;
 pub mod json;
 pub mod junit;

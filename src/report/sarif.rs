@@ -13,6 +13,7 @@ use crate::plan::finding::{Finding, Level};
 use crate::source::{Location, SourceMap};
 
 use super::escape::{escape, escape_lines};
+use super::hide::Hide;
 use super::wording::{counted, some_of};
 
 /// The most results of a run; GitHub shows no more, by severity.
@@ -124,7 +125,7 @@ struct Found {
 
 /// The findings of a plan: refusals, what is held, warnings and notes. `directory` is the stack's, as seen from
 /// the root of the repository.
-pub fn of_plan(plan: &Plan, directory: &str) -> Sarif {
+pub fn of_plan(plan: &Plan, hide: &Hide, directory: &str) -> Sarif {
     let mut findings: Vec<&Finding> = plan.findings.iter().collect();
     findings.sort_by_key(|finding| finding.level);
     let found = findings.into_iter().map(|finding| Found {
@@ -134,7 +135,7 @@ pub fn of_plan(plan: &Plan, directory: &str) -> Sarif {
             Level::Held | Level::Warning => "warning",
             Level::Unverified | Level::Note => "note",
         },
-        text: finding_text(finding),
+        text: finding_text(finding, hide),
         location: finding.location.clone(),
     });
     // What concerns no block is shown where the stack begins: a result without a place is not taken.
@@ -172,12 +173,16 @@ pub fn of_diagnostics(found: &Diagnostics, sources: &SourceMap, directory: &str)
     sarif(all, first.as_ref(), directory)
 }
 
-fn finding_text(finding: &Finding) -> String {
+fn finding_text(finding: &Finding, hide: &Hide) -> String {
     let total = finding.subjects.len() as u64;
-    let subjects = (total > 0).then(|| some_of(&finding.subjects, total, MOST_SUBJECTS));
+    let subjects = (total > 0).then(|| {
+        let subjects = finding.subjects.iter().map(|subject| hide.apply(subject));
+        some_of(subjects, total, MOST_SUBJECTS)
+    });
+    let remedy = finding.remedy.as_deref().map(|remedy| hide.apply(remedy));
     text(
-        &finding.message,
-        [("", subjects.as_deref()), ("Help: ", finding.remedy.as_deref())],
+        &hide.apply(&finding.message),
+        [("", subjects.as_deref()), ("Help: ", remedy.as_deref())],
     )
 }
 
@@ -304,7 +309,7 @@ mod tests {
     use crate::report::plan_view::tests::small;
 
     fn written(plan: &Plan, directory: &str) -> serde_json::Value {
-        serde_json::to_value(of_plan(plan, directory)).unwrap()
+        serde_json::to_value(of_plan(plan, &Hide::default(), directory)).unwrap()
     }
 
     fn finding(level: Level, code: &str, message: &str, line: Option<u32>) -> Finding {

@@ -97,7 +97,8 @@ class Large(Page):
     @classmethod
     def make(cls, directory):
         stack = pathlib.Path(directory)
-        (stack / "main.hcl").write_text("")
+        production = 'production {\n    organizational_units = ["*/Prod"]\n  }'
+        (stack / "main.hcl").write_text(f"rolecall {{\n  {production}\n}}\n")
         (stack / "state.json").write_text(json.dumps(state()))
         rolecall(stack, "state", "import", "state.json")
         rolecall(stack, "report", "--out", "review.html")

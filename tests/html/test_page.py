@@ -54,6 +54,9 @@ def organization(directory):
     and the plan brings the first back and gives Karen Jones the groups of Platform."""
     stack = pathlib.Path(directory) / "organization"
     shutil.copytree(EXAMPLE, stack, ignore=shutil.ignore_patterns(".rolecall"))
+    settings = stack / "stack.hcl"
+    production = "rolecall {\n  production {\n    accounts = [\"*-prod\"]\n  }\n"
+    settings.write_text(settings.read_text().replace("rolecall {\n", production, 1))
     rolecall(stack, "apply", "--auto-approve", "--reason", "OPS-1: the beginning")
     rolecall(stack, "sim", "do", "advance", "30d")
     rolecall(stack, "sim", "do", "unassign", "Deployer", "333300000001", "Payments")
@@ -201,6 +204,20 @@ class Organization(Page):
         self.assertTrue(any("PowerUser" in row and "Platform" in row for row in gains), gains)
         self.screenshot("person")
 
+    def test_an_accounts_page_says_whom_the_plan_brings_in(self):
+        self.go("account=333300000002")
+        self.assertIn("What the plan changes here", self.one("#page").text)
+        table = self.one("#page table[aria-label], #page [aria-label='What the plan changes here'] table")
+        rows = [row.text for row in table.find_elements(By.CSS_SELECTOR, "tbody tr")]
+        self.assertTrue(any("Karen Jones" in row and "Deployer" in row and "Platform" in row for row in rows), rows)
+
+    def test_the_plan_says_by_which_group_and_block_people_gain(self):
+        self.go("plan")
+        rows = [row.text for row in self.all("#plan [aria-label='People'] tbody tr")]
+        joins = [row for row in rows if "via Platform" in row and "joins Platform (people.hcl:" in row]
+        self.assertTrue(joins, rows)
+        self.assertTrue(any("assignment.team_deploys (access.hcl:" in row for row in rows), rows)
+
     def test_roles_have_the_arns_that_the_service_gave_them(self):
         self.go("account=333300000003")
         arns = [code.text for code in self.all("#page code.arn")]
@@ -311,7 +328,9 @@ class Organization(Page):
         self.screenshot("plan")
         self.go("history")
         self.assertIn("OPS-1: the beginning", self.one("#history").text)
-        self.assertEqual(len(self.all("#history svg[role=img] > title")), 2)
+        plots = [title.get_attribute("textContent") for title in self.all("#history svg[role=img] > title")]
+        self.assertEqual(len(plots), 3)
+        self.assertRegex(plots[2], r"^People who administer an account: 2 at .*, 40 at ")
         self.assertIn("over 2 readings", self.one("#plot-assignments").get_attribute("textContent"))
         self.screenshot("history")
 

@@ -1,5 +1,7 @@
 //! The access review page from the command line; what browsers make of it is tested by tests/html.
 
+mod counted;
+
 use crate::common::Sandbox;
 
 fn example() -> Sandbox {
@@ -68,5 +70,107 @@ fn a_wrong_configuration_leaves_drift_out_and_says_so() {
         sandbox
             .read("review.html")
             .contains("Drift is not in this report")
+    );
+}
+
+/// The summary of a page says it without a script; the rest of it is data.
+#[test]
+fn every_form_marks_the_same_access() {
+    let sandbox = Sandbox::with("examples/01-quickstart");
+    let main = sandbox.read("main.hcl");
+    let rolecall =
+        "production {\n    accounts = [\"sandbox\"]\n  }\n  risk {\n    permission_sets = [\"view\"]\n  }\n";
+    let main = match main.contains("rolecall {\n") {
+        true => main.replacen("rolecall {\n", &format!("rolecall {{\n  {rolecall}"), 1),
+        false => format!("rolecall {{\n  {rolecall}}}\n{main}"),
+    };
+    sandbox.write("main.hcl", &main);
+    sandbox.write(
+        "more.hcl",
+        r#"
+permission_set "root" {
+  managed_policies = ["arn:aws:iam::aws:policy/IAMFullAccess"]
+}
+
+permission_set "deploy" {
+  managed_policies = ["arn:aws:iam::aws:policy/AWSLambda_FullAccess"]
+}
+
+assignment "more" {
+  principals      = [group.developers]
+  permission_sets = [permission_set.root, permission_set.deploy]
+  accounts        = [account.sandbox]
+}
+"#,
+    );
+    let plan = sandbox.ok(&["plan", "--json", "--out", "p.plan"]);
+    let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
+    let mut marks = std::collections::BTreeSet::new();
+    for kind in ["/assignments", "/entities", "/people/changes"] {
+        for row in plan.pointer(kind).unwrap().as_array().unwrap() {
+            let risks = row["risks"].as_array().into_iter().flatten();
+            let texts: Vec<&str> = risks.map(|risk| risk["text"].as_str().unwrap()).collect();
+            if !texts.is_empty() {
+                marks.insert(texts.join(", "));
+            }
+        }
+    }
+    let said: Vec<&str> = marks.iter().map(String::as_str).collect();
+    for word in ["administrator", "privilege escalation", "sensitive", "production"] {
+        assert!(said.iter().any(|text| text.contains(word)), "{word} in {said:?}");
+    }
+    let text = sandbox.ok(&["show", "p.plan"]);
+    let markdown = sandbox.ok(&["show", "p.plan", "--format", "markdown"]);
+    sandbox.ok(&["apply", "--auto-approve"]);
+    sandbox.ok(&["report", "--out", "review.html", "--plan", "p.plan"]);
+    let page = sandbox.read("review.html");
+    for mark in &said {
+        for (form, shown) in [("text", &text), ("Markdown", &markdown), ("HTML", &page)] {
+            assert!(shown.contains(mark), "{mark} in {form}\n{shown}");
+        }
+    }
+    // Of what is there, the page says the same.
+    for set in [
+        "\"risk\":\"administrator\"",
+        "\"risk\":\"privilege escalation\"",
+        "\"risk\":\"sensitive\"",
+    ] {
+        assert!(page.contains(set), "{set}");
+    }
+}
+
+#[test]
+fn a_test_report_says_what_drift_means_and_fails_for_a_refused_plan() {
+    let sandbox = example();
+    let admin = "arn:aws:iam::aws:policy/AdministratorAccess";
+    sandbox.ok(&["sim", "do", "attach-policy", "view", admin]);
+    let drift = sandbox.run(&["drift", "--format", "junit"], "");
+    assert_eq!(drift.code, 2);
+    for said in [
+        "<failure message=\"permission set view (becomes administrator)\"",
+        "view in sandbox, had by Ada Lovelace",
+        "classname=\"rolecall.drift.overdue\"/>",
+    ] {
+        assert!(drift.stdout.contains(said), "{said} in\n{}", drift.stdout);
+    }
+    let fine = sandbox.ok(&["plan", "--format", "junit"]);
+    assert!(
+        fine.contains("failures=\"0\"") && fine.contains("rolecall.plan.refusal"),
+        "{fine}"
+    );
+    let rule = "guardrail \"nobody looks\" {\n  limit {\n    permission_sets = [permission_set.view]\n    max_people = 0\n  }\n}\n";
+    sandbox.write("rule.hcl", rule);
+    sandbox.write(
+        "more.hcl",
+        "user \"bob\" {\n  user_name = \"bob@example.com\"\n  given_name = \"Bob\"\n  family_name = \"Stone\"\n}\n\nassignment \"bob\" {\n  principals = [user.bob]\n  permission_sets = [permission_set.view]\n  accounts = [account.sandbox]\n}\n",
+    );
+    let broken = sandbox.run(&["plan", "--format", "junit"], "");
+    assert_eq!(broken.code, 3, "{}{}", broken.stdout, broken.stderr);
+    assert!(broken.stdout.contains("failures=\"1\""), "{}", broken.stdout);
+    assert!(broken.stdout.contains("type=\"guardrail\""), "{}", broken.stdout);
+    assert!(
+        broken.stdout.contains("written at rule.hcl:1"),
+        "{}",
+        broken.stdout
     );
 }

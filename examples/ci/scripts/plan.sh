@@ -27,6 +27,6 @@ if [ "$code" = 3 ]; then
 else
   rolecall show "$out/plan.bin" --json | jq -er .digest >"$out/digest"
 fi
-rolecall -C "$stack" show "$out/plan.bin" --format sarif >"$out/plan.sarif"
+rolecall -C "$stack" show "$out/plan.bin" --format sarif --people "${PEOPLE:-names}" >"$out/plan.sarif"
 # The saved plan is confidential and must not become an artifact: the digest is all that apply needs.
 rm -f "$out/plan.bin"

@@ -4,13 +4,9 @@ use clap::{Args, Subcommand};
 
 use super::{AccessFormat, FormatArgs};
 
-/// `access`
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub struct AccessArgs {
-    /// Other questions
-    #[command(subcommand)]
-    pub question: Option<AccessCommand>,
+/// Of which access something is asked.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AccessFilterArgs {
     /// A user or a group; names, with * and ?
     #[arg(long, value_name = "NAME")]
     pub principal: Option<String>,
@@ -20,6 +16,18 @@ pub struct AccessArgs {
     /// A permission set, with * and ?
     #[arg(long, value_name = "NAME")]
     pub permission_set: Option<String>,
+}
+
+/// `access`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct AccessArgs {
+    /// Other questions
+    #[command(subcommand)]
+    pub question: Option<AccessCommand>,
+    /// Whose, where and which
+    #[command(flatten)]
+    pub filter: AccessFilterArgs,
     /// As it was at this time or day (00:00 UTC), as far as it was observed then
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,
@@ -63,15 +71,9 @@ pub struct AccessDiffArgs {
     /// A saved plan; or a day (00:00 UTC) or time, to compare with the last reading; or two, with `..` between them
     #[arg(value_name = "PLAN|TIME|TIME..TIME")]
     pub what: String,
-    /// A user or a group; names, with * and ?
-    #[arg(long, value_name = "NAME")]
-    pub principal: Option<String>,
-    /// An account: id or name, with * and ?
-    #[arg(long, value_name = "ACCOUNT")]
-    pub account: Option<String>,
-    /// A permission set, with * and ?
-    #[arg(long, value_name = "NAME")]
-    pub permission_set: Option<String>,
+    /// Whose, where and which
+    #[command(flatten)]
+    pub filter: AccessFilterArgs,
     /// How to write the result
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub format: AccessFormat,

@@ -2,7 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::report::markdown::{GITHUB_SIZE, LEAST_SIZE, Options, People};
+use crate::report::hide::People;
+use crate::report::markdown::{GITHUB_SIZE, LEAST_SIZE, Options};
 
 /// `--format` of plans.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -16,6 +17,8 @@ pub enum PlanFormat {
     Markdown,
     /// The findings, for code scanning
     Sarif,
+    /// The findings as a test report: a refusal fails
+    Junit,
 }
 
 /// `--format` of plans with what belongs to it.
@@ -27,7 +30,7 @@ pub struct PlanFormatArgs {
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
-    /// What Markdown may hold
+    /// What it may hold
     #[command(flatten)]
     pub markdown: MarkdownArgs,
 }
@@ -41,6 +44,11 @@ impl PlanFormatArgs {
     /// Whether JSON was asked for.
     pub fn is_json(&self) -> bool {
         self.format() == PlanFormat::Json
+    }
+
+    /// How people appear, in every form.
+    pub fn people(&self) -> People {
+        self.markdown.options().people
     }
 }
 
@@ -67,7 +75,7 @@ pub struct DriftFormatArgs {
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
-    /// What Markdown may hold
+    /// What it may hold
     #[command(flatten)]
     pub markdown: MarkdownArgs,
 }
@@ -81,6 +89,11 @@ impl DriftFormatArgs {
     /// Whether JSON was asked for.
     pub fn is_json(&self) -> bool {
         self.format() == DriftFormat::Json
+    }
+
+    /// How people appear, in every form.
+    pub fn people(&self) -> People {
+        self.markdown.options().people
     }
 }
 
@@ -123,10 +136,10 @@ impl DiagnosticsFormatArgs {
     }
 }
 
-/// Options of `--format markdown`.
+/// What a form may hold.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct MarkdownArgs {
-    /// With --format markdown: people by name, or only how many (no names, user names or addresses)
+    /// People by name, or only how many: no names, user names or addresses, in whatever form
     #[arg(long, value_enum, value_name = "HOW", default_value_t)]
     pub people: PeopleArg,
     /// With --format markdown: cut it to this many characters. GitHub takes 65536, GitLab 1000000

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::cli::args::{AccessArgs, AccessCommand, AccessFormat};
+use crate::cli::args::{AccessArgs, AccessCommand, AccessFilterArgs, AccessFormat};
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -26,16 +26,12 @@ pub fn run(env: &Env, args: &AccessArgs) -> Result<Exit, Failure> {
         Some(text) => as_of(env, moment(text)?)?,
         None => super::recorded_of(env)?,
     };
-    let query = query(
-        args.principal.as_deref(),
-        args.account.as_deref(),
-        args.permission_set.as_deref(),
-    )?;
+    let query = query(&args.filter)?;
     let (snapshot, seen_at) = match &recorded.seen {
         Some(seen) => (&seen.snapshot, Some(seen.at)),
         None => (&recorded.applied, None),
     };
-    known(args, &query, snapshot)?;
+    known(&args.filter, &query, snapshot)?;
     let found = view(snapshot, seen_at, &query);
     match args.format {
         _ if args.json => super::print_json(env, &found)?,
@@ -47,17 +43,14 @@ pub fn run(env: &Env, args: &AccessArgs) -> Result<Exit, Failure> {
 }
 
 /// A query by patterns.
-pub(super) fn query(
-    principal: Option<&str>,
-    account: Option<&str>,
-    permission_set: Option<&str>,
-) -> Result<Query, Failure> {
-    Query::new(principal, account, permission_set)
+pub(super) fn query(filter: &AccessFilterArgs) -> Result<Query, Failure> {
+    let (principal, account, set) = (&filter.principal, &filter.account, &filter.permission_set);
+    Query::new(principal.as_deref(), account.as_deref(), set.as_deref())
         .map_err(|error| Failure::new(format!("not a pattern: {error}")))
 }
 
 /// That every filter names something. "Nobody" as the answer to a question about nothing would pass for a fact.
-fn known(args: &AccessArgs, query: &Query, snapshot: &Snapshot) -> Result<(), Failure> {
+fn known(args: &AccessFilterArgs, query: &Query, snapshot: &Snapshot) -> Result<(), Failure> {
     let given = [
         (Filter::Principal, &args.principal, "user or group"),
         (Filter::Account, &args.account, "account"),

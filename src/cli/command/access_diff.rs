@@ -16,11 +16,7 @@ use super::access::{moment, query, reading};
 
 /// Runs it.
 pub fn run(env: &Env, args: &AccessDiffArgs) -> Result<Exit, Failure> {
-    let query = query(
-        args.principal.as_deref(),
-        args.account.as_deref(),
-        args.permission_set.as_deref(),
-    )?;
+    let query = query(&args.filter)?;
     let found = found(env, &args.what, &query)?;
     match args.format {
         _ if args.json => super::print_json(env, &found)?,

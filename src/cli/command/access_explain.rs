@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use crate::cli::advice::shell_word;
 use crate::cli::args::{AccessExplainArgs, VariableArgs};
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::pipeline::Stack;
-use crate::id::{AccountKey, PermissionSetName, PrincipalKey, UserName};
+use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName};
 use crate::model::record::Recorded;
 use crate::model::snapshot::Snapshot;
 use crate::model::stack::RiskSettings;
@@ -57,13 +58,33 @@ fn asked(args: &AccessExplainArgs, recorded: &Recorded) -> Result<Asked, Failure
     };
     let both = [snapshot, &recorded.applied];
     let set = args.permission_set.as_deref();
+    let person = one("person", &args.person, people(&both)).map_err(|failure| {
+        let name = group(&both, &args.person);
+        name.map_or(failure, |name| is_group(name.as_str()))
+    })?;
     Ok(Asked {
-        person: one("person", &args.person, people(&both))?,
+        person,
         account: one("account", &args.account, accounts(&both))?,
         permission_set: set
             .map(|text| one("permission set", text, sets(&both)))
             .transpose()?,
     })
+}
+
+/// The group that is called so, perhaps in other letters.
+fn group<'s>(snapshots: &[&'s Snapshot], text: &str) -> Option<&'s GroupName> {
+    let mut names = snapshots.iter().flat_map(|snapshot| snapshot.groups.keys());
+    names.find(|name| name.as_str().to_lowercase() == text.to_lowercase())
+}
+
+fn is_group(name: &str) -> Failure {
+    Failure::new(format!(
+        "`{name}` is a group, and access is explained for one person"
+    ))
+    .help(format!(
+        "name one of its members; `rolecall access --principal {}` shows what the group gives, and to whom",
+        shell_word(name)
+    ))
 }
 
 /// Something that can be named, with its names: the surest first.

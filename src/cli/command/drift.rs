@@ -10,6 +10,7 @@ use crate::drift::{Around, find};
 use crate::model::record::{Recorded, Seen};
 use crate::model::stack::Scope;
 use crate::report::drift_view::DriftView;
+use crate::report::hide::Hide;
 use crate::report::json::drift::DriftJson;
 use crate::report::terminal::drift::write;
 use crate::report::{junit, markdown};
@@ -46,11 +47,15 @@ pub fn run(env: &Env, args: &DriftArgs) -> Result<Exit, Failure> {
         observed: &reading.observed,
     };
     let mut view = DriftView::new(&reading.name, &drift, &around);
-    view.mark(&reading.desired.settings.risk);
+    let last = recorded.rules.as_deref().map(|rules| &rules.settings.risk);
+    view.mark(std::iter::once(&reading.desired.settings.risk).chain(last));
     let provider = reading.provider.name();
+    let hide = Hide::of_drift(args.format.people(), &view);
     match args.format.format() {
-        DriftFormat::Json => super::print_json(env, &DriftJson::new(&view))?,
-        DriftFormat::Text => env.print(|out| write(&view, provider, env.out, out))?,
+        DriftFormat::Json => super::print_json_for(env, &DriftJson::new(&view), &hide)?,
+        DriftFormat::Text => {
+            super::print_text_for(env, &hide, |out| write(&view, provider, &hide, env.out, out))?;
+        }
         DriftFormat::Markdown => {
             let title = markdown::drift::Title {
                 provider,
@@ -59,13 +64,9 @@ pub fn run(env: &Env, args: &DriftArgs) -> Result<Exit, Failure> {
             let text = markdown::drift::write(&view, title, args.format.markdown.options());
             env.print(|out| out.write_all(text.as_bytes()))?;
         }
-        DriftFormat::Junit => {
-            let report = junit::of_drift(&view);
-            let report = report.map_err(|error| Failure::new(format!("cannot write the report: {error}")))?;
-            env.print(|out| out.write_all(report.as_bytes()))?;
-        }
+        DriftFormat::Junit => super::print_junit(env, junit::of_drift(&view, &hide))?,
     }
-    Ok(if drift.is_empty() { Exit::Done } else { Exit::Found })
+    Ok(if drift.differs() { Exit::Found } else { Exit::Done })
 }
 
 /// The recorded readings, oldest first: those of the journal, or the last one where the journal cannot be read.

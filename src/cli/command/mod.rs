@@ -39,6 +39,8 @@ use crate::plan::Plan;
 use crate::plan::finding::Level;
 use crate::provider::ReadRequest;
 use crate::report::escape::escape;
+use crate::report::hide::Hide;
+use crate::report::json::hide::without_people;
 use crate::state::StateStore;
 use crate::state::local::LocalStore;
 
@@ -53,6 +55,36 @@ pub(super) fn print_json<T: Serialize>(env: &Env, value: &T) -> Result<(), Failu
         serde_json::to_writer_pretty(&mut *out, value).map_err(io::Error::from)?;
         writeln!(out)
     })
+}
+
+/// As [`print_json`]; where people are counted, without their names.
+fn print_json_for<T: Serialize>(env: &Env, value: &T, hide: &Hide) -> Result<(), Failure> {
+    if !hide.counts_only() {
+        return print_json(env, value);
+    }
+    let value = without_people(value, hide).map_err(|error| Failure::new(error.to_string()))?;
+    print_json(env, &value)
+}
+
+/// Writes text to standard output; where people are counted, without their names.
+fn print_text_for(
+    env: &Env,
+    hide: &Hide,
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    if !hide.counts_only() {
+        return env.print(write);
+    }
+    let mut text = Vec::new();
+    write(&mut text)?;
+    let text = hide.apply_styled(&String::from_utf8_lossy(&text));
+    env.print(|out| out.write_all(text.as_bytes()))
+}
+
+/// Writes a JUnit report to standard output.
+fn print_junit(env: &Env, report: Result<String, impl std::fmt::Display>) -> Result<(), Failure> {
+    let report = report.map_err(|error| Failure::new(format!("cannot write the report: {error}")))?;
+    env.print(|out| out.write_all(report.as_bytes()))
 }
 
 /// The stack's store, for commands that need nothing else of the configuration: mistakes elsewhere in it do not
@@ -141,7 +173,7 @@ fn tell_history(env: &Env, store: &LocalStore) {
 }
 
 /// Says why a plan is refused, where the plan itself is not shown.
-fn tell_refusals(env: &Env, plan: &Plan) {
+fn tell_refusals(env: &Env, plan: &Plan, hide: &Hide) {
     let refusals = plan
         .findings
         .iter()
@@ -150,10 +182,10 @@ fn tell_refusals(env: &Env, plan: &Plan) {
         env.say(&format!(
             "refused[{}]: {}",
             finding.code,
-            escape(&finding.message)
+            escape(&hide.apply(&finding.message))
         ));
         if let Some(remedy) = &finding.remedy {
-            env.say(&format!("help: {}", escape(remedy)));
+            env.say(&format!("help: {}", escape(&hide.apply(remedy))));
         }
     }
 }

@@ -24,7 +24,9 @@ use crate::plan::approved_people::ApprovedPeople;
 use crate::plan::base::applied;
 use crate::plan::input::{INPUT_VERSION, Mode, Options, PlanInput};
 use crate::provider::frozen::Frozen;
+use crate::report::hide::Hide;
 use crate::report::json::plan::PlanJson;
+use crate::report::junit;
 use crate::report::markdown;
 use crate::report::plan_view::PlanView;
 use crate::report::sarif;
@@ -259,8 +261,9 @@ fn show(
     provider: Option<&str>,
 ) -> Result<(), Failure> {
     let plan = view.plan;
+    let hide = Hide::of_plan(args.format.people(), plan);
     if args.digest_only {
-        super::tell_refusals(env, plan);
+        super::tell_refusals(env, plan, &hide);
         return env.print(|out| writeln!(out, "{}", plan.digest));
     }
     let command = if args.destroy {
@@ -271,12 +274,14 @@ fn show(
         "rolecall plan"
     };
     match args.format.format() {
-        PlanFormat::Json => super::print_json(env, &PlanJson::new(view))?,
+        PlanFormat::Json => super::print_json_for(env, &PlanJson::new(view), &hide)?,
         PlanFormat::Text => {
             let title = Title { command, provider };
-            env.print(|out| {
+            super::print_text_for(env, &hide, |out| {
                 write_title(view, title, env.out, out)?;
-                if env.out.color() {
+                if hide.counts_only() {
+                    write_body(&view.counting_people(), env.out, out)
+                } else if env.out.color() {
                     write_body(view, env.out, out)
                 } else {
                     out.write_all(body.get_or_init(|| plain_body(view)))
@@ -287,7 +292,10 @@ fn show(
             let text = as_markdown(env, args, view, command);
             env.print(|out| out.write_all(text.as_bytes()))?;
         }
-        PlanFormat::Sarif => super::print_json(env, &sarif::of_plan(plan, &env.directory_in_repository()))?,
+        PlanFormat::Sarif => {
+            super::print_json(env, &sarif::of_plan(plan, &hide, &env.directory_in_repository()))?;
+        }
+        PlanFormat::Junit => super::print_junit(env, junit::of_plan(plan, &hide))?,
     }
     if let Some(path) = &args.out {
         tell_saved(env, path, plan);

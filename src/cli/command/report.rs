@@ -16,7 +16,7 @@ use crate::model::access::CapacityError;
 use crate::model::history::History;
 use crate::model::instance::Observed;
 use crate::model::record::{Recorded, Seen};
-use crate::model::stack::{Desired, Scope};
+use crate::model::stack::{Desired, RiskSettings, Scope};
 use crate::report::drift_view::DriftView;
 use crate::report::html::{Sources, write};
 use crate::report::plan_view::PlanView;
@@ -53,14 +53,18 @@ pub fn run(env: &Env, args: &PageArgs) -> Result<Exit, Failure> {
         (Err(_), Some(plan)) => plan.stack.clone(),
         (Err(_), None) => env.stack_name(),
     };
-    let drift = compared.as_ref().map(|compared| compared.view(&name));
+    let drift = compared.as_ref().map(|compared| compared.view(&name, &recorded));
     let view = plan.as_ref().map(PlanView::new);
+    let unknown = RiskSettings::default();
     let sources = Sources {
         stack: &name,
         recorded: &recorded,
         history: &past.history,
         log: &past.log.lines,
         plan: view.as_ref(),
+        risk: compared
+            .as_ref()
+            .map_or(&unknown, |compared| &compared.desired.settings.risk),
         drift: drift.as_ref().map_err(|why| why.as_str()),
     };
     env.timed("writing the page", || {
@@ -179,7 +183,7 @@ fn compare(env: &Env, stack: &Stack, recorded: &Recorded, readings: &[Seen]) -> 
 }
 
 impl Compared {
-    fn view<'a>(&'a self, name: &'a str) -> DriftView<'a> {
+    fn view<'a>(&'a self, name: &'a str, recorded: &Recorded) -> DriftView<'a> {
         let around = Around {
             provider: self.provider,
             unmanaged: self.desired.settings.unmanaged,
@@ -187,6 +191,9 @@ impl Compared {
             observed: &self.observed,
             start: "rolecall ",
         };
-        DriftView::new(name, &self.drift, &around)
+        let mut view = DriftView::new(name, &self.drift, &around);
+        let last = recorded.rules.as_deref().map(|rules| &rules.settings.risk);
+        view.mark(std::iter::once(&self.desired.settings.risk).chain(last));
+        view
     }
 }

@@ -11,8 +11,10 @@ use crate::cli::exit::Exit;
 use crate::cli::saved_plan::{self, MadeWith};
 use crate::plan::Plan;
 use crate::report::escape::escape;
+use crate::report::hide::{Hide, People};
 use crate::report::json::plan::PlanJson;
 use crate::report::json::state::StateJson;
+use crate::report::junit;
 use crate::report::markdown::{self, plan::Apply};
 use crate::report::plan_view::PlanView;
 use crate::report::sarif;
@@ -27,14 +29,19 @@ pub fn run(env: &Env, args: &ShowArgs) -> Result<Exit, Failure> {
             let saved_plan::Loaded { plan, made_with } = saved_plan::load(env, path)?;
             tell(env, path, &plan, &made_with);
             let view = PlanView::new(&plan);
+            let hide = Hide::of_plan(args.format.people(), &plan);
             match args.format.format() {
-                PlanFormat::Json => super::print_json(env, &PlanJson::new(&view))?,
+                PlanFormat::Json => super::print_json_for(env, &PlanJson::new(&view), &hide)?,
                 PlanFormat::Text => {
                     let title = Title {
                         command: "saved plan",
                         provider: None,
                     };
-                    env.print(|out| write(&view, title, env.out, out))?;
+                    let view = match hide.counts_only() {
+                        true => view.counting_people(),
+                        false => view,
+                    };
+                    super::print_text_for(env, &hide, |out| write(&view, title, env.out, out))?;
                 }
                 PlanFormat::Markdown => {
                     let file = shell_word(&path.to_string_lossy());
@@ -47,13 +54,18 @@ pub fn run(env: &Env, args: &ShowArgs) -> Result<Exit, Failure> {
                     env.print(|out| out.write_all(text.as_bytes()))?;
                 }
                 PlanFormat::Sarif => {
-                    super::print_json(env, &sarif::of_plan(&plan, &env.directory_in_repository()))?;
+                    super::print_json(env, &sarif::of_plan(&plan, &hide, &env.directory_in_repository()))?;
                 }
+                PlanFormat::Junit => super::print_junit(env, junit::of_plan(&plan, &hide))?,
             }
         }
-        None if matches!(args.format.format(), PlanFormat::Markdown | PlanFormat::Sarif) => {
+        None if !matches!(args.format.format(), PlanFormat::Text | PlanFormat::Json) => {
             return Err(Failure::new("the state has no such form")
                 .help("give the file of a saved plan, or ask for text or json"));
+        }
+        None if args.format.people() == People::Counts => {
+            return Err(Failure::new("the state cannot be shown without people's names")
+                .help("--people counts is for saved plans: give the file of one"));
         }
         None => {
             let recorded = super::recorded_of(env)?;

@@ -12,14 +12,6 @@ use crate::plan::finding::{Finding, Level};
 
 use super::{Differ, Facts, update_reason};
 
-/// Whether a block says what its account is called: the label is a name only for want of another.
-fn has_name(entity: &Entity<Account>) -> bool {
-    entity
-        .addresses
-        .iter()
-        .any(|address| *address.label != *entity.value.name)
-}
-
 impl Differ<'_, '_> {
     pub(super) fn accounts(&mut self) {
         let sources = self.sources;
@@ -37,7 +29,7 @@ impl Differ<'_, '_> {
                         let what = self.what_differs(&entity.value, &observed.value);
                         differing.insert(format!("{name} ({what})").into());
                     }
-                    if entity.is_managed() && has_name(entity) && entity.value.name != observed.value.name {
+                    if entity.is_managed() && entity.has_name() && entity.value.name != observed.value.name {
                         let declared = &entity.value.name;
                         named_otherwise.insert(format!("{name} (block: {declared})").into());
                     }

@@ -1,12 +1,13 @@
 //! What a guardrail finds, as data: for a person in a sentence, for other tools field by field.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::id::{AccountKey, PermissionSetName, PrincipalKey, UserName};
-use crate::plan::finding::{Finding, Level};
+use crate::plan::finding::{Finding, Level, counted};
 use crate::source::Location;
 
 /// Which rule of a guardrail.
@@ -147,6 +148,23 @@ pub struct Breach {
 }
 
 impl Breach {
+    /// The cases in sentences: one for each person, set and path, however many accounts it is in.
+    fn sentences(&self) -> BTreeSet<Arc<str>> {
+        let mut alike: BTreeMap<_, (&Arc<str>, usize)> = BTreeMap::new();
+        for subject in &self.subjects {
+            let alone = subject.account.is_none().then_some(&subject.text);
+            let (who, path) = (&subject.person, &subject.principal);
+            let key = (who, path, &subject.permission_set, subject.on_the_way, alone);
+            let (_, count) = alike.entry(key).or_insert((&subject.text, 0));
+            *count += 1;
+        }
+        let sentences = alike.into_values().map(|(text, count)| match count {
+            1 => Arc::clone(text),
+            count => format!("{text}; the same in {}", counted(count - 1, "more account")).into(),
+        });
+        sentences.collect()
+    }
+
     /// The breach among the plan's other findings.
     pub fn finding(&self) -> Finding {
         let code = match self.since {
@@ -159,14 +177,59 @@ impl Breach {
             Verdict::Warned => Level::Warning,
         };
         Finding {
-            subjects: self
-                .subjects
-                .iter()
-                .map(|subject| Arc::clone(&subject.text))
-                .collect(),
+            subjects: self.sentences(),
             remedy: self.remedy.clone(),
             location: self.location.clone(),
             ..Finding::new(level, code, Arc::clone(&self.message))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::AccountId;
+
+    #[test]
+    fn a_person_is_named_once_for_all_accounts_by_one_path() {
+        let subject = |who: &str, account: u64| Subject {
+            person: Some(UserName::new(who).unwrap()),
+            account: Some(AccountKey::Id(AccountId::new(format!("{account:012}")).unwrap())),
+            ..Subject::new(format!("{who} would have admin in {account}"))
+        };
+        let breach = Breach {
+            level: Verdict::Refused,
+            label: "g".into(),
+            rule: RuleKind::Deny,
+            severity: Severity::Error,
+            since: Since::Plan,
+            as_last_applied: false,
+            message: "m".into(),
+            description: None,
+            count: 5,
+            subjects: vec![
+                subject("ada", 1),
+                subject("ada", 2),
+                subject("ada", 3),
+                subject("bob", 1),
+                Subject::new("a sentence"),
+                Subject::new("another one"),
+            ],
+            remedy: None,
+            location: None,
+        };
+        let told: Vec<String> = breach
+            .finding()
+            .subjects
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let expected = [
+            "a sentence",
+            "ada would have admin in 1; the same in 2 more accounts",
+            "another one",
+            "bob would have admin in 1",
+        ];
+        assert_eq!(told, expected);
     }
 }

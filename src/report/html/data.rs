@@ -84,6 +84,9 @@ pub struct SetEntry {
     /// Whether it amounts to administration.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub administrator: bool,
+    /// Why to look twice: `administrator`, `privilege escalation`, `sensitive`; empty without a mark.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub risk: &'static str,
     /// How long a session lasts, as `PT8H`.
     pub session: String,
     /// What it is made of: managed policies, whether there is an inline policy, a boundary.

@@ -1,14 +1,20 @@
 //! What drifted, by cause, as of the reading that the page shows.
 
-use crate::drift::{Cause, Effect, Subject};
-use crate::id::AccountKey;
-use crate::report::drift_view::{DriftRow, DriftView};
+use crate::drift::{Cause, Effect};
+use crate::report::drift_view::{DriftRow, DriftView, Room};
 use crate::report::escape::{escape, name};
-use crate::report::wording::{self, counted, number, some_of};
+use crate::report::hide::Hide;
+use crate::report::plan_view::risk::words;
+use crate::report::wording::{number, some_of};
 
 /// Rows of one cause; more are counted.
 const MOST_ROWS: usize = 100;
 const MOST_PEOPLE: usize = 8;
+const ROOM: Room = Room {
+    minus: "−",
+    people: MOST_PEOPLE,
+    accounts: MOST_PEOPLE,
+};
 
 /// The findings.
 pub struct DriftSection {
@@ -70,23 +76,13 @@ impl DriftSection {
                     .collect(),
             })
         };
-        let drift = view.drift;
-        let rest = [
-            (drift.unchanged, "as applied"),
-            (drift.ignored, "ignored"),
-            (drift.out_of_scope, "out of scope"),
-        ];
-        let rest = rest.into_iter().filter(|(count, _)| *count > 0);
-        let rest: Vec<String> = rest
-            .map(|(count, what)| format!("{} {what}", number(count)))
-            .collect();
         let held = view.held.iter().take(MOST_ROWS);
         DriftSection {
             causes: Cause::ALL.into_iter().filter_map(of).collect(),
             held: held
                 .map(|(what, why)| (escape(what).into_owned(), escape(why).into_owned()))
                 .collect(),
-            rest: rest.join(", "),
+            rest: view.rest(),
         }
     }
 }
@@ -120,7 +116,7 @@ fn line(view: &DriftView<'_>, row: &DriftRow<'_>) -> DriftLine {
     let command = row.remedy.command.as_deref().unwrap_or_default();
     DriftLine {
         title: row.title(),
-        place: where_it_is(view, row),
+        place: view.place(row, ROOM, &Hide::default()),
         details: details(view, row),
         origin: origin.join(" · "),
         since: item.since.map(super::text::since).unwrap_or_default(),
@@ -129,58 +125,30 @@ fn line(view: &DriftView<'_>, row: &DriftRow<'_>) -> DriftLine {
     }
 }
 
-fn where_it_is(view: &DriftView<'_>, row: &DriftRow<'_>) -> String {
-    match &row.item.subject {
-        Subject::Entity { .. } => {
-            let now = row.item.now_called.as_deref();
-            now.map(|now| format!("is now {}", name(now))).unwrap_or_default()
-        }
-        Subject::Quota { .. } => String::new(),
-        Subject::Members { users, .. } => {
-            let sign = if row.item.cause == Cause::Missing {
-                "−"
-            } else {
-                "+"
-            };
-            let names = users.iter().map(|user| view.person(user));
-            format!("{sign} {}", some_of(names, users.len() as u64, MOST_PEOPLE))
-        }
-        Subject::Grants { accounts, .. }
-        | Subject::Roles { accounts, .. }
-        | Subject::Policy { accounts, .. } => places(view, accounts),
-    }
-}
-
-fn places(view: &DriftView<'_>, accounts: &[AccountKey]) -> String {
-    let names: Vec<String> = accounts.iter().map(|key| view.account(key)).collect();
-    let count = names.len() as u64;
-    let listed = wording::accounts(&names, count, MOST_PEOPLE);
-    match count {
-        1 => listed,
-        count => format!("{}: {listed}", counted(count, "account")),
-    }
-}
-
 fn details(view: &DriftView<'_>, row: &DriftRow<'_>) -> Vec<(&'static str, String)> {
     let mut out = Vec::new();
-    let (class, verb) = match row.item.effect {
-        Some(Effect::Gained) => ("gains", "+ people gained"),
-        Some(Effect::Lost) => ("loses", "− people lost"),
-        Some(Effect::Kept) => ("unknown", "= people keep"),
-        None => ("", ""),
-    };
-    for reached in row.item.people.iter().take(MOST_PEOPLE) {
+    if !row.marks.is_empty() {
+        out.push(("unknown", format!("! {}", words(&row.marks))));
+    }
+    for found in row.item.people.iter().take(MOST_PEOPLE) {
+        let (class, verb) = match found.effect {
+            Effect::Gained => ("gains", "+ people gained"),
+            Effect::Lost => ("loses", "− people lost"),
+            Effect::Kept => ("unknown", "= people keep"),
+            Effect::Concerned => ("unknown", "~ people have"),
+        };
+        let reached = &found.reached;
         let names = reached.people.iter().map(|user| view.person(user));
         let who = some_of(names, reached.people.len() as u64, MOST_PEOPLE);
         let set = name(reached.permission_set.as_str());
         out.push((
             class,
-            format!("{verb} {set} in {}: {who}", places(view, &reached.accounts)),
+            format!("{verb} {set} in {}: {who}", view.places(&reached.accounts, ROOM)),
         ));
     }
     let rest = row.item.people.len().saturating_sub(MOST_PEOPLE) as u64;
     if rest > 0 {
-        out.push((class, format!("… {} more", number(rest))));
+        out.push(("", format!("… {} more", number(rest))));
     }
     let edits = row
         .item

@@ -30,6 +30,7 @@ use crate::model::history::History;
 use crate::model::instance::Instance;
 use crate::model::record::Recorded;
 use crate::model::snapshot::Snapshot;
+use crate::model::stack::RiskSettings;
 
 use super::drift_view::DriftView;
 use super::escape;
@@ -59,11 +60,19 @@ pub struct Sources<'a> {
     pub log: &'a [LogLine],
     /// A plan to show with it.
     pub plan: Option<&'a PlanView<'a>>,
+    /// What the configuration says about risk and production.
+    pub risk: &'a RiskSettings,
     /// What drifted at the last reading, or why that is not known.
     pub drift: Result<&'a DriftView<'a>, &'a str>,
 }
 
 impl Sources<'_> {
+    /// What counts as a risk: by the configuration, and by the last apply.
+    fn risk_rules(&self) -> impl Iterator<Item = &RiskSettings> {
+        let last = self.recorded.rules.as_deref();
+        std::iter::once(self.risk).chain(last.map(|rules| &rules.settings.risk))
+    }
+
     /// What is there: as last read, else as applied.
     fn snapshot(&self) -> &Snapshot {
         match &self.recorded.seen {

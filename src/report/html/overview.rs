@@ -33,6 +33,8 @@ pub struct Overview {
     pub production: String,
     /// What production means here.
     pub production_rule: &'static str,
+    /// Whether administrators of every account are listed, because none is in production.
+    pub everywhere: bool,
     /// What a reviewer should look at.
     pub observations: Vec<Observation>,
 }
@@ -141,7 +143,8 @@ impl Overview {
             more_administrators,
             administrator_sets,
             production: counted(production, "account"),
-            production_rule: super::marks::PRODUCTION,
+            production_rule: super::marks::production_rule(sources.risk_rules()),
+            everywhere: production == 0,
             observations: observations(sources, review),
         }
     }
@@ -254,11 +257,13 @@ fn people(review: &Review, matches: impl Fn(&Row) -> bool) -> BTreeSet<u32> {
         .collect()
 }
 
-/// Who administers production: rows that differ in nothing but the account are one.
+/// Who administers production, or all accounts where none is: rows that differ in nothing but the account are one.
 fn administrators(review: &Review) -> Vec<Administrator> {
+    let everywhere = !review.data.accounts.iter().any(|account| account.production);
     let mut grouped: BTreeMap<(u32, u32, u32, i32, u8), Vec<u32>> = BTreeMap::new();
     for row in &review.rows {
-        let concerned = is_administration(review, row) && is_production(review, row) && row.state != MISSING;
+        let is_asked_about = everywhere || is_production(review, row);
+        let concerned = is_administration(review, row) && is_asked_about && row.state != MISSING;
         if concerned {
             let key = (row.principal, row.set, row.note, row.since, row.state);
             grouped.entry(key).or_default().push(row.account);

@@ -1,11 +1,15 @@
 //! What the plan changes, as tables: findings, people, assignments, entities, roles.
 
+use crate::address::Kind;
 use crate::plan::change::Reason;
 use crate::plan::finding::Level;
+use crate::plan::rules::{RuleChange, RuleChangeKind};
 use crate::report::escape::{escape, name};
 use crate::report::plan_view::PlanView;
 use crate::report::plan_view::entities::{Detail, EntityChange, EntityRow};
+use crate::report::plan_view::entity_lines;
 use crate::report::plan_view::policy_diff::{self, DiffLine};
+use crate::report::plan_view::risk::words;
 use crate::report::terminal::{assignments, people};
 use crate::report::wording::{self, counted, number, some_of};
 
@@ -14,6 +18,8 @@ use super::text::moment;
 /// Rows of one table; more are counted.
 const MOST_ROWS: usize = 250;
 const MOST_POLICY_LINES: usize = 60;
+/// Names of entities on one line.
+const MOST_NAMES: usize = 20;
 
 /// A plan.
 pub struct PlanSection {
@@ -27,6 +33,8 @@ pub struct PlanSection {
     pub cost: String,
     /// Whether it must not run.
     pub refused: bool,
+    /// Rules that are not as they were last applied.
+    pub rules: Vec<EntityLine>,
     /// What a person should read first.
     pub findings: Vec<FindingLine>,
     /// Who gains and loses what.
@@ -51,6 +59,8 @@ pub struct FindingLine {
     pub text: String,
     /// Names it is about.
     pub subjects: String,
+    /// Where it comes from.
+    pub place: String,
     /// What to do.
     pub remedy: String,
 }
@@ -73,7 +83,8 @@ pub struct Line {
     pub cells: Vec<String>,
 }
 
-/// An entity that changes.
+/// An entity that changes, or several that do alike.
+#[derive(Default)]
 pub struct EntityLine {
     /// The class that colours it.
     pub class: &'static str,
@@ -94,7 +105,7 @@ impl PlanSection {
     pub fn new(view: &PlanView<'_>) -> Self {
         let plan = view.plan;
         let counts = view.counts;
-        let entities: Vec<&EntityRow<'_>> = view.entities.iter().collect();
+        let lines = folded(view);
         PlanSection {
             digest: escape(&plan.digest).into_owned(),
             made: format!("for {}, on state {}", moment(plan.now), number(plan.serial)),
@@ -111,11 +122,16 @@ impl PlanSection {
                 wording::seconds(plan.cost.seconds)
             ),
             refused: plan.is_refused(),
+            rules: view.plan.rules.changes.iter().map(rule).collect(),
             findings: findings(view),
             people: people_table(view),
             assignments: assignments_table(view),
-            more_entities: entities.len().saturating_sub(MOST_ROWS),
-            entities: entities.into_iter().take(MOST_ROWS).map(entity).collect(),
+            more_entities: lines
+                .iter()
+                .skip(MOST_ROWS)
+                .map(entity_lines::EntityLine::count)
+                .sum(),
+            entities: lines.iter().take(MOST_ROWS).map(entity_line).collect(),
             roles: roles(view),
         }
     }
@@ -138,9 +154,53 @@ fn findings(view: &PlanView<'_>) -> Vec<FindingLine> {
             0 => String::new(),
             count => some_of(&finding.subjects, count as u64, 20),
         },
+        place: finding
+            .location
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
         remedy: escape(finding.remedy.as_deref().unwrap_or_default()).into_owned(),
     };
     findings.into_iter().map(line).collect()
+}
+
+fn rule(change: &RuleChange) -> EntityLine {
+    let (class, sign) = match change.change {
+        RuleChangeKind::Added => ("gains", "+ added"),
+        RuleChangeKind::Changed => ("changes", "~ changed"),
+        RuleChangeKind::Removed => ("loses", "− removed"),
+    };
+    let loosens = change.may_loosen;
+    let loosens = loosens.then(|| {
+        (
+            "unknown",
+            "! something may pass now that did not before".to_owned(),
+        )
+    });
+    let before = change
+        .before
+        .iter()
+        .map(|line| ("loses", format!("− {}", escape(line))));
+    let after = change
+        .after
+        .iter()
+        .map(|line| ("gains", format!("+ {}", escape(line))));
+    EntityLine {
+        class,
+        sign,
+        kind: change.rule.name().to_owned(),
+        name: change
+            .label
+            .as_deref()
+            .map(|label| name(label).into_owned())
+            .unwrap_or_default(),
+        origin: change
+            .location
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        details: loosens.into_iter().chain(before).chain(after).collect(),
+    }
 }
 
 fn people_table(view: &PlanView<'_>) -> Table {
@@ -154,7 +214,12 @@ fn people_table(view: &PlanView<'_>) -> Table {
         Line {
             class,
             sign: format!("{sign} {}", sentence.verb),
-            cells: vec![sentence.who, sentence.what, sentence.detail],
+            cells: vec![
+                sentence.who,
+                sentence.what,
+                marked(&sentence.risks, sentence.detail),
+                view.how(sentence.line),
+            ],
         }
     });
     let lines: Vec<Line> = lines.collect();
@@ -176,12 +241,49 @@ fn assignments_table(view: &PlanView<'_>) -> Table {
         Line {
             class,
             sign: sign.to_owned(),
-            cells: vec![line.who, line.accounts, line.origin],
+            cells: vec![line.who, line.accounts, marked(&words(&row.risks), line.origin)],
         }
     });
     Table {
         lines: lines.collect(),
         more: view.assignments.len().saturating_sub(MOST_ROWS),
+    }
+}
+
+/// Marks of risk before what else there is to say.
+fn marked(risks: &str, text: String) -> String {
+    match (risks.is_empty(), text.is_empty()) {
+        (true, _) => text,
+        (false, true) => format!("! {risks}"),
+        (false, false) => format!("! {risks} · {text}"),
+    }
+}
+
+/// Lines as every form has them, kind by kind: those that say the same are one.
+fn folded<'v, 'a>(view: &'v PlanView<'a>) -> Vec<entity_lines::EntityLine<'v, 'a>> {
+    let of_kind = |kind| -> Vec<&'v EntityRow<'a>> {
+        let rows = view.entities.iter();
+        rows.filter(|row| row.entity.kind() == kind).collect()
+    };
+    let kinds = Kind::ALL.into_iter();
+    kinds
+        .flat_map(|kind| entity_lines::fold(&of_kind(kind)))
+        .collect()
+}
+
+fn entity_line(line: &entity_lines::EntityLine<'_, '_>) -> EntityLine {
+    match line {
+        entity_lines::EntityLine::One(row) => entity(row),
+        entity_lines::EntityLine::Many(rows) => {
+            let first = rows.first().map(|row| entity(row)).unwrap_or_default();
+            let count = rows.len() as u64;
+            let names = some_of(rows.iter().map(|row| &row.name), count, MOST_NAMES);
+            EntityLine {
+                name: format!("{}: {names}", number(count)),
+                details: Vec::new(),
+                ..first
+            }
+        }
     }
 }
 
@@ -215,6 +317,7 @@ fn entity(row: &EntityRow<'_>) -> EntityLine {
             .join(" · "),
         details: blocked
             .into_iter()
+            .chain((!row.risks.is_empty()).then(|| ("unknown", format!("! {}", words(&row.risks)))))
             .chain(row.details.iter().flat_map(detail))
             .collect(),
     }

@@ -13,6 +13,7 @@ use crate::model::access::{Declaration, Note, Tuple};
 use crate::model::history::Since;
 use crate::model::roles::{RoleSuffix, role_arn};
 use crate::plan::people::{PeopleChange, PeopleRow};
+use crate::plan::risk::RiskMark;
 use crate::report::drift_view::DriftView;
 use crate::report::escape::{escape, name};
 use crate::report::json::history::{LogLine, What};
@@ -23,7 +24,7 @@ use super::data::{
     AccountEntry, BlockEntry, GRANTED, MISSING, OVERDUE, PRESENT, PageData, PeopleEntry, PrincipalEntry,
     REVOKED, Review, Row, RunEntry, SetEntry, UNMANAGED,
 };
-use super::marks::{is_administrator, is_production};
+use super::marks::Marks;
 use super::text::{day, moment, policies};
 
 impl Review {
@@ -52,6 +53,7 @@ struct Known {
 
 struct Builder<'a> {
     sources: &'a Sources<'a>,
+    marks: Marks,
     data: PageData,
     index: Index<'a>,
     since: BTreeMap<Since, i32>,
@@ -73,6 +75,7 @@ impl<'a> Builder<'a> {
     fn new(sources: &'a Sources<'a>) -> Self {
         let mut builder = Builder {
             sources,
+            marks: Marks::new(sources.risk_rules()),
             data: PageData::default(),
             index: Index::default(),
             since: BTreeMap::new(),
@@ -176,7 +179,7 @@ impl<'a> Builder<'a> {
                 name: name(&shown).into_owned(),
                 id: escape(&key.to_string()).into_owned(),
                 unit: unit.map_or(-1, place),
-                production: account.is_some_and(is_production),
+                production: self.marks.in_production(&key, snapshot),
                 management: account.is_some_and(|account| account.management),
                 inactive: account.is_some_and(|account| !account.status.is_assignable()),
             });
@@ -196,10 +199,12 @@ impl<'a> Builder<'a> {
             let description = set
                 .and_then(|set| set.description.as_ref()?.as_known())
                 .unwrap_or_default();
+            let mark = self.marks.set(&key, set);
             self.data.sets.push(SetEntry {
                 name: name(key.as_str()).into_owned(),
                 description: escape(description).into_owned(),
-                administrator: set.is_some_and(is_administrator),
+                administrator: mark == Some(RiskMark::Administrator),
+                risk: mark.map(RiskMark::word).unwrap_or_default(),
                 session: set
                     .map(|set| set.session_duration.to_string())
                     .unwrap_or_default(),

@@ -11,6 +11,7 @@ use crate::model::principal::{Group, User};
 use crate::model::record::{Around, Seen};
 use crate::model::roles::{Provisioning, RoleRow, RoleSuffix};
 use crate::model::snapshot::Entity;
+use crate::model::stack::Production;
 use crate::source::Location;
 
 fn account_key(number: u64) -> AccountKey {
@@ -137,12 +138,20 @@ fn recorded(snapshot: Snapshot) -> Recorded {
 fn page_with(recorded: &Recorded, plan: Option<&PlanView<'_>>) -> String {
     let mut history = History::default();
     history.read(recorded.seen.as_ref().unwrap()).unwrap();
+    let risk = RiskSettings {
+        production: Production {
+            organizational_units: vec!["Workloads/Prod".into()],
+            ..Production::default()
+        },
+        ..RiskSettings::default()
+    };
     let sources = Sources {
         stack: "acme",
         recorded,
         history: &history,
         log: &[],
         plan,
+        risk: &risk,
         drift: Err("the configuration was not there"),
     };
     let mut out = Vec::new();

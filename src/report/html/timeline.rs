@@ -1,4 +1,4 @@
-//! History over time: two step lines, drawn as SVG, and a table that says the same.
+//! History over time: step lines, drawn as SVG, and a table that says the same.
 
 use jiff::Timestamp;
 
@@ -21,8 +21,8 @@ const MOST_ROWS: usize = 200;
 pub struct Timeline {
     /// The drawings.
     pub plots: Vec<Plot>,
-    /// The readings, the newest first: when, assignments, people.
-    pub readings: Vec<(String, String, String)>,
+    /// The readings, the newest first: when; assignments, people, administrators.
+    pub readings: Vec<(String, [String; 3])>,
     /// How many readings are left out.
     pub more_readings: usize,
     /// What happened, the newest first.
@@ -77,9 +77,17 @@ impl Timeline {
                 "plot-people",
                 points.iter().map(|p| (p.at, p.people)).collect(),
             ),
+            (
+                "People who administer an account",
+                "plot-administrators",
+                points.iter().map(|p| (p.at, p.administrators)).collect(),
+            ),
         ];
         let readings = points.iter().rev().take(MOST_ROWS);
-        let reading = |point: &Point| (moment(point.at), number(point.assignments), number(point.people));
+        let reading = |point: &Point| {
+            let counts = [point.assignments, point.people, point.administrators];
+            (moment(point.at), counts.map(number))
+        };
         Timeline {
             plots: plots
                 .into_iter()

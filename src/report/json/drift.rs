@@ -15,6 +15,7 @@ use crate::report::drift_view::{DriftRow, DriftView};
 use crate::source::Location;
 
 use super::parts::{FieldJson, InstanceJson, PrincipalJson};
+use super::risk::RiskJson;
 
 /// The version of the drift's JSON form.
 pub const FORMAT_VERSION: u32 = 1;
@@ -31,7 +32,7 @@ pub struct DriftJson<'a> {
     /// When it was read.
     #[schemars(with = "String")]
     pub at: jiff::Timestamp,
-    /// Whether anything drifted.
+    /// Whether the service differs from what was applied and declared.
     pub drifted: bool,
     /// The findings, most urgent cause first.
     pub items: Vec<DriftItemJson<'a>>,
@@ -75,7 +76,10 @@ pub struct DriftItemJson<'a> {
     /// The assignment blocks that select the account.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub selected_by: Vec<SelectorJson>,
-    /// What it means for people, the widest first; worked out for the first thousand findings.
+    /// Why to look twice, the gravest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub risks: Vec<RiskJson>,
+    /// What it means for people; worked out for the first thousand findings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<PeopleJson<'a>>,
     /// When its time came, for what is overdue.
@@ -121,7 +125,7 @@ pub struct SelectorJson {
 /// People to whom the same happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PeopleJson<'a> {
-    /// `gained`, `lost`, or `kept` although its time has come.
+    /// `gained`, `lost`, `kept` although its time has come, or `concerned`: they have it, and it is not what was applied.
     pub change: Cow<'a, str>,
     /// Who, by user name; at most a thousand.
     pub people: Vec<Cow<'a, str>>,
@@ -131,7 +135,7 @@ pub struct PeopleJson<'a> {
     pub permission_set: Cow<'a, str>,
     /// Where, by key.
     pub accounts: Vec<Cow<'a, str>>,
-    /// For what people have and should not: why to look twice, the gravest first.
+    /// For what people have: why to look twice, the gravest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub risks: Vec<RiskMark>,
 }
@@ -155,6 +159,9 @@ pub enum SubjectJson<'a> {
         group: Cow<'a, str>,
         /// Whose, by user name.
         users: Vec<Cow<'a, str>>,
+        /// How many people.
+        #[serde(default)]
+        count: u64,
     },
     /// Assignments of one permission set to one principal.
     Assignments {
@@ -210,7 +217,7 @@ impl<'a> DriftJson<'a> {
             stack: Cow::Owned(view.stack.to_owned()),
             instance: (&view.observed.instance).into(),
             at: view.observed.at,
-            drifted: !drift.is_empty(),
+            drifted: drift.differs(),
             items: view.rows.iter().map(item).collect(),
             held: view
                 .held
@@ -249,6 +256,7 @@ fn item<'a>(row: &DriftRow<'a>) -> DriftItemJson<'a> {
                 now: selector.now,
             })
             .collect(),
+        risks: row.marks.iter().map(RiskJson::from).collect(),
         people: people(row),
         expired: item.expired,
         since: item.since.map(|since| SinceJson {
@@ -262,25 +270,27 @@ fn item<'a>(row: &DriftRow<'a>) -> DriftItemJson<'a> {
 
 fn people<'a>(row: &DriftRow<'a>) -> Vec<PeopleJson<'a>> {
     let item: &'a DriftItem = row.item;
-    let change = match item.effect {
-        Some(Effect::Gained) => "gained",
-        Some(Effect::Lost) => "lost",
-        Some(Effect::Kept) => "kept",
-        None => return Vec::new(),
-    };
-    let people = item.people.iter().enumerate();
-    let rows = people.map(|(index, reached)| PeopleJson {
-        change: change.into(),
-        people: names(
-            reached
-                .people
-                .get(..PeopleRow::MOST_NAMED)
-                .unwrap_or(&reached.people),
-        ),
-        count: reached.people.len() as u64,
-        permission_set: reached.permission_set.as_str().into(),
-        accounts: keys(&reached.accounts),
-        risks: row.risks.get(index).cloned().unwrap_or_default(),
+    let rows = item.people.iter().enumerate().map(|(index, found)| {
+        let change = match found.effect {
+            Effect::Gained => "gained",
+            Effect::Lost => "lost",
+            Effect::Kept => "kept",
+            Effect::Concerned => "concerned",
+        };
+        let reached = &found.reached;
+        PeopleJson {
+            change: change.into(),
+            people: names(
+                reached
+                    .people
+                    .get(..PeopleRow::MOST_NAMED)
+                    .unwrap_or(&reached.people),
+            ),
+            count: reached.people.len() as u64,
+            permission_set: reached.permission_set.as_str().into(),
+            accounts: keys(&reached.accounts),
+            risks: row.risks.get(index).cloned().unwrap_or_default(),
+        }
     });
     rows.collect()
 }
@@ -303,6 +313,7 @@ fn subject<'a>(row: &DriftRow<'a>) -> SubjectJson<'a> {
         Subject::Members { group, users } => SubjectJson::Members {
             group: group.as_str().into(),
             users: names(users),
+            count: users.len() as u64,
         },
         Subject::Grants {
             permission_set,

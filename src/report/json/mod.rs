@@ -5,6 +5,7 @@
 
 pub mod drift;
 pub mod frozen;
+pub mod hide;
 pub mod history;
 pub mod import;
 pub mod parts;

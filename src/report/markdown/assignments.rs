@@ -7,12 +7,14 @@ use jiff::Timestamp;
 
 use crate::id::PrincipalKey;
 use crate::plan::change::{GrantReason, RevokeReason};
+use crate::plan::risk::RiskMark;
+use crate::report::hide::Hide;
 use crate::report::plan_view::assignments::{AssignmentRow, RowChange};
 use crate::report::plan_view::origin::{Origin, moment};
+use crate::report::plan_view::risk::words;
 use crate::report::plan_view::{PlanView, principal_name};
 use crate::report::wording::{self, counted, number};
 
-use super::hide::Hide;
 use super::page::{Row, Section};
 use super::plan::accounts;
 use super::text;
@@ -104,7 +106,7 @@ fn cells(view: &PlanView<'_>, group: &Group<'_>, hide: &Hide) -> Vec<String> {
         principals(view, &distinct(|row| &row.principals), hide),
         sets(view, &distinct(|row| &row.permission_sets)),
         place,
-        why(first, &origin, hide),
+        why(group, &origin, hide),
         until(first.change, origin.expires),
         written.unwrap_or_default(),
     ]
@@ -172,8 +174,11 @@ fn names_only(listed: &str) -> &str {
     }
 }
 
-fn why(row: &AssignmentRow, origin: &Origin<'_>, hide: &Hide) -> String {
-    let mut parts: Vec<String> = Vec::new();
+fn why(group: &Group<'_>, origin: &Origin<'_>, hide: &Hide) -> String {
+    let Some(row) = group.first() else {
+        return String::new();
+    };
+    let mut parts: Vec<String> = risks(group).into_iter().collect();
     match row.change {
         RowChange::Grant(reason) => {
             let reasons = origin.reasons.iter();
@@ -201,6 +206,23 @@ fn why(row: &AssignmentRow, origin: &Origin<'_>, hide: &Hide) -> String {
         parts.push("**blocked for this caller**".to_owned());
     }
     parts.join("; ")
+}
+
+/// Why to look twice: of one row with its counts, of several by the marks alone.
+fn risks(group: &Group<'_>) -> Option<String> {
+    let marks: BTreeSet<RiskMark> = group
+        .iter()
+        .flat_map(|row| row.risks.iter().map(|risk| risk.mark))
+        .collect();
+    let words = match group.as_slice() {
+        [row] => words(&row.risks),
+        _ => marks
+            .iter()
+            .map(|mark| mark.word())
+            .collect::<Vec<_>>()
+            .join(", "),
+    };
+    (!words.is_empty()).then(|| format!("**{words}**"))
 }
 
 fn until(change: RowChange, expires: Option<Timestamp>) -> String {

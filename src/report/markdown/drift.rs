@@ -7,11 +7,13 @@ use jiff::Timestamp;
 
 use crate::drift::{Cause, Effect, Subject};
 use crate::id::AccountKey;
+use crate::plan::risk::RiskMark;
 use crate::report::drift_view::{DriftRow, DriftView};
+use crate::report::hide::Hide;
 use crate::report::plan_view::origin::moment;
 use crate::report::wording::{counted, number};
 
-use super::hide::Hide;
+use super::marks::{because, marks};
 use super::page::{Page, Row, Section};
 use super::plan::account_names;
 use super::{Options, marker, text};
@@ -33,14 +35,7 @@ pub struct Title<'a> {
 
 /// Writes drift.
 pub fn write(view: &DriftView<'_>, title: Title<'_>, options: Options) -> String {
-    let users = view.observed.snapshot.users.iter();
-    let names = users.flat_map(|(name, user)| {
-        let user = &user.value;
-        [name.as_str(), user.shown(), &*user.given_name, &*user.family_name]
-            .into_iter()
-            .chain(user.email.as_deref())
-    });
-    let hide = Hide::new(options.people, names.chain(view.user_names()));
+    let hide = Hide::of_drift(options.people, view);
     let most = options.max_size;
     let mut sections = vec![held(view, &hide, most)];
     for (rank, cause) in (1..).zip(Cause::ALL) {
@@ -59,7 +54,6 @@ fn top(view: &DriftView<'_>, title: Title<'_>) -> String {
     let stack = text::clip(view.stack, MOST_NAME);
     let mut out = marker("drift", &stack);
     out.push_str(&format!("## rolecall drift: {}\n\n", text::name(&stack)));
-    let count = view.drift.items.len() as u64;
     let held = match view.held.len() as u64 {
         0 => String::new(),
         count => format!(
@@ -67,10 +61,7 @@ fn top(view: &DriftView<'_>, title: Title<'_>) -> String {
             counted(count, "thing")
         ),
     };
-    let found = match count {
-        0 => "No drift.".to_owned(),
-        count => format!("Drift: {}.", counted(count, "finding")),
-    };
+    let found = view.sum();
     out.push_str(&format!(
         "**{found}**{held} Provider {}.\n",
         text::code(title.provider)
@@ -116,8 +107,16 @@ fn row(view: &DriftView<'_>, row: &DriftRow<'_>, hide: &Hide) -> Row {
     } else {
         format!(": {place}")
     };
-    let short = format!("- **{}**{place}{}", title(row, hide), origin(row, hide));
+    let short = format!(
+        "- **{}**{place}{}{}",
+        title(row, hide),
+        origin(row, hide),
+        marks(&row.marks)
+    );
     let mut full = short.clone();
+    for because in because(&row.marks) {
+        full.push_str(&format!("\n  - {because}"));
+    }
     for item in &row.details {
         full.push('\n');
         full.push_str(&super::entities::detail(item, false, hide));
@@ -229,19 +228,34 @@ fn facts(view: &DriftView<'_>, row: &DriftRow<'_>, hide: &Hide) -> Vec<String> {
 }
 
 fn people(view: &DriftView<'_>, row: &DriftRow<'_>, hide: &Hide) -> Vec<String> {
-    let verb = match row.item.effect {
-        Some(Effect::Gained) => "**gained** by",
-        Some(Effect::Lost) => "**lost** by",
-        Some(Effect::Kept) => "kept by",
-        None => "concerns",
-    };
-    let reached = row.item.people.iter().take(MOST_REACHED).map(|reached| {
-        let names = reached.people.iter().map(|user| view.person(user));
-        let who = hide.people(names, reached.people.len() as u64, MOST_PEOPLE);
-        let accounts = places(view, &reached.accounts);
-        let set = text::name(reached.permission_set.as_str());
-        format!("{set} in {accounts}, {verb} {who}")
-    });
+    let all: Vec<RiskMark> = row.marks.iter().map(|risk| risk.mark).collect();
+    let reached = row
+        .item
+        .people
+        .iter()
+        .enumerate()
+        .take(MOST_REACHED)
+        .map(|(index, found)| {
+            let verb = match found.effect {
+                Effect::Gained => "**gained** by",
+                Effect::Lost => "**lost** by",
+                Effect::Kept => "kept by",
+                Effect::Concerned => "had by",
+            };
+            let reached = &found.reached;
+            let names = reached.people.iter().map(|user| view.person(user));
+            let who = hide.people(names, reached.people.len() as u64, MOST_PEOPLE);
+            let accounts = places(view, &reached.accounts);
+            let set = text::name(reached.permission_set.as_str());
+            // What is said of the whole finding is not said again.
+            let risks = row.risks.get(index).filter(|risks| **risks != all);
+            let words: Vec<&str> = risks.into_iter().flatten().map(|mark| mark.word()).collect();
+            let risks = match words.is_empty() {
+                true => String::new(),
+                false => format!(" (**{}**)", words.join(", ")),
+            };
+            format!("{set} in {accounts}, {verb} {who}{risks}")
+        });
     let mut out: Vec<String> = reached.collect();
     out.extend(more(row.item.people.len(), MOST_REACHED, "combination"));
     out
@@ -266,18 +280,8 @@ fn since(view: &DriftView<'_>, row: &DriftRow<'_>) -> Option<String> {
 }
 
 fn bottom(view: &DriftView<'_>) -> String {
-    let drift = view.drift;
-    let rest: Vec<String> = [
-        (drift.unchanged, "as applied"),
-        (drift.ignored, "ignored"),
-        (drift.out_of_scope, "out of scope"),
-    ]
-    .into_iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("{} {what}", number(count)))
-    .collect();
-    match rest.is_empty() {
-        true => "---\n\nNo other assignments were compared.\n".to_owned(),
-        false => format!("---\n\nOther assignments: {}.\n", rest.join(", ")),
+    match view.rest() {
+        rest if rest.is_empty() => "---\n\nNo other assignments were compared.\n".to_owned(),
+        rest => format!("---\n\nOther assignments: {rest}.\n"),
     }
 }

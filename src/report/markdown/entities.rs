@@ -3,13 +3,14 @@
 use crate::address::Kind;
 use crate::id::EntityKey;
 use crate::plan::change::Reason;
+use crate::report::hide::Hide;
 use crate::report::plan_view::PlanView;
 use crate::report::plan_view::entities::{Detail, EntityChange, EntityRow};
 use crate::report::plan_view::entity_lines::{EntityLine, fold, noun, short_arn, summary, title};
 use crate::report::plan_view::policy_diff::{self, DiffLine};
 use crate::report::wording::{counted, number};
 
-use super::hide::Hide;
+use super::marks::{because, marks};
 use super::page::{Row, Section};
 use super::text;
 
@@ -92,13 +93,21 @@ fn one(row: &EntityRow<'_>, hide: &Hide) -> Row {
         }
         _ => text::name(&row.name),
     };
-    let mut short = format!("- **{}** {name}{}", word(row), origin(row, hide));
+    let mut short = format!(
+        "- **{}** {name}{}{}",
+        word(row),
+        origin(row, hide),
+        marks(&row.risks)
+    );
     if let Some(why) = row.blocked {
         short.push_str(&format!("\n  - **blocked**: {}", hide.sentence(why)));
     }
     let mut full = short.clone();
     if !(is_user && hide.counts_only()) {
         let created = row.change == EntityChange::Created;
+        for because in because(&row.risks) {
+            full.push_str(&format!("\n  - {because}"));
+        }
         for item in &row.details {
             full.push('\n');
             full.push_str(&detail(item, created, hide));
@@ -150,10 +159,10 @@ pub fn detail(detail: &Detail, created: bool, hide: &Hide) -> String {
             }
         }
         Detail::Items { name, removed, added } => items(name, removed, added, hide),
-        Detail::Policy { name, lines } => policy(name, lines),
+        Detail::Policy { name, lines } => policy(name, lines, hide),
         Detail::NewPolicy {
             statements, lines, ..
-        } => new_policy(*statements, lines),
+        } => new_policy(*statements, lines, hide),
         Detail::Provision { accounts } => {
             format!("  - pushed to its roles in {}", counted(*accounts, "account"))
         }
@@ -167,7 +176,7 @@ fn items(name: &str, removed: &[String], added: &[String], hide: &Hide) -> Strin
         let text = if people {
             hide.people(items, count, MOST_NAMES)
         } else {
-            let short = items.iter().map(|item| short_arn(item));
+            let short = items.iter().map(|item| hide.apply(short_arn(item)));
             text::some_of(short, count, MOST_ITEMS)
         };
         (count > 0).then(|| format!("{verb} {text}"))
@@ -178,7 +187,7 @@ fn items(name: &str, removed: &[String], added: &[String], hide: &Hide) -> Strin
 }
 
 /// What a new policy says: it is what a reviewer approves.
-fn new_policy(statements: Option<u64>, lines: &[String]) -> String {
+fn new_policy(statements: Option<u64>, lines: &[String], hide: &Hide) -> String {
     let title = statements.map_or("not a policy yet".to_owned(), |count| counted(count, "statement"));
     let rest = lines.len().saturating_sub(MOST_POLICY_LINES) as u64;
     let cut = match rest {
@@ -191,7 +200,7 @@ fn new_policy(statements: Option<u64>, lines: &[String]) -> String {
     let shown: Vec<String> = lines
         .iter()
         .take(MOST_POLICY_LINES)
-        .map(|line| format!("+ {}", text::clip(line, MOST_VALUE)))
+        .map(|line| format!("+ {}", text::clip(&hide.apply(line), MOST_VALUE)))
         .collect();
     format!(
         "  - `inline_policy`: {title}{cut}\n\n{}\n",
@@ -199,7 +208,7 @@ fn new_policy(statements: Option<u64>, lines: &[String]) -> String {
     )
 }
 
-fn policy(name: &str, lines: &[DiffLine]) -> String {
+fn policy(name: &str, lines: &[DiffLine], hide: &Hide) -> String {
     let changed = lines
         .iter()
         .filter(|line| !matches!(line, DiffLine::Same(_) | DiffLine::Gap))
@@ -208,9 +217,9 @@ fn policy(name: &str, lines: &[DiffLine]) -> String {
     let lines: Vec<String> = lines
         .iter()
         .map(|line| match line {
-            DiffLine::Same(text) => format!("  {text}"),
-            DiffLine::Removed(text) => format!("- {text}"),
-            DiffLine::Added(text) => format!("+ {text}"),
+            DiffLine::Same(text) => format!("  {}", hide.apply(text)),
+            DiffLine::Removed(text) => format!("- {}", hide.apply(text)),
+            DiffLine::Added(text) => format!("+ {}", hide.apply(text)),
             DiffLine::Gap => "  ⋮".to_owned(),
         })
         .collect();

@@ -8,28 +8,22 @@ mod assignments;
 pub mod drift;
 mod entities;
 mod hide;
+mod marks;
 mod outputs;
 mod page;
 mod people;
 pub mod plan;
 mod records;
+mod rules;
 mod text;
 
 pub use page::LEAST_SIZE;
 
+use super::hide::People;
+
 /// Room for a comment on GitHub, which takes 65,536 characters (and, of comments, as measured by others, 262,144
 /// bytes), less what a bot may add. GitLab takes 1,000,000 characters.
 pub const GITHUB_SIZE: usize = 65_000;
-
-/// How people appear.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum People {
-    /// By name.
-    #[default]
-    Names,
-    /// As numbers: no person's name or user name.
-    Counts,
-}
 
 /// What a document may hold.
 #[derive(Debug, Clone, Copy)]

@@ -1,11 +1,11 @@
 //! Outputs that come, change or go.
 
+use crate::report::hide::Hide;
 use crate::report::json::parts::OutputChangeJson;
 use crate::report::plan_view::PlanView;
 use crate::report::terminal::outputs::{short, what_else};
 use crate::report::wording::counted;
 
-use super::hide::Hide;
 use super::page::{Row, Section};
 use super::text;
 

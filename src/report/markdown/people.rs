@@ -1,13 +1,16 @@
 //! The section for people: who gains and loses what, where, and through whom.
 
 use crate::id::PrincipalKey;
+use crate::plan::change::RevokeReason;
 use crate::plan::people::PeopleChange;
+use crate::report::hide::Hide;
+use crate::report::plan_view::assignments::RowChange;
+use crate::report::plan_view::origin::{Origin, moment};
 use crate::report::plan_view::people::PeopleLine;
 use crate::report::plan_view::risk::words;
 use crate::report::plan_view::{PlanView, principal_name};
-use crate::report::wording;
+use crate::report::wording::{self, counted};
 
-use super::hide::Hide;
 use super::page::{Row, Section};
 use super::plan::accounts;
 use super::text;
@@ -17,6 +20,10 @@ const MOST_PEOPLE: usize = 5;
 const MOST_SETS: usize = 4;
 const MOST_PATHS: usize = 3;
 const MOST_ACCOUNTS: usize = 5;
+/// How many blocks stand below a path, how many reasons of one, and how much of a reason, in characters.
+const MOST_CAUSES: usize = 3;
+const MOST_REASONS: usize = 2;
+const MOST_REASON: usize = 160;
 
 /// What people gain and lose; the losses first, as the more surprising.
 pub fn section(view: &PlanView<'_>, hide: &Hide, most: usize) -> Section {
@@ -77,7 +84,7 @@ fn row(view: &PlanView<'_>, line: &PeopleLine, hide: &Hide) -> Row {
         who,
         sets(view, &line.permission_sets),
         accounts(view, &line.accounts, MOST_ACCOUNTS),
-        how(view, line),
+        how(view, line, hide),
     ];
     Row::new(text::row(&cells), 1)
 }
@@ -98,7 +105,71 @@ fn paths(keys: &[PrincipalKey]) -> String {
     parts.join(" and ")
 }
 
-fn how(view: &PlanView<'_>, line: &PeopleLine) -> String {
+/// By which path, and below it which blocks bring it about.
+fn how(view: &PlanView<'_>, line: &PeopleLine, hide: &Hide) -> String {
+    let mut lines = vec![path(view, line)];
+    let causes = view.causes(line);
+    let count = causes.assignments.len() + causes.memberships.len();
+    let assignments = causes.assignments.iter();
+    let assignments = assignments.map(|(change, origin)| assignment(*change, origin, hide));
+    let memberships = causes.memberships.iter().map(|joined| {
+        let verb = match line.change {
+            PeopleChange::Gains | PeopleChange::Unknown => "joins",
+            PeopleChange::Loses | PeopleChange::KeepsVia => "leaves",
+        };
+        let place = joined
+            .location
+            .map(|at| format!(" ({})", text::code(&at.to_string())));
+        format!(
+            "{verb} {}{}",
+            text::name(joined.group.as_str()),
+            place.unwrap_or_default()
+        )
+    });
+    lines.extend(memberships.chain(assignments).take(MOST_CAUSES));
+    if count > MOST_CAUSES {
+        lines.push(format!(
+            "… {} more",
+            counted((count - MOST_CAUSES) as u64, "block")
+        ));
+    }
+    lines.retain(|line| !line.is_empty());
+    lines.join("<br>")
+}
+
+/// ``assignment.ops` (`main.hcl:12`), reason `OPS-7`, until 2027-01-01`.
+fn assignment(change: RowChange, origin: &Origin<'_>, hide: &Hide) -> String {
+    let block = origin.block.as_ref().map(|block| hide.name(&block.to_string()));
+    let mut out = block.unwrap_or_else(|| "no block".to_owned());
+    if let Some((at, others)) = origin.place() {
+        let more = match others {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        out.push_str(&format!(" ({}{more})", text::code(&at.to_string())));
+    }
+    match change {
+        RowChange::Grant(_) => {}
+        RowChange::Revoke(RevokeReason::BlockRemoved) => out.push_str(" was removed"),
+        RowChange::Revoke(RevokeReason::NoLongerSelected) => out.push_str(" no longer selects it"),
+        RowChange::Revoke(RevokeReason::Expired) => out.push_str(" expired"),
+        RowChange::Revoke(RevokeReason::Frozen) => out.push_str(", frozen"),
+        RowChange::Revoke(RevokeReason::Unmanaged | RevokeReason::Renamed | RevokeReason::Destroy) => {}
+    }
+    let reasons = origin.reasons.iter().take(MOST_REASONS);
+    let reasons: Vec<String> = reasons
+        .map(|text| hide.name(&text::clip(text, MOST_REASON)))
+        .collect();
+    if !reasons.is_empty() {
+        out.push_str(&format!(", reason {}", reasons.join(", ")));
+    }
+    if let (RowChange::Grant(_), Some(time)) = (change, origin.expires) {
+        out.push_str(&format!(", until {}", moment(time)));
+    }
+    out
+}
+
+fn path(view: &PlanView<'_>, line: &PeopleLine) -> String {
     match line.change {
         PeopleChange::Gains => {
             let risks = (!line.risks.is_empty()).then(|| format!("**{}**", words(&line.risks)));

@@ -1,13 +1,12 @@
 //! A plan as Markdown: what it comes to, what to read first, people, and everything else folded.
 
-use crate::plan::Plan;
 use crate::plan::finding::{Finding, Level};
 use crate::plan::input::Mode;
+use crate::report::hide::Hide;
 use crate::report::plan_view::roles::RoleLine;
-use crate::report::plan_view::{Counts, PlanView, nothing_to_do};
+use crate::report::plan_view::{Counts, PlanView, nothing_to_do, others};
 use crate::report::wording::{self, counted, number};
 
-use super::hide::Hide;
 use super::page::{Page, Row, Section};
 use super::{Options, marker, text};
 
@@ -40,9 +39,10 @@ pub enum Apply<'a> {
 
 /// Writes a plan.
 pub fn write(view: &PlanView<'_>, title: Title<'_>, options: Options) -> String {
-    let hide = Hide::new(options.people, people(view.plan));
+    let hide = Hide::of_plan(options.people, view.plan);
     let most = options.max_size;
     let mut sections = vec![
+        super::rules::section(view, &hide, most),
         findings(view, &hide, most),
         super::people::section(view, &hide, most),
     ];
@@ -60,46 +60,6 @@ pub fn write(view: &PlanView<'_>, title: Title<'_>, options: Options) -> String 
     page.write(most)
 }
 
-/// Every name of a person that the plan carries.
-fn people(plan: &Plan) -> impl Iterator<Item = &str> {
-    use crate::id::PrincipalKey;
-    use crate::model::action::Effect;
-    let named = plan
-        .user_names
-        .iter()
-        .flat_map(|(name, shown)| [name.as_str(), &**shown]);
-    let principals = plan.names.principals.iter().filter_map(|key| match key {
-        PrincipalKey::User(name) => Some(name.as_str()),
-        _ => None,
-    });
-    let written = plan.actions.iter().flat_map(|action| {
-        let users = match &action.effect {
-            Some(Effect::CreateUser { user }) => [Some(user), None],
-            Some(Effect::UpdateUser { from, to }) => [Some(from), Some(to)],
-            _ => [None, None],
-        };
-        users.into_iter().flatten().flat_map(|user| {
-            let names: [&str; 4] = [
-                user.user_name.as_str(),
-                user.shown(),
-                &user.given_name,
-                &user.family_name,
-            ];
-            names.into_iter().chain(user.email.as_deref())
-        })
-    });
-    let entities = plan.actions.iter().filter_map(|action| match &action.entity {
-        crate::id::EntityKey::User(name) => Some(name.as_str()),
-        _ => None,
-    });
-    let listed = plan.people.rows.iter().flat_map(|row| &row.people);
-    named
-        .chain(principals)
-        .chain(written)
-        .chain(entities)
-        .chain(listed.map(|name| name.as_str()))
-}
-
 fn top(view: &PlanView<'_>, title: Title<'_>, hide: &Hide) -> String {
     let plan = view.plan;
     let mut out = marker("plan", &text::clip(&plan.stack, MOST_NAME));
@@ -108,8 +68,9 @@ fn top(view: &PlanView<'_>, title: Title<'_>, hide: &Hide) -> String {
     if plan.is_refused() {
         let refusals = plan.findings.iter().filter(|f| f.level == Level::Refusal).count();
         out.push_str(&format!(
-            "**This plan is refused** and cannot be applied: {} below says why.\n\n",
-            counted(refusals as u64, "finding")
+            "**This plan is refused** and cannot be applied: {} below {} why.\n\n",
+            counted(refusals as u64, "finding"),
+            if refusals == 1 { "says" } else { "say" }
         ));
     }
     out.push_str(&format!("**{}**", sum(view)));
@@ -307,16 +268,7 @@ fn bottom(view: &PlanView<'_>, title: Title<'_>) -> String {
         None => text::code(&plan.instance.region),
     };
     out.push_str(&format!("Instance of {place}."));
-    let others: Vec<String> = [
-        (plan.totals.unmanaged, "unmanaged"),
-        (plan.totals.ignored, "ignored"),
-        (plan.totals.out_of_scope, "out of scope"),
-        (plan.totals.held, "held"),
-    ]
-    .into_iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("{} {what}", number(count)))
-    .collect();
+    let others = others(plan);
     if !others.is_empty() {
         out.push_str(&format!(" Other assignments there: {}.", others.join(", ")));
     }

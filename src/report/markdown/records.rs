@@ -1,10 +1,10 @@
 //! What happens to the state alone.
 
+use crate::report::hide::Hide;
 use crate::report::plan_view::records::{RecordKind, RecordRow, RecordSubject, other_name};
 use crate::report::plan_view::{PlanView, principal_name};
 use crate::report::wording::number;
 
-use super::hide::Hide;
 use super::page::{Row, Section};
 use super::plan::accounts;
 use super::text;

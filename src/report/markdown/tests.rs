@@ -118,6 +118,7 @@ fn read(document: &str) -> Seen {
                     assert_eq!(row.children().count(), table.num_columns, "{document}");
                 }
             }
+            NodeValue::HtmlInline(tag) => assert_eq!(tag, "<br>", "{document}"),
             NodeValue::Document
             | NodeValue::Paragraph
             | NodeValue::List(_)
@@ -445,6 +446,42 @@ fn counted_people_have_no_names() {
         },
     );
     assert!(named.contains("person7@example.com") && named.contains(first.as_str()));
+}
+
+#[test]
+fn changed_rules_come_first_with_every_part_and_people_with_their_block() {
+    use crate::plan::rules::{RuleBlock, RuleChange, RuleChangeKind};
+    let mut plan = small();
+    plan.people.rows[0].via = [PrincipalKey::Group(GroupName::new("platform").unwrap())].into();
+    plan.rules.known = true;
+    plan.rules.changes = vec![RuleChange {
+        rule: RuleBlock::Guardrail,
+        label: Some("few administrators".into()),
+        change: RuleChangeKind::Changed,
+        may_loosen: true,
+        before: vec!["limit.max_people: 1".into()],
+        after: (2..12).map(|n| format!("limit.part{n}").into()).collect(),
+        location: None,
+    }];
+    let document = written(&plan, Options::default());
+    read(&document);
+    let rules = document
+        .find("### Rules changed (1 rule · 1 may let more pass)")
+        .unwrap();
+    assert!(rules < document.find("### People").unwrap(), "{document}");
+    let heading =
+        "- **change** `guardrail` `few administrators`: **something may pass now that did not before**";
+    assert!(document.contains(heading), "{document}");
+    assert!(
+        document.contains("  - limit.max_people: 1\n  + limit.part2\n"),
+        "{document}"
+    );
+    assert!(
+        document.contains("+ limit.part11"),
+        "every part is there\n{document}"
+    );
+    let how = "<br>`assignment.platform_admin` (`access/prod.hcl:31`), reason `OPS-1412`";
+    assert!(document.contains(how), "{document}");
 }
 
 #[test]

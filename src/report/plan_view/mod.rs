@@ -7,6 +7,7 @@ pub mod entities;
 pub mod entity_lines;
 pub mod origin;
 pub mod people;
+pub mod people_origin;
 pub mod policy_diff;
 pub mod policy_text;
 pub mod records;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use crate::id::{PrincipalKey, UserName};
 use crate::model::access::Declaration;
 use crate::model::action::Effect;
-use crate::plan::change::RecordChange;
+use crate::plan::change::{RecordChange, RevokeReason};
 use crate::plan::input::Mode;
 use crate::plan::{ActionKind, Plan, Totals};
 use crate::report::people_names::PeopleNames;
@@ -106,6 +107,27 @@ pub fn nothing_to_do(plan: &Plan) -> (&'static str, String) {
     ("Nothing to do", of_all)
 }
 
+/// Assignments of the instance that the plan leaves as they are and that are not among those declared:
+/// `3 unmanaged`, `12 ignored`. What it removes because nobody declares it is shown as removed.
+pub fn others(plan: &Plan) -> Vec<String> {
+    let totals = &plan.totals;
+    let removed = plan
+        .revokes
+        .iter()
+        .filter(|step| step.reason == RevokeReason::Unmanaged);
+    let left = totals.unmanaged.saturating_sub(removed.count() as u64);
+    let parts = [
+        (left, "unmanaged"),
+        (totals.ignored, "ignored"),
+        (totals.out_of_scope, "out of scope"),
+        (totals.held, "held"),
+    ];
+    let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+    parts
+        .map(|(count, what)| format!("{} {what}", number(count)))
+        .collect()
+}
+
 impl<'a> PlanView<'a> {
     /// The view of a plan. Costs one pass over its grants.
     pub fn new(plan: &'a Plan) -> Self {
@@ -122,6 +144,15 @@ impl<'a> PlanView<'a> {
             counts: counts(plan),
             labels,
         }
+    }
+
+    /// The same with people as numbers. Texts may still name them: see [`crate::report::hide`].
+    pub fn counting_people(&self) -> PlanView<'a> {
+        let mut view = PlanView::new(self.plan);
+        for line in &mut view.people {
+            line.people.clear();
+        }
+        view
     }
 
     /// The declarations behind a note, in address order.

@@ -4,12 +4,13 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
-use crate::drift::{Cause, Effect, Remedy, Subject};
-use crate::id::AccountKey;
-use crate::report::drift_view::{DriftRow, DriftView, held_title};
+use crate::drift::{Cause, Effect, Remedy};
+use crate::plan::risk::RiskMark;
+use crate::report::drift_view::{DriftRow, DriftView, Room, held_title};
 use crate::report::escape::{escape, name};
+use crate::report::hide::Hide;
 use crate::report::style::{Meaning, Styles};
-use crate::report::wording::{self, counted, number, some_of};
+use crate::report::wording::{counted, number};
 
 use super::Page;
 use super::entities::detail;
@@ -19,12 +20,23 @@ const MOST_ROWS: usize = 40;
 const MOST_HELD: usize = 12;
 const MOST_PEOPLE: usize = 4;
 const MOST_SELECTORS: usize = 6;
+const ROOM: Room = Room {
+    minus: "-",
+    people: 4,
+    accounts: 3,
+};
 
 /// Writes drift.
 ///
 /// # Errors
 /// When `out` cannot be written to.
-pub fn write(view: &DriftView<'_>, provider: &str, styles: Styles, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(
+    view: &DriftView<'_>,
+    provider: &str,
+    hide: &Hide,
+    styles: Styles,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut page = Page::new(out, styles);
     let title = page.paint(Meaning::Heading, "rolecall drift");
     let (stack, at) = (name(view.stack), view.observed.at);
@@ -34,7 +46,7 @@ pub fn write(view: &DriftView<'_>, provider: &str, styles: Styles, out: &mut dyn
     page.blank()?;
     held(view, &mut page)?;
     for cause in Cause::ALL {
-        section(view, cause, &mut page)?;
+        section(view, cause, hide, &mut page)?;
     }
     footer(view, &mut page)
 }
@@ -55,7 +67,7 @@ fn held(view: &DriftView<'_>, page: &mut Page<'_>) -> io::Result<()> {
     Ok(())
 }
 
-fn section(view: &DriftView<'_>, cause: Cause, page: &mut Page<'_>) -> io::Result<()> {
+fn section(view: &DriftView<'_>, cause: Cause, hide: &Hide, page: &mut Page<'_>) -> io::Result<()> {
     let rows: Vec<&DriftRow<'_>> = view.rows.iter().filter(|row| row.item.cause == cause).collect();
     if rows.is_empty() {
         return Ok(());
@@ -63,7 +75,7 @@ fn section(view: &DriftView<'_>, cause: Cause, page: &mut Page<'_>) -> io::Resul
     page.heading(cause.title(), "")?;
     let shown = || rows.iter().take(MOST_ROWS);
     let titles: Vec<String> = shown().map(|row| row.title()).collect();
-    let places: Vec<String> = shown().map(|row| place(view, row)).collect();
+    let places: Vec<String> = shown().map(|row| view.place(row, ROOM, hide)).collect();
     let first = column(titles.iter().map(String::as_str), 44);
     let second = column(places.iter().map(String::as_str), 44);
     let common = Common::of(&rows);
@@ -72,10 +84,13 @@ fn section(view: &DriftView<'_>, cause: Cause, page: &mut Page<'_>) -> io::Resul
         let mut cells = vec![(title.clone(), first), (place.clone(), second), (origin, 0)];
         cells.retain(|(text, width)| *width > 0 || !text.is_empty());
         page.row(mark(cause), &cells)?;
+        for risk in &row.marks {
+            super::entities::risk(risk, &mut *page)?;
+        }
         for item in &row.details {
             detail(item, false, page)?;
         }
-        for (label, text) in facts(view, row) {
+        for (label, text) in facts(view, row, hide) {
             fact(label, &text, page)?;
         }
         if common.since.is_none() {
@@ -154,59 +169,28 @@ fn mark(cause: Cause) -> (Meaning, &'static str) {
     }
 }
 
-/// Where it is; for members who; for what was renamed what it is called now.
-fn place(view: &DriftView<'_>, row: &DriftRow<'_>) -> String {
-    match &row.item.subject {
-        Subject::Entity { .. } => {
-            let now = row.item.now_called.as_deref();
-            now.map(|now| format!("is now {}", name(now))).unwrap_or_default()
-        }
-        Subject::Quota { .. } => String::new(),
-        Subject::Members { users, .. } => {
-            let names = users.iter().map(|user| view.person(user));
-            let sign = if row.item.cause == Cause::Missing {
-                "-"
-            } else {
-                "+"
-            };
-            format!("{sign} {}", some_of(names, users.len() as u64, 4))
-        }
-        Subject::Grants { accounts, .. }
-        | Subject::Roles { accounts, .. }
-        | Subject::Policy { accounts, .. } => places(view, accounts),
-    }
-}
-
-fn places(view: &DriftView<'_>, accounts: &[AccountKey]) -> String {
-    let names: Vec<String> = accounts.iter().map(|key| view.account(key)).collect();
-    let count = names.len() as u64;
-    let listed = wording::accounts(&names, count, 3);
-    match count {
-        1 => listed,
-        count => format!("{}: {listed}", counted(count, "account")),
-    }
-}
-
 /// What else there is to say about a finding, with a label each.
-fn facts(view: &DriftView<'_>, row: &DriftRow<'_>) -> Vec<(&'static str, String)> {
+fn facts(view: &DriftView<'_>, row: &DriftRow<'_>, hide: &Hide) -> Vec<(&'static str, String)> {
     let mut out = Vec::new();
-    let verb = match row.item.effect {
-        Some(Effect::Gained) => "people gain",
-        Some(Effect::Lost) => "people lose",
-        Some(Effect::Kept) => "people keep",
-        None => "",
-    };
-    for (index, reached) in row.item.people.iter().enumerate().take(MOST_PEOPLE) {
-        let risks = row.risks.get(index).map_or(&[][..], Vec::as_slice);
-        let words: Vec<&str> = risks.iter().map(|mark| mark.word()).collect();
+    let all: Vec<RiskMark> = row.marks.iter().map(|risk| risk.mark).collect();
+    for (index, found) in row.item.people.iter().enumerate().take(MOST_PEOPLE) {
+        let verb = match found.effect {
+            Effect::Gained => "people gain",
+            Effect::Lost => "people lose",
+            Effect::Kept => "people keep",
+            Effect::Concerned => "people with it",
+        };
+        let reached = &found.reached;
+        // What is said of the whole finding is not said again.
+        let risks = row.risks.get(index).filter(|risks| **risks != all);
+        let words: Vec<&str> = risks.into_iter().flatten().map(|mark| mark.word()).collect();
         let risks = match words.is_empty() {
             true => String::new(),
             false => format!("  ! {}", words.join(", ")),
         };
-        let names = reached.people.iter().map(|user| view.person(user));
-        let who = some_of(names, reached.people.len() as u64, 2);
+        let who = view.people(&reached.people, 2, hide);
         let accounts = match reached.accounts.len() {
-            1 => places(view, &reached.accounts),
+            1 => view.places(&reached.accounts, ROOM),
             count => counted(count as u64, "account"),
         };
         out.push((
@@ -290,25 +274,15 @@ fn footer(view: &DriftView<'_>, page: &mut Page<'_>) -> io::Result<()> {
     if !(drift.is_empty() && view.held.is_empty()) {
         page.blank()?;
     }
-    let rest: Vec<String> = [
-        (drift.unchanged, "as applied"),
-        (drift.ignored, "ignored"),
-        (drift.out_of_scope, "out of scope"),
-    ]
-    .into_iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("{} {what}", number(count)))
-    .collect();
-    let others = if rest.is_empty() {
-        String::new()
-    } else {
-        format!("  Assignments: {}.", rest.join(", "))
+    let others = match view.rest() {
+        rest if rest.is_empty() => rest,
+        rest => format!("  Assignments: {rest}."),
     };
-    if drift.is_empty() {
-        let good = page.paint(Meaning::Good, "No drift.");
-        return page.line(&format!("{good}{others}"));
-    }
-    let found = counted(drift.items.len() as u64, "finding");
-    let found = page.paint(Meaning::Heading, format!("Drift: {found}."));
-    page.line(&format!("{found}{others}"))
+    let meaning = match drift.differs() {
+        true => Meaning::Heading,
+        false if view.held.is_empty() => Meaning::Good,
+        false => Meaning::Warning,
+    };
+    let sum = page.paint(meaning, view.sum());
+    page.line(&format!("{sum}{others}"))
 }

@@ -10,6 +10,7 @@ use crate::report::plan_view::PlanView;
 use crate::report::plan_view::entities::{Detail, EntityChange, EntityRow};
 use crate::report::plan_view::entity_lines::{EntityLine, fold, noun, short_arn, summary, title};
 use crate::report::plan_view::policy_diff::{self, DiffLine};
+use crate::report::plan_view::risk::Risk;
 use crate::report::style::Meaning;
 use crate::report::wording::{counted, number, some_of};
 
@@ -113,13 +114,8 @@ fn one(row: &EntityRow<'_>, width: usize, page: &mut Page<'_>) -> io::Result<()>
         let blocked = page.paint(Meaning::Warning, "blocked");
         page.line(&format!("      {blocked}: {}", escape(why)))?;
     }
-    for risk in &row.risks {
-        let because = match risk.because.len() as u64 {
-            0 => String::new(),
-            count => format!(": {}", some_of(&risk.because, count, 3)),
-        };
-        let mark = page.paint(Meaning::Warning, format!("! {}", risk.words()));
-        page.line(&format!("      {mark}{because}"))?;
+    for found in &row.risks {
+        risk(found, page)?;
     }
     if inline.is_some() {
         return Ok(());
@@ -128,6 +124,16 @@ fn one(row: &EntityRow<'_>, width: usize, page: &mut Page<'_>) -> io::Result<()>
         detail(item, created, page)?;
     }
     Ok(())
+}
+
+/// A mark on a line of its own, with what says so.
+pub fn risk(risk: &Risk, page: &mut Page<'_>) -> io::Result<()> {
+    let because = match risk.because.len() as u64 {
+        0 => String::new(),
+        count => format!(": {}", some_of(&risk.because, count, 3)),
+    };
+    let mark = page.paint(Meaning::Warning, format!("! {}", risk.words()));
+    page.line(&format!("      {mark}{because}"))
 }
 
 /// Where it is declared, and why unless that is plain to see.

@@ -43,7 +43,7 @@ pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
         })
         .collect();
     page.heading("People", &parts.join(" · "))?;
-    let shown: Vec<Sentence> = ORDER
+    let shown: Vec<Sentence<'_>> = ORDER
         .into_iter()
         .flat_map(|change| of_kind(view, change, budget(change)))
         .collect();
@@ -68,7 +68,9 @@ pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
 }
 
 /// What happens to people, in words.
-pub struct Sentence {
+pub struct Sentence<'v> {
+    /// What it is about.
+    pub line: &'v PeopleLine,
     meaning: Meaning,
     /// `gain`, `loses`
     pub verb: &'static str,
@@ -78,11 +80,12 @@ pub struct Sentence {
     pub what: String,
     /// Who they are, and what they keep.
     pub detail: String,
-    risks: String,
+    /// Why to look twice; empty without a mark.
+    pub risks: String,
 }
 
 /// The sentences about losses, gains, and paths that change, at most so many of each.
-pub fn sentences<'v>(view: &'v PlanView<'_>, most: usize) -> impl Iterator<Item = Sentence> + 'v {
+pub fn sentences<'v>(view: &'v PlanView<'_>, most: usize) -> impl Iterator<Item = Sentence<'v>> + 'v {
     ORDER
         .into_iter()
         .flat_map(move |change| of_kind(view, change, most))
@@ -92,7 +95,7 @@ fn of_kind<'v>(
     view: &'v PlanView<'_>,
     change: PeopleChange,
     most: usize,
-) -> impl Iterator<Item = Sentence> + 'v {
+) -> impl Iterator<Item = Sentence<'v>> + 'v {
     let (meaning, verb) = match change {
         PeopleChange::Gains => (Meaning::Added, "gain"),
         PeopleChange::Loses => (Meaning::Removed, "lose"),
@@ -101,6 +104,7 @@ fn of_kind<'v>(
     };
     let of_kind = view.people.iter().filter(move |line| line.change == change);
     of_kind.take(most).map(move |line| Sentence {
+        line,
         meaning,
         verb: match (verb, line.count) {
             ("unknown", _) => verb,
@@ -154,11 +158,12 @@ fn what(view: &PlanView<'_>, line: &PeopleLine) -> String {
 }
 
 fn detail(view: &PlanView<'_>, line: &PeopleLine) -> String {
-    let named = some_of(
-        line.people.iter().map(|user| view.labels.user(user)),
-        line.count,
-        2,
-    );
+    let names = line.people.iter().map(|user| view.labels.user(user));
+    // Without any name, the number stands in front already.
+    let named = match line.people.is_empty() {
+        true => String::new(),
+        false => some_of(names, line.count, 2),
+    };
     let paths =
         |keys: &[crate::id::PrincipalKey]| some_of(keys.iter().map(principal_name), keys.len() as u64, 3);
     match line.change {
@@ -181,13 +186,17 @@ fn detail(view: &PlanView<'_>, line: &PeopleLine) -> String {
             let sessions = line
                 .sessions
                 .map(|seconds| format!("; effective within {}", wording::seconds(u64::from(seconds))));
-            format!("{named}{still}{}", sessions.unwrap_or_default())
+            let rest = format!("{still}{}", sessions.unwrap_or_default());
+            match named.is_empty() {
+                true => rest.trim_start_matches([' ', ';']).to_owned(),
+                false => format!("{named}{rest}"),
+            }
         }
-        PeopleChange::KeepsVia => format!(
-            "{named}: no longer via {}, still via {}",
-            paths(&line.via),
-            paths(&line.keeps)
-        ),
+        PeopleChange::KeepsVia => {
+            let colon = if named.is_empty() { "" } else { ": " };
+            let (via, keeps) = (paths(&line.via), paths(&line.keeps));
+            format!("{named}{colon}no longer via {via}, still via {keeps}")
+        }
         PeopleChange::Unknown => {
             let groups = number(line.via.len() as u64);
             let s = if line.via.len() == 1 { "" } else { "s" };

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::plan::finding::{Finding, Level};
 use crate::report::escape::{escape, name};
-use crate::report::plan_view::{PlanView, nothing_to_do};
+use crate::report::plan_view::{PlanView, nothing_to_do, others};
 use crate::report::style::{Meaning, Styles};
 use crate::report::wording::{self, counted, number, some_of};
 
@@ -191,17 +191,7 @@ fn roles(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
 }
 
 fn totals(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
-    let totals = &view.plan.totals;
-    let parts: Vec<String> = [
-        (totals.unmanaged, "unmanaged"),
-        (totals.ignored, "ignored"),
-        (totals.out_of_scope, "out of scope"),
-        (totals.held, "held"),
-    ]
-    .into_iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("{} {what}", number(count)))
-    .collect();
+    let parts = others(view.plan);
     if parts.is_empty() {
         return Ok(());
     }

@@ -48,10 +48,10 @@ function accountMarks(account) {
 function setLink(model, index) {
   const set = model.sets[index];
   const shown = link("set", model.slugs.set.of[index], set.name);
-  return set.administrator ? el("span", {}, shown, " ", risk()) : shown;
+  return set.risk ? el("span", {}, shown, " ", risk(set)) : shown;
 }
 
-const risk = () => el("span", { class: "badge risky" }, "! administration");
+const risk = (set) => el("span", { class: "badge risky" }, `! ${set.risk}`);
 
 /** The blocks behind a note, with file, line, reason and expiry. */
 function blocksOf(model, note) {

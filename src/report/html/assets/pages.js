@@ -88,8 +88,8 @@ function personTable(model, lines) {
 
 /** Administration first, then by name. */
 function byRisk(model, first, second) {
-  const risk = (set) => (model.sets[set].administrator ? 0 : 1);
-  return risk(first) - risk(second) || first - second;
+  const rank = (set) => (model.sets[set].administrator ? 0 : model.sets[set].risk ? 1 : 2);
+  return rank(first) - rank(second) || first - second;
 }
 
 /** A row for each path; what all paths share spans them. */
@@ -249,10 +249,49 @@ function accountPage(model, index) {
     administrators.length === 0
       ? el("p", { class: "good" }, "Nobody.")
       : peopleTable(model, "Administrators", administrators),
+    changesHere(model, index),
     el("h2", {}, "Assignments"),
     rows.length === 0 ? el("p", {}, "None.") : assignmentTable(model, rows, "account"),
     all,
   ];
+}
+
+/** What a plan changes for people in an account, also for those who only join or leave a group; nothing without any. */
+function changesHere(model, index) {
+  const here = model.people_changes.filter((change) => change.accounts.includes(index));
+  if (here.length === 0) return [];
+  here.sort((a, b) => byRisk(model, a.set, b.set));
+  const words = {
+    gains: ["gains", "+", "gain it with the plan"],
+    loses: ["loses", "−", "lose it with the plan"],
+    keeps: ["keeps", "=", "keep it through another path"],
+  };
+  const rows = table("What the plan changes here", ["Who", "Permission set", "Through", "Change"], here, (change) =>
+    el(
+      "tr",
+      { class: change.change },
+      el("th", { scope: "row" }, personList(model, change.people)),
+      el("td", {}, setLink(model, change.set)),
+      el("td", {}, joined(change.via.map((at) => principalLink(model, at)))),
+      el("td", {}, badge(words[change.change] ?? ["unknown", "?", "members not known"])),
+    ),
+  );
+  return [el("h2", {}, "What the plan changes here"), rows];
+}
+
+/** People by name, the first of many. */
+function personList(model, everyone) {
+  const shown = (person) => personLink(model, person);
+  if (everyone.length === 0) return "members not known";
+  const list = el("span", {}, everyone.length === 1 ? "" : `${people(everyone.length)}: `);
+  const rest = everyone.length > MOST_LISTED + 5 ? everyone.slice(MOST_LISTED) : [];
+  list.append(...joined(everyone.slice(0, everyone.length - rest.length).map(shown)));
+  if (rest.length > 0) {
+    const more = el("button", { type: "button" }, `${number(rest.length)} more`);
+    more.addEventListener("click", () => more.replaceWith(...joined(rest.map(shown))));
+    list.append(" … ", more);
+  }
+  return list;
 }
 
 /** Rows expanded to people; a group whose members are not known stays one line. */
@@ -308,7 +347,7 @@ function setPage(model, index) {
   const there = rows.filter(isPresent);
   const reached = new Set(there.flatMap((row) => model.principals[row.principal].members ?? [])).size;
   return [
-    heading("permission set", set.name, ...(set.administrator ? [" ", risk()] : [])),
+    heading("permission set", set.name, ...(set.risk ? [" ", risk(set)] : [])),
     facts(
       ["Description", set.description],
       ["Session", set.session],
