@@ -21,9 +21,25 @@ pub struct Selector {
     /// Where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accounts: Option<BTreeSet<AccountKey>>,
+    /// The path of the unit whose `.accounts` these are, where they were written so. It selects nothing by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounts_from: Option<Arc<str>>,
 }
 
 impl Selector {
+    /// Whether it is the other one as written, with no more than accounts that joined the unit it is written over.
+    pub fn is_joined(&self, other: &Selector) -> bool {
+        let joined = match (&self.accounts, &other.accounts) {
+            (Some(accounts), Some(others)) => self.accounts_from.is_some() && accounts.is_superset(others),
+            _ => false,
+        };
+        let same = |accounts: &Option<BTreeSet<AccountKey>>| Selector {
+            accounts: accounts.clone(),
+            ..self.clone()
+        };
+        self == other || joined && same(&other.accounts) == *other
+    }
+
     /// Whether it selects all that the other selects, by name.
     pub fn covers(&self, other: &Selector) -> bool {
         fn all<T: Ord>(wide: Option<&BTreeSet<T>>, narrow: Option<&BTreeSet<T>>) -> bool {
@@ -109,6 +125,26 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Which access it is about.
+    pub fn of(&self) -> &Selector {
+        match self {
+            Rule::Deny(of) => of,
+            Rule::Limit(limit) => &limit.of,
+            Rule::Require(require) => &require.of,
+        }
+    }
+
+    /// Whether it is the other one as written, with no more than accounts that joined the unit it is written over.
+    fn is_joined(&self, other: &Rule) -> bool {
+        let mut same = self.clone();
+        match &mut same {
+            Rule::Deny(of) => *of = other.of().clone(),
+            Rule::Limit(limit) => limit.of = other.of().clone(),
+            Rule::Require(require) => require.of = other.of().clone(),
+        }
+        same == *other && self.of().is_joined(other.of())
+    }
+
     /// Whether it finds everything that the other finds.
     pub fn covers(&self, other: &Rule) -> bool {
         fn at_most<T: Ord>(strict: Option<T>, loose: Option<T>) -> bool {
@@ -192,6 +228,28 @@ pub struct Guardrail {
 }
 
 impl Guardrail {
+    /// Whether it is the other one as written, with no more than accounts that joined the units it is written over.
+    /// Of an exception nothing may grow unseen.
+    pub fn is_joined(&self, other: &Guardrail) -> bool {
+        let excepts = |guardrail: &Guardrail| -> Vec<Exception> {
+            let except = guardrail.except.iter().cloned();
+            except
+                .map(|exception| Exception {
+                    location: None,
+                    ..exception
+                })
+                .collect()
+        };
+        self.refuses == other.refuses
+            && excepts(self) == excepts(other)
+            && self.rules.len() == other.rules.len()
+            && self
+                .rules
+                .iter()
+                .zip(&other.rules)
+                .all(|(rule, other)| rule.is_joined(other))
+    }
+
     /// Whether it is at least as strict as the other: whatever the other refuses, it refuses too.
     pub fn covers(&self, other: &Guardrail) -> bool {
         self.refuses >= other.refuses

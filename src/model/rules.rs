@@ -1,6 +1,10 @@
 //! The rules that plans are judged by: what a change of the configuration might loosen in its own favour.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
+
+use crate::id::AccountKey;
 
 use super::guardrail::Guardrail;
 use super::stack::{Desired, Settings};
@@ -21,6 +25,12 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// The accounts that guardrails select, in the order of the rules.
+    pub fn selected_accounts(&self) -> Vec<Option<&BTreeSet<AccountKey>>> {
+        let rules = self.guardrails.iter().flat_map(|guardrail| &guardrail.rules);
+        rules.map(|rule| rule.of().accounts.as_ref()).collect()
+    }
+
     /// The rules that a stack declares.
     pub fn of(desired: &Desired) -> Self {
         Rules {

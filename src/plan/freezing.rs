@@ -286,7 +286,13 @@ fn incomplete(frozen: &Frozen, grants: usize, groups: &BTreeSet<&GroupName>) -> 
 fn has_access(frozen: &Frozen, grants: usize, groups: &BTreeSet<&GroupName>) -> Option<Finding> {
     let what = what_stays(grants, groups)?;
     Some(Finding {
-        remedy: Some(format!("`rolecall freeze {}` takes that away", frozen.argument()).into()),
+        remedy: Some(
+            format!(
+                "`rolecall freeze {}` takes away what can be taken",
+                frozen.argument()
+            )
+            .into(),
+        ),
         ..Finding::new(
             Level::Warning,
             "frozen-has-access",

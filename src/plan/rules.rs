@@ -137,6 +137,7 @@ fn changes(before: &Rules, after: &Rules) -> Vec<RuleChange> {
         &by_label(&after.guardrails, |rule| &rule.label),
         |rule| (guardrail(rule), rule.location.clone()),
         |was, is| is.covers(was),
+        |was, is| is.is_joined(was),
         &mut found,
     );
     compare(
@@ -144,6 +145,7 @@ fn changes(before: &Rules, after: &Rules) -> Vec<RuleChange> {
         &by_label(&before.standing_approvals, |rule| &rule.label),
         &by_label(&after.standing_approvals, |rule| &rule.label),
         |rule| (standing(rule), rule.location.clone()),
+        |_, _| false,
         |_, _| false,
         &mut found,
     );
@@ -156,6 +158,7 @@ fn changes(before: &Rules, after: &Rules) -> Vec<RuleChange> {
             &by_label(was, |rule| &rule.label),
             &by_label(is, |rule| &rule.label),
             |rule: &NamedMatcher| (matcher(&rule.matcher), rule.location.clone()),
+            |_, _| false,
             |_, _| false,
             &mut found,
         );
@@ -183,6 +186,7 @@ fn compare<T>(
     after: &ByLabel<'_, T>,
     spell: impl Fn(&T) -> (Lines, Option<Location>),
     as_strict: impl Fn(&T, &T) -> bool,
+    same: impl Fn(&T, &T) -> bool,
     found: &mut Vec<RuleChange>,
 ) {
     let labels: BTreeSet<&Arc<str>> = before.keys().chain(after.keys()).collect();
@@ -201,6 +205,10 @@ fn compare<T>(
         let is = after.get(label).map(Vec::as_slice).unwrap_or_default();
         let ((old, old_place), (new, new_place)) = (spell_all(was), spell_all(is));
         if old == new && was.is_empty() == is.is_empty() {
+            continue;
+        }
+        // What a rule is written over may have more in it now, and the rule says what it said.
+        if was.len() == is.len() && was.iter().zip(is).all(|(was, is)| same(was, is)) {
             continue;
         }
         let change = match (was.is_empty(), is.is_empty()) {
@@ -489,6 +497,50 @@ mod tests {
         let lowered = changes(&rules(vec![limited(3)]), &rules(vec![limited(2)]));
         assert!(!lowered[0].may_loosen);
         assert!(changes(&rules(vec![limited(3)]), &rules(vec![limited(3)])).is_empty());
+    }
+
+    #[test]
+    fn an_account_that_joins_a_unit_changes_no_rule_over_it_and_one_that_leaves_does() {
+        let over = |accounts: &[u32], from: Option<&str>| {
+            let mut guardrail = limited(3);
+            let Rule::Limit(limit) = &mut guardrail.rules[0] else {
+                panic!("a limit")
+            };
+            let keys = accounts.iter().map(|n| crate::plan::testing::account(*n));
+            limit.of.accounts = Some(keys.collect());
+            limit.of.accounts_from = from.map(Arc::from);
+            rules(vec![guardrail])
+        };
+        let unit = Some("Workloads/Prod");
+        assert!(changes(&over(&[1], unit), &over(&[1, 2], unit)).is_empty());
+        let loosens = |before: &Rules, after: &Rules| {
+            let found = changes(before, after);
+            assert_eq!(found.len(), 1, "{found:?}");
+            found[0].may_loosen
+        };
+        assert!(loosens(&over(&[1, 2], unit), &over(&[1], unit)));
+        assert!(
+            !loosens(&over(&[1], None), &over(&[1, 2], None)),
+            "a list is a list"
+        );
+        assert!(loosens(&over(&[1], unit), &over(&[2], unit)));
+        // An exception that grows is shown.
+        let excepting = |accounts: &[u32]| {
+            let mut all = over(&[1], unit);
+            let keys = accounts.iter().map(|n| crate::plan::testing::account(*n));
+            all.guardrails[0].except = vec![crate::model::guardrail::Exception {
+                of: Selector {
+                    accounts: Some(keys.collect()),
+                    accounts_from: unit.map(Arc::from),
+                    ..Selector::default()
+                },
+                reason: "OPS-1".into(),
+                expires: None,
+                location: None,
+            }];
+            all
+        };
+        assert!(loosens(&excepting(&[1]), &excepting(&[1, 2])));
     }
 
     #[test]

@@ -154,10 +154,13 @@ impl Fold {
             }
             Entry::Imported { recorded, .. } => {
                 let serial = self.recorded.serial.max(recorded.serial) + 1;
+                let frozen = std::mem::take(&mut self.recorded.frozen);
                 self.recorded = Recorded {
                     serial,
                     ..(**recorded).clone()
                 };
+                // An older export does not know who was frozen since.
+                frozen.iter().for_each(|frozen| self.recorded.freeze(frozen));
                 self.run = None;
             }
         }

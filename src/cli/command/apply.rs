@@ -402,8 +402,11 @@ impl Job<'_> {
         if planned.plan.mode != Mode::All {
             return None;
         }
-        let rules = recorded.rules.is_none();
-        let rules = rules.then(|| Box::new(Rules::of(&planned.input.desired)));
+        let declared = Rules::of(&planned.input.desired);
+        // Accounts that joined a unit that a guardrail is over change no rule, and are covered from now on.
+        let known = recorded.rules.as_ref();
+        let known = known.is_some_and(|rules| rules.selected_accounts() == declared.selected_accounts());
+        let rules = (!known).then(|| Box::new(declared));
         let revision = self.revision.clone();
         let revision = revision.filter(|revision| recorded.revision.as_ref() != Some(revision));
         (rules.is_some() || revision.is_some()).then(|| {

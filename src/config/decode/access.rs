@@ -98,7 +98,12 @@ pub(super) fn account(key: &EntityKey) -> Option<AccountKey> {
 
 /// How the accounts were selected, if by a unit's `.accounts`: the unit's path.
 fn selector(reader: &Reader<'_, '_>) -> Option<Arc<str>> {
-    let mut expr = reader.expr("accounts")?;
+    let scope = ModuleScope::with(reader.engine, reader.entity.module, reader.entity.each.clone());
+    unit_of(reader.expr("accounts")?, &scope)
+}
+
+/// The path of the unit of which an expression names the `.accounts` or `.direct_accounts`, and nothing else.
+pub(super) fn unit_of(mut expr: &Expr, scope: &ModuleScope<'_, '_>) -> Option<Arc<str>> {
     if let ExprKind::Tuple(items) = &expr.kind
         && let [only] = items.as_slice()
     {
@@ -117,8 +122,7 @@ fn selector(reader: &Reader<'_, '_>) -> Option<Arc<str>> {
         kind: ExprKind::Name(name.clone(), rest.to_vec()),
         span: expr.span,
     };
-    let scope = ModuleScope::with(reader.engine, reader.entity.module, reader.entity.each.clone());
-    let unit = eval(&unit, &scope).ok()?;
+    let unit = eval(&unit, scope).ok()?;
     match unit.as_entity().map(|entity| &entity.key) {
         Some(key @ EntityKey::OrganizationalUnit(_)) => Some(Arc::from(key.name())),
         _ => None,

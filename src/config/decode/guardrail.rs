@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::address::Kind;
 use crate::config::check::head;
 use crate::config::decode::Decoder;
-use crate::config::decode::access::{account, keys, permission_set, principal};
+use crate::config::decode::access::{account, keys, permission_set, principal, unit_of};
 use crate::config::decode::blocks::Nested;
 use crate::config::decode::time::moment;
 use crate::config::entities::{ModuleId, ModuleScope};
@@ -283,5 +283,8 @@ pub(super) fn selector(nested: &Nested<'_, '_, '_>) -> Option<Selector> {
         principals: principals.map(|found| keys(&found, principal).into_iter().collect()),
         permission_sets: sets.map(|found| keys(&found, permission_set).into_iter().collect()),
         accounts: accounts.map(|found| keys(&found, account).into_iter().collect()),
+        accounts_from: nested
+            .expr("accounts")
+            .and_then(|accounts| unit_of(accounts, nested.scope)),
     })
 }

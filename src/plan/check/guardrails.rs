@@ -346,7 +346,7 @@ mod tests {
         Selector {
             principals: principals.map(|principal| [principal].into()),
             permission_sets: Some([set("admin")].into()),
-            accounts: None,
+            ..Selector::default()
         }
     }
 

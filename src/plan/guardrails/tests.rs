@@ -11,6 +11,7 @@ fn selector(principals: &[PrincipalKey], sets: &[&str], accounts: &[u32]) -> Sel
         principals: (!principals.is_empty()).then(|| principals.iter().cloned().collect()),
         permission_sets: (!sets.is_empty()).then(|| sets.iter().map(|name| set(name)).collect()),
         accounts: (!accounts.is_empty()).then(|| accounts.iter().map(|n| account(*n)).collect()),
+        accounts_from: None,
     }
 }
 
