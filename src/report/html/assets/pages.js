@@ -249,7 +249,7 @@ function accountPage(model, index) {
     administrators.length === 0
       ? el("p", { class: "good" }, "Nobody.")
       : peopleTable(model, "Administrators", administrators),
-    changesHere(model, index),
+    ...changesHere(model, index),
     el("h2", {}, "Assignments"),
     rows.length === 0 ? el("p", {}, "None.") : assignmentTable(model, rows, "account"),
     all,
