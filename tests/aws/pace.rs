@@ -5,6 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use rolecall::provider::simulator::world::World;
+use rolecall::provider::simulator::world::call::CallEntry;
 use rolecall::provider::simulator::world::clock::Time;
 use rolecall::provider::simulator::world::error::ErrorCode;
 use rolecall::provider::simulator::world::request::RequestKind;
@@ -135,18 +136,15 @@ fn applied_as(text: &str, settings: &str) -> Sandbox {
 /// As [`calls_of_a_plan`], of a service whose quotas hold: none is throttled, and they leave at its rate.
 fn calls_under_the_quotas(sandbox: &Sandbox) -> BTreeMap<String, u64> {
     let before = in_world(&world_of(sandbox), |world| world.calls().total());
-    let calls = calls_of_a_plan(sandbox, &["--clock", "real", "--quotas", "on"], "4");
+    let calls = calls_of_a_plan(sandbox, &["--clock", "real", "--quotas", "on"], "1");
     let (times, throttled) = in_world(&world_of(sandbox), |world| {
         let ours = world.calls().entries().filter(|call| call.sequence > before);
-        let ours: Vec<(f64, bool)> = ours
-            .map(|call| (seconds(call.at), call.error.is_some()))
-            .collect();
-        let throttled = ours.iter().filter(|(_, failed)| *failed).count();
-        let times: Vec<f64> = ours.into_iter().map(|(at, _)| at).collect();
+        let ours: Vec<&CallEntry> = ours.collect();
+        let throttled = ours.iter().filter(|call| is_throttled(call)).count();
+        let times: Vec<f64> = ours.iter().map(|call| seconds(call.at)).collect();
         (times, throttled)
     });
     let (took, least) = (times[times.len() - 1] - times[0], times.len() as f64 / RATE);
-    println!("{} calls in {took:.1} s, at least {least:.1} s", times.len());
     assert_eq!(throttled, 0);
     assert!(took <= least * 1.05, "{took:.1} s, and {least:.1} s would do");
     calls
@@ -281,7 +279,7 @@ impl Run {
             let calls = world.calls().entries().filter(|call| seconds(call.at) >= first);
             for call in calls {
                 run.calls += 1;
-                run.throttled += u64::from(call.error == Some(ErrorCode::ThrottlingException));
+                run.throttled += u64::from(is_throttled(call));
             }
             run
         })
@@ -322,7 +320,7 @@ impl Run {
     }
 
     fn told(&self) -> String {
-        let sum = |requests: &[Interval]| requests.iter().map(|(from, to)| to - from).sum::<f64>();
+        let sum = |requests: &[Interval]| requests.iter().fold(0.0, |sum, (from, to)| sum + to - from);
         let ends = self.creations.iter().chain(&self.deletions).map(|(_, to)| *to);
         let begins = self
             .creations
@@ -363,6 +361,10 @@ fn in_world<T>(directory: &Path, look: impl FnOnce(&mut World) -> T) -> T {
     simulator.with_world(look).unwrap()
 }
 
+fn is_throttled(call: &CallEntry) -> bool {
+    call.error == Some(ErrorCode::ThrottlingException)
+}
+
 fn seconds(time: Time) -> f64 {
     time.timestamp().as_millisecond() as f64 / 1e3
 }
@@ -378,9 +380,7 @@ fn change(sandbox: &Sandbox, text: &str, speed: &str) -> Run {
     let output = run_as(sandbox, &server.url, "AKIAIOSFODNN7EXAMPLE", &more, &args);
     drop(server);
     assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
-    let run = Run::of(&world, before, seconds_of(&output.stdout));
-    println!("{}", run.told());
-    run
+    Run::of(&world, before, seconds_of(&output.stdout))
 }
 
 /// Everything goes from one group to another: 600 assignments made and as many taken away, which is what the public
@@ -397,8 +397,9 @@ fn an_apply_of_both_kinds_runs_at_the_services_rate() {
         "principals      = [for g in group.each : g]",
         "principals      = [user.ada]",
     );
-    let run = change(&sandbox, &text, "4");
+    let run = change(&sandbox, &text, "3");
     let told = run.told();
+    println!("{told}");
     assert_eq!((run.creations.len(), run.deletions.len()), (600, 600));
     assert_eq!(run.throttled, 0, "{told}");
     // Calls are the limit here: a look is a call that starts no change.
@@ -423,6 +424,7 @@ fn an_apply_of_one_kind_keeps_the_services_slots_full() {
     let sandbox = applied_as(without, "rate = 20");
     let run = change(&sandbox, &text, speed);
     let told = run.told();
+    println!("{told}");
     assert_eq!(run.creations.len(), size.grants());
     assert_eq!(run.throttled, 0, "{told}");
     assert!(run.took <= run.least() * slack, "{told}");

@@ -211,7 +211,6 @@ fn converges(settings: &str, args: &[&str], speed: &str) {
             ));
             // What could not be read in spite of all attempts is held and left to the next run, which the plan says.
             if output.code == 0 && !output.stdout.contains("held[") {
-                println!("{}", runs.join("\n"));
                 return;
             }
             // Partly applied, or a reading that was given up: run again.
