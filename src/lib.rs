@@ -15,7 +15,8 @@
 //! [`model::Snapshot`]: entities by key, and access as a relation of packed tuples ([`model::access`]). [`plan`]
 //! compares them, purely; [`apply`] carries a plan out through the provider and keeps a journal; [`report`] builds
 //! views; [`import`] goes the other way, from a reading to the text that a person would have written for it;
-//! [`cli`] is the only part that knows there is a process around it.
+//! `rego` asks a stack's
+//! own policies about a finished plan; [`cli`] is the only part that knows there is a process around it.
 //!
 //! # Invariants
 //!
@@ -27,11 +28,12 @@
 //! - An intent is durable before its call leaves; whatever happens after that, the next run finds out.
 //! - Every finished plan is read by a checker that shares no code with the planner ([`plan::check`]).
 //! - Names of outside crates stay in one file each: HCL in `config/syntax`, petgraph in `graph`, sled in
-//!   `state/sled`.
+//!   `state/sled`, the interpreter of Rego in `rego/`.
 //!
 //! Modules import leftwards only: diagnostic → source; address → id; model → id, address; graph → address, model;
 //! config → these; import → config, model; plan → these but config; state and provider → id, address, model; apply → plan, graph and both
-//! seams; report → model, plan, apply's events; cli → everything. A test holds the imports against this list.
+//! seams; rego → model, plan's findings;
+//! report → model, plan, apply's events; cli → everything. A test holds the imports against this list.
 
 pub mod address;
 pub mod apply;
@@ -45,6 +47,8 @@ pub mod import;
 pub mod model;
 pub mod plan;
 pub mod provider;
+#[cfg(feature = "rego")]
+pub mod rego;
 pub mod report;
 pub mod source;
 pub mod state;

@@ -204,3 +204,93 @@ fn renaming_and_moving_keeps_everybody_in() {
         String::from_utf8_lossy(&again.stdout)
     );
 }
+
+#[cfg(feature = "rego")]
+#[test]
+fn policies_refuse_a_plan_and_let_a_mended_one_pass() {
+    let stack = Stack::of("05-policies");
+    let plan = stack.run("", &["plan"]);
+    assert_eq!(
+        plan.status.code(),
+        Some(3),
+        "{}",
+        String::from_utf8_lossy(&plan.stderr)
+    );
+    expect(
+        "05-policies",
+        "expected-plan.txt",
+        &String::from_utf8(plan.stdout).unwrap(),
+    );
+    let refused = stack.run("", &["apply", "--auto-approve"]);
+    assert_eq!(refused.status.code(), Some(3), "apply asks them as well");
+
+    let main = stack.dir.join("main.hcl");
+    let text = std::fs::read_to_string(&main).unwrap();
+    let mended = text
+        .replace(
+            "reason          = \"we build it\"",
+            "reason          = \"SHOP-30\"",
+        )
+        .replace(
+            "[permission_set.admin]\n  accounts        = [account.shop_dev, account.shop_prod]",
+            "[permission_set.admin]\n  accounts        = [account.shop_dev]",
+        )
+        .replace("[user.grace]", "[group.shop]");
+    std::fs::write(&main, mended).unwrap();
+    stack.text("", &["apply", "--auto-approve"]);
+    let again = stack.run("", &["plan", "--detailed-exitcode"]);
+    assert_eq!(
+        again.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&again.stdout)
+    );
+
+    // Whoever changes the judge is seen to.
+    let limits = stack.dir.join("policies/limits.rego");
+    let text = std::fs::read_to_string(&limits).unwrap();
+    std::fs::write(
+        &limits,
+        text.replace("most_removals = 20", "most_removals = 2000"),
+    )
+    .unwrap();
+    let changed = stack.text("", &["plan"]);
+    assert!(
+        changed.contains("Rules changed") && changed.contains("policies/limits.rego"),
+        "{changed}"
+    );
+    let unseen = stack.run("", &["apply", "--auto-approve"]);
+    assert_eq!(
+        unseen.status.code(),
+        Some(3),
+        "{}",
+        String::from_utf8_lossy(&unseen.stderr)
+    );
+    stack.text("", &["apply", "--auto-approve", "--accept-rules"]);
+
+    std::fs::write(
+        &limits,
+        "package access.limits\n\ndeny contains http.send({}).body\n",
+    )
+    .unwrap();
+    let broken = stack.run("", &["validate"]);
+    let said = String::from_utf8_lossy(&broken.stderr);
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(
+        said.contains("policies/limits.rego:3:15") && said.contains("http.send"),
+        "{said}"
+    );
+}
+
+#[cfg(not(feature = "rego"))]
+#[test]
+fn policies_say_when_they_cannot_be_asked() {
+    let stack = Stack::of("05-policies");
+    let plan = stack.run("", &["plan"]);
+    let said = String::from_utf8_lossy(&plan.stderr);
+    assert_eq!(plan.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("feature `rego`") && said.contains("cargo install"),
+        "{said}"
+    );
+}

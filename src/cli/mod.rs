@@ -9,6 +9,7 @@ pub mod env;
 pub mod error;
 pub mod exit;
 pub mod pipeline;
+mod policies;
 pub mod progress;
 pub mod saved_plan;
 pub mod service;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
@@ -32,6 +32,7 @@ use super::args::VariableArgs;
 use super::disk_files::DiskFiles;
 use super::env::Env;
 use super::error::Failure;
+use super::policies;
 use super::variables::Given;
 
 /// A stack's configuration: compiled, with the values of its variables.
@@ -44,6 +45,8 @@ pub struct Stack {
     directory_name: Arc<str>,
     /// What is wrong with the text alone.
     found: Diagnostics,
+    /// The texts with those of the policies, once there are any, and what is wrong with these.
+    with_policies: OnceLock<(SourceMap, Diagnostics)>,
 }
 
 impl Stack {
@@ -87,6 +90,7 @@ impl Stack {
             working_directory: env.working_directory(),
             directory_name: env.stack_name(),
             found,
+            with_policies: OnceLock::new(),
         })
     }
 
@@ -96,6 +100,14 @@ impl Stack {
         let mut evaluation = evaluate(&self.program, &self.options(now, observed), &self.files);
         let mut found = self.found.clone();
         found.extend(std::mem::take(&mut evaluation.diagnostics));
+        if !evaluation.desired.policies.is_empty() {
+            let (_, of_policies) = self.with_policies.get_or_init(|| {
+                let (mut sources, mut found) = (self.sources.clone(), Diagnostics::default());
+                policies::check(&evaluation.desired.policies, &mut sources, &mut found);
+                (sources, found)
+            });
+            found.extend(of_policies.clone());
+        }
         evaluation.diagnostics = found;
         evaluation
     }
@@ -139,7 +151,7 @@ impl Stack {
         let mut evaluation = env.timed("evaluating", || self.evaluate(now, observed));
         if evaluation.diagnostics.has_errors() {
             let found = std::mem::take(&mut evaluation.diagnostics);
-            return Err(Failure::Diagnostics(Box::new((found, self.sources.clone()))));
+            return Err(Failure::Diagnostics(Box::new((found, self.sources().clone()))));
         }
         if observed.is_some() {
             self.warn(env, &evaluation);
@@ -169,7 +181,7 @@ impl Stack {
         if !found.is_empty() {
             let _ = crate::report::diagnostics::write_text(
                 found,
-                &self.sources,
+                self.sources(),
                 env.err.color(),
                 &mut env.stderr(),
             );
@@ -192,7 +204,9 @@ impl Stack {
 
     /// The texts that findings point into.
     pub fn sources(&self) -> &SourceMap {
-        &self.sources
+        self.with_policies
+            .get()
+            .map_or(&self.sources, |(sources, _)| sources)
     }
 
     /// The stack's files.
@@ -496,7 +510,7 @@ pub fn plan_on(
         observed: reading.observed,
         options,
     };
-    let plan = env.timed("planning", || plan(&input));
+    let mut plan = env.timed("planning", || plan(&input));
     let violations = env.timed("checking", || violations(&plan, &input));
     if !violations.is_empty() {
         let input = Box::new(input);
@@ -509,6 +523,7 @@ pub fn plan_on(
         counted(plan.revokes.len() as u64, "revoke"),
         counted(plan.records.len() as u64, "change"),
     ));
+    policies::judge(env, &mut plan, &input)?;
     Ok(Planned {
         provider: reading.provider,
         input,
@@ -519,11 +534,12 @@ pub fn plan_on(
 /// The plan of an input, once the checker has found nothing.
 ///
 /// # Errors
-/// [`Failure::Unsound`].
-pub fn checked_plan(input: PlanInput) -> Result<Plan, Failure> {
-    let plan = plan(&input);
+/// [`Failure::Unsound`]; when a policy cannot be evaluated.
+pub fn checked_plan(env: &Env, input: PlanInput) -> Result<Plan, Failure> {
+    let mut plan = plan(&input);
     let violations = violations(&plan, &input);
     if violations.is_empty() {
+        policies::judge(env, &mut plan, &input)?;
         return Ok(plan);
     }
     let input = Box::new(input);

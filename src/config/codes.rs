@@ -48,6 +48,10 @@ pub const CODES: &[(&str, &str)] = &[
         "block-in-variables",
         "a block in a file that gives variables values",
     ),
+    (
+        "condition-type",
+        "a condition of a policy that compares what cannot be compared",
+    ),
     ("cycle", "a value that needs itself, perhaps by way of others"),
     ("duplicate-attribute", "one attribute twice in one block"),
     ("duplicate-block", "two blocks of one kind with one label"),
@@ -137,6 +141,10 @@ pub const CODES: &[(&str, &str)] = &[
         "sensitive-output",
         "a sensitive value in an output that does not say so",
     ),
+    (
+        "statement-without-effect",
+        "a policy statement, or a part of one, that changes nothing",
+    ),
     ("syntax-error", "text that is not HCL"),
     ("too-deep", "expressions or values nested too deeply"),
     (
@@ -157,6 +165,10 @@ pub const CODES: &[(&str, &str)] = &[
         "a value for a variable that no block declares",
     ),
     (
+        "unknown-action",
+        "an action of a policy that is not in AWS's list",
+    ),
+    (
         "unknown-argument",
         "an argument for a variable that the module does not have",
     ),
@@ -169,10 +181,15 @@ pub const CODES: &[(&str, &str)] = &[
         "a value known only after apply where a plan needs it",
     ),
     ("unquoted-account-id", "an account id without quotes"),
+    ("unreadable-policy", "policy files in Rego that cannot be read"),
     ("unreadable-source", "a file or directory that cannot be read"),
     (
         "unsupported-version",
         "a stack that needs another version of rolecall",
+    ),
+    (
+        "wide-statement",
+        "a policy statement that allows nearly everything",
     ),
     ("wrong-entity", "something other than an entity of the right kind"),
     ("wrong-labels", "too few or too many labels"),

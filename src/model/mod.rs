@@ -20,6 +20,7 @@ pub mod mention;
 pub mod permission_set;
 pub mod policy;
 pub mod policy_document;
+pub mod policy_file;
 pub mod principal;
 pub mod privilege;
 pub mod reach;

@@ -13,6 +13,7 @@ use crate::source::Location;
 use super::freeze::Withheld;
 use super::guardrail::Guardrail;
 use super::instance::Held;
+use super::policy_file::PolicyFile;
 use super::snapshot::Snapshot;
 use super::standing::StandingApproval;
 
@@ -310,6 +311,9 @@ pub struct Desired {
     /// What was agreed on beforehand, by label.
     #[serde(default)]
     pub standing_approvals: Vec<StandingApproval>,
+    /// Policies over plans in Rego and their data, by path.
+    #[serde(default)]
+    pub policies: Vec<PolicyFile>,
     /// Outputs by name.
     #[serde(default)]
     pub outputs: BTreeMap<Arc<str>, Output>,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::duration;
 use crate::model::guardrail::{Guardrail, Limit, OnUnknown, Require, Rule, Selector};
+use crate::model::policy_file::PolicyHash;
 use crate::model::rules::Rules;
 use crate::model::stack::{Matcher, NamedMatcher, Production, RiskSettings, Scope, Settings, Unmanaged};
 use crate::model::standing::StandingApproval;
@@ -41,6 +42,8 @@ pub enum RuleBlock {
     Risk,
     /// A `standing_approval` block.
     StandingApproval,
+    /// A file of policies in Rego, or of their data.
+    Policy,
 }
 
 impl RuleBlock {
@@ -56,6 +59,7 @@ impl RuleBlock {
             RuleBlock::Production => "production",
             RuleBlock::Risk => "risk",
             RuleBlock::StandingApproval => "standing_approval",
+            RuleBlock::Policy => "policy",
         }
     }
 }
@@ -163,9 +167,27 @@ fn changes(before: &Rules, after: &Rules) -> Vec<RuleChange> {
             &mut found,
         );
     }
+    policies(&before.policies, &after.policies, &mut found);
     settings(was, is, &mut found);
     found.sort();
     found
+}
+
+/// What a file of rules or data means for others is not known, so that every change of one may loosen something, but
+/// for the first ones of all.
+fn policies(before: &[PolicyHash], after: &[PolicyHash], found: &mut Vec<RuleChange>) {
+    let line = |file: &PolicyHash| (Lines::from([format!("blake3: {}", file.hash).into()]), None);
+    compare(
+        RuleBlock::Policy,
+        &by_label(before, |file| &file.path),
+        &by_label(after, |file| &file.path),
+        line,
+        |_, _| false,
+        |was, is| was == is,
+        found,
+    );
+    let of_policies = found.iter_mut().filter(|change| change.rule == RuleBlock::Policy);
+    of_policies.for_each(|change| change.may_loosen = !before.is_empty());
 }
 
 fn by_label<T>(rules: &[T], label: impl Fn(&T) -> &Arc<str>) -> BTreeMap<Arc<str>, Vec<&T>> {
@@ -541,6 +563,37 @@ mod tests {
             all
         };
         assert!(loosens(&excepting(&[1]), &excepting(&[1, 2])));
+    }
+
+    #[test]
+    fn a_changed_policy_file_may_loosen_and_the_first_ones_do_not() {
+        let with = |files: &[(&str, &str)]| Rules {
+            policies: files
+                .iter()
+                .map(|(path, hash)| PolicyHash {
+                    path: (*path).into(),
+                    hash: (*hash).into(),
+                })
+                .collect(),
+            ..Rules::default()
+        };
+        let (none, one, two) = (
+            with(&[]),
+            with(&[("p/a.rego", "1")]),
+            with(&[("p/a.rego", "1"), ("p/exempt.json", "2")]),
+        );
+        let first = changes(&none, &one);
+        let [change] = &first[..] else { panic!("{first:?}") };
+        assert_eq!(
+            (change.rule, change.label.as_deref()),
+            (RuleBlock::Policy, Some("p/a.rego"))
+        );
+        assert!(change.change == RuleChangeKind::Added && !change.may_loosen);
+        for (before, after) in [(&one, &two), (&two, &one), (&one, &with(&[("p/a.rego", "3")]))] {
+            let found = changes(before, after);
+            assert!(found.len() == 1 && found[0].may_loosen, "{found:?}");
+        }
+        assert!(changes(&two, &two).is_empty());
     }
 
     #[test]

@@ -80,6 +80,7 @@ fn may_import(module: &str) -> &'static [&'static str] {
             "plan", "graph", "state", "provider", "model", "id", "address", "source",
         ],
         "drift" => &["model", "id", "address", "source"],
+        "rego" => &["model", "plan", "source"],
         "report" => &[
             "model",
             "plan",
@@ -105,6 +106,7 @@ fn may_import(module: &str) -> &'static [&'static str] {
             "apply",
             "drift",
             "import",
+            "rego",
             "report",
         ],
         _ => &[],
@@ -163,6 +165,7 @@ fn one_place_names_each_outside_crate_that_might_be_replaced() {
         ("petgraph::", "graph.rs"),
         ("sled::", "state/sled.rs"),
         ("aws_sdk_", "provider/aws/"),
+        ("regorus::", "rego/"),
     ];
     let mut wrong = Vec::new();
     for source in sources() {

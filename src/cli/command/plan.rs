@@ -226,7 +226,7 @@ fn replay(env: &Env, path: &Path) -> Result<Plan, Failure> {
             "{shown} had sensitive values taken out, and cannot be replayed"
         )));
     }
-    checked_plan(input)
+    checked_plan(env, input)
 }
 
 /// Keeps the plan's text and the people that its digest covers, so that `apply --digest` can show what became

@@ -4,11 +4,13 @@ mod access;
 mod account;
 mod blocks;
 mod guardrail;
+mod lint;
 mod merge;
 mod moved;
 mod output;
 mod permission_set;
 mod policy;
+mod policy_files;
 mod principal;
 mod reader;
 mod risk;
@@ -22,7 +24,7 @@ use crate::address::Kind;
 use crate::config::check::head;
 use crate::config::entities::{Engine, ModuleId, Node};
 use crate::config::evaluate::Referred;
-use crate::config::rules::quota;
+use crate::config::rules::{policy_lint, quota};
 use crate::model::access::{Access, Block};
 use crate::model::stack::Desired;
 
@@ -76,6 +78,7 @@ struct Decoder<'e, 'a> {
     blocks: Vec<Block>,
     seen: Seen,
     moves: Vec<moved::Rule>,
+    lint: policy_lint::Settings,
 }
 
 impl<'e, 'a> Decoder<'e, 'a> {
@@ -86,6 +89,7 @@ impl<'e, 'a> Decoder<'e, 'a> {
             blocks: Vec::new(),
             seen: Seen::default(),
             moves: Vec::new(),
+            lint: policy_lint::Settings::default(),
         }
     }
 

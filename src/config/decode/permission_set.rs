@@ -48,6 +48,9 @@ impl Decoder<'_, '_> {
         if claimed.is_none() || reader.failed.get() {
             return;
         }
+        if let Some(inline) = contents.as_ref().and_then(|contents| contents.inline.as_ref()) {
+            super::lint::inline_policy(reader, inline, &self.lint);
+        }
         let set = match contents {
             Some(contents) => contents.into_set(PermissionSet::new(name.clone())),
             None => PermissionSet::new(name.clone()),

@@ -10,6 +10,7 @@ use crate::config::program::Declared;
 use crate::config::schema;
 use crate::config::value::Value;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
+use crate::model::policy_file::PolicyFile;
 use crate::model::stack::{Matcher, NamedMatcher, Scope, Settings, Unmanaged};
 
 /// A setting with a value that does not exist.
@@ -179,6 +180,11 @@ impl Decoder<'_, '_> {
             ),
         }
         matchers(&read, declared, settings);
+        self.out.desired.policies = policies(&read);
+        self.lint = nested(&read, "lint")
+            .map(|block| super::lint::settings(&block))
+            .unwrap_or_default();
+        let settings = &self.out.desired.settings;
         if settings.unmanaged == Unmanaged::Remove && settings.scope == Scope::Declared {
             engine.report(
                 Diagnostic::error(NEEDS_SCOPE, "`unmanaged = \"remove\"` needs a scope")
@@ -344,6 +350,7 @@ fn matchers(read: &Nested<'_, '_, '_>, declared: &Declared, settings: &mut Setti
             schema,
         };
         match block.kind.as_ref() {
+            "policy" | "lint" => continue,
             "production" => {
                 settings.risk.production = super::risk::production(&nested);
                 continue;
@@ -369,6 +376,30 @@ fn matchers(read: &Nested<'_, '_, '_>, declared: &Declared, settings: &mut Setti
             _ => settings.protect.push(named()),
         }
     }
+}
+
+/// The files that the `policy` block names.
+fn policies(read: &Nested<'_, '_, '_>) -> Vec<PolicyFile> {
+    let block = nested(read, "policy");
+    block
+        .map(|block| super::policy_files::policy_files(&block))
+        .unwrap_or_default()
+}
+
+/// The first block of a kind.
+fn nested<'n, 'e, 'a>(read: &Nested<'n, 'e, 'a>, kind: &str) -> Option<Nested<'n, 'e, 'a>> {
+    let block = read
+        .block
+        .body
+        .blocks
+        .iter()
+        .find(|block| block.kind.as_ref() == kind)?;
+    Some(Nested {
+        engine: read.engine,
+        scope: read.scope,
+        block,
+        schema: read.schema.block(kind)?,
+    })
 }
 
 /// Globs of an attribute, each checked.

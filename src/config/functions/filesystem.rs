@@ -239,7 +239,7 @@ fn render(cx: &CallCx<'_>, name: &str, template: &str, arguments: &[Value]) -> O
 }
 
 /// A path without `.`, without doubled slashes, and with `..` resolved as far as text can tell.
-fn clean(path: &str) -> String {
+pub fn clean(path: &str) -> String {
     let rooted = path.starts_with('/');
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {

@@ -18,7 +18,7 @@ mod csv;
 mod datetime;
 mod decimal;
 mod encoding;
-mod filesystem;
+pub(in crate::config) mod filesystem;
 mod format;
 pub mod impure;
 pub mod json;
@@ -31,7 +31,7 @@ mod regex;
 mod sensitive;
 mod string;
 mod timestamp;
-mod yaml;
+pub(in crate::config) mod yaml;
 mod yaml_text;
 
 use std::sync::LazyLock;

@@ -38,7 +38,14 @@ pub const TABLE: &[Function] = &[
 ];
 
 fn yamldecode(arguments: &[Value]) -> Outcome {
-    let text = text(arguments, 0)?;
+    decode(text(arguments, 0)?)
+}
+
+/// The value that YAML text writes.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn decode(text: &str) -> Outcome {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader {
         events: Parser::new_from_str(text).peekable(),

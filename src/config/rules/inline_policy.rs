@@ -2,7 +2,7 @@
 //!
 //! Source: service model of IAM Identity Center, `PermissionSetPolicyDocument` (1 to 32,768 characters of
 //! Latin-1); "Quotas and limits in IAM Identity Center" (10,240 bytes without white space); IAM user guide,
-//! "Grammar of the IAM JSON policy language".
+//! "Grammar of the IAM JSON policy language". What IAM takes and nobody can mean is in [`super::policy_lint`].
 
 use serde_json::{Map, Value};
 

@@ -4,9 +4,11 @@
 
 pub mod account;
 pub mod customer_policy;
+pub mod iam;
 pub mod inline_policy;
 pub mod managed_policy;
 pub mod names;
+pub mod policy_lint;
 pub mod principal;
 pub mod quota;
 pub mod session;

@@ -47,6 +47,34 @@ const PRODUCTION: &[AttributeSchema] = &[
     ),
 ];
 
+const LINT: &[AttributeSchema] = &[
+    attr(
+        "policies",
+        Ty::Bool,
+        Optional,
+        "`false`: no inline policy is looked at for what it may not mean.",
+    ),
+    attr(
+        "known_actions",
+        Ty::Strings,
+        Optional,
+        "Actions that are there though the list of actions does not have them; `*` and `?` as in policies.",
+    ),
+    attr(
+        "ignore_statements",
+        Ty::Strings,
+        Optional,
+        "Statements that are left alone, by `Sid`; `*` and `?` as in policies.",
+    ),
+];
+
+const POLICY: &[AttributeSchema] = &[attr(
+    "rego",
+    Ty::String,
+    Required,
+    "A directory of `.rego` files, and of JSON and YAML files that become `data`, or one `.rego` file.",
+)];
+
 const RISK: &[AttributeSchema] = &[
     attr(
         "permission_sets",
@@ -128,6 +156,21 @@ pub(super) const ROLECALL: BlockSchema = BlockSchema {
                 "production",
                 &[],
                 "Which accounts are production: whoever gains access there is marked. One match is enough.",
+            )
+        },
+        BlockSchema {
+            repeats: false,
+            attributes: LINT,
+            ..block("lint", &[], "What is not warned about in inline policies.")
+        },
+        BlockSchema {
+            repeats: false,
+            attributes: POLICY,
+            ..block(
+                "policy",
+                &[],
+                "Rules over plans in Rego, as Open Policy Agent reads it: `deny` and `violation` refuse a plan, `warn` \
+                 warns.",
             )
         },
         BlockSchema {

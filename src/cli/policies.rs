@@ -1,0 +1,177 @@
+//! The stack's policies in Rego: read with the configuration, and asked about every finished plan.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::model::policy_file::{PolicyFile, PolicyHash};
+use crate::plan::Plan;
+use crate::plan::finding::{Finding, Level};
+use crate::plan::input::{Mode, PlanInput};
+use crate::source::SourceMap;
+
+use super::env::Env;
+use super::error::Failure;
+
+/// A policy that cannot be evaluated.
+#[cfg(feature = "rego")]
+const POLICY: Code = Code("policy-error");
+/// Policies, and a build that cannot evaluate them.
+#[cfg(not(feature = "rego"))]
+const NOT_BUILT_IN: Code = Code("not-built-in");
+
+/// Adds what is wrong with policy files, as far as that can be told without a plan, and their texts.
+pub fn check(files: &[PolicyFile], sources: &mut SourceMap, found: &mut Diagnostics) {
+    #[cfg(feature = "rego")]
+    report(crate::rego::check(files), files, sources, found);
+    #[cfg(not(feature = "rego"))]
+    {
+        let _ = (files, sources);
+        found.push(
+            Diagnostic::error(
+                NOT_BUILT_IN,
+                "this rolecall is built without the feature `rego`, which policies need",
+            )
+            .help("build it with the default features: cargo install --locked --path ."),
+        );
+    }
+}
+
+/// Adds what the stack's policies say about a plan to its findings.
+///
+/// # Errors
+/// When a policy cannot be evaluated.
+pub fn judge(env: &Env, plan: &mut Plan, input: &PlanInput) -> Result<(), Failure> {
+    plan.findings.extend(not_agreed(input));
+    let files = &input.desired.policies;
+    if files.is_empty() {
+        return Ok(());
+    }
+    evaluate(env, plan, input, files)
+}
+
+#[cfg(feature = "rego")]
+fn evaluate(env: &Env, plan: &mut Plan, input: &PlanInput, files: &[PolicyFile]) -> Result<(), Failure> {
+    use crate::report::escape::escape;
+    use crate::report::json::plan::PlanJson;
+    use crate::report::plan_view::PlanView;
+
+    let judged = env.timed("asking the policies", || {
+        let document = serde_json::to_string(&PlanJson::new(&PlanView::new(plan)));
+        let document = document.map_err(|error| Failure::new(error.to_string()))?;
+        Ok::<_, Failure>(crate::rego::judge(files, input.now, &document))
+    })?;
+    match judged {
+        Ok(judgement) => {
+            for line in &judgement.printed {
+                env.detail(&format!("policy: {}", escape(line)));
+            }
+            plan.findings.extend(judgement.findings);
+            Ok(())
+        }
+        Err(errors) => {
+            let (mut sources, mut found) = (SourceMap::new(), Diagnostics::default());
+            report(errors, files, &mut sources, &mut found);
+            Err(Failure::Diagnostics(Box::new((found, sources))))
+        }
+    }
+}
+
+#[cfg(not(feature = "rego"))]
+fn evaluate(_: &Env, _: &mut Plan, _: &PlanInput, files: &[PolicyFile]) -> Result<(), Failure> {
+    // A dumped input brings policies along that no configuration was read for.
+    let (mut sources, mut found) = (SourceMap::new(), Diagnostics::default());
+    check(files, &mut sources, &mut found);
+    Err(Failure::Diagnostics(Box::new((found, sources))))
+}
+
+/// What was agreed on beforehand was agreed on under the policies of the last apply, which cannot be asked any more once
+/// a file is another.
+fn not_agreed(input: &PlanInput) -> Option<Finding> {
+    if input.options.mode != Mode::Standing {
+        return None;
+    }
+    let declared: BTreeSet<PolicyHash> = input.desired.policies.iter().map(PolicyHash::from).collect();
+    let rules = input.recorded.rules.iter();
+    let recorded: BTreeSet<PolicyHash> = rules.flat_map(|rules| rules.policies.iter().cloned()).collect();
+    let subjects: BTreeSet<Arc<str>> = declared
+        .symmetric_difference(&recorded)
+        .map(|file| Arc::clone(&file.path))
+        .collect();
+    (!subjects.is_empty()).then(|| Finding {
+        subjects,
+        remedy: Some("apply the changed policies first, with a yes of their own".into()),
+        ..Finding::new(
+            Level::Refusal,
+            "policies-changed",
+            "the policies are not those of the last apply, under which grants were agreed on beforehand",
+        )
+    })
+}
+
+/// Errors with their places in the files' texts.
+#[cfg(feature = "rego")]
+fn report(
+    errors: Vec<crate::rego::PolicyError>,
+    files: &[PolicyFile],
+    sources: &mut SourceMap,
+    found: &mut Diagnostics,
+) {
+    use crate::source::Span;
+
+    for error in errors {
+        let mut diagnostic = Diagnostic::error(POLICY, error.message);
+        if let Some(help) = error.help {
+            diagnostic = diagnostic.help(help);
+        }
+        if let Some(file) = files.iter().find(|file| file.path == error.file) {
+            let known = sources.files().find(|(_, known)| known.name == file.path);
+            let known = known.map(|(id, _)| id);
+            let id = known.unwrap_or_else(|| sources.add(Arc::clone(&file.path), Arc::clone(&file.text)));
+            let (line, column) = error.at.unwrap_or((1, 1));
+            let start = sources.file(id).map_or(0, |source| source.line_start(line));
+            let rest = file.text.get(start..).unwrap_or_default();
+            let before: usize = rest
+                .chars()
+                .take(column.saturating_sub(1) as usize)
+                .map(char::len_utf8)
+                .sum();
+            let word = rest.get(before..).unwrap_or_default();
+            let length = word
+                .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.'))
+                .unwrap_or(word.len());
+            let from = start + before;
+            diagnostic = diagnostic.at(Span::new(id, from..from + length.max(1)), "");
+        }
+        found.push(diagnostic);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::policy_file::PolicyContent;
+    use crate::model::rules::Rules;
+    use crate::plan::testing::World;
+
+    #[test]
+    fn what_was_agreed_on_holds_under_the_policies_of_then() {
+        let file = |hash: &str| PolicyFile {
+            path: "policies/a.rego".into(),
+            content: PolicyContent::Rego,
+            hash: hash.into(),
+            text: "package main".into(),
+        };
+        let mut input = World::new().input(crate::plan::testing::Stack::new());
+        input.desired.policies = vec![file("1")];
+        input.recorded.rules = Some(Box::new(Rules::of(&input.desired)));
+        input.options.mode = Mode::Standing;
+        assert_eq!(not_agreed(&input), None);
+        input.desired.policies = vec![file("2")];
+        assert_eq!(not_agreed(&input).unwrap().level, Level::Refusal);
+        input.desired.policies.clear();
+        assert!(not_agreed(&input).is_some(), "taken away");
+        input.options.mode = Mode::All;
+        assert_eq!(not_agreed(&input), None, "that is what Rules changed is for");
+    }
+}

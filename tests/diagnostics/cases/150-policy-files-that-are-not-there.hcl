@@ -1,0 +1,5 @@
+rolecall {
+  policy {
+    rego = "policies/" #~ unreadable-policy
+  }
+}
