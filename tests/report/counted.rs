@@ -153,11 +153,7 @@ fn silent(sandbox: &Sandbox, args: &[&str]) {
 fn names_somebody(sandbox: &Sandbox, args: &[&str]) {
     let output = sandbox.run(args, "");
     let named = |name: &&str| output.stdout.contains(*name);
-    assert!(
-        NAMES.iter().any(|name| named(name)),
-        "{args:?}\n{}",
-        output.stdout
-    );
+    assert!(NAMES.iter().any(named), "{args:?}\n{}", output.stdout);
 }
 
 #[test]
