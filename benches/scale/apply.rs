@@ -38,6 +38,8 @@ use rolecall::state::{Entry, LockInfo, LockRequest, StateError, StateStore};
 enum Wrote {
     Journal(u64),
     World(u64),
+    /// Calls that changed nothing, and so need not outlive a crash.
+    Calls(u64),
     /// A file that replaces another: a snapshot of the world, an export of the state.
     File(u64),
     /// The checkpoint's rows.
@@ -221,14 +223,14 @@ struct Traced<'a> {
 }
 
 impl Traced<'_> {
-    fn watching<T>(&self, body: impl FnOnce(&dyn Provider) -> T) -> T {
+    fn watching<T>(&self, wrote: fn(u64) -> Wrote, body: impl FnOnce(&dyn Provider) -> T) -> T {
         let (log, snapshot) = (self.world.join("world.log"), self.world.join("world.snapshot"));
         let (before, stamp) = (length(&log), modified(&snapshot));
         let answer = body(self.inner);
         if modified(&snapshot) != stamp {
             note(&self.trace, Wrote::File(length(&snapshot)));
         } else if length(&log) > before {
-            note(&self.trace, Wrote::World(length(&log) - before));
+            note(&self.trace, wrote(length(&log) - before));
         }
         answer
     }
@@ -248,15 +250,15 @@ impl Provider for Traced<'_> {
     }
 
     fn read(&self, request: &ReadRequest) -> Result<Observed, ProviderError> {
-        self.watching(|inner| inner.read(request))
+        self.watching(Wrote::Calls, |inner| inner.read(request))
     }
 
     fn start(&self, calls: &[Call], ids: &dyn Ids) -> Vec<Started> {
-        self.watching(|inner| inner.start(calls, ids))
+        self.watching(Wrote::World, |inner| inner.start(calls, ids))
     }
 
     fn poll(&self, pending: &[Ticket], wait: Duration) -> Vec<(Ticket, Outcome)> {
-        self.watching(|inner| inner.poll(pending, wait))
+        self.watching(Wrote::World, |inner| inner.poll(pending, wait))
     }
 
     fn request_outcome(&self, effect: &Effect, request_id: &str) -> Option<Outcome> {
@@ -264,7 +266,7 @@ impl Provider for Traced<'_> {
     }
 
     fn sleep(&self, duration: Duration) {
-        self.watching(|inner| inner.sleep(duration));
+        self.watching(Wrote::Calls, |inner| inner.sleep(duration));
     }
 }
 
@@ -330,6 +332,7 @@ fn save(path: &Path, trace: &Trace, own: &Path) -> Result<(), Box<dyn Error>> {
         let line = match wrote {
             Wrote::Journal(bytes) => format!("journal {bytes}"),
             Wrote::World(bytes) => format!("world {bytes}"),
+            Wrote::Calls(bytes) => format!("calls {bytes}"),
             Wrote::File(bytes) => format!("file {bytes}"),
             Wrote::Checkpoint => {
                 let rows = SledCheckpoint::open(&own.join("checkpoint"))?.read_all()?;
@@ -373,6 +376,7 @@ pub fn replay(trace: &Path, directory: &Path) -> Result<f64, Box<dyn Error>> {
         match kind {
             "journal" => append(&mut journal, bytes)?,
             "world" => append(&mut world, bytes)?,
+            "calls" => world.write_all(bytes)?,
             "file" => replace(&directory.join("file"), bytes)?,
             "row" => rows.borrow_mut().push(count),
             _ => checkpoint(

@@ -446,8 +446,7 @@ impl<'a> Run<'a> {
         match reading {
             Ok(observed) => {
                 self.ids.observe(&observed.snapshot);
-                let recorded = self.fold.recorded()?.seen.as_ref();
-                let entry = Entry::of_reading(recorded, Seen::of(observed));
+                let entry = Entry::of_reading(self.fold.seen(), Seen::of(observed));
                 self.write(entry)?;
                 Ok(Vec::new())
             }

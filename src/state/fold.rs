@@ -19,7 +19,7 @@ use crate::id::{AccountKey, PrincipalKey};
 use crate::model::access::Tuple;
 use crate::model::action::{Effect, Learned};
 use crate::model::fingerprint;
-use crate::model::record::{InDoubt, Recorded, UnfinishedRun};
+use crate::model::record::{InDoubt, Recorded, Seen, UnfinishedRun};
 use crate::model::rules::Rules;
 
 /// A fold in progress.
@@ -38,7 +38,7 @@ struct Run {
     /// The notes of the grants that were intended.
     notes: FxHashMap<Tuple, u32>,
     /// Intended steps without an outcome, with the request's id if one came back.
-    in_doubt: BTreeMap<StepRef, Option<Arc<str>>>,
+    in_doubt: FxHashMap<StepRef, Option<Arc<str>>>,
     /// Grants made (with their note) and taken away since the relation was last merged.
     changes: FxHashMap<Tuple, Option<u32>>,
     /// Accounts that were created in this run, under the key they now have.
@@ -176,6 +176,11 @@ impl Fold {
         Ok(&self.recorded)
     }
 
+    /// What was last seen. In the middle of a run this costs nothing, as the record as a whole does.
+    pub fn seen(&self) -> Option<&Seen> {
+        self.recorded.seen.as_ref()
+    }
+
     /// The steps of the run in progress that were intended and have no outcome; none between runs.
     ///
     /// # Errors
@@ -184,8 +189,7 @@ impl Fold {
         let Some(run) = &self.run else {
             return Ok(Vec::new());
         };
-        let steps = run.in_doubt.keys().copied();
-        Ok(steps.zip(run.unfinished()?.in_doubt).collect())
+        run.doubts().map(|(step, doubt)| Ok((step, doubt?))).collect()
     }
 
     /// What is recorded in the end; see [`Fold::recorded`].
@@ -216,7 +220,7 @@ impl Fold {
             started: Box::new(started.clone()),
             actions: FxHashMap::default(),
             notes: FxHashMap::default(),
-            in_doubt: BTreeMap::new(),
+            in_doubt: FxHashMap::default(),
             changes: FxHashMap::default(),
             created: BTreeMap::new(),
             done: FxHashSet::default(),
@@ -358,17 +362,21 @@ impl Run {
             .extend(revokes.iter().map(|tuple| (StepRef::Revoke(*tuple), None)));
     }
 
+    /// What is in doubt, in the order of the steps.
+    fn doubts(&self) -> impl Iterator<Item = (StepRef, Result<InDoubt, StateError>)> {
+        let mut doubts: Vec<_> = self.in_doubt.iter().collect();
+        doubts.sort_unstable_by_key(|(step, _)| **step);
+        doubts.into_iter().map(|(step, request_id)| {
+            let doubt = self.effect(step).map(|effect| InDoubt {
+                effect,
+                request_id: request_id.clone(),
+            });
+            (*step, doubt)
+        })
+    }
+
     fn unfinished(&self) -> Result<UnfinishedRun, StateError> {
-        let in_doubt: Result<Vec<InDoubt>, StateError> = self
-            .in_doubt
-            .iter()
-            .map(|(step, request_id)| {
-                Ok(InDoubt {
-                    effect: self.effect(step)?,
-                    request_id: request_id.clone(),
-                })
-            })
-            .collect();
+        let in_doubt: Result<Vec<InDoubt>, StateError> = self.doubts().map(|(_, doubt)| doubt).collect();
         Ok(UnfinishedRun {
             run: Arc::clone(&self.started.run),
             started: self.started.by.at,

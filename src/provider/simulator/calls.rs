@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::meaning::unknown;
 use super::requests::{Awaited, Progress, begin_provision, call, done};
 use super::world::World;
 use super::world::assignment::PrincipalRef;
 use super::world::call::Operation;
+use super::world::grant::Parts;
 use super::world::identity_store::{self, AttributeOperation, PrincipalKind};
 use super::world::permission_set::{self as set, CreatePermissionSet, UpdatePermissionSet};
+use super::world::place::{AccountIx, PrincipalIx, SetIx};
 use crate::id::{AccountKey, EntityKey, OuPath, PermissionSetName, PrincipalKey};
 use crate::model::account::Account;
 use crate::model::action::Effect;
@@ -20,12 +24,39 @@ use crate::provider::{CallError, Ids};
 
 type Step<T> = Result<T, CallError>;
 
-/// Starts an effect.
-pub(super) fn begin(world: &mut World, effect: &Effect, ids: &dyn Ids) -> Progress {
-    let caller = Calls { world, ids };
-    caller
-        .begin(effect)
-        .unwrap_or_else(|error| Progress::Done(Err(error)))
+/// Starts an effect. `places` keeps what was looked up for the effects before it.
+pub(super) fn begin<'e>(
+    world: &mut World,
+    effect: &'e Effect,
+    ids: &dyn Ids,
+    places: &mut Places<'e>,
+) -> Progress {
+    let mut caller = Calls { world, ids };
+    let begun = match effect {
+        Effect::Grant {
+            account,
+            permission_set,
+            principal,
+        } => caller.assign(true, (account, permission_set, principal), places),
+        Effect::Revoke {
+            account,
+            permission_set,
+            principal,
+        } => caller.assign(false, (account, permission_set, principal), places),
+        _ => caller.begin(effect),
+    };
+    begun.unwrap_or_else(|error| Progress::Done(Err(error)))
+}
+
+/// The parts of an assignment by name.
+type Named<'e> = (&'e AccountKey, &'e PermissionSetName, &'e PrincipalKey);
+
+/// Where the world has what the effects of a batch name. Ids do not change within one, and places never do.
+#[derive(Debug, Default)]
+pub(super) struct Places<'e> {
+    accounts: FxHashMap<&'e AccountKey, AccountIx>,
+    sets: FxHashMap<&'e PermissionSetName, SetIx>,
+    principals: FxHashMap<&'e PrincipalKey, PrincipalIx>,
 }
 
 struct Calls<'a> {
@@ -34,7 +65,7 @@ struct Calls<'a> {
 }
 
 impl Calls<'_> {
-    fn begin(mut self, effect: &Effect) -> Step<Progress> {
+    fn begin(&mut self, effect: &Effect) -> Step<Progress> {
         match effect {
             Effect::CreateOrganizationalUnit { path } => self.create_unit(path),
             Effect::RenameOrganizationalUnit { from, to } => {
@@ -115,39 +146,72 @@ impl Calls<'_> {
                 });
                 begin_provision(self.world, set, accounts.transpose()?)
             }
-            Effect::Grant {
-                account,
-                permission_set,
-                principal,
-            } => {
-                let (account, set) = (self.account(account)?, self.set(permission_set)?);
-                let (kind, id) = self.principal(principal)?;
-                let operation = Operation::CreateAccountAssignment;
-                let who: PrincipalRef<'_> = (kind, &id);
-                let status = call(self.world, operation, |w| {
-                    w.create_account_assignment(&account, &set, who)
-                })?;
-                Ok(Progress::Waiting(Awaited::Grant {
-                    request: status.request_id,
-                }))
-            }
-            Effect::Revoke {
-                account,
-                permission_set,
-                principal,
-            } => {
-                let (account, set) = (self.account(account)?, self.set(permission_set)?);
-                let (kind, id) = self.principal(principal)?;
-                let operation = Operation::DeleteAccountAssignment;
-                let who: PrincipalRef<'_> = (kind, &id);
-                let status = call(self.world, operation, |w| {
-                    w.delete_account_assignment(&account, &set, who)
-                })?;
-                Ok(Progress::Waiting(Awaited::Revoke {
-                    request: status.request_id,
-                }))
-            }
+            // Whoever calls this has dealt with them.
+            Effect::Grant { .. } | Effect::Revoke { .. } => Ok(done(None)),
         }
+    }
+
+    /// Asks for an assignment, or for its end.
+    fn assign<'e>(&mut self, is_grant: bool, named: Named<'e>, places: &mut Places<'e>) -> Step<Progress> {
+        let operation = match is_grant {
+            true => Operation::CreateAccountAssignment,
+            false => Operation::DeleteAccountAssignment,
+        };
+        let number = match self.parts(named, places)? {
+            Some(parts) => call(self.world, operation, |world| match is_grant {
+                true => world.assign(parts),
+                false => world.unassign(parts),
+            })?,
+            None => self.assign_by_texts(operation, named)?,
+        };
+        Ok(Progress::Waiting(Awaited::Assignment(number)))
+    }
+
+    /// Where the parts of an assignment are; `None` when the world does not have them all.
+    fn parts<'e>(&self, named: Named<'e>, places: &mut Places<'e>) -> Step<Option<Parts>> {
+        let (account, set, principal) = named;
+        let found = Parts {
+            account: match places.accounts.get(account) {
+                Some(at) => *at,
+                None => match self.world.account_place(&self.account(account)?) {
+                    Some(at) => *places.accounts.entry(account).or_insert(at),
+                    None => return Ok(None),
+                },
+            },
+            set: match places.sets.get(set) {
+                Some(at) => *at,
+                None => match self.world.set_place(&self.set(set)?) {
+                    Some(at) => *places.sets.entry(set).or_insert(at),
+                    None => return Ok(None),
+                },
+            },
+            principal: match places.principals.get(principal) {
+                Some(at) => *at,
+                None => {
+                    let (kind, id) = self.principal(principal)?;
+                    match self.world.principal_place(kind, &id) {
+                        Some(at) => *places.principals.entry(principal).or_insert(at),
+                        None => return Ok(None),
+                    }
+                }
+            },
+        };
+        Ok(Some(found))
+    }
+
+    /// As a client without any knowledge of the world asks; gives the request's number.
+    fn assign_by_texts(&mut self, operation: Operation, (account, set, principal): Named<'_>) -> Step<u64> {
+        let (account, set) = (self.account(account)?, self.set(set)?);
+        let (kind, id) = self.principal(principal)?;
+        let who: PrincipalRef<'_> = (kind, &id);
+        let status = call(self.world, operation, |world| match operation {
+            Operation::CreateAccountAssignment => world.create_account_assignment(&account, &set, who),
+            _ => world.delete_account_assignment(&account, &set, who),
+        })?;
+        let request = self.world.find_request(&status.request_id);
+        request
+            .map(|request| request.sequence)
+            .ok_or_else(|| unknown("request", &status.request_id))
     }
 
     fn create_unit(&mut self, path: &OuPath) -> Step<Progress> {

@@ -218,10 +218,27 @@ impl Provider for Simulator {
         let mut inner = self.lock();
         let Inner { home, in_flight } = &mut *inner;
         let begun = home.with(|world| {
-            calls
+            let mut places = calls::Places::default();
+            let begun: Vec<Progress> = calls
                 .iter()
-                .map(|call| calls::begin(world, &call.effect, ids))
-                .collect::<Vec<_>>()
+                .map(|call| calls::begin(world, &call.effect, ids, &mut places))
+                .collect();
+            // Without latency everything has ended by now, and one use of the world tells all of it.
+            world.advance_to(world.now());
+            let mut told = Vec::with_capacity(begun.len());
+            for progress in begun {
+                let progress = match progress {
+                    Progress::Waiting(awaited) if awaited.has_ended(world) => {
+                        requests::proceed(world, awaited)
+                    }
+                    progress => progress,
+                };
+                told.push(match progress {
+                    Progress::Done(outcome) => Begun::Done(outcome),
+                    Progress::Waiting(awaited) => Begun::Waiting(awaited.request_id(world), awaited),
+                });
+            }
+            told
         });
         match begun {
             Err(error) => calls
@@ -231,12 +248,13 @@ impl Provider for Simulator {
             Ok(begun) => calls
                 .iter()
                 .zip(begun)
-                .map(|(call, progress)| match progress {
-                    Progress::Done(outcome) => Started::Done(outcome),
-                    Progress::Waiting(awaited) => {
-                        let request_id = Some(Arc::from(awaited.request()));
+                .map(|(call, begun)| match begun {
+                    Begun::Done(outcome) => Started::Done(outcome),
+                    Begun::Waiting(request_id, awaited) => {
                         in_flight.insert(call.ticket, awaited);
-                        Started::Pending { request_id }
+                        Started::Pending {
+                            request_id: Some(request_id),
+                        }
                     }
                 })
                 .collect(),
@@ -283,6 +301,12 @@ impl Provider for Simulator {
         // What cannot be stored fails again, with its reason, at the next call.
         let _ = self.lock().home.with(|world| world.advance(duration));
     }
+}
+
+/// How a call began, and what its request is called.
+enum Begun {
+    Done(Outcome),
+    Waiting(Arc<str>, Awaited),
 }
 
 /// The instances that the caller sees.

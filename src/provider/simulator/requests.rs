@@ -1,5 +1,7 @@
 //! Calls that wait for an asynchronous request, and what comes after its end.
 
+use std::sync::Arc;
+
 use super::meaning::{ended, refused};
 use super::world::World;
 use super::world::call::Operation;
@@ -21,10 +23,16 @@ pub(super) enum Progress {
 /// The request that a call waits for, and what it does after that.
 #[derive(Debug, Clone)]
 pub(super) enum Awaited {
-    Grant { request: String },
-    Revoke { request: String },
-    Provision { request: String, provisions: Provisions },
-    Account { request: String, unit: Option<String> },
+    /// An assignment made or taken away, by the number of its request.
+    Assignment(u64),
+    Provision {
+        request: String,
+        provisions: Provisions,
+    },
+    Account {
+        request: String,
+        unit: Option<String>,
+    },
 }
 
 /// The provisioning of a set account by account: one that fails keeps it from no other.
@@ -97,20 +105,23 @@ impl Provisions {
 }
 
 impl Awaited {
-    pub(super) fn request(&self) -> &str {
+    /// The request's id, as the service writes it.
+    pub(super) fn request_id(&self, world: &World) -> Arc<str> {
         match self {
-            Awaited::Grant { request }
-            | Awaited::Revoke { request }
-            | Awaited::Provision { request, .. }
-            | Awaited::Account { request, .. } => request,
+            Awaited::Assignment(number) => world.request_id(*number).into(),
+            Awaited::Provision { request, .. } | Awaited::Account { request, .. } => request.as_str().into(),
         }
     }
 
     /// Whether its request has ended, or is not known any more.
     pub(super) fn has_ended(&self, world: &World) -> bool {
-        world
-            .find_request(self.request())
-            .is_none_or(|request| request.status != Status::InProgress)
+        let request = match self {
+            Awaited::Assignment(number) => world.requests().get(*number),
+            Awaited::Provision { request, .. } | Awaited::Account { request, .. } => {
+                world.find_request(request)
+            }
+        };
+        request.is_none_or(|request| request.status != Status::InProgress)
     }
 }
 
@@ -136,39 +147,7 @@ pub(super) fn done(id: Option<String>) -> Progress {
 /// What comes after a request has ended: the next request, or the end.
 pub(super) fn proceed(world: &mut World, awaited: Awaited) -> Progress {
     let next = match awaited {
-        Awaited::Grant { request } => {
-            let operation = Operation::DescribeAccountAssignmentCreationStatus;
-            let status = call(world, operation, |w| {
-                w.describe_account_assignment_creation_status(&request)
-            });
-            let ended = status.and_then(|status| {
-                ended(
-                    Operation::CreateAccountAssignment,
-                    status.failure_reason,
-                    &request,
-                )
-            });
-            ended.map(|()| {
-                Progress::Done(Ok(Learned {
-                    id: None,
-                    role: granted_role(world, &request),
-                }))
-            })
-        }
-        Awaited::Revoke { request } => {
-            let operation = Operation::DescribeAccountAssignmentDeletionStatus;
-            let status = call(world, operation, |w| {
-                w.describe_account_assignment_deletion_status(&request)
-            });
-            let ended = status.and_then(|status| {
-                ended(
-                    Operation::DeleteAccountAssignment,
-                    status.failure_reason,
-                    &request,
-                )
-            });
-            ended.map(|()| done(None))
-        }
+        Awaited::Assignment(number) => assignment_ended(world, number),
         Awaited::Provision {
             request,
             mut provisions,
@@ -195,8 +174,7 @@ pub(super) fn outcome(world: &mut World, request_id: &str) -> Option<Outcome> {
     }
     let request_id = request_id.to_owned();
     let awaited = match request.kind {
-        RequestKind::Assign { .. } => Awaited::Grant { request: request_id },
-        RequestKind::Unassign { .. } => Awaited::Revoke { request: request_id },
+        RequestKind::Assign { .. } | RequestKind::Unassign { .. } => Awaited::Assignment(request.sequence),
         RequestKind::Provision { set, .. } => Awaited::Provision {
             request: request_id,
             provisions: Provisions::new(world.permission_set_arn(set)?, None),
@@ -255,8 +233,30 @@ pub(super) fn begin_provision(
     Ok(Progress::Waiting(Awaited::Provision { request, provisions }))
 }
 
-fn granted_role(world: &World, request: &str) -> Option<RoleSuffix> {
-    let RequestKind::Assign { account, set, .. } = world.find_request(request)?.kind else {
+/// How the request for an assignment ended, and the role that a new one has.
+fn assignment_ended(world: &mut World, number: u64) -> Step<Progress> {
+    let (asked, about) = match world.requests().get(number).map(|request| &request.kind) {
+        Some(RequestKind::Unassign { .. }) => (
+            Operation::DeleteAccountAssignment,
+            Operation::DescribeAccountAssignmentDeletionStatus,
+        ),
+        _ => (
+            Operation::CreateAccountAssignment,
+            Operation::DescribeAccountAssignmentCreationStatus,
+        ),
+    };
+    let failure = call(world, about, |world| world.assignment_failure(number))?;
+    if let Some(failure) = failure {
+        ended(asked, Some(failure.into_string()), &world.request_id(number))?;
+    }
+    Ok(Progress::Done(Ok(Learned {
+        id: None,
+        role: granted_role(world, number),
+    })))
+}
+
+fn granted_role(world: &World, number: u64) -> Option<RoleSuffix> {
+    let RequestKind::Assign { account, set, .. } = world.requests().get(number)?.kind else {
         return None;
     };
     let pair = world.access().pair(account, set)?;

@@ -162,6 +162,10 @@ impl WorldStore {
         let path = self.log_path();
         let bytes =
             encode(&postcard::to_stdvec(&records).map_err(|error| broken(&path, &error.to_string()))?);
+        if self.applied + bytes.len() as u64 > FOLD_AT.max(self.snapshot_size.saturating_mul(2)) {
+            // The snapshot has what the record would have, and nothing of it was answered yet.
+            return self.fold();
+        }
         // A clock that was lost goes on from the next use.
         let lasting = |record: &Record| match record {
             Record::Effect(Effect::Clock { .. }) | Record::Call(_) | Record::Charge { .. } => false,
@@ -177,9 +181,6 @@ impl WorldStore {
             at(&path, "write", self.log.sync_data())?;
         }
         self.applied += bytes.len() as u64;
-        if self.applied > FOLD_AT.max(self.snapshot_size.saturating_mul(2)) {
-            self.fold()?;
-        }
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use super::World;
 use super::call::{Listed, Operation, Page, Subject};
 use super::clock::Time;
 use super::error::ServiceError;
+use super::grant::Parts;
 use super::identity_store::PrincipalKind;
 use super::place::{AccountIx, PrincipalIx, SetIx};
 use super::quota;
@@ -76,21 +77,11 @@ impl World {
             let (account, set) = (world.target(account)?, world.find_set(set)?);
             world.authorize_assignment(operation, account, set)?;
             let principal = world.find_principal(principal.0, principal.1)?;
-            if world
-                .in_progress(set, account, principal)
-                .any(|r| matches!(r.kind, RequestKind::Unassign { .. }))
-            {
-                return Err(conflict_in_progress());
-            }
-            world.check_assignment_quotas(account, set)?;
-            let request = world.start(
-                operation,
-                RequestKind::Assign {
-                    account,
-                    set,
-                    principal,
-                },
-            )?;
+            let request = world.begin_assigning(Parts {
+                account,
+                set,
+                principal,
+            })?;
             world.assignment_status(&request).ok_or_else(no_request)
         })
     }
@@ -111,22 +102,11 @@ impl World {
             let (account, set) = (world.target(account)?, world.find_set(set)?);
             world.authorize_assignment(operation, account, set)?;
             let principal = world.known_principal(principal)?;
-            if world.in_progress(set, account, principal).next().is_some() {
-                return Err(conflict_in_progress());
-            }
-            if !world.access.has(account, set, principal) {
-                return Err(ServiceError::not_found(
-                    "Received a 404 status error: Assignment not found.",
-                ));
-            }
-            let request = world.start(
-                operation,
-                RequestKind::Unassign {
-                    account,
-                    set,
-                    principal,
-                },
-            )?;
+            let request = world.begin_unassigning(Parts {
+                account,
+                set,
+                principal,
+            })?;
             world.assignment_status(&request).ok_or_else(no_request)
         })
     }
@@ -140,7 +120,7 @@ impl World {
         request_id: &str,
     ) -> Answer<AssignmentStatus> {
         let operation = Operation::DescribeAccountAssignmentCreationStatus;
-        self.call(operation, Subject::text(request_id), |world| {
+        self.call(operation, self.request_subject(request_id), |world| {
             let request = world.find_request(request_id).filter(|r| is_creation(r));
             request
                 .and_then(|request| world.assignment_status(request))
@@ -157,7 +137,7 @@ impl World {
         request_id: &str,
     ) -> Answer<AssignmentStatus> {
         let operation = Operation::DescribeAccountAssignmentDeletionStatus;
-        self.call(operation, Subject::text(request_id), |world| {
+        self.call(operation, self.request_subject(request_id), |world| {
             let request = world.find_request(request_id).filter(|r| is_deletion(r));
             request
                 .and_then(|request| world.assignment_status(request))
@@ -327,7 +307,7 @@ impl World {
     }
 
     /// A principal by id, also one that was deleted.
-    fn known_principal(&self, (kind, id): PrincipalRef<'_>) -> Answer<PrincipalIx> {
+    pub(super) fn known_principal(&self, (kind, id): PrincipalRef<'_>) -> Answer<PrincipalIx> {
         let known = self
             .ids
             .parse_principal_id(id)
@@ -341,23 +321,8 @@ impl World {
             .ok_or_else(|| ServiceError::not_found(format!("{} not found.", kind.as_str())))
     }
 
-    fn in_progress(
-        &self,
-        set: SetIx,
-        account: AccountIx,
-        principal: PrincipalIx,
-    ) -> impl Iterator<Item = &Request> {
-        self.requests
-            .pending_pair(set, account)
-            .filter(move |request| match request.kind {
-                RequestKind::Assign { principal: other, .. }
-                | RequestKind::Unassign { principal: other, .. } => other == principal,
-                _ => false,
-            })
-    }
-
     /// What is being made counts as made: otherwise requests that are in progress together would go beyond the quota.
-    fn check_assignment_quotas(&self, account: AccountIx, set: SetIx) -> Answer<()> {
+    pub(super) fn check_assignment_quotas(&self, account: AccountIx, set: SetIx) -> Answer<()> {
         let quotas = &self.settings.quotas;
         let unlimited = quotas.permission_sets_per_account == u32::MAX && quotas.accounts == u32::MAX;
         if unlimited || self.access.pair(account, set).is_some() {
@@ -446,6 +411,11 @@ impl World {
             principal_type: self.identity_store.principal(principal)?.kind(),
             principal_id: self.principal_id(principal)?,
         })
+    }
+
+    fn request_subject(&self, id: &str) -> Subject {
+        let request = self.find_request(id);
+        request.map_or_else(|| Subject::text(id), |request| Subject::Request(request.sequence))
     }
 
     fn grant_subject(&self, account: &str, set: &str, principal: PrincipalRef<'_>) -> Subject {

@@ -59,7 +59,9 @@ impl World {
 
     /// Whether the caller may call the operation at all.
     pub(super) fn authorize(&self, operation: Operation) -> Result<(), ServiceError> {
-        if self.caller.denied.contains(&operation.to_string()) || self.is_elsewhere(operation) {
+        let denied = &self.caller.denied;
+        let is_denied = !denied.is_empty() && denied.contains(&operation.to_string());
+        if is_denied || self.is_elsewhere(operation) {
             return Err(self.denial(&operation.to_string()));
         }
         let reads = operation.effect() == Effectful::Reads;

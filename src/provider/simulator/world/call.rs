@@ -339,6 +339,8 @@ pub enum Subject {
         /// The permission set's place.
         set: u32,
     },
+    /// An asynchronous request about an assignment, by its number.
+    Request(u64),
 }
 
 impl Subject {

@@ -632,7 +632,7 @@ fn edit_user(user: &mut User, path: &str, value: Option<&str>) {
     }
 }
 
-fn missing(kind: PrincipalKind) -> ServiceError {
+pub(super) fn missing(kind: PrincipalKind) -> ServiceError {
     ServiceError::not_found(format!("{} not found.", kind.as_str()))
 }
 

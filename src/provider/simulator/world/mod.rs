@@ -16,6 +16,7 @@ pub mod call;
 pub mod clock;
 pub mod effect;
 pub mod error;
+pub mod grant;
 pub mod identity_store;
 pub mod ids;
 pub mod instance;
@@ -399,6 +400,7 @@ impl World {
         match subject {
             Subject::Nothing => String::new(),
             Subject::Text(text) => text.to_string(),
+            Subject::Request(number) => self.request_id(*number),
             Subject::Pair { account: a, set: s } => format!("{} {}", account(*a), set(*s)),
             Subject::Grant {
                 account: a,

@@ -566,7 +566,7 @@ fn short(arn: &str) -> &str {
     arn.rsplit_once('/').map_or(arn, |(_, id)| id)
 }
 
-fn missing(arn: &str) -> ServiceError {
+pub(super) fn missing(arn: &str) -> ServiceError {
     ServiceError::not_found(format!("Could not find PermissionSet with id {}", short(arn)))
 }
 

@@ -125,6 +125,9 @@ impl Throttle {
 
     /// When the family's next request will be admitted.
     pub(super) fn free_at(&self, family: Family, now: Time, rate: u32) -> Time {
+        if rate == u32::MAX {
+            return now;
+        }
         let mut copy = self.clone();
         let left = copy.filled(family, now, rate).left;
         let missing = 1_000_u64.saturating_sub(left);

@@ -318,7 +318,12 @@ impl World {
 
     /// The request's id as the service writes it.
     pub fn request_uuid(&self, request: &Request) -> String {
-        uuid_text(self.ids.request(request.sequence))
+        self.request_id(request.sequence)
+    }
+
+    /// As [`World::request_uuid`], by the request's number.
+    pub fn request_id(&self, number: u64) -> String {
+        uuid_text(self.ids.request(number))
     }
 
     /// The id that the service answered the request with: `car-…` for the creation of an account, else a UUID.
