@@ -26,9 +26,24 @@ use super::step::Wait;
 
 /// The digest as people read it: eight groups of four hexadecimal digits, `9f3c-2ab7-…`.
 pub fn digest(plan: &Plan) -> Arc<str> {
-    let mut canon = steps_of(plan);
-    canon.people(plan);
-    shown(&canon.hasher.finalize())
+    Steps::of(plan).digest(plan)
+}
+
+/// The beginning of a digest: all that does not depend on people.
+pub(super) struct Steps(Canon);
+
+impl Steps {
+    /// Covers everything but people.
+    pub(super) fn of(plan: &Plan) -> Self {
+        Steps(steps_of(plan))
+    }
+
+    /// The digest, of a plan that has got its people since.
+    pub(super) fn digest(self, plan: &Plan) -> Arc<str> {
+        let Steps(mut canon) = self;
+        canon.people(plan);
+        shown(&canon.hasher.finalize())
+    }
 }
 
 /// The part of the digest that people have no share in: equal for plans that do the same.

@@ -4,7 +4,10 @@
 //! and revokes are not nodes here: they wait by rule, per set, account and
 //! principal.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 use crate::graph::Graph;
 use crate::id::{EntityKey, PrincipalKey, UserName};
@@ -30,16 +33,17 @@ pub(super) fn order(
 ) -> (Vec<Action>, Waits) {
     let makers = Makers::new(&actions);
     let places: Vec<Place> = actions
-        .iter()
+        .par_iter()
         .enumerate()
         .map(|(index, action)| place(index, action))
         .collect();
-    let needs: Vec<BTreeSet<usize>> = (0..actions.len())
+    let needs: Vec<Vec<usize>> = (0..actions.len())
+        .into_par_iter()
         .map(|index| makers.needs(&actions, index))
         .collect();
     // Places compare by names; their ranks say the same in numbers, which a graph of many nodes is made of.
     let mut by_place: Vec<usize> = (0..actions.len()).collect();
-    by_place.sort_unstable_by_key(|index| places.get(*index));
+    by_place.par_sort_unstable_by_key(|index| places.get(*index));
     let mut ranks = vec![0; actions.len()];
     for (rank, index) in by_place.iter().enumerate() {
         if let Some(slot) = ranks.get_mut(*index) {
@@ -76,8 +80,9 @@ pub(super) fn order(
             *slot = new;
         }
     }
-    let renumber = |set: &BTreeSet<usize>| -> BTreeSet<Wait> {
-        set.iter()
+    let renumber = |needs: &Vec<usize>| -> BTreeSet<Wait> {
+        needs
+            .iter()
             .filter_map(|old| new_index.get(*old).map(|new| Wait::Action(*new)))
             .collect()
     };
@@ -166,17 +171,17 @@ fn phase(action: &Action) -> u8 {
 
 /// Which action brings about that an entity exists under its name, and which change or end it.
 struct Makers {
-    makes: BTreeMap<EntityKey, usize>,
-    updates: BTreeMap<EntityKey, usize>,
-    leaves: BTreeMap<UserName, BTreeSet<usize>>,
+    makes: FxHashMap<EntityKey, usize>,
+    updates: FxHashMap<EntityKey, usize>,
+    leaves: FxHashMap<UserName, BTreeSet<usize>>,
 }
 
 impl Makers {
     fn new(actions: &[Action]) -> Self {
         let mut makers = Makers {
-            makes: BTreeMap::new(),
-            updates: BTreeMap::new(),
-            leaves: BTreeMap::new(),
+            makes: FxHashMap::default(),
+            updates: FxHashMap::default(),
+            leaves: FxHashMap::default(),
         };
         for (index, action) in actions.iter().enumerate() {
             let Some(effect) = &action.effect else { continue };
@@ -207,13 +212,13 @@ impl Makers {
         makers
     }
 
-    /// The actions that must be done before `index`.
-    fn needs(&self, actions: &[Action], index: usize) -> BTreeSet<usize> {
+    /// The actions that must be done before `index`, ascending.
+    fn needs(&self, actions: &[Action], index: usize) -> Vec<usize> {
         let Some(effect) = actions.get(index).and_then(|action| action.effect.as_ref()) else {
-            return BTreeSet::new();
+            return Vec::new();
         };
         let unit = |path: &crate::id::OuPath| EntityKey::OrganizationalUnit(path.clone());
-        let mut needs = BTreeSet::new();
+        let mut needs = Vec::new();
         let mut need = |key: EntityKey| needs.extend(self.nearest(key));
         match effect {
             Effect::CreateOrganizationalUnit { path } | Effect::RenameOrganizationalUnit { to: path, .. } => {
@@ -238,7 +243,9 @@ impl Makers {
             Effect::DeleteUser { user } => needs.extend(self.leaves.get(user).into_iter().flatten()),
             _ => {}
         }
-        needs.remove(&index);
+        needs.retain(|need| *need != index);
+        needs.sort_unstable();
+        needs.dedup();
         needs
     }
 

@@ -6,6 +6,7 @@
 //! such class, and sets that nothing touches are skipped; the totals are exact
 //! all the same.
 
+mod by_set;
 mod first;
 mod still;
 
@@ -23,6 +24,7 @@ use super::Plan;
 use super::hashing::Gathering;
 use super::input::PlanInput;
 use super::people::{PeopleChange, PeopleEffects, PeopleRow};
+use by_set::{BySet, Reach};
 use first::First;
 use still::Still;
 
@@ -40,15 +42,18 @@ pub fn people_effects(plan: &Plan, input: &PlanInput, before: &[Tuple], after: &
     }
     let people = People::new(plan, input);
     let touched = touched_sets(&people, before, after);
-    let index = Index::new(before, after, &touched);
+    let by_set = BySet::new(before, after, &touched);
     // Sets have nothing to do with each other.
-    let of_sets: Vec<(Rows, BTreeSet<GroupName>)> = index
-        .sets
-        .par_iter()
-        .map(|(set, members)| {
+    let of_sets: Vec<(Rows, BTreeSet<GroupName>)> = (0_u32..)
+        .zip(&touched)
+        .filter(|(_, touched)| **touched)
+        .collect::<Vec<_>>()
+        .into_par_iter()
+        .map(|(set, _)| {
             let (mut rows, mut unreadable) = (Rows::default(), BTreeSet::new());
-            classes_of_set(*set, members, &people, &mut rows);
-            unknown_of_set(*set, members, &people, &mut rows, &mut unreadable);
+            let reaches = by_set.reaches(set);
+            classes_of_set(set, &reaches, &people, &mut rows);
+            unknown_of_set(set, &reaches, &people, &mut rows, &mut unreadable);
             (rows, unreadable)
         })
         .collect();
@@ -59,45 +64,6 @@ pub fn people_effects(plan: &Plan, input: &PlanInput, before: &[Tuple], after: &
         unreadable.extend(unread);
     }
     finish(rows, unreadable, &people, before, after)
-}
-
-/// Account ranks of one principal and one set, before and after; shared because classes refer to them.
-#[derive(Default, Clone)]
-struct Reach {
-    before: Vec<u32>,
-    after: Vec<u32>,
-}
-
-impl Reach {
-    fn changed(&self) -> bool {
-        self.before != self.after
-    }
-}
-
-/// The relation by set and principal.
-struct Index {
-    sets: BTreeMap<u32, BTreeMap<u32, Reach>>,
-}
-
-impl Index {
-    /// Of the sets that are `touched` alone.
-    fn new(before: &[Tuple], after: &[Tuple], touched: &[bool]) -> Self {
-        let mut by_key: FxHashMap<u64, Reach> = FxHashMap::default();
-        let key = |tuple: &Tuple| u64::from(tuple.permission_set()) << 32 | u64::from(tuple.principal());
-        let concerned = |tuple: &&Tuple| touched.get(tuple.permission_set() as usize) == Some(&true);
-        for tuple in before.iter().filter(concerned) {
-            by_key.entry(key(tuple)).or_default().before.push(tuple.account());
-        }
-        for tuple in after.iter().filter(concerned) {
-            by_key.entry(key(tuple)).or_default().after.push(tuple.account());
-        }
-        let mut sets: BTreeMap<u32, BTreeMap<u32, Reach>> = BTreeMap::new();
-        for (key, reach) in by_key {
-            let (set, principal) = ((key >> 32) as u32, key as u32);
-            sets.entry(set).or_default().insert(principal, reach);
-        }
-        Index { sets }
-    }
 }
 
 /// Who is behind each principal, before and after. People are ranks in `names`.

@@ -399,7 +399,12 @@ impl<'a> Stage<'a> {
         };
         plan.outputs = super::outputs::outputs(sources);
         plan.output_changes = super::outputs::output_changes(&input.recorded.outputs, &plan.outputs);
-        plan.people = super::people_effects::people_effects(&plan, input, &before, after.unwrap_or(&before));
+        // The steps are final, whatever they mean for people.
+        let (steps, people) = rayon::join(
+            || super::digest::Steps::of(&plan),
+            || super::people_effects::people_effects(&plan, input, &before, after.unwrap_or(&before)),
+        );
+        plan.people = people;
         plan.risks = super::risk::Risks::find(&plan, input, after.unwrap_or(&before));
         plan.guardrails = super::guardrails::guardrails(&plan, input, &before, after.unwrap_or(&before));
         let broken: BTreeSet<Finding> = plan.guardrails.iter().map(|breach| breach.finding()).collect();
@@ -412,7 +417,7 @@ impl<'a> Stage<'a> {
             plan.findings.push(finding);
             plan.findings.sort();
         }
-        plan.digest = super::digest::digest(&plan);
+        plan.digest = steps.digest(&plan);
         plan
     }
 }

@@ -89,17 +89,30 @@ fn questions(plan: &Plan, input: &PlanInput, found: &mut Found) {
         held: &held,
         rules: &rules,
     };
-    judge.run(found);
-    entities::check(plan, input, &identity, found);
-    entities::names(plan, input, &identity, found);
-    entities::provisions(plan, &relations, &held, found);
-    order::check(plan, found);
-    gaps::check(plan, input, &relations, found);
-    roles::check(plan, &relations, found);
-    counts::check(plan, &relations, &held, &rules, found);
-    guards(plan, input, &relations, &rules, found);
-    freeze::check(plan, input, &relations, &held, found);
-    guardrails::check(plan, input, &identity, &relations, found);
+    // The two halves of the questions have nothing to do with each other.
+    let (first, second) = rayon::join(
+        || {
+            let mut found = Found::default();
+            judge.run(&mut found);
+            entities::check(plan, input, &identity, &mut found);
+            entities::names(plan, input, &identity, &mut found);
+            entities::provisions(plan, &relations, &held, &mut found);
+            found
+        },
+        || {
+            let mut found = Found::default();
+            order::check(plan, &mut found);
+            gaps::check(plan, input, &relations, &mut found);
+            roles::check(plan, &relations, &mut found);
+            counts::check(plan, &relations, &held, &rules, &mut found);
+            guards(plan, input, &relations, &rules, &mut found);
+            freeze::check(plan, input, &relations, &held, &mut found);
+            guardrails::check(plan, input, &identity, &relations, &mut found);
+            found
+        },
+    );
+    found.join(first);
+    found.join(second);
 }
 
 /// Violations found so far, cut off at a hundred: a plan with a hundred defects is not better understood by more.
@@ -113,6 +126,11 @@ impl Found {
         if self.violations.len() < 100 {
             self.violations.push(Violation::new(invariant, detail()));
         }
+    }
+
+    fn join(&mut self, others: Found) {
+        let room = 100_usize.saturating_sub(self.violations.len());
+        self.violations.extend(others.violations.into_iter().take(room));
     }
 
     fn require(&mut self, holds: bool, invariant: &'static str, detail: impl FnOnce() -> String) {

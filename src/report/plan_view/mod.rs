@@ -133,12 +133,22 @@ impl<'a> PlanView<'a> {
     pub fn new(plan: &'a Plan) -> Self {
         let labels = Labels::new(plan);
         let marker = Marker::new(plan);
+        let (entities, (assignments, roles, people)) = rayon::join(
+            || entities::rows(plan, &labels, &marker),
+            || {
+                (
+                    assignments::rows(plan, &marker),
+                    roles::lines(plan),
+                    people::lines(plan, &marker),
+                )
+            },
+        );
         PlanView {
             plan,
-            entities: entities::rows(plan, &labels, &marker),
-            assignments: assignments::rows(plan, &marker),
-            roles: roles::lines(plan),
-            people: people::lines(plan, &marker),
+            entities,
+            assignments,
+            roles,
+            people,
             record_rows: records::rows(plan),
             records: record_counts(plan),
             counts: counts(plan),
