@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::config::evaluate::{
-    EvalOptions, Evaluation, Referred, StateSettings, VariableInput, evaluate, state_settings,
+    EvalOptions, Evaluation, Referred, StateSettings, VariableInput, evaluate, places,
 };
 use crate::config::files::NoFiles;
 use crate::config::module::{SourceTree, compile};
@@ -997,7 +997,7 @@ fn where_the_state_is_can_be_told_ahead() {
             now: Timestamp::UNIX_EPOCH,
             cwd: Arc::from("/stack"),
         };
-        state_settings(&program, &options, &NoFiles)
+        places(&program, &options, &NoFiles).map(|(state, _)| state)
     };
     let at = |path: &str| {
         let path = Some(Arc::from(path));
@@ -1010,4 +1010,44 @@ fn where_the_state_is_can_be_told_ahead() {
     assert_eq!(ahead(&elsewhere), at("there"));
     assert_eq!(ahead(""), Some(StateSettings::default()));
     assert_eq!(ahead("state \"local\" {\n  path = local.nothing\n}\n"), None);
+}
+
+#[test]
+fn one_wording_has_the_value_of_its_own_place() {
+    let outputs = |evaluation: &Evaluation| -> Vec<(String, OutputValue)> {
+        let outputs = evaluation.desired.outputs.iter();
+        outputs
+            .map(|(name, output)| (name.to_string(), output.value.clone()))
+            .collect()
+    };
+    // The same words in a module mean its own names, in a `for` those of the outer one, in an instance its key.
+    let module = "variable \"least\" {\n  default = 2\n}\nlocals {\n  all = [1, 2, 3]\n}\n\
+                  output \"a\" {\n  value = [for n in local.all : n if n >= var.least]\n}\n\
+                  output \"b\" {\n  value = [for n in local.all : n if n >= var.least]\n}\n";
+    let root = "module \"m\" {\n  source = \"./m\"\n}\nmodule \"o\" {\n  source = \"./m\"\n  least  = 3\n}\n\
+                output \"m\" {\n  value = jsonencode([module.m.a, module.m.b])\n}\n\
+                output \"o\" {\n  value = jsonencode([module.o.a, module.o.b])\n}\n\
+                output \"nested\" {\n  value = jsonencode([for k in [1, 2, 1, 2] : [for n in [1, 2] : n if n == k]])\n}\n\
+                group \"g\" {\n  for_each     = toset([\"x\", \"y\", \"z\"])\n  \
+                display_name = join(\"\", [for n in [\"n\"] : \"${n}-${each.key}\"])\n}\n";
+    let (evaluation, map) = run_files(&[("main.hcl", root), ("m/main.hcl", module)], Vec::new());
+    assert_eq!(findings(&evaluation, &map), [""; 0]);
+    let text = |text: &str| OutputValue::Text(Text::known(text));
+    let expected = [
+        ("m", "[[2,3],[2,3]]"),
+        ("nested", "[[1],[2],[1],[2]]"),
+        ("o", "[[3],[3]]"),
+    ];
+    let expected: Vec<_> = expected
+        .map(|(name, value)| (name.to_owned(), text(value)))
+        .into();
+    assert_eq!(outputs(&evaluation), expected);
+    let groups: Vec<String> = evaluation
+        .desired
+        .snapshot
+        .groups
+        .keys()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(groups, ["n-x", "n-y", "n-z"]);
 }

@@ -11,6 +11,7 @@ mod calls;
 mod identity;
 mod instances;
 mod lookup;
+mod loops;
 mod organization;
 mod scope;
 mod states;
@@ -108,6 +109,7 @@ pub struct Engine<'a> {
     membership: RefCell<Option<Rc<units::Membership>>>,
     selected: RefCell<FxHashMap<(crate::id::OuPath, bool), Value>>,
     observed: lookup::Index<'a>,
+    loops: loops::Loops,
     found: RefCell<Diagnostics>,
     depth: Cell<usize>,
     suggestions: Cell<usize>,
@@ -145,6 +147,7 @@ impl<'a> Engine<'a> {
             membership: RefCell::default(),
             selected: RefCell::default(),
             observed: lookup::Index::new(options.observed),
+            loops: loops::Loops::default(),
             found: RefCell::default(),
             depth: Cell::new(0),
             suggestions: Cell::new(0),

@@ -7,6 +7,7 @@ use crate::config::entities::{Each, Engine, EntityId, Instances, ModuleId, Node,
 use crate::config::eval::{EvalResult, Failure, PathStep, Scope, code};
 use crate::config::files::Files;
 use crate::config::number::Number;
+use crate::config::syntax::Wording;
 use crate::config::types::Type;
 use crate::config::value::{Data, Entity, Value};
 use crate::diagnostic::{Diagnostic, did_you_mean};
@@ -449,6 +450,18 @@ impl Scope for ModuleScope<'_, '_> {
 
     fn files(&self) -> &dyn Files {
         self.engine.files
+    }
+
+    fn recall(&self, wording: Wording) -> Option<Value> {
+        // `each` and `count` mean something else in every instance.
+        let Each::None = self.each else { return None };
+        self.engine.loops.recall(self.module, wording)
+    }
+
+    fn remember(&self, wording: Wording, made: &Value) {
+        if let Each::None = self.each {
+            self.engine.loops.remember(self.module, wording, made);
+        }
     }
 }
 

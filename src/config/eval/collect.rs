@@ -128,7 +128,20 @@ impl Evaluator<'_> {
         Ok(object.with_sensitive(sensitive))
     }
 
-    pub(super) fn for_expr(&mut self, each: &For) -> EvalResult {
+    /// One filter is often written in many places, and goes through everything there is.
+    pub(super) fn remembered(&mut self, each: &For) -> EvalResult {
+        if !self.bound.is_empty() || !self.items.is_empty() {
+            return self.for_expr(each);
+        }
+        if let Some(made) = self.scope.recall(each.wording) {
+            return Ok(made);
+        }
+        let made = self.for_expr(each)?;
+        self.scope.remember(each.wording, &made);
+        Ok(made)
+    }
+
+    fn for_expr(&mut self, each: &For) -> EvalResult {
         let collection = self.eval(&each.collection)?;
         let sensitive = collection.is_sensitive();
         let Some(items) = items(&collection, each.collection.span, each.key_name.is_some())? else {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::config::files::Files;
 use crate::config::functions::{self, Function};
-use crate::config::syntax::{Expr, ExprKind, Part, Step};
+use crate::config::syntax::{Expr, ExprKind, Part, Step, Wording};
 use crate::config::types::Type;
 use crate::config::value::{Data, Entity, Part as TextPart, Value};
 use crate::diagnostic::{Code, Diagnostic};
@@ -127,6 +127,14 @@ pub trait Scope {
 
     /// The files that functions may read.
     fn files(&self) -> &dyn Files;
+
+    /// What a `for` that is written like this one made before, with no other names bound around it.
+    fn recall(&self, _wording: Wording) -> Option<Value> {
+        None
+    }
+
+    /// Takes note of what a `for` made that has no other names bound around it, for [`Scope::recall`].
+    fn remember(&self, _wording: Wording, _made: &Value) {}
 
     /// The function with a name.
     fn function(&self, name: &str) -> Option<&'static Function> {
@@ -258,7 +266,7 @@ impl<'s> Evaluator<'s> {
                 let [left, right] = operands.as_ref();
                 self.binary(*operator, left, right, span)
             }
-            ExprKind::For(each) => self.for_expr(each),
+            ExprKind::For(each) => self.remembered(each),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::config::number::Number;
 use crate::config::syntax::scan::{Problem, scan};
 use crate::config::syntax::template::{Marked, Token, build, lines, unescape};
 use crate::config::syntax::{
-    Attribute, BinaryOp, Block, Body, Call, Expr, ExprKind, For, Label, Part, Step, UnaryOp,
+    Attribute, BinaryOp, Block, Body, Call, Expr, ExprKind, For, Label, Part, Step, UnaryOp, Wording,
 };
 use crate::config::value::Value;
 use crate::diagnostic::{Code, Diagnostic};
@@ -416,6 +416,7 @@ impl<'t> Lowerer<'t> {
             value: self.expr(&each.value_expr),
             condition: each.cond.as_ref().map(|condition| self.expr(&condition.expr)),
             grouping: each.grouping,
+            wording: Wording::of(self.source(each.span().unwrap_or(0..0))),
         }))
     }
 

@@ -182,6 +182,26 @@ pub struct For {
     pub condition: Option<Expr>,
     /// `...`: values of one key make a list.
     pub grouping: bool,
+    /// How it is written.
+    pub wording: Wording,
+}
+
+/// A hash of an expression's text: equal ones mean the same where their names do.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Wording([u8; 32]);
+
+impl std::fmt::Debug for Wording {
+    /// As a span, it is no part of what an expression means.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("_")
+    }
+}
+
+impl Wording {
+    /// Of an expression that is written like this.
+    pub fn of(text: &str) -> Self {
+        Wording(*blake3::hash(text.as_bytes()).as_bytes())
+    }
 }
 
 /// An operator on one operand.
