@@ -454,6 +454,13 @@ impl Env {
         })
     }
 
+    /// The simulated service, if that is meant and there is one: opening it makes nothing. What is wrong with it shows
+    /// up when it is needed.
+    pub fn simulated_already(&self, settings: &ProviderSettings) -> Option<Box<dyn Provider>> {
+        let world = self.simulator_options(settings).ok()?.directory?;
+        world.exists().then(|| self.provider(settings).ok()).flatten()
+    }
+
     /// The time that decides expiry and age: the simulated world's own, else the machine's. Asks no service.
     ///
     /// # Errors

@@ -8,12 +8,11 @@ use jiff::Timestamp;
 
 use crate::apply::settle;
 use crate::config::evaluate::{
-    EvalOptions, Evaluation, Referred, StateSettings, UnknownVariable, VariableInput, evaluate,
-    state_settings,
+    EvalOptions, Evaluation, Referred, StateSettings, UnknownVariable, VariableInput, evaluate, places,
 };
 use crate::config::module::compile;
 use crate::config::program::Program;
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::id::{AccountKey, Email, PrincipalKey};
 use crate::model::freeze::withhold;
 use crate::model::instance::Observed;
@@ -35,9 +34,15 @@ use super::error::Failure;
 use super::policies;
 use super::variables::Given;
 
+/// A mistake of rolecall's own: a configuration that was put away is needed again.
+const SPENT: Code = Code("internal-configuration-put-away");
+
 /// A stack's configuration: compiled, with the values of its variables.
 pub struct Stack {
-    program: Program,
+    /// Until nothing more is to be evaluated.
+    program: Option<Program>,
+    /// Whether the configuration asks for the whole organization.
+    organization: bool,
     sources: SourceMap,
     files: DiskFiles,
     variables: Vec<VariableInput>,
@@ -83,7 +88,8 @@ impl Stack {
                 .for_each(|(_, file)| env.say(&format!("  {}", file.name)));
         }
         Ok(Stack {
-            program,
+            organization: program.asks_for_organization(),
+            program: Some(program),
             sources,
             files,
             variables,
@@ -97,7 +103,15 @@ impl Stack {
     /// Evaluates it, look-ups included if the service was read. All findings, those of the text too, are in the
     /// result.
     pub fn evaluate(&self, now: Timestamp, observed: Option<&Observed>) -> Evaluation {
-        let mut evaluation = evaluate(&self.program, &self.options(now, observed), &self.files);
+        let Some(program) = &self.program else {
+            let mut nothing = Evaluation::default();
+            nothing.diagnostics.push(Diagnostic::error(
+                SPENT,
+                "internal error: the configuration is evaluated after it was put away",
+            ));
+            return nothing;
+        };
+        let mut evaluation = evaluate(program, &self.options(now, observed), &self.files);
         let mut found = self.found.clone();
         found.extend(std::mem::take(&mut evaluation.diagnostics));
         if !evaluation.desired.policies.is_empty() {
@@ -112,12 +126,13 @@ impl Stack {
         evaluation
     }
 
-    /// As [`Stack::evaluated`] without a reading, with the stack's store and what that records. The two do not wait for
-    /// each other unless the configuration is wrong about where the state is.
+    /// As [`Stack::evaluated`] without a reading, with the stack's store and what that records. With `reads`, a
+    /// simulated service is opened as well. None of them waits for the others unless the configuration is wrong about
+    /// where they are.
     ///
     /// # Errors
     /// As [`Stack::evaluated`]; when the state cannot be read.
-    pub fn evaluated_and_recorded(&self, env: &Env) -> Result<(Evaluation, LocalStore, Recorded), Failure> {
+    pub fn begun(&self, env: &Env, reads: bool) -> Result<Begun, Failure> {
         let now = env.now();
         let evaluate = || self.evaluated(env, now, None);
         let load = |settings: &StateSettings| -> Result<(LocalStore, Recorded), Failure> {
@@ -125,17 +140,34 @@ impl Stack {
             let recorded = env.timed("reading the state", || store.load())?;
             Ok((store, recorded))
         };
-        let (offline, loaded) = match state_settings(&self.program, &self.options(now, None), &self.files) {
-            Some(settings) => rayon::join(evaluate, || load(&settings)),
+        let options = self.options(now, None);
+        let ahead = self.program.as_ref();
+        let (offline, loaded, provider) = match ahead.and_then(|ahead| places(ahead, &options, &self.files)) {
+            Some((state, service)) => {
+                let open = || reads.then(|| env.simulated_already(&service)).flatten();
+                // Threads of their own: none of them shares out work, and evaluating has one anyway.
+                let (offline, loaded, provider) = std::thread::scope(|scope| {
+                    let loaded = scope.spawn(|| load(&state));
+                    let provider = scope.spawn(open);
+                    let offline = evaluate();
+                    (offline, ended(loaded), ended(provider))
+                });
+                let meant = offline.as_ref().is_ok_and(|offline| offline.provider == service);
+                (offline?, loaded, provider.filter(|_| meant))
+            }
             None => {
                 let offline = evaluate()?;
                 let loaded = load(&offline.state);
-                (Ok(offline), loaded)
+                (offline, loaded, None)
             }
         };
-        let offline = offline?;
         let (store, recorded) = loaded?;
-        Ok((offline, store, recorded))
+        Ok(Begun {
+            offline,
+            store,
+            recorded,
+            provider,
+        })
     }
 
     /// As [`Stack::evaluate`], and errors end the command; warnings are shown once the service was read.
@@ -197,9 +229,19 @@ impl Stack {
         self
     }
 
-    /// The compiled configuration, for the console.
-    pub fn program(&self) -> &Program {
-        &self.program
+    /// The compiled configuration, unless it was put away.
+    pub fn program(&self) -> Option<&Program> {
+        self.program.as_ref()
+    }
+
+    /// Puts the compiled configuration away, which takes much room, unless `offline` has to be evaluated again in view of
+    /// the service.
+    pub fn put_away(&mut self, offline: &Evaluation) {
+        if !offline.needs_reading {
+            let program = self.program.take();
+            // Taking it apart takes a while.
+            rayon::spawn(move || drop(program));
+        }
     }
 
     /// The texts that findings point into.
@@ -236,6 +278,25 @@ impl Stack {
             .clone()
             .unwrap_or_else(|| self.directory_name.clone())
     }
+}
+
+/// What a thread has made; its panic goes on here.
+fn ended<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// What every command begins with.
+pub struct Begun {
+    /// The stack, evaluated without a reading of the service.
+    pub offline: Evaluation,
+    /// Its store.
+    pub store: LocalStore,
+    /// What that records.
+    pub recorded: Recorded,
+    /// The service, if it was opened meanwhile.
+    pub provider: Option<Box<dyn Provider>>,
 }
 
 /// A reading of the service and what the stack declares in its light.
@@ -309,7 +370,7 @@ fn read_with(
                 .map(|referred| taken_to_exist(referred, &offline.desired))
                 .collect(),
             orphaned_grants: look == Look::Closely,
-            account_tags: stack.program.asks_for_organization(),
+            account_tags: stack.organization,
             tagged_addresses: tagged_addresses(&offline.desired),
             ..ReadRequest::default()
         };

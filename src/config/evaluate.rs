@@ -166,21 +166,21 @@ pub fn evaluate(program: &Program, options: &EvalOptions<'_>, files: &(dyn Files
     }
 }
 
-/// Where a stack's state is kept, told ahead of everything else, so that the state can be read while the rest is
-/// evaluated. `None` when there is a mistake in it, which [`evaluate`] reports.
-pub fn state_settings(
+/// Where a stack's state is kept and which service it means, told ahead of everything else, so that both can be read
+/// while the rest is evaluated. `None` when there is a mistake in it, which [`evaluate`] reports.
+pub fn places(
     program: &Program,
     options: &EvalOptions<'_>,
     files: &(dyn Files + Sync),
-) -> Option<StateSettings> {
+) -> Option<(StateSettings, ProviderSettings)> {
     let recorder = Recorder::new(files);
     let result = on_large_stack(|| {
         let engine = Engine::new(program, options, &recorder);
-        let settings = decode::state_settings(&engine);
-        (settings, engine.take_found())
+        let places = decode::places(&engine);
+        (places, engine.take_found())
     });
-    let (settings, found) = result.ok()?;
-    (!found.has_errors()).then_some(settings)
+    let (places, found) = result.ok()?;
+    (!found.has_errors()).then_some(places)
 }
 
 /// Gives `run` the names of the root module, for the console. Findings that evaluation reports besides failing

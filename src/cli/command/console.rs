@@ -32,7 +32,10 @@ pub fn run(env: &Env, args: &ConsoleArgs) -> Result<Exit, Failure> {
     }
     let options = stack.options(env.now(), None);
     let mut sources = stack.sources().clone();
-    let result = with_scope(stack.program(), &options, stack.files(), |scope, found| {
+    let Some(program) = stack.program() else {
+        return Err(Failure::new("there is no configuration"));
+    };
+    let result = with_scope(program, &options, stack.files(), |scope, found| {
         lines(env, scope, found, &mut sources)
     });
     result.map_err(Failure::new)?

@@ -11,6 +11,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::pipeline::{Planned, Stack, make_plan_with};
 use crate::config::evaluate::ProviderSettings;
+use crate::config::program::Program;
 use crate::import::{self, Import, Options};
 use crate::model::instance::Observed;
 use crate::model::record::Seen;
@@ -138,7 +139,10 @@ impl Source {
             return Err(Failure::new("the configuration here declares things already")
                 .help("import into a new directory with --out, and compare"));
         }
-        source.has_settings = stack.program().root().is_some_and(|root| root.settings.is_some());
+        source.has_settings = stack
+            .program()
+            .and_then(Program::root)
+            .is_some_and(|root| root.settings.is_some());
         source.settings = evaluation.provider;
         let settings = evaluation.desired.settings;
         source.scope = settings.scope;

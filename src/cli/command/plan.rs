@@ -14,7 +14,7 @@ use crate::cli::args::{Only, PlanArgs};
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::pipeline::{Stack, checked_plan, make_plan, make_plan_with};
+use crate::cli::pipeline::{Begun, Stack, checked_plan, make_plan, make_plan_with, plan_with};
 use crate::cli::saved_plan::{self, MadeWith};
 use crate::cli::variables::Given;
 use crate::config::evaluate::ProviderSettings;
@@ -75,11 +75,17 @@ pub fn mode(only: Option<Only>) -> Mode {
 
 /// What is planned from, according to the options.
 fn planned(env: &Env, args: &PlanArgs, given: &Given) -> Result<(Plan, Option<String>), Failure> {
-    let stack = Stack::load_given(env, given)?;
+    let mut stack = Stack::load_given(env, given)?;
     if let Some(base) = &args.base {
         return compared(env, args, given, &stack, base);
     }
-    let (offline, mut store, recorded) = stack.evaluated_and_recorded(env)?;
+    let Begun {
+        offline,
+        mut store,
+        recorded,
+        provider,
+    } = stack.begun(env, args.refresh && !args.observed)?;
+    stack.put_away(&offline);
     super::tell_remarks(env, &mut store);
     super::tell_state(env, &store, &recorded);
     super::tell_run(env, &store)?;
@@ -102,7 +108,8 @@ fn planned(env: &Env, args: &PlanArgs, given: &Given) -> Result<(Plan, Option<St
         make_plan(env, &stack, offline, recorded, options)
     } else {
         let recorded = super::foreseen(env, &offline.provider, recorded, &mut store)?;
-        make_plan(env, &stack, offline, recorded, options)
+        let provider = provider.map_or_else(|| env.provider(&offline.provider), Ok)?;
+        plan_with(env, &stack, offline, provider, recorded, options)
     };
     let planned = match (planned, &args.dump_input) {
         (Err(Failure::Unsound { violations, input }), Some(path)) => {

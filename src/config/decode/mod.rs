@@ -65,11 +65,12 @@ pub fn decode(engine: &Engine<'_>) -> Decoded {
     decoder.finish()
 }
 
-/// Evaluates and decodes where state is kept, and nothing else.
-pub fn state_settings(engine: &Engine<'_>) -> StateSettings {
+/// Evaluates and decodes where state is kept and which service is meant, and nothing else.
+pub fn places(engine: &Engine<'_>) -> (StateSettings, ProviderSettings) {
     let mut decoder = Decoder::new(engine);
     decoder.state();
-    decoder.out.state
+    decoder.provider();
+    (decoder.out.state, decoder.out.provider)
 }
 
 struct Decoder<'e, 'a> {

@@ -125,9 +125,7 @@ impl Decoder<'_, '_> {
             self.stack_settings(declared);
         }
         self.state();
-        if let Some(declared) = &root.provider {
-            self.provider_settings(declared);
-        }
+        self.provider();
     }
 
     /// Reads where state is kept.
@@ -135,6 +133,14 @@ impl Decoder<'_, '_> {
         let root = self.engine.program.root();
         if let Some(declared) = root.and_then(|root| root.state.as_ref()) {
             self.state_settings(declared);
+        }
+    }
+
+    /// Reads which service is meant.
+    pub(super) fn provider(&mut self) {
+        let root = self.engine.program.root();
+        if let Some(declared) = root.and_then(|root| root.provider.as_ref()) {
+            self.provider_settings(declared);
         }
     }
 
