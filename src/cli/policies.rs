@@ -66,7 +66,16 @@ fn evaluate(env: &Env, plan: &mut Plan, input: &PlanInput, files: &[PolicyFile])
             for line in &judgement.printed {
                 env.detail(&format!("policy: {}", escape(line)));
             }
-            plan.findings.extend(judgement.findings);
+            plan.findings.extend(
+                judgement
+                    .findings
+                    .into_iter()
+                    .map(|finding| softened(finding, plan.mode)),
+            );
+            Ok(())
+        }
+        Err(errors) if takes_away(plan.mode) => {
+            plan.findings.extend(errors.into_iter().map(unheard));
             Ok(())
         }
         Err(errors) => {
@@ -83,6 +92,31 @@ fn evaluate(_: &Env, _: &mut Plan, _: &PlanInput, files: &[PolicyFile]) -> Resul
     let (mut sources, mut found) = (SourceMap::new(), Diagnostics::default());
     check(files, &mut sources, &mut found);
     Err(Failure::Diagnostics(Box::new((found, sources))))
+}
+
+/// Whether a run does nothing but take access away, in an incident or because its time has come. No rule holds that up:
+/// guardrails do not either.
+#[cfg(feature = "rego")]
+fn takes_away(mode: Mode) -> bool {
+    matches!(mode, Mode::Freeze | Mode::Revokes | Mode::Expired)
+}
+
+/// A policy that cannot be evaluated holds nothing up either where none would be heeded.
+#[cfg(feature = "rego")]
+fn unheard(error: crate::rego::PolicyError) -> Finding {
+    let message = format!(
+        "{} cannot be evaluated, and is not heard: {}",
+        error.file, error.message
+    );
+    Finding::new(Level::Warning, "policy", message)
+}
+
+#[cfg(feature = "rego")]
+fn softened(mut finding: Finding, mode: Mode) -> Finding {
+    if takes_away(mode) && finding.level == Level::Refusal {
+        finding.level = Level::Warning;
+    }
+    finding
 }
 
 /// What was agreed on beforehand was agreed on under the policies of the last apply, which cannot be asked any more once
@@ -153,6 +187,24 @@ mod tests {
     use crate::model::policy_file::PolicyContent;
     use crate::model::rules::Rules;
     use crate::plan::testing::World;
+
+    #[cfg(feature = "rego")]
+    #[test]
+    fn no_policy_holds_up_what_only_takes_access_away() {
+        let refusal = || Finding::new(Level::Refusal, "policy", "too many removals");
+        for (mode, level) in [
+            (Mode::All, Level::Refusal),
+            (Mode::Destroy, Level::Refusal),
+            (Mode::Standing, Level::Refusal),
+            (Mode::Freeze, Level::Warning),
+            (Mode::Revokes, Level::Warning),
+            (Mode::Expired, Level::Warning),
+        ] {
+            assert_eq!(softened(refusal(), mode).level, level, "{mode:?}");
+        }
+        let note = Finding::new(Level::Note, "policy", "a note");
+        assert_eq!(softened(note, Mode::Freeze).level, Level::Note);
+    }
 
     #[test]
     fn what_was_agreed_on_holds_under_the_policies_of_then() {

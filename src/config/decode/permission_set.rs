@@ -287,7 +287,12 @@ fn boundary(reader: &Reader<'_, '_>) -> Option<Boundary> {
                 reader.report(finding, place);
                 None
             }
-            None => Some(Boundary::Managed(arn.clone())),
+            None => {
+                if let Some(finding) = managed_policy::boundary(arn) {
+                    reader.engine.report(finding.at(place, ""));
+                }
+                Some(Boundary::Managed(arn.clone()))
+            }
         },
         _ => policy_reference(reader, "permissions_boundary", &value, place).map(Boundary::CustomerManaged),
     }

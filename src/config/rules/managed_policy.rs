@@ -13,6 +13,8 @@ const INVALID: Code = Code("invalid-managed-policy");
 const TOO_MANY: Code = Code("too-many-policies");
 /// One policy twice.
 const TWICE: Code = Code("repeated-policy");
+/// A boundary within which nothing is allowed.
+const NOTHING_ALLOWED: Code = Code("boundary-allows-nothing");
 
 /// The most policies in a set.
 const MAX: usize = 20;
@@ -104,6 +106,18 @@ pub fn count(aws: usize, customer: usize) -> Option<Finding> {
         Finding::warning(TOO_MANY, format!("a role takes {IAM_DEFAULT} managed policies unless IAM's quota has been raised; this set has {total}"))
             .because("the quota is per account: where it has not been raised, provisioning fails")
             .help("raise \"Managed policies attached to an IAM role\" in every account the set is used in")
+    })
+}
+
+/// A permissions boundary that leaves nothing of what the set allows. What other boundaries say is known to IAM alone.
+///
+/// Source: AWS Managed Policy Reference Guide, "AWSDenyAll" ("Deny all access"); IAM user guide, "Permissions boundaries
+/// for IAM entities" (an explicit deny in a boundary counts).
+pub fn boundary(arn: &str) -> Option<Finding> {
+    arn.ends_with(":aws:policy/AWSDenyAll").then(|| {
+        Finding::warning(NOTHING_ALLOWED, "this permissions boundary denies everything")
+            .because("a session of this permission set may do nothing at all, whatever its policies allow")
+            .help("choose another boundary; to take access away, remove the assignments")
     })
 }
 
