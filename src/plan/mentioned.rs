@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 use serde_json::Value;
@@ -79,8 +80,10 @@ fn in_texts(texts: &BTreeSet<String>, sources: &Sources<'_>) -> BTreeMap<UserNam
     };
     let mentions = |user: &User| named(user.user_name.as_str()) || named(user.shown());
     let users = [&*sources.state, sources.observed, &*sources.desired];
-    let users = users.into_iter().flat_map(|snapshot| &snapshot.users);
+    let users: Vec<_> = users.into_iter().flat_map(|snapshot| &snapshot.users).collect();
+    // The last of several names of one person counts, on however many threads.
     users
+        .into_par_iter()
         .filter(|(_, user)| mentions(&user.value))
         .map(|(name, user)| (name.clone(), user.value.shown().into()))
         .collect()

@@ -57,12 +57,14 @@ pub fn people_effects(plan: &Plan, input: &PlanInput, before: &[Tuple], after: &
             (rows, unreadable)
         })
         .collect();
-    let mut rows = Rows::default();
+    let mut rows: Vec<(RowKey, Vec<u32>)> = Vec::new();
     let mut unreadable = BTreeSet::new();
     for (of_set, unread) in of_sets {
-        rows.rows.extend(of_set.rows);
+        rows.extend(of_set.rows);
         unreadable.extend(unread);
     }
+    // Each set's rows are in order already; what is left is to put the changes one after another.
+    rows.sort_by_key(|((change, set, ..), _)| (*change, *set));
     finish(rows, unreadable, &people, before, after)
 }
 
@@ -545,7 +547,7 @@ impl Rows {
 }
 
 fn finish(
-    rows: Rows,
+    rows: Vec<(RowKey, Vec<u32>)>,
     unreadable: BTreeSet<GroupName>,
     people: &People,
     before: &[Tuple],
@@ -555,7 +557,8 @@ fn finish(
         unreadable,
         ..PeopleEffects::default()
     };
-    let (mut gaining, mut losing) = (BTreeSet::new(), BTreeSet::new());
+    let nobody = vec![false; people.names.len()];
+    let (mut gaining, mut losing) = (nobody.clone(), nobody);
     let mut hasher = Gathering::new();
     let accounts_by_rank: Vec<String> = people
         .principals
@@ -565,18 +568,18 @@ fn finish(
         .collect();
     let mut still = Still::new(people, before, after);
     let mut first = First::new(people, before);
-    for ((change, set, accounts, via, keeps), mut members) in rows.rows {
+    for ((change, set, accounts, via, keeps), mut members) in rows {
         members.sort_unstable();
         members.dedup();
         let facts = members.len() as u64 * accounts.len() as u64;
         match change {
             PeopleChange::Gains => {
                 effects.gained += facts;
-                gaining.extend(members.iter().copied());
+                mark(&mut gaining, &members);
             }
             PeopleChange::Loses => {
                 effects.lost += facts;
-                losing.extend(members.iter().copied());
+                mark(&mut losing, &members);
             }
             PeopleChange::KeepsVia | PeopleChange::Unknown => {}
         }
@@ -623,10 +626,20 @@ fn finish(
             std::cmp::Reverse(row.count * row.accounts.len() as u64),
         )
     });
-    effects.gaining = gaining.len() as u64;
-    effects.losing = losing.len() as u64;
+    let marked = |people: &[bool]| people.iter().filter(|is_marked| **is_marked).count() as u64;
+    effects.gaining = marked(&gaining);
+    effects.losing = marked(&losing);
     effects.digest = hasher.finalize().to_hex().to_string();
     effects
+}
+
+/// Marks people by rank.
+fn mark(people: &mut [bool], ranks: &[u32]) {
+    for rank in ranks {
+        if let Some(flag) = people.get_mut(*rank as usize) {
+            *flag = true;
+        }
+    }
 }
 
 /// The hash of all names, where a row does not carry them all.
