@@ -39,10 +39,6 @@ pub const CODES: &[(&str, &str)] = &[
         "bad-time",
         "text that is neither a date nor a time with its offset",
     ),
-    (
-        "boundary-allows-nothing",
-        "a permissions boundary within which nothing is allowed",
-    ),
     ("bad-type", "a type that does not exist or is not written as one"),
     (
         "bad-variable-value",
@@ -51,6 +47,10 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "block-in-variables",
         "a block in a file that gives variables values",
+    ),
+    (
+        "boundary-allows-nothing",
+        "a permissions boundary within which nothing is allowed",
     ),
     (
         "condition-type",
