@@ -41,6 +41,17 @@ impl Stack {
         );
         String::from_utf8(output.stdout).unwrap()
     }
+
+    /// That a plan finds nothing to do.
+    fn is_settled(&self, below: &str) {
+        let plan = self.run(below, &["plan", "--detailed-exitcode"]);
+        assert_eq!(
+            plan.status.code(),
+            Some(0),
+            "{}",
+            String::from_utf8_lossy(&plan.stdout)
+        );
+    }
 }
 
 #[test]
@@ -98,13 +109,7 @@ fn the_quickstart_plans_applies_and_is_done() {
     let stack = Stack::of("01-quickstart");
     expect("01-quickstart", "expected-plan.txt", &stack.text("", &["plan"]));
     stack.text("", &["apply", "--auto-approve"]);
-    let again = stack.run("", &["plan", "--detailed-exitcode"]);
-    assert_eq!(
-        again.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&again.stdout)
-    );
+    stack.is_settled("");
 }
 
 #[test]
@@ -114,13 +119,7 @@ fn the_organization_shows_an_edit_in_people_and_drift_by_cause() {
     let markdown = ["plan", "--format", "markdown"];
     expect("02-organization", "expected-plan.md", &stack.text("", &markdown));
     stack.text("", &["apply", "--auto-approve"]);
-    let again = stack.run("", &["plan", "--detailed-exitcode"]);
-    assert_eq!(
-        again.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&again.stdout)
-    );
+    stack.is_settled("");
 
     let people = stack.dir.join("people.csv");
     let csv = std::fs::read_to_string(&people).unwrap();
@@ -173,13 +172,7 @@ fn teams_are_modules() {
     let stack = Stack::of("03-teams");
     expect("03-teams", "expected-plan.txt", &stack.text("", &["plan"]));
     stack.text("", &["apply", "--auto-approve"]);
-    let again = stack.run("", &["plan", "--detailed-exitcode"]);
-    assert_eq!(
-        again.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&again.stdout)
-    );
+    stack.is_settled("");
     // An output's own form is told in the language reference.
     assert!(stack.text("", &["output", "groups"]).contains("Payments"));
 }
@@ -196,13 +189,7 @@ fn renaming_and_moving_keeps_everybody_in() {
         &without_digest(&stack.text("after", &["plan"])),
     );
     stack.text("after", &["apply", "--auto-approve"]);
-    let again = stack.run("after", &["plan", "--detailed-exitcode"]);
-    assert_eq!(
-        again.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&again.stdout)
-    );
+    stack.is_settled("after");
 }
 
 #[cfg(feature = "rego")]
@@ -238,13 +225,7 @@ fn policies_refuse_a_plan_and_let_a_mended_one_pass() {
         .replace("[user.grace]", "[group.shop]");
     std::fs::write(&main, mended).unwrap();
     stack.text("", &["apply", "--auto-approve"]);
-    let again = stack.run("", &["plan", "--detailed-exitcode"]);
-    assert_eq!(
-        again.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&again.stdout)
-    );
+    stack.is_settled("");
 
     // Whoever changes the judge is seen to.
     let limits = stack.dir.join("policies/limits.rego");

@@ -287,7 +287,7 @@ fn ended<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// What every command begins with.
+/// What a plan begins with.
 pub struct Begun {
     /// The stack, evaluated without a reading of the service.
     pub offline: Evaluation,

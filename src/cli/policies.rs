@@ -74,7 +74,7 @@ fn evaluate(env: &Env, plan: &mut Plan, input: &PlanInput, files: &[PolicyFile])
             );
             Ok(())
         }
-        Err(errors) if takes_away(plan.mode) => {
+        Err(errors) if plan.mode.takes_away() => {
             plan.findings.extend(errors.into_iter().map(unheard));
             Ok(())
         }
@@ -94,13 +94,6 @@ fn evaluate(_: &Env, _: &mut Plan, _: &PlanInput, files: &[PolicyFile]) -> Resul
     Err(Failure::Diagnostics(Box::new((found, sources))))
 }
 
-/// Whether a run does nothing but take access away, in an incident or because its time has come. No rule holds that up:
-/// guardrails do not either.
-#[cfg(feature = "rego")]
-fn takes_away(mode: Mode) -> bool {
-    matches!(mode, Mode::Freeze | Mode::Revokes | Mode::Expired)
-}
-
 /// A policy that cannot be evaluated holds nothing up either where none would be heeded.
 #[cfg(feature = "rego")]
 fn unheard(error: crate::rego::PolicyError) -> Finding {
@@ -111,9 +104,10 @@ fn unheard(error: crate::rego::PolicyError) -> Finding {
     Finding::new(Level::Warning, "policy", message)
 }
 
+/// No rule holds a run up that only takes access away: guardrails do not either.
 #[cfg(feature = "rego")]
 fn softened(mut finding: Finding, mode: Mode) -> Finding {
-    if takes_away(mode) && finding.level == Level::Refusal {
+    if mode.takes_away() && finding.level == Level::Refusal {
         finding.level = Level::Warning;
     }
     finding

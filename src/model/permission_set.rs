@@ -87,14 +87,7 @@ fn spelled(seconds: u64) -> String {
 
 impl fmt::Display for SessionDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (hours, minutes, seconds) = (self.0 / 3600, self.0 / 60 % 60, self.0 % 60);
-        f.write_str("PT")?;
-        for (count, unit) in [(hours, 'H'), (minutes, 'M'), (seconds, 'S')] {
-            if count > 0 {
-                write!(f, "{count}{unit}")?;
-            }
-        }
-        Ok(())
+        f.write_str(&duration::spelled(u64::from(self.0)))
     }
 }
 

@@ -35,7 +35,13 @@ pub(super) struct Steps(Canon);
 impl Steps {
     /// Covers everything but people.
     pub(super) fn of(plan: &Plan) -> Self {
-        Steps(steps_of(plan))
+        let mut canon = Canon::new(plan);
+        canon.head(plan);
+        canon.actions(&plan.actions);
+        canon.tuples(plan);
+        canon.waits(plan);
+        canon.roles(plan);
+        Steps(canon)
     }
 
     /// The digest, of a plan that has got its people since.
@@ -48,17 +54,7 @@ impl Steps {
 
 /// The part of the digest that people have no share in: equal for plans that do the same.
 pub fn steps(plan: &Plan) -> Arc<str> {
-    shown(&steps_of(plan).hasher.finalize())
-}
-
-fn steps_of(plan: &Plan) -> Canon {
-    let mut canon = Canon::new(plan);
-    canon.head(plan);
-    canon.actions(&plan.actions);
-    canon.tuples(plan);
-    canon.waits(plan);
-    canon.roles(plan);
-    canon
+    shown(&Steps::of(plan).0.hasher.finalize())
 }
 
 /// A digest as somebody typed it, in the form that [`digest`] gives: capitals and missing dashes are forgiven.

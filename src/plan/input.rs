@@ -31,6 +31,13 @@ pub enum Mode {
     Freeze,
 }
 
+impl Mode {
+    /// Whether nothing happens but that access is taken away, in an incident or because its time has come.
+    pub fn takes_away(self) -> bool {
+        matches!(self, Mode::Revokes | Mode::Expired | Mode::Freeze)
+    }
+}
+
 /// What the command line adds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Options {

@@ -43,7 +43,7 @@ impl Judge<'_> {
 
     fn grants(&self, found: &mut Found) {
         let relations = self.relations;
-        let narrow = matches!(self.plan.mode, Mode::Revokes | Mode::Expired | Mode::Freeze);
+        let narrow = self.plan.mode.takes_away();
         found.require(
             !narrow || self.plan.grants.is_empty(),
             "grant-outside-mode",

@@ -115,7 +115,10 @@ fn questions(plan: &Plan, input: &PlanInput, found: &mut Found) {
     found.join(second);
 }
 
-/// Violations found so far, cut off at a hundred: a plan with a hundred defects is not better understood by more.
+/// So many violations are told: a plan with a hundred defects is not better understood by more.
+const MOST: usize = 100;
+
+/// Violations found so far, cut off at [`MOST`].
 #[derive(Default)]
 struct Found {
     violations: Vec<Violation>,
@@ -123,13 +126,13 @@ struct Found {
 
 impl Found {
     fn add(&mut self, invariant: &'static str, detail: impl FnOnce() -> String) {
-        if self.violations.len() < 100 {
+        if self.violations.len() < MOST {
             self.violations.push(Violation::new(invariant, detail()));
         }
     }
 
     fn join(&mut self, others: Found) {
-        let room = 100_usize.saturating_sub(self.violations.len());
+        let room = MOST.saturating_sub(self.violations.len());
         self.violations.extend(others.violations.into_iter().take(room));
     }
 
