@@ -32,7 +32,7 @@
 //!
 //! Modules import leftwards only: diagnostic → source; address → id; model → id, address; graph → address, model;
 //! config → these; import → config, model; plan → these but config; state and provider → id, address, model; apply → plan, graph and both
-//! seams; rego → model, plan's findings;
+//! seams; rego → diagnostic, model, plan's findings;
 //! report → model, plan, apply's events; cli → everything. A test holds the imports against this list.
 
 pub mod address;

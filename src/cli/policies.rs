@@ -16,6 +16,9 @@ use super::error::Failure;
 /// A policy that cannot be evaluated.
 #[cfg(feature = "rego")]
 const POLICY: Code = Code("policy-error");
+/// A policy with a rule that nobody asks, or that asks for what no plan has.
+#[cfg(feature = "rego")]
+const NEVER_HOLDS: Code = Code("policy-never-holds");
 /// Policies, and a build that cannot evaluate them.
 #[cfg(not(feature = "rego"))]
 const NOT_BUILT_IN: Code = Code("not-built-in");
@@ -23,7 +26,13 @@ const NOT_BUILT_IN: Code = Code("not-built-in");
 /// Adds what is wrong with policy files, as far as that can be told without a plan, and their texts.
 pub fn check(files: &[PolicyFile], sources: &mut SourceMap, found: &mut Diagnostics) {
     #[cfg(feature = "rego")]
-    report(crate::rego::check(files), files, sources, found);
+    {
+        let schema = crate::report::json::plan_schema().to_value();
+        let checked = crate::rego::check(files, &schema);
+        report(checked.errors, Diagnostic::error, POLICY, files, sources, found);
+        let remarks = checked.remarks;
+        report(remarks, Diagnostic::warning, NEVER_HOLDS, files, sources, found);
+    }
     #[cfg(not(feature = "rego"))]
     {
         let _ = (files, sources);
@@ -80,7 +89,7 @@ fn evaluate(env: &Env, plan: &mut Plan, input: &PlanInput, files: &[PolicyFile])
         }
         Err(errors) => {
             let (mut sources, mut found) = (SourceMap::new(), Diagnostics::default());
-            report(errors, files, &mut sources, &mut found);
+            report(errors, Diagnostic::error, POLICY, files, &mut sources, &mut found);
             Err(Failure::Diagnostics(Box::new((found, sources))))
         }
     }
@@ -137,10 +146,12 @@ fn not_agreed(input: &PlanInput) -> Option<Finding> {
     })
 }
 
-/// Errors with their places in the files' texts.
+/// Errors or remarks with their places in the files' texts.
 #[cfg(feature = "rego")]
 fn report(
     errors: Vec<crate::rego::PolicyError>,
+    new: fn(Code, String) -> Diagnostic,
+    code: Code,
     files: &[PolicyFile],
     sources: &mut SourceMap,
     found: &mut Diagnostics,
@@ -148,7 +159,7 @@ fn report(
     use crate::source::Span;
 
     for error in errors {
-        let mut diagnostic = Diagnostic::error(POLICY, error.message);
+        let mut diagnostic = new(code, error.message);
         if let Some(help) = error.help {
             diagnostic = diagnostic.help(help);
         }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::{Engine, LimitError, Value};
 
-use super::syntax::{Definition, Module, NO_NETWORK, modules};
+use super::syntax::{Definition, Module, NO_NETWORK, dotted, modules, trees};
 use super::verdict::{Said, findings, said};
 use super::{Judgement, PolicyError, builtins};
 use crate::model::policy_file::{PolicyContent, PolicyFile};
@@ -18,8 +18,8 @@ use crate::model::policy_file::{PolicyContent, PolicyFile};
 const MOST_BYTES: usize = 256 * 1024;
 /// Deeper brackets are refused: the parser's time doubles with each.
 const MOST_NESTED: usize = 14;
-/// How long one rule may take.
-const LIMIT: Duration = Duration::from_secs(10);
+/// How long one rule may take. In tests, so long as nobody minds waiting.
+const LIMIT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
 /// Of more definitions of one rule it is not told which one spoke.
 const MOST_TOLD_APART: usize = 64;
 
@@ -27,6 +27,8 @@ const MOST_TOLD_APART: usize = 64;
 pub(super) struct Policies {
     engine: Engine,
     modules: Vec<Module>,
+    /// Their syntax trees.
+    trees: Vec<serde_json::Value>,
     /// The rules' texts with their versions, to parse them again.
     texts: Vec<Text>,
     data: Vec<(Arc<str>, String)>,
@@ -59,10 +61,10 @@ impl Policies {
             }
         }
         let data: Vec<(Arc<str>, String)> = files.iter().filter_map(nested).collect();
-        let built = build(&texts, &data, now);
-        let (engine, modules) = match built {
-            Ok(engine) if errors.is_empty() => match modules(&tree(&engine), &packages(&engine)) {
-                Ok(modules) => (engine, modules),
+        let built = build(&texts, &data, now, LIMIT);
+        let (engine, trees) = match built {
+            Ok(engine) if errors.is_empty() => match trees(&tree(&engine)) {
+                Ok(trees) => (engine, trees),
                 Err(error) => return Err(vec![error]),
             },
             Ok(_) => return Err(errors),
@@ -71,6 +73,8 @@ impl Policies {
                 return Err(errors);
             }
         };
+        let modules = modules(&trees, &packages(&engine));
+        errors.extend(data.iter().filter_map(|file| in_place_of_a_rule(file, &modules)));
         let mut probe = Engine::new();
         builtins::add(&mut probe, now);
         errors.extend(super::syntax::check(&modules, |name| {
@@ -82,12 +86,25 @@ impl Policies {
             true => Ok(Policies {
                 engine,
                 modules,
+                trees,
                 texts,
                 data,
                 now,
             }),
             false => Err(errors),
         }
+    }
+
+    /// What the rules say that cannot be meant: rules that nobody asks, and parts of the plan that there are not. The
+    /// schema is that of plans.
+    pub(super) fn remarks(&self, schema: &serde_json::Value) -> Vec<PolicyError> {
+        let mut found = super::unasked::unasked(&self.modules);
+        for tree in &self.trees {
+            found.extend(super::input::unknown_members(tree, schema));
+        }
+        found.sort();
+        found.dedup();
+        found
     }
 
     /// Evaluates every rule that denies or warns.
@@ -107,11 +124,16 @@ impl Policies {
             let value = match evaluate(&mut self.engine, path) {
                 Ok(value) => value,
                 Err(error) => {
-                    errors.push(located(&error, &first.file, Some(first.at)));
+                    let at = match error.downcast_ref::<LimitError>() {
+                        Some(_) => self.slow(path, definitions, &input).unwrap_or(first),
+                        None => first,
+                    };
+                    errors.push(located(&error, &at.file, Some(at.at)));
                     continue;
                 }
             };
-            match said(&value, first) {
+            let of_entries = definitions.iter().any(|definition| definition.is_entry);
+            match said(&value, first, of_entries) {
                 Ok(said) => found.extend(self.told_apart(path, definitions, &input, said)),
                 Err(error) => errors.push(error),
             }
@@ -139,15 +161,9 @@ impl Policies {
         let mut of: BTreeMap<Said, &Definition> = BTreeMap::new();
         if !said_by_all.is_empty() && (2..=MOST_TOLD_APART).contains(&definitions.len()) {
             for one in definitions {
-                let others = definitions.iter().filter(|other| other != &one);
-                let texts = without(&self.texts, others.copied());
-                let Ok(mut engine) = build(&texts, &self.data, self.now) else {
-                    continue;
-                };
-                engine.set_input(input.clone());
-                engine.set_gather_prints(true);
-                let value = evaluate(&mut engine, path).ok();
-                for said in value.and_then(|value| said(&value, one).ok()).unwrap_or_default() {
+                let value = self.alone(path, one, definitions, input, LIMIT).ok();
+                let by_it = value.and_then(|value| said(&value, one, one.is_entry).ok());
+                for said in by_it.unwrap_or_default() {
                     of.entry(said).or_insert(one);
                 }
             }
@@ -158,6 +174,77 @@ impl Policies {
         };
         said_by_all.into_iter().map(place).collect()
     }
+
+    /// Of several definitions of one rule that takes too long, one that takes its time: the first that takes half of what
+    /// the rule may take, or its part of it.
+    fn slow<'d>(&self, path: &str, definitions: &[&'d Definition], input: &Value) -> Option<&'d Definition> {
+        let parts = u32::try_from(definitions.len()).ok()?;
+        if !(2..=MOST_TOLD_APART).contains(&definitions.len()) {
+            return None;
+        }
+        let takes = |one: &Definition, limit: Duration| {
+            let outcome = self.alone(path, one, definitions, input, limit);
+            outcome.is_err_and(|error| error.downcast_ref::<LimitError>().is_some())
+        };
+        [LIMIT / 2, LIMIT / parts]
+            .into_iter()
+            .find_map(|limit| definitions.iter().copied().find(|one| takes(one, limit)))
+    }
+
+    /// A rule's value as one of its definitions has it, without the others.
+    fn alone(
+        &self,
+        path: &str,
+        one: &Definition,
+        definitions: &[&Definition],
+        input: &Value,
+        limit: Duration,
+    ) -> anyhow::Result<serde_json::Value> {
+        let others = definitions.iter().copied().filter(|other| *other != one);
+        let texts = without(&self.texts, others);
+        let mut engine =
+            build(&texts, &self.data, self.now, limit).map_err(|error| anyhow::anyhow!(error.message))?;
+        engine.set_input(input.clone());
+        engine.set_gather_prints(true);
+        evaluate(&mut engine, path)
+    }
+}
+
+/// Data at the place of a rule, which the interpreter would take for what the rule says.
+fn in_place_of_a_rule((file, json): &(Arc<str>, String), modules: &[Module]) -> Option<PolicyError> {
+    let data = Value::from_json_str(json).ok()?;
+    let heads = modules
+        .iter()
+        .flat_map(|module| module.heads.iter().map(move |head| (module, head)));
+    let mut taken = heads.filter(|(module, head)| {
+        if head.name.is_empty() {
+            return false;
+        }
+        let mut at = &data;
+        // Of rules that are defined entry by entry, the whole counts.
+        for name in module.package.iter().chain(head.name.first()) {
+            match at
+                .as_object()
+                .map(|fields| fields.get(&Value::from(name.as_str())))
+            {
+                Ok(Some(inner)) => at = inner,
+                Ok(None) => return false,
+                Err(_) => return true,
+            }
+        }
+        true
+    });
+    let (module, head) = taken.next()?;
+    let rule = dotted(&module.package, head.name.get(..1).unwrap_or_default());
+    Some(PolicyError {
+        file: Arc::clone(file),
+        at: None,
+        message: format!(
+            "this is data at the place of the rule `{rule}` ({}:{}), which it would replace",
+            module.file, head.at.0
+        ),
+        help: Some("give the data another name, or move the file into another directory".into()),
+    })
 }
 
 /// The files with some definitions blanked out, so that everything else stays where it is.
@@ -179,26 +266,22 @@ fn without<'d>(texts: &[Text], definitions: impl Iterator<Item = &'d Definition>
 
 /// Whether a file is written for the language before version 1.
 fn version_of(file: &PolicyFile) -> Result<bool, PolicyError> {
-    let wrong = |at, message: String, help| PolicyError {
+    let wrong = |at, message: String, help: &str| PolicyError {
         file: Arc::clone(&file.path),
         at,
         message,
-        help,
+        help: Some(Arc::from(help)),
     };
     if file.text.len() > MOST_BYTES {
         let message = format!(
             "a policy file has at most {MOST_BYTES} bytes; this has {}",
             file.text.len()
         );
-        return Err(wrong(None, message, Some("divide it")));
+        return Err(wrong(None, message, "divide it"));
     }
     if let Some(at) = super::syntax::too_deep(&file.text, MOST_NESTED) {
         let message = format!("brackets are nested more than {MOST_NESTED} deep");
-        return Err(wrong(
-            Some(at),
-            message,
-            Some("give the inner part a name of its own"),
-        ));
+        return Err(wrong(Some(at), message, "give the inner part a name of its own"));
     }
     let parse = |old: bool| {
         let mut engine = Engine::new();
@@ -231,10 +314,15 @@ fn nested(file: &PolicyFile) -> Option<(Arc<str>, String)> {
     ))
 }
 
-fn build(texts: &[Text], data: &[(Arc<str>, String)], now: Timestamp) -> Result<Engine, PolicyError> {
+fn build(
+    texts: &[Text],
+    data: &[(Arc<str>, String)],
+    now: Timestamp,
+    limit: Duration,
+) -> Result<Engine, PolicyError> {
     let mut engine = Engine::new();
     engine.set_execution_timer_config(ExecutionTimerConfig {
-        limit: LIMIT,
+        limit,
         check_interval: NonZeroU32::new(1000).unwrap_or(NonZeroU32::MIN),
     });
     builtins::add(&mut engine, now);
@@ -252,11 +340,14 @@ fn build(texts: &[Text], data: &[(Arc<str>, String)], now: Timestamp) -> Result<
     Ok(engine)
 }
 
+/// A rule's value. It is asked for as anybody would ask: the interpreter's own way to a rule finds none of those that are
+/// defined entry by entry.
 fn evaluate(engine: &mut Engine, path: &str) -> anyhow::Result<serde_json::Value> {
-    let value = engine.eval_rule(path.to_owned())?;
-    match value {
-        Value::Undefined => Ok(serde_json::Value::Null),
-        value => Ok(serde_json::from_str(&value.to_json_str()?)?),
+    let results = engine.eval_query(path.to_owned(), false)?.result;
+    let expression = results.first().and_then(|result| result.expressions.first());
+    match expression.map(|expression| &expression.value) {
+        None | Some(Value::Undefined) => Ok(serde_json::Value::Null),
+        Some(value) => Ok(serde_json::from_str(&value.to_json_str()?)?),
     }
 }
 
@@ -285,7 +376,7 @@ fn located(error: &anyhow::Error, file: &str, at: Option<(u32, u32)>) -> PolicyE
             file: Arc::from(file),
             at,
             message: format!("evaluating this takes longer than {} s", LIMIT.as_secs()),
-            help: Some("make the rule simpler: it may go through all pairs of long lists"),
+            help: Some("make the rule simpler: it may go through all pairs of long lists".into()),
         };
     }
     let text = error.to_string();
@@ -309,6 +400,8 @@ fn located(error: &anyhow::Error, file: &str, at: Option<(u32, u32)>) -> PolicyE
         file: Arc::from(numbers.map_or(file, |(file, _)| file)),
         at: numbers.map_or(at, |(_, at)| Some(at)),
         message: message.to_owned(),
-        help: message.contains("could not find function").then_some(NO_NETWORK),
+        help: message
+            .contains("could not find function")
+            .then(|| NO_NETWORK.into()),
     }
 }

@@ -10,9 +10,11 @@
 
 mod builtins;
 mod engine;
+mod input;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod unasked;
 mod verdict;
 
 use std::sync::Arc;
@@ -32,7 +34,7 @@ pub struct PolicyError {
     /// What is wrong, as a clause.
     pub message: String,
     /// What to do about it.
-    pub help: Option<&'static str>,
+    pub help: Option<Arc<str>>,
 }
 
 /// What the policies say of a plan.
@@ -44,13 +46,32 @@ pub struct Judgement {
     pub printed: Vec<String>,
 }
 
-/// Everything that can be told to be wrong with policy files without a plan.
-pub fn check(files: &[PolicyFile]) -> Vec<PolicyError> {
-    let loaded = apart(|| engine::Policies::load(files, Timestamp::UNIX_EPOCH));
-    match loaded {
-        Ok(Ok(_)) => Vec::new(),
-        Ok(Err(errors)) => errors,
-        Err(error) => vec![error],
+/// What can be told of policy files without a plan.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// What is wrong with them.
+    pub errors: Vec<PolicyError>,
+    /// What cannot be meant: rules that nobody asks, and parts of the plan that there are not. Nothing is remarked on as
+    /// long as something is wrong.
+    pub remarks: Vec<PolicyError>,
+}
+
+/// Looks at policy files. The schema, as JSON, is that of the plans that they will see.
+pub fn check(files: &[PolicyFile], schema: &serde_json::Value) -> Checked {
+    let checked = apart(|| {
+        let policies = engine::Policies::load(files, Timestamp::UNIX_EPOCH)?;
+        Ok(policies.remarks(schema))
+    });
+    let checked = checked.unwrap_or_else(|error| Err(vec![error]));
+    match checked {
+        Ok(remarks) => Checked {
+            remarks,
+            ..Checked::default()
+        },
+        Err(errors) => Checked {
+            errors,
+            ..Checked::default()
+        },
     }
 }
 

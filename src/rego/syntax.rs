@@ -31,26 +31,35 @@ pub(super) struct Definition {
     pub package: Vec<String>,
     pub name: String,
     pub kind: Kind,
+    /// It defines one entry of the rule, as `deny["it"]` and `deny.it` do, not the rule as a whole.
+    pub is_entry: bool,
 }
 
 impl Definition {
-    /// `data.main.deny`
+    /// `data["main"]["deny"]`: spelled so that no name is a word of the language.
     pub fn path(&self) -> String {
-        let mut path = "data".to_owned();
-        for part in self.package.iter().chain([&self.name]) {
-            match is_name(part) {
-                true => path.push_str(&format!(".{part}")),
-                false => path.push_str(&format!("[{}]", Value::from(part.as_str()))),
-            }
-        }
-        path
+        let names = self.package.iter().chain([&self.name]);
+        let names = names.map(|name| format!("[{}]", Value::from(name.as_str())));
+        format!("data{}", names.collect::<String>())
     }
 
     /// `main.deny`
     pub fn shown(&self) -> String {
-        let path = self.path();
-        path.strip_prefix("data.").unwrap_or(&path).to_owned()
+        dotted(&self.package, std::slice::from_ref(&self.name))
     }
+}
+
+/// `main.deny`, with what is no name in brackets.
+pub(super) fn dotted(package: &[String], names: &[String]) -> String {
+    let mut path = String::new();
+    for part in package.iter().chain(names) {
+        match is_name(part) {
+            true if path.is_empty() => path.push_str(part),
+            true => path.push_str(&format!(".{part}")),
+            false => path.push_str(&format!("[{}]", Value::from(part.as_str()))),
+        }
+    }
+    path
 }
 
 fn is_name(part: &str) -> bool {
@@ -64,32 +73,39 @@ fn is_name(part: &str) -> bool {
 /// A file's part in it.
 #[derive(Debug)]
 pub(super) struct Module {
-    file: Arc<str>,
-    package: Vec<String>,
+    pub file: Arc<str>,
+    pub package: Vec<String>,
     imports: BTreeMap<String, Vec<String>>,
     pub definitions: Vec<Definition>,
     /// Every rule and function with what it calls.
-    heads: Vec<Head>,
+    pub heads: Vec<Head>,
+    /// The names of everything that its rules speak of.
+    pub mentions: BTreeSet<String>,
 }
 
+/// One definition of a rule or function.
 #[derive(Debug)]
-struct Head {
-    name: Vec<String>,
-    is_function: bool,
-    at: (u32, u32),
+pub(super) struct Head {
+    pub name: Vec<String>,
+    pub is_function: bool,
+    pub at: (u32, u32),
     calls: Vec<(Vec<String>, (u32, u32))>,
 }
 
-/// Reads the interpreter's syntax trees, one for each of the packages in their order.
-pub(super) fn modules(trees: &str, packages: &[Vec<String>]) -> Result<Vec<Module>, PolicyError> {
-    let trees: Vec<Value> = serde_json::from_str(trees).map_err(|_| PolicyError {
+/// Reads the interpreter's syntax trees.
+pub(super) fn trees(json: &str) -> Result<Vec<Value>, PolicyError> {
+    serde_json::from_str(json).map_err(|_| PolicyError {
         file: Arc::from(""),
         at: None,
         message: "an expression in the policies is nested too deeply".to_owned(),
-        help: Some("give parts of long expressions names of their own"),
-    })?;
+        help: Some("give parts of long expressions names of their own".into()),
+    })
+}
+
+/// What is in the trees, one for each of the packages in their order.
+pub(super) fn modules(trees: &[Value], packages: &[Vec<String>]) -> Vec<Module> {
     let pairs = trees.iter().zip(packages);
-    Ok(pairs.map(|(tree, package)| module(tree, package)).collect())
+    pairs.map(|(tree, package)| module(tree, package)).collect()
 }
 
 fn module(tree: &Value, package: &[String]) -> Module {
@@ -108,7 +124,7 @@ fn module(tree: &Value, package: &[String]) -> Module {
             imports.insert(alias, path);
         }
     }
-    let (mut definitions, mut heads) = (Vec::new(), Vec::new());
+    let (mut definitions, mut heads, mut mentions) = (Vec::new(), Vec::new(), BTreeSet::new());
     let starts = |rule: &Value| {
         let kinds = ["Spec", "Default"].iter();
         kinds
@@ -117,7 +133,9 @@ fn module(tree: &Value, package: &[String]) -> Module {
     };
     let starts: BTreeSet<usize> = items("rules").iter().filter_map(starts).collect();
     for rule in items("rules") {
-        let rule = &rule["Spec"];
+        let Some((of, rule, head)) = parts(rule) else {
+            continue;
+        };
         let (Some(range), Some(at)) = (bytes_of(&rule["span"]), place(&rule["span"])) else {
             continue;
         };
@@ -125,13 +143,9 @@ fn module(tree: &Value, package: &[String]) -> Module {
         let length = text_at(tree, "/source/contents").map_or(range.end, str::len);
         let next = starts.range(range.start + 1..).next().copied();
         let range = range.start..next.unwrap_or(length);
-        let kinds = ["Func", "Set", "Compr"];
-        let Some((of, head)) = kinds.iter().find_map(|of| Some((*of, rule["head"].get(of)?))) else {
-            continue;
-        };
         let name = names(&head["refr"]);
-        let is_function = of == "Func";
-        if let ([name], false) = (name.as_slice(), is_function)
+        let is_function = of == "Func" || head["args"].as_array().is_some_and(|args| !args.is_empty());
+        if let (Some(name), false) = (name.first(), is_function)
             && let Some(kind) = kind_of(name)
         {
             definitions.push(Definition {
@@ -141,7 +155,11 @@ fn module(tree: &Value, package: &[String]) -> Module {
                 package: package.to_vec(),
                 name: name.clone(),
                 kind,
+                is_entry: head["refr"].get("Var").is_none(),
             });
+        }
+        for part in [&head["key"], &head["assign"], &head["value"], &rule["bodies"]] {
+            collect_names(part, &mut mentions);
         }
         let mut calls = Vec::new();
         collect_calls(rule, &mut calls);
@@ -158,11 +176,24 @@ fn module(tree: &Value, package: &[String]) -> Module {
         imports,
         definitions,
         heads,
+        mentions,
     }
 }
 
+/// Of a rule in the tree: what kind it is, all of it, and its head.
+fn parts(rule: &Value) -> Option<(&'static str, &Value, &Value)> {
+    if let Some(default) = rule.get("Default") {
+        return Some(("Default", default, default));
+    }
+    let rule = rule.get("Spec")?;
+    let kinds = ["Func", "Set", "Compr"];
+    kinds
+        .iter()
+        .find_map(|of| Some((*of, rule, rule["head"].get(of)?)))
+}
+
 /// By conftest's names: `deny`, `violation` and `warn`, perhaps with something after a low line.
-fn kind_of(name: &str) -> Option<Kind> {
+pub(super) fn kind_of(name: &str) -> Option<Kind> {
     let is = |word: &str| {
         name.strip_prefix(word)
             .is_some_and(|rest| rest.is_empty() || rest.len() > 1 && rest.starts_with('_'))
@@ -174,7 +205,8 @@ fn kind_of(name: &str) -> Option<Kind> {
     }
 }
 
-/// The names of a reference: `data.lib.f` is three. What stands in brackets at the end, as in `deny[msg]`, is no name.
+/// The names of a reference: `data.lib.f` is three. What stands in brackets without quotation marks, as in `deny[msg]`, is
+/// no name.
 fn names(reference: &Value) -> Vec<String> {
     if let Some(name) = text_at(reference, "/Var/value") {
         return vec![name.to_owned()];
@@ -209,7 +241,17 @@ fn collect_calls(tree: &Value, calls: &mut Vec<(Vec<String>, (u32, u32))>) {
     }
 }
 
-fn text_at<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
+/// Every name and text in a part of the tree.
+fn collect_names(tree: &Value, names: &mut BTreeSet<String>) {
+    match tree {
+        Value::Array(items) => items.iter().for_each(|item| collect_names(item, names)),
+        Value::Object(fields) => fields.values().for_each(|field| collect_names(field, names)),
+        Value::String(name) => drop(names.insert(name.clone())),
+        _ => {}
+    }
+}
+
+pub(super) fn text_at<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
     value.pointer(pointer)?.as_str()
 }
 
@@ -221,7 +263,7 @@ fn first_place(reference: &Value) -> Option<(u32, u32)> {
     }
 }
 
-fn place(span: &Value) -> Option<(u32, u32)> {
+pub(super) fn place(span: &Value) -> Option<(u32, u32)> {
     let number = |name: &str| u32::try_from(span[name].as_u64()?).ok();
     Some((number("line")?, number("col")?))
 }
@@ -269,7 +311,7 @@ pub(super) fn check(modules: &[Module], mut is_builtin: impl FnMut(&str) -> bool
                     "the function `{}` calls itself, which Rego does not allow",
                     head.name.join(".")
                 ),
-                help: Some("go through a list with `some … in` instead"),
+                help: Some("go through a list with `some … in` instead".into()),
             });
         }
     }
@@ -308,7 +350,7 @@ fn builtin(
         file: Arc::clone(&module.file),
         at: Some(at),
         message,
-        help: Some(NO_NETWORK),
+        help: Some(NO_NETWORK.into()),
     };
     if name.is_empty() {
         return None;

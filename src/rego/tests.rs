@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{PolicyError, check, judge};
+use super::{PolicyError, judge};
 use crate::model::policy_file::{PolicyContent, PolicyFile};
 use crate::plan::finding::Level;
 
@@ -29,6 +29,15 @@ fn data(path: &str, under: &[&str], text: &str) -> PolicyFile {
 const PLAN: &str = r#"{"mode": "all", "assignments": [
     {"change": "grant", "permission_sets": ["admin"], "reason": "OPS-1"},
     {"change": "grant", "permission_sets": ["view"]}]}"#;
+
+fn checked(files: &[PolicyFile]) -> super::Checked {
+    let schema = serde_json::from_str(include_str!("../../schemas/plan.schema.json")).unwrap();
+    super::check(files, &schema)
+}
+
+fn check(files: &[PolicyFile]) -> Vec<PolicyError> {
+    checked(files).errors
+}
 
 fn now() -> Timestamp {
     "2026-11-28T12:00:00Z".parse().unwrap()
@@ -234,4 +243,202 @@ fn what_the_interpreter_knows_and_the_files_define_is_no_error() {
         found(&holds)[0].1,
         "policy main.deny: the rule holds for this plan"
     );
+}
+
+#[test]
+fn rules_that_are_defined_entry_by_entry_are_asked() {
+    let cases = [
+        ("deny[\"literal\"] if input.mode == \"all\"", vec!["literal"]),
+        ("deny[\"literal\"] if input.mode == \"none\"", vec![]),
+        ("deny[\"k\"] := \"bad\" if input.mode == \"all\"", vec!["bad"]),
+        ("deny[\"msg\"] := {\"msg\": \"bad\"}", vec!["bad"]),
+        ("deny.sub contains \"x\" if input.mode == \"all\"", vec!["x"]),
+        ("deny.sub.more[m] if m := \"y\"", vec!["y"]),
+        ("deny[m] := \"text\" if m := \"key\"", vec!["text"]),
+        ("default deny := \"always\"", vec!["always"]),
+        (
+            "deny[\"one\"] if input.mode == \"all\"\ndeny[\"two\"] if input.mode == \"none\"\ndeny[\"three\"] if true",
+            vec!["one", "three"],
+        ),
+    ];
+    for (text, messages) in cases {
+        let files = [rego("p/a.rego", &format!("package main\n{text}\n"))];
+        let said: Vec<String> = found(&files).into_iter().map(|(_, text, _)| text).collect();
+        let expected: Vec<String> = messages
+            .iter()
+            .map(|message| format!("policy main.deny: {message}"))
+            .collect();
+        assert_eq!(said, expected, "{text}");
+        assert_eq!(checked(&files), super::Checked::default(), "{text}");
+    }
+    let lines: Vec<u32> = found(&[rego(
+        "p/a.rego",
+        "package main\ndeny[\"one\"] if true\n\ndeny[\"two\"] if true\n",
+    )])
+    .into_iter()
+    .map(|(_, _, line)| line)
+    .collect();
+    assert_eq!(lines, [2, 4]);
+    let old = rego(
+        "p/a.rego",
+        "package main\ndeny[\"literal\"] { input.mode == \"all\" }\n",
+    );
+    assert_eq!(found(&[old])[0].1, "policy main.deny: literal");
+    let wrong = rego("p/a.rego", "package main\ndeny[\"k\"] := 7\n");
+    assert!(
+        judge(&[wrong], now(), PLAN).unwrap_err()[0]
+            .message
+            .contains("gives a number")
+    );
+}
+
+/// Message and place of each remark on a file.
+fn remarks(text: &str) -> Vec<(String, Option<(u32, u32)>)> {
+    let checked = checked(&[rego("p/a.rego", text)]);
+    assert_eq!(checked.errors, [], "{text}");
+    let remarks = checked.remarks.into_iter();
+    remarks.map(|remark| (remark.message, remark.at)).collect()
+}
+
+#[test]
+fn a_rule_that_nobody_asks_is_remarked_on() {
+    let asked = "\ndeny contains \"x\" if input.mode == \"all\"\n";
+    let cases = [
+        (
+            "deny_all(x) := x",
+            "nobody asks `main.deny_all`: it is a function",
+        ),
+        ("denyAdmins contains \"x\"", "no rule of that name is"),
+        ("warnings contains \"x\"", "no rule of that name is"),
+        ("Deny contains \"x\"", "no rule of that name is"),
+        (
+            "checks.deny contains \"x\"",
+            "nobody asks `main.checks.deny`: it lies within another rule",
+        ),
+    ];
+    for (text, part) in cases {
+        let found = remarks(&format!("package main\n{text}{asked}"));
+        assert!(
+            matches!(found.as_slice(), [(message, Some((2, 1)))] if message.contains(part)),
+            "{text}: {found:?}"
+        );
+    }
+    let used = "package main\nviolations contains \"x\"\ndeny_text(x) := x\ndenied if count(violations) > 0\n\
+                deny contains deny_text(v) if some v in violations\nhelper if denied\n";
+    assert_eq!(remarks(used), []);
+    let none = remarks("package main\nallow if input.mode == \"all\"\n");
+    assert!(none[0].0.contains("nothing here denies or warns"), "{none:?}");
+}
+
+#[test]
+fn data_does_not_take_a_rules_place() {
+    let rules = rego(
+        "p/a.rego",
+        "package a\nimport rego.v1\n\ndeny contains \"x\" if true\nok if true\n",
+    );
+    let inner = rego("p/b.rego", "package a.b\ndeny[\"k\"] if true\n");
+    let taken = [
+        (&["a"][..], r#"{"deny": []}"#, "a.deny"),
+        (&[], r#"{"a": {"deny": {"x": 1}}}"#, "a.deny"),
+        (&["a", "deny"], r#"{"x": 1}"#, "a.deny"),
+        (&[], r#"{"a": []}"#, "a.deny"),
+        (&["a"], r#"{"ok": false}"#, "a.ok"),
+        (&["a"], r#"{"b": 1}"#, "a.b.deny"),
+        (&["a"], r#"{"b": {"deny": {}}}"#, "a.b.deny"),
+    ];
+    for (under, json, rule) in taken {
+        let files = [rules.clone(), inner.clone(), data("p/d.json", under, json)];
+        let errors = check(&files);
+        assert!(
+            matches!(errors.as_slice(), [error] if &*error.file == "p/d.json" && error.message.contains(&format!("the rule `{rule}` (p/"))),
+            "{json}: {errors:?}"
+        );
+        assert!(judge(&files, now(), PLAN).is_err());
+    }
+    for (under, json) in [
+        (&["a"][..], r#"{"names": []}"#),
+        (&["a", "b"], r#"{"c": 1}"#),
+        (&[], r#"{"deny": []}"#),
+    ] {
+        let files = [rules.clone(), inner.clone(), data("p/d.json", under, json)];
+        assert_eq!(check(&files), [], "{json}");
+        assert_eq!(found(&files).len(), 2, "{json}");
+    }
+}
+
+#[test]
+fn a_part_of_input_that_no_plan_has_is_remarked_on() {
+    let never = [
+        (
+            "some r in input.resource_changes; r.type == \"x\"",
+            "`input.resource_changes`:",
+        ),
+        ("input.asignments[_].change == \"grant\"", "`input.asignments`:"),
+        (
+            "input[\"asignments\"][_].change == \"grant\"",
+            "`input.asignments`:",
+        ),
+        (
+            "some a in input.assignments; a.chnge == \"grant\"",
+            "`a.chnge`, by what `a` stands for:",
+        ),
+        (
+            "a := input.assignments[_]; p := a.principals[_]; p.nmae == \"x\"",
+            "`p.nmae`,",
+        ),
+        ("count(input.people.chnges) > 1", "`input.people.chnges`:"),
+        (
+            "input.assignments.change == \"grant\"",
+            "`input.assignments.change`:",
+        ),
+        ("not input.mode.name", "`input.mode.name`:"),
+    ];
+    for (body, part) in never {
+        let line = format!("deny contains \"m\" if {{ {body} }}");
+        let found = remarks(&format!("package main\n{line}\n"));
+        let last = part.split('`').nth(1).unwrap().rsplit('.').next().unwrap();
+        let column = line
+            .rfind(&format!(".{last}"))
+            .or(line.rfind(&format!("\"{last}")))
+            .unwrap()
+            + 2;
+        assert!(
+            matches!(found.as_slice(), [(message, Some((2, at)))] if message.contains(part) && *at as usize == column),
+            "{body}: {found:?}"
+        );
+    }
+    let imported = remarks(
+        "package main\nimport input.asignments as all\ndeny contains \"m\" if all[_].change == \"grant\"\n",
+    );
+    assert!(
+        imported.len() == 1 && imported[0].1.unwrap().0 == 2,
+        "{imported:?}"
+    );
+    let holds = [
+        "some a in input.assignments; a.change == \"grant\"; some acc in a.accounts; acc in input.risks.production_accounts",
+        "input.account_names[x] == \"prod\"; x != \"\"",
+        "some e in input.entities; e.location.line > 1; some f in e.fields; f.name == \"x\"",
+        "e := input.entities[_]; e.kind == \"permission_set\"; f := e.fields[i]; i > 0; f.after",
+        "object.get(input, \"resource_changes\", []) == []",
+        "some k, v in input; k == \"mode\"; v == \"all\"",
+        "count([a | a := input.assignments[_]; a.count > 1]) > 1; a := input.mode; a == \"all\"",
+        "walk(input, [p, v]); v.anything; p == []",
+        "input.user_names[_]; input[_].whatever",
+    ];
+    for body in holds {
+        assert_eq!(
+            remarks(&format!("package main\ndeny contains \"m\" if {{ {body} }}\n")),
+            [],
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn of_several_definitions_the_slow_one_is_told() {
+    let text = "package main\ndeny contains \"quick\" if true\n\ndeny contains \"slow\" if {\n  some a in numbers.range(1, 20000)\n  \
+                some b in numbers.range(1, 20000)\n  a * b < 0\n}\n";
+    let errors = judge(&[rego("p/a.rego", text)], now(), PLAN).unwrap_err();
+    assert!(errors[0].message.contains("takes longer"), "{errors:?}");
+    assert_eq!(errors[0].at, Some((4, 1)));
 }

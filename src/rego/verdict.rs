@@ -22,8 +22,13 @@ pub(super) struct Said {
     subjects: BTreeSet<Arc<str>>,
 }
 
-/// The messages in a rule's value: a set, a list or the keys of an object, of texts or of objects with `msg`.
-pub(super) fn said(value: &Value, definition: &Definition) -> Result<Vec<Said>, PolicyError> {
+/// The messages in a rule's value: a set, a list or the keys of an object, of texts or of objects with `msg`. `of_entries`
+/// when the rule is, at least in part, defined entry by entry.
+pub(super) fn said(
+    value: &Value,
+    definition: &Definition,
+    of_entries: bool,
+) -> Result<Vec<Said>, PolicyError> {
     let shown = definition.shown();
     let items: Vec<Result<Said, String>> = match value {
         Value::Null | Value::Bool(false) => Vec::new(),
@@ -33,6 +38,13 @@ pub(super) fn said(value: &Value, definition: &Definition) -> Result<Vec<Said>, 
         Value::Object(fields) if fields.values().all(|value| *value == Value::Bool(true)) => {
             fields.keys().map(|key| named(key)).collect()
         }
+        Value::Object(fields) if of_entries => {
+            let mut items = Vec::new();
+            fields
+                .iter()
+                .for_each(|(key, value)| entry(key, value, &mut items));
+            items
+        }
         other => vec![one(other)],
     };
     let items: Result<Vec<Said>, String> = items.into_iter().collect();
@@ -40,8 +52,21 @@ pub(super) fn said(value: &Value, definition: &Definition) -> Result<Vec<Said>, 
         file: Arc::clone(&definition.file),
         at: Some(definition.at),
         message: format!("`{shown}` gives {message}"),
-        help: Some("a message is a text, or an object with a text `msg`"),
+        help: Some("a message is a text, or an object with a text `msg`".into()),
     })
+}
+
+/// The messages of one entry, as of `deny["key"] := "message"`, `deny.key if …` or `deny.key contains "message"`.
+fn entry(key: &str, value: &Value, items: &mut Vec<Result<Said, String>>) {
+    match value {
+        Value::Null | Value::Bool(false) => {}
+        Value::Bool(true) => items.push(named(key)),
+        Value::Array(list) => items.extend(list.iter().map(one)),
+        Value::Object(fields) if !fields.contains_key("msg") => {
+            fields.iter().for_each(|(key, value)| entry(key, value, items));
+        }
+        other => items.push(one(other)),
+    }
 }
 
 /// A key of such an object; one that is an object itself is spelled as JSON.

@@ -80,7 +80,7 @@ fn may_import(module: &str) -> &'static [&'static str] {
             "plan", "graph", "state", "provider", "model", "id", "address", "source",
         ],
         "drift" => &["model", "id", "address", "source"],
-        "rego" => &["model", "plan", "source"],
+        "rego" => &["diagnostic", "model", "plan", "source"],
         "report" => &[
             "model",
             "plan",

@@ -16,6 +16,12 @@ pub mod state;
 
 use schemars::Schema;
 
+/// The schema of plans.
+pub fn plan_schema() -> Schema {
+    let generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
+    generator.into_root_schema_for::<plan::PlanJson<'static>>()
+}
+
 /// The formats with their schemas, by the name of the file each is kept in.
 pub fn schemas() -> Vec<(&'static str, Schema)> {
     let generate = || schemars::generate::SchemaSettings::draft2020_12().into_generator();
@@ -56,10 +62,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
             "import.schema.json",
             generate().into_root_schema_for::<import::ImportJson>(),
         ),
-        (
-            "plan.schema.json",
-            generate().into_root_schema_for::<plan::PlanJson<'static>>(),
-        ),
+        ("plan.schema.json", plan_schema()),
         (
             "state.schema.json",
             generate().into_root_schema_for::<state::StateJson<'static>>(),
