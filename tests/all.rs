@@ -8,6 +8,7 @@
     reason = "a test that cannot go on should stop, and say where"
 )]
 
+mod approvals;
 #[cfg(all(feature = "aws", feature = "serve"))]
 mod aws;
 mod commands;

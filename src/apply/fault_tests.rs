@@ -532,6 +532,88 @@ fn what_exists_already_and_differs_fails_with_what_helps() {
     );
 }
 
+/// Somebody else makes something, before calls with this number leave.
+fn intruded(at: u64, faults: Faults, theirs: fn(&mut World)) -> (ApplyResult, Arc<Simulator>) {
+    let simulator = Arc::new(Simulator::open(&Options::default()).unwrap());
+    let (other, starts) = (Arc::clone(&simulator), AtomicU64::new(0));
+    let hook = move |point| {
+        if point == Point::Start && starts.fetch_add(1, Ordering::SeqCst) == at {
+            other.with_world(theirs).unwrap();
+        }
+    };
+    let provider = Faulty::new(Arc::clone(&simulator), faults).with_hook(Box::new(hook));
+    let result = run(&before(), &provider, &mut MemoryStore::new());
+    (result, simulator)
+}
+
+/// A group of the name that is wanted, with somebody in it.
+fn their_group(world: &mut World) {
+    let mallory = crate::provider::simulator::world::identity_store::CreateUser {
+        user_name: "mallory".into(),
+        display_name: "Mallory".into(),
+        given_name: "M".into(),
+        family_name: "M".into(),
+        email: None,
+        attributes: BTreeMap::new(),
+    };
+    let user = world.create_user(mallory).unwrap();
+    let group = world.create_group("ops", None).unwrap();
+    world.create_group_membership(&group, &user).unwrap();
+}
+
+#[test]
+fn a_group_with_members_is_never_taken_for_the_one_that_was_to_be_made() {
+    let throttled = Faults {
+        throttled: 1000,
+        most: Some(60),
+        ..Faults::default()
+    };
+    let lost = Faults {
+        lost: 1000,
+        most: Some(60),
+        ..Faults::default()
+    };
+    // Before the first call; after it was throttled; with an answer that is lost.
+    for (at, faults) in [(0, Faults::default()), (1, throttled), (0, lost)] {
+        let (result, simulator) = intruded(at, faults, their_group);
+        assert_eq!(result.end, RunEnd::Partial, "{faults:?}");
+        let failed: Vec<&str> = result.failures.iter().map(|failure| &*failure.step).collect();
+        assert_eq!(failed, ["create group ops"], "{faults:?}");
+        let ops = GroupName::new("ops").unwrap();
+        assert!(!result.recorded.applied.groups.contains_key(&ops), "{faults:?}");
+        let there = simulator.read(&ReadRequest::default()).unwrap().snapshot;
+        let members = there.groups[&ops].value.members.as_ref().unwrap();
+        assert_eq!(members.len(), 1, "{faults:?}");
+        let principals = &there.access.names.principals;
+        assert!(!principals.contains(&principal("ops")), "{faults:?}");
+    }
+}
+
+/// A set of the name that is wanted, with another content.
+fn their_set(world: &mut World) {
+    let view = crate::provider::simulator::world::permission_set::CreatePermissionSet {
+        name: "view".into(),
+        description: Some("theirs".into()),
+        ..Default::default()
+    };
+    world.create_permission_set(view).unwrap();
+}
+
+#[test]
+fn a_throttled_call_made_nothing_so_what_is_there_is_somebody_elses() {
+    let throttled = Faults {
+        throttled: 1000,
+        most: Some(60),
+        ..Faults::default()
+    };
+    let (result, simulator) = intruded(1, throttled, their_set);
+    let failed: Vec<&str> = result.failures.iter().map(|failure| &*failure.step).collect();
+    assert_eq!(failed, ["create permission set view"]);
+    let there = simulator.read(&ReadRequest::default()).unwrap().snapshot;
+    let view = &there.permission_sets[&set("view")].value;
+    assert_eq!(view.description, Some("theirs".into()));
+}
+
 /// The calls that make or take assignments, in order.
 fn assignment_calls(simulator: &Simulator) -> Vec<&'static str> {
     let calls = |world: &mut World| {

@@ -22,8 +22,11 @@ pub enum Found {
     Done(Learned),
     /// It has not happened, and what it starts from is there. Also when it cannot be told.
     NotDone,
-    /// What is there is neither what it starts from nor what it brings about.
+    /// What is there is neither what it starts from nor what it brings about; it may be left by an attempt that was cut
+    /// short.
     Differs,
+    /// What is there cannot come from this effect, not even in part: somebody else made it.
+    Theirs,
 }
 
 /// Looks an effect up in a reading. Texts that are not known yet differ from everything.
@@ -65,6 +68,8 @@ pub fn look_up(effect: &Effect, observed: &Observed, ids: &dyn Ids) -> Found {
         Effect::RemoveMember { group, user } => membership(group, user, false, observed, ids),
         Effect::CreatePermissionSet { permission_set: set } => {
             match snapshot.permission_sets.get(&set.name) {
+                // Its assignments wait until it is made, so one that has some was there before.
+                Some(_) if is_assigned(&set.name, observed) => Found::Theirs,
                 Some(found) if found.value.same_as(set) => done(found.value.arn.clone()),
                 Some(_) => Found::Differs,
                 None => Found::NotDone,
@@ -121,7 +126,8 @@ fn user(effect: &Effect, observed: &Observed, ids: &dyn Ids) -> Found {
     match effect {
         Effect::CreateUser { user } => match users.get(&user.user_name) {
             Some(found) if found.value.same_as(user) => done(found.value.id.clone()),
-            Some(_) => Found::Differs,
+            // One call makes a user whole.
+            Some(_) => Found::Theirs,
             None => Found::NotDone,
         },
         Effect::UpdateUser { from, to } => {
@@ -151,12 +157,15 @@ fn group(effect: &Effect, observed: &Observed, ids: &dyn Ids) -> Found {
     let groups = &observed.snapshot.groups;
     match effect {
         Effect::CreateGroup { group } => match groups.get(&group.display_name).map(|found| &found.value) {
-            // One that has members was not only made: somebody else is at work.
-            Some(found) if found.members.as_ref().is_some_and(|members| !members.is_empty()) => {
-                Found::Differs
-            }
-            Some(found) if found.description == group.description => done(found.id.clone()),
-            Some(_) => Found::Differs,
+            // One call makes a group whole, and its members come after it: one that has some, or that says something
+            // else, is somebody else's.
+            Some(found) if found.description != group.description => Found::Theirs,
+            Some(Group {
+                members: Some(members),
+                ..
+            }) if !members.is_empty() => Found::Theirs,
+            Some(Group { members: None, .. }) => Found::Differs,
+            Some(found) => done(found.id.clone()),
             None => Found::NotDone,
         },
         Effect::UpdateGroup { from, to } => {
@@ -181,6 +190,15 @@ fn group(effect: &Effect, observed: &Observed, ids: &dyn Ids) -> Found {
         }
         _ => Found::NotDone,
     }
+}
+
+/// Whether anybody has a set anywhere.
+fn is_assigned(set: &PermissionSetName, observed: &Observed) -> bool {
+    let access = &observed.snapshot.access;
+    let Some(rank) = access.names.permission_set_rank(set) else {
+        return false;
+    };
+    access.pairs().iter().any(|pair| pair.permission_set() == rank)
 }
 
 /// Whether a user came into a group (`adds`) or left it. With a group its memberships go, and with a user too; but a
@@ -470,7 +488,8 @@ mod tests {
 
     #[test]
     fn a_set_left_half_way_is_completed_from_what_is_there() {
-        let observed = there();
+        let made = Scene::new().account(1).set("view");
+        let observed = made.applied().build().observed;
         let mut wanted = crate::model::permission_set::PermissionSet::new(set("view"));
         wanted.managed_policies = ["arn:aws:iam::aws:policy/ReadOnlyAccess".into()].into();
         let create = Effect::CreatePermissionSet {
@@ -482,6 +501,8 @@ mod tests {
         };
         assert_eq!(*from, observed.snapshot.permission_sets[&set("view")].value);
         assert_eq!(*to, wanted);
+        // Nobody gets a set before it is made.
+        assert_eq!(seen(&create, &there()), Found::Theirs);
     }
 
     #[test]
@@ -575,7 +596,7 @@ mod tests {
             members: None,
             ..ops.clone()
         };
-        assert_eq!(seen(&Effect::CreateGroup { group }, &observed), Found::Differs);
+        assert_eq!(seen(&Effect::CreateGroup { group }, &observed), Found::Theirs);
     }
 
     #[test]

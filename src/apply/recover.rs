@@ -224,6 +224,9 @@ fn resolve(provider: &dyn Provider, doubt: &InDoubt, observed: &Observed, ids: &
             role: None,
         }),
         (_, Some(Err(error))) => Ended::NotDone(error.to_string().into()),
+        (Found::Theirs, _) => {
+            Ended::NotDone("the run was interrupted, and what is there now was made by somebody else".into())
+        }
         _ => Ended::NotDone("the run was interrupted, and this did not happen".into()),
     }
 }

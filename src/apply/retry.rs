@@ -46,6 +46,23 @@ pub fn next(effect: &Effect, error: &CallError) -> Next {
     }
 }
 
+/// Whether an attempt that ended like this may have brought something about. No answer leaves that open. What makes a
+/// permission set or an account is several calls: where a later one was refused, the first went through. A call that
+/// was refused itself, as by throttling, did nothing: what is there then is somebody else's.
+pub fn may_have_begun(effect: &Effect, error: &CallError) -> bool {
+    let operation = &*error.operation;
+    error.meaning == Meaning::Unknown
+        || match effect {
+            Effect::CreatePermissionSet { .. } => {
+                operation.ends_with("PermissionSet") && operation != "CreatePermissionSet"
+            }
+            Effect::CreateAccount { .. } => {
+                matches!(operation, "DescribeCreateAccountStatus" | "MoveAccount")
+            }
+            _ => false,
+        }
+}
+
 /// Whether an effect takes something away.
 pub fn removes(effect: &Effect) -> bool {
     matches!(

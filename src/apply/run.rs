@@ -8,15 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::id::{EntityKey, PermissionSetName, PrincipalKey};
 use crate::model::access::Access;
 use crate::model::action::{Effect, Learned};
+use crate::model::approved::ApprovedRow;
 use crate::model::instance::Observed;
 use crate::model::record::{Recorded, Seen};
 use crate::model::rules::Rules;
 use crate::model::snapshot::Snapshot;
+use crate::plan::approved_people::ApprovedPeople;
 use crate::plan::input::{Mode, PlanInput};
 use crate::plan::{Plan, StepId, resume};
 use crate::provider::{CallError, Provider, ProviderError, ReadRequest, Ticket};
@@ -178,6 +180,16 @@ pub(super) struct Seams<'a> {
     pub stop: &'a dyn Fn() -> bool,
 }
 
+/// What was approved, for the run's head.
+struct Approved {
+    /// The digest of the plan.
+    digest: Arc<str>,
+    /// The fingerprints of its steps.
+    steps: Vec<u64>,
+    /// Who gains what it covers; `None` where an older run did not record that.
+    people: Option<Vec<ApprovedRow>>,
+}
+
 /// A run under way.
 pub(super) struct Run<'a> {
     pub plan: &'a Plan,
@@ -198,6 +210,8 @@ pub(super) struct Run<'a> {
     pub last_ticket: u64,
     pub later: BTreeSet<Later>,
     pub attempts: FxHashMap<StepId, Attempts>,
+    /// Steps of which an attempt may have left something behind: what is there may be this run's own.
+    pub perhaps_begun: FxHashSet<StepId>,
     /// Steps of which only a reading can tell how they ended.
     pub doubts: Vec<(StepId, CallError)>,
     pub done: Vec<(StepRef, Learned)>,
@@ -234,6 +248,7 @@ impl<'a> Run<'a> {
             last_ticket: 0,
             later: BTreeSet::new(),
             attempts: FxHashMap::default(),
+            perhaps_begun: FxHashSet::default(),
             doubts: Vec::new(),
             done: Vec::new(),
             failed: Vec::new(),
@@ -247,7 +262,11 @@ impl<'a> Run<'a> {
     fn begin(&mut self, options: &RunOptions) -> Result<(), ApplyError> {
         let (plan, input) = (self.plan, self.input);
         let lineage = self.fold.recorded()?.lineage.clone();
-        let (digest, steps) = self.approved();
+        let Approved {
+            digest,
+            steps,
+            people,
+        } = self.approved();
         self.write(Entry::RunStarted(Box::new(RunStarted {
             run: Arc::clone(&options.run),
             by: options.by.clone(),
@@ -258,6 +277,7 @@ impl<'a> Run<'a> {
             lineage: lineage.unwrap_or_else(|| Arc::clone(&options.new_lineage)),
             instance: plan.instance.clone(),
             steps,
+            people,
             actions: resume::action_fingerprints(plan),
             records: resume::record_fingerprints(plan),
             narrowed: matches!(
@@ -287,18 +307,26 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// What was approved: a run that goes on with another keeps that one's digest and steps, so that it can be
-    /// interrupted again.
-    fn approved(&self) -> (Arc<str>, Vec<u64>) {
+    /// What was approved: a run that goes on with another keeps that one's digest, steps and people, so that it can
+    /// be interrupted again.
+    fn approved(&self) -> Approved {
         let mut steps = resume::step_fingerprints(self.plan);
         let unfinished = self.input.recorded.unfinished.as_ref();
         let Some(run) = unfinished.filter(|run| resume::resume_of(run, self.plan)) else {
-            return (Arc::clone(&self.plan.digest), steps);
+            return Approved {
+                digest: Arc::clone(&self.plan.digest),
+                steps,
+                people: Some(ApprovedPeople::of(self.plan).rows),
+            };
         };
         steps.extend(&run.steps);
         steps.sort_unstable();
         steps.dedup();
-        (Arc::clone(&run.digest), steps)
+        Approved {
+            digest: Arc::clone(&run.digest),
+            steps,
+            people: run.people.clone(),
+        }
     }
 
     /// Runs steps until nothing is left that can run.

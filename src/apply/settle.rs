@@ -42,6 +42,9 @@ impl Run<'_> {
         let Some(effect) = self.effect_sent(step) else {
             return self.give_up(step, &error);
         };
+        if retry::may_have_begun(&effect, &error) {
+            self.perhaps_begun.insert(step);
+        }
         match retry::next(&effect, &error) {
             Next::Retry => self.again(step, &error),
             Next::Look => self.doubts.push((step, error)),
@@ -217,16 +220,20 @@ impl Run<'_> {
         if in_progress(&effect, observed).is_some() {
             return self.look_again(step, error);
         }
-        let is_unknown = error.meaning == Meaning::Unknown;
         match look_up(&effect, observed, &self.ids) {
             Found::Done(learned) => self.succeed(step, learned),
             Found::NotDone => self.again(step, error),
-            // An attempt of ours that was cut short, or whose answer was lost, left this.
-            Found::Differs if is_unknown || self.attempts.contains_key(&step) => {
+            Found::Differs if self.is_cut_short(step, &effect) => {
                 self.carry_on(step, &effect, error, observed);
             }
-            Found::Differs => self.give_up(step, error),
+            Found::Differs | Found::Theirs => self.give_up(step, error),
         }
+    }
+
+    /// Whether an attempt of ours that was cut short, or whose answer was lost, may have left what is there. A change
+    /// ends at what was approved, whatever it is taken up from.
+    fn is_cut_short(&self, step: StepId, effect: &Effect) -> bool {
+        self.perhaps_begun.contains(&step) || !is_creation(effect) && self.attempts.contains_key(&step)
     }
 
     /// Completes what was left half way.

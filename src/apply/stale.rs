@@ -163,13 +163,13 @@ fn actions(
             _ => look_up(effect, then.fresh, then.ids),
         };
         let is_ours = || ours.iter().any(|other| is_same_work(effect, other));
-        match found {
+        match &found {
             Found::Done(_) if is_creation(effect) && !is_ours() => checked.stale.push(format!(
                 "{} is there now, made by somebody else since the plan was made",
                 action.entity
             )),
             Found::Done(learned) => {
-                checked.already.insert(StepId::Action(index), learned);
+                checked.already.insert(StepId::Action(index), learned.clone());
                 continue;
             }
             Found::Differs if is_ours() => {
@@ -177,14 +177,14 @@ fn actions(
                     checked.rest.insert(index, rest);
                 }
             }
-            Found::Differs if look_up(effect, then.planned_on, then.ids) != Found::Differs => {
+            Found::Differs | Found::Theirs if look_up(effect, then.planned_on, then.ids) != found => {
                 checked.stale.push(format!(
                     "{} is not what it was when the plan was made",
                     action.entity
                 ));
                 continue;
             }
-            Found::Differs | Found::NotDone => {}
+            Found::Differs | Found::Theirs | Found::NotDone => {}
         }
         taken(effect, then, checked);
         expect_id(action, then, checked);

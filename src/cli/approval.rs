@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::model::approved::ApprovedRow;
 use crate::model::record::Recorded;
 use crate::plan::approved_people::{ApprovedPeople, NewlyGaining};
 use crate::plan::change::GrantReason;
@@ -79,8 +80,8 @@ fn actions_in_full(plan: &Plan) -> String {
 /// Holds the plan made now against the one that was approved.
 ///
 /// The same digest goes on. So does a plan that only has what is left of the interrupted run with that digest. A plan
-/// that does the same for other people goes on if nobody newly gains what the approval covers: `people` are those
-/// that were approved, as far as they are at hand.
+/// that does the same for other people goes on if nobody newly gains what the approval covers. Who was approved is
+/// in the journal where a run began; `people` are those that are at hand otherwise.
 ///
 /// # Errors
 /// A refusal (exit code 3) that shows how the plans differ, as far as the approved one is at hand.
@@ -95,20 +96,19 @@ pub fn same_as_approved(
     if *plan.digest == *digest {
         return Ok(());
     }
-    let people = people.map(|approved| (approved, ApprovedPeople::of(plan)));
-    let news = people
+    let resumed = recorded
+        .unfinished
         .as_ref()
-        .map_or_else(Vec::new, |(approved, now)| approved.newly_gaining(now));
-    let resumes = |run: &crate::model::record::UnfinishedRun| *run.digest == *digest && resume_of(run, plan);
-    if recorded.unfinished.as_ref().is_some_and(resumes) {
-        if !news.is_empty() {
-            return Err(newly_gaining(plan, &news));
-        }
-        env.say("This goes on with the interrupted run of the approved plan.");
-        return Ok(());
+        .filter(|run| *run.digest == *digest && resume_of(run, plan));
+    if let Some(run) = resumed {
+        let rows = run.people.as_deref().or(people.map(|people| &*people.rows));
+        return goes_on(env, plan, rows);
     }
-    if people.is_some_and(|(approved, now)| approved.steps == now.steps) {
-        return same_steps(env, plan, &approved, &news);
+    let people = people.map(|approved| (approved, ApprovedPeople::of(plan)));
+    if let Some((before, now)) = people
+        && before.steps == now.steps
+    {
+        return same_steps(env, plan, &approved, &before.newly_gaining(&now));
     }
     let now = rendered(&PlanView::new(plan));
     match approved {
@@ -129,6 +129,28 @@ pub fn same_as_approved(
         plan.digest
     ))
     .help("review the plan as it is now, and approve that one"))
+}
+
+/// The plan is what is left of an interrupted run. Whoever gains something by it must have been approved with that
+/// run: `rows`, where that is known.
+fn goes_on(env: &Env, plan: &Plan, rows: Option<&[ApprovedRow]>) -> Result<(), Failure> {
+    let now = ApprovedPeople::of(plan);
+    let news = match rows {
+        Some(rows) => now.not_in(rows),
+        None if now.rows.is_empty() => Vec::new(),
+        None => {
+            return Err(Failure::refused(
+                "this goes on with the interrupted run of the approved plan, but people gain what an approval covers, \
+                 and whom that one covered is not recorded here; nothing was done",
+            )
+            .help("review the plan as it is now, and approve that one"));
+        }
+    };
+    if !news.is_empty() {
+        return Err(newly_gaining(plan, &news));
+    }
+    env.say("This goes on with the interrupted run of the approved plan.");
+    Ok(())
 }
 
 /// The plan does what was approved, but not for the same people.
@@ -233,11 +255,25 @@ fn show_lines(env: &Env, approved: &str, now: &str) {
     env.say("");
 }
 
+/// What helps where nobody can be asked: only `apply` takes approvals.
+pub fn without_asking(command: &str) -> &'static str {
+    match command {
+        "apply" => "approve a reviewed plan (apply FILE, or --digest), or use --auto-approve",
+        _ => "run it in a terminal, or use --auto-approve",
+    }
+}
+
 /// Gets a yes for a plan that was shown.
 ///
 /// # Errors
 /// When nobody says yes, nobody can be asked, or `--auto-approve` alone does not cover the plan.
-pub fn approve(env: &Env, plan: &Plan, consent: &Consent<'_>, question: &str) -> Result<(), Failure> {
+pub fn approve(
+    env: &Env,
+    plan: &Plan,
+    consent: &Consent<'_>,
+    command: &str,
+    question: &str,
+) -> Result<(), Failure> {
     match consent {
         Consent::Reviewed(..) | Consent::Digest(_) => Ok(()),
         Consent::Automatic { restore: false, .. } if restores(plan) => Err(Failure::refused(
@@ -254,7 +290,7 @@ pub fn approve(env: &Env, plan: &Plan, consent: &Consent<'_>, question: &str) ->
         Consent::Ask if !env.can_ask => Err(Failure::new(
             "nobody can be asked here: standard input is no terminal",
         )
-        .help("approve a reviewed plan (apply FILE, or --digest), or use --auto-approve")),
+        .help(without_asking(command))),
         Consent::Ask => match env
             .ask(&format!("\n{question} Only \"yes\" goes on: "))
             .as_deref()

@@ -19,7 +19,7 @@ pub use page::PageArgs;
 /// HCL files in a directory (a stack) declare accounts, groups, permission sets and who may use which set where.
 /// `plan` shows who gains and loses what, `apply` makes it so, `drift` says what changed behind your back.
 #[derive(Debug, Parser)]
-#[command(name = "rolecall", version, after_help = super::exit::HELP, disable_help_subcommand = true)]
+#[command(name = "rolecall", version, after_help = super::exit::HELP)]
 pub struct Cli {
     /// The options of every command.
     #[command(flatten)]

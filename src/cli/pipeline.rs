@@ -22,6 +22,7 @@ use crate::plan::input::{INPUT_VERSION, Options, PlanInput};
 use crate::plan::{Plan, check::check, plan};
 use crate::provider::frozen::Frozen;
 use crate::provider::{Provider, ReadRequest, TakenToExist};
+use crate::report::escape::escape;
 use crate::report::wording::counted;
 use crate::source::SourceMap;
 use crate::state::StateStore;
@@ -396,7 +397,8 @@ fn read_with(
 /// Passes on what people should know about how the service was read.
 pub fn tell_notices(env: &Env, provider: &dyn Provider) {
     for notice in provider.take_notices() {
-        env.say(&format!("note: {notice}"));
+        // The service's own words may be in it.
+        env.say(&format!("note: {}", escape(&notice)));
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod access;
 pub mod account;
 pub mod action;
+pub mod approved;
 pub mod duration;
 pub mod fingerprint;
 pub mod freeze;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::PrincipalKey;
 
+use super::approved::ApprovedRow;
 use super::freeze::Frozen;
 use super::instance::{Caller, Held, InProgress, Instance, Observed, Quotas};
 use super::roles::RoleRow;
@@ -42,6 +43,9 @@ pub struct Recorded {
     /// The revision of the configuration that was last applied, as given on the command line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<Arc<str>>,
+    /// Whether something was applied since then without saying its revision.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub revision_outdated: bool,
     /// Principals that are frozen, in the order in which it was done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frozen: Vec<Frozen>,
@@ -154,6 +158,9 @@ pub struct UnfinishedRun {
     /// Those of them that are done, ascending.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub done: Vec<u64>,
+    /// Who gains what the approval covers; `None` in runs that began before this was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<Vec<ApprovedRow>>,
     /// Effects whose call may have left and whose outcome is not known, with the request id where one came back.
     pub in_doubt: Vec<InDoubt>,
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountKey, PermissionSetName, PrincipalKey, UserName};
+use crate::model::approved::ApprovedRow;
 
 use super::Plan;
 use super::digest;
@@ -23,22 +24,6 @@ pub struct ApprovedPeople {
     pub steps: Arc<str>,
     /// Who gains what, as far as it is covered.
     pub rows: Vec<ApprovedRow>,
-}
-
-/// A class of people who gain a set in some accounts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApprovedRow {
-    /// Who; none when nobody can tell, or when there are too many to be named.
-    pub people: Vec<UserName>,
-    /// BLAKE3 of all user names, where there are more than are named.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub everyone: Option<Arc<str>>,
-    /// Which set.
-    pub permission_set: PermissionSetName,
-    /// Where, ascending.
-    pub accounts: Vec<AccountKey>,
-    /// Through whom.
-    pub via: BTreeSet<PrincipalKey>,
 }
 
 /// Somebody who newly gains access that an approval does not cover.
@@ -94,8 +79,13 @@ impl ApprovedPeople {
 
     /// Who gains what is covered now, and was not when this was approved. Ascending.
     pub fn newly_gaining(&self, now: &ApprovedPeople) -> Vec<NewlyGaining> {
-        let known = Known::new(self);
-        let mut found: Vec<NewlyGaining> = now.rows.iter().flat_map(|row| known.news_of(row)).collect();
+        now.not_in(&self.rows)
+    }
+
+    /// Who gains what is covered, and does not in rows that were approved. Ascending.
+    pub fn not_in(&self, approved: &[ApprovedRow]) -> Vec<NewlyGaining> {
+        let known = Known::new(approved);
+        let mut found: Vec<NewlyGaining> = self.rows.iter().flat_map(|row| known.news_of(row)).collect();
         found.sort();
         found
     }
@@ -111,13 +101,13 @@ struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    fn new(approved: &'a ApprovedPeople) -> Self {
+    fn new(approved: &'a [ApprovedRow]) -> Self {
         let mut known = Known {
             gains: BTreeMap::new(),
             unread: BTreeMap::new(),
             crowds: BTreeMap::new(),
         };
-        for row in &approved.rows {
+        for row in approved {
             let set = &row.permission_set;
             for person in &row.people {
                 known

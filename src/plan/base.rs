@@ -75,6 +75,7 @@ pub fn applied(base: &Desired, next: &Snapshot, now: Timestamp) -> Result<(Recor
         // A change is judged by the rules of what it changes, too.
         rules: Some(Box::new(Rules::of(base))),
         revision: None,
+        revision_outdated: false,
         frozen: Vec::new(),
         unfinished: None,
     };

@@ -182,6 +182,7 @@ mod tests {
             digest: plan.digest.clone(),
             steps: step_fingerprints(plan),
             done,
+            people: None,
             in_doubt: Vec::new(),
         }
     }

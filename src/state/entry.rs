@@ -14,6 +14,7 @@ use crate::address::{Address, Addresses};
 use crate::id::{EntityKey, GroupName, PrincipalKey, ServiceId, UserName};
 use crate::model::access::{Declaration, Names, Note, Tuple};
 use crate::model::action::{Effect, Learned};
+use crate::model::approved::ApprovedRow;
 use crate::model::freeze::Frozen;
 use crate::model::instance::Instance;
 use crate::model::record::{Recorded, Seen};
@@ -164,6 +165,10 @@ pub struct RunStarted {
     pub instance: Instance,
     /// The fingerprints of the steps that were approved, ascending: the plan's, and those of the run it goes on with.
     pub steps: Vec<u64>,
+    /// Who gains what the approval covers, like the digest of the run it goes on with. `None` in journals that were
+    /// written before this was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<Vec<ApprovedRow>>,
     /// The fingerprint of each action, by its index in the plan.
     #[serde(default)]
     pub actions: Vec<u64>,

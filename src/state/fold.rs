@@ -213,8 +213,9 @@ impl Fold {
             .lineage
             .get_or_insert_with(|| Arc::clone(&started.lineage));
         self.recorded.instance = Some(started.instance.clone());
-        // A narrowed run did not apply what the revision says.
+        // A narrowed run did not apply what the revision says; a whole one without a revision applied who knows what.
         let revision = started.revision.as_ref().filter(|_| !started.narrowed);
+        self.recorded.revision_outdated |= !started.narrowed && self.recorded.revision.is_some();
         self.take_rules(started.rules.as_deref(), revision);
         self.run = Some(Run {
             started: Box::new(started.clone()),
@@ -237,6 +238,7 @@ impl Fold {
         }
         if let Some(revision) = revision {
             self.recorded.revision = Some(Arc::clone(revision));
+            self.recorded.revision_outdated = false;
         }
     }
 
@@ -384,6 +386,7 @@ impl Run {
             digest: Arc::clone(&self.started.digest),
             steps: self.started.steps.clone(),
             done: self.done_with(self.done_before())?,
+            people: self.started.people.clone(),
             in_doubt: in_doubt?,
         })
     }
@@ -880,6 +883,31 @@ mod tests {
         let read = crate::state::entry_codec::decode(&record).unwrap().unwrap();
         assert_eq!(read, lifted);
         assert!(fold(recorded, &[read]).unwrap().frozen.is_empty());
+    }
+
+    #[test]
+    fn a_whole_run_that_says_no_revision_leaves_the_recorded_one_outdated() {
+        let begins = |run: &str, revision: Option<&str>, narrowed| {
+            let mut started = started(run, Names::default(), &[], vec![], Snapshot::default());
+            started.revision = revision.map(Into::into);
+            started.narrowed = narrowed;
+            Entry::RunStarted(Box::new(started))
+        };
+        let outdated = |runs: &[Entry]| {
+            let ends = runs
+                .iter()
+                .flat_map(|run| [run.clone(), finished(RunEnd::Complete)]);
+            let recorded = fold(Recorded::default(), &ends.collect::<Vec<_>>()).unwrap();
+            let rows = crate::state::recorded_rows::encode(&recorded, &Default::default()).unwrap();
+            assert_eq!(crate::state::recorded_rows::decode(&rows).unwrap(), recorded);
+            recorded.revision_outdated
+        };
+        let (said, unsaid) = (begins("a", Some("r1"), false), begins("b", None, false));
+        assert!(outdated(&[said.clone(), unsaid.clone()]));
+        assert!(!outdated(&[said.clone(), begins("c", None, true)]), "narrowed");
+        assert!(!outdated(&[unsaid.clone(), said.clone()]));
+        assert!(!outdated(&[said.clone(), unsaid.clone(), said]));
+        assert!(!outdated(&[unsaid]), "none was ever said");
     }
 
     #[test]

@@ -146,6 +146,7 @@ pub fn encode(recorded: &Recorded, before: &Rows) -> Result<Rows, StateError> {
         outputs: recorded.outputs.clone(),
         rules: recorded.rules.clone(),
         revision: recorded.revision.clone(),
+        revision_outdated: recorded.revision_outdated,
         frozen: recorded.frozen.clone(),
         unfinished: recorded.unfinished.clone(),
     };

@@ -135,6 +135,7 @@ pub fn started(
             management_account: None,
         },
         steps: vec![1, 2, 3],
+        people: None,
         actions: Vec::new(),
         records: Vec::new(),
         narrowed: false,

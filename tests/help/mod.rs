@@ -17,7 +17,8 @@ fn collect(command: &mut clap::Command, out: &mut String) {
     let name = command.get_bin_name().unwrap_or("rolecall").to_owned();
     out.push_str(&format!("==== {name}\n{}\n", command.clone().render_long_help()));
     for sub in command.get_subcommands_mut() {
-        if !sub.is_hide_set() {
+        // What `help` says is what the commands say.
+        if !sub.is_hide_set() && sub.get_name() != "help" {
             collect(sub, out);
         }
     }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::apply::event::{EVENT_FORMAT_VERSION, Event};
 use crate::apply::{ApplyError, ApplyResult, RunOptions, recover};
 use crate::cli::advice::shell_word;
-use crate::cli::approval::{Approved, Consent, LAST_PEOPLE, approve, same_as_approved};
+use crate::cli::approval::{Approved, Consent, LAST_PEOPLE, approve, same_as_approved, without_asking};
 use crate::cli::args::{ApplyArgs, LockArgs};
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
@@ -216,8 +216,7 @@ impl Job<'_> {
     /// When a person is to be asked, and the output is for a program.
     pub(super) fn can_ask(&self) -> Result<(), Failure> {
         if self.json && matches!(self.consent, Consent::Ask) {
-            return Err(Failure::new("--json leaves nothing to ask with")
-                .help("approve a reviewed plan (apply FILE, or --digest), or use --auto-approve"));
+            return Err(Failure::new("--json leaves nothing to ask with").help(without_asking(self.command)));
         }
         Ok(())
     }
@@ -248,7 +247,8 @@ impl Job<'_> {
         }
         let nothing = planned.plan.is_empty() && planned.input.recorded.unfinished.is_none();
         if !nothing || first.is_some() {
-            approve(env, &planned.plan, &self.consent, &self.question(&planned.plan))?;
+            let question = self.question(&planned.plan);
+            approve(env, &planned.plan, &self.consent, self.command, &question)?;
         }
         if let Some(first) = first {
             store.append(&[first])?;
@@ -384,6 +384,14 @@ impl Job<'_> {
             }
             return Ok(());
         };
+        if recorded.revision_outdated {
+            return Err(Failure::refused(format!(
+                "the last revision that the state records is {}, and something was applied since then without \
+                 --revision, so nobody can tell what this change is based on; nothing was done",
+                escape(applied)
+            ))
+            .help("review the plan as it is now, and apply it with --revision and without --base-revision"));
+        }
         let own = self.revision.as_deref();
         if same_revision(base, applied) || own.is_some_and(|own| same_revision(own, applied)) {
             return Ok(());
@@ -408,7 +416,9 @@ impl Job<'_> {
         let known = known.is_some_and(|rules| rules.selected_accounts() == declared.selected_accounts());
         let rules = (!known).then(|| Box::new(declared));
         let revision = self.revision.clone();
-        let revision = revision.filter(|revision| recorded.revision.as_ref() != Some(revision));
+        let is_new =
+            |revision: &Arc<str>| recorded.revision_outdated || recorded.revision.as_ref() != Some(revision);
+        let revision = revision.filter(is_new);
         (rules.is_some() || revision.is_some()).then(|| {
             Entry::Noted(Box::new(Noted {
                 by: Author {

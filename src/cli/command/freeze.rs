@@ -9,7 +9,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::pipeline::{Stack, plan_on, read};
 use crate::cli::variables::Given;
-use crate::id::{PrincipalKey, ServiceId};
+use crate::id::{PrincipalKey, ServiceId, UserName};
 use crate::model::freeze::{Frozen, withhold};
 use crate::model::record::Recorded;
 use crate::model::snapshot::Snapshot;
@@ -175,14 +175,37 @@ fn write(store: &mut LocalStore, entry: Entry) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The frozen principal that is called so.
+/// What a frozen principal is called: as a user was when it was last seen, too.
+fn names_of(recorded: &Recorded, frozen: &Frozen) -> Vec<String> {
+    let mut names = vec![frozen.argument(), frozen.principal.name().to_owned()];
+    names.extend(frozen.id.iter().map(ToString::to_string));
+    let seen: Vec<&Snapshot> = recorded.seen.iter().map(|seen| &seen.snapshot).collect();
+    let of_user = |(user, _): &Named<UserName>| frozen.principal == PrincipalKey::User(user.clone());
+    names.extend(
+        people(&seen)
+            .into_iter()
+            .filter(of_user)
+            .flat_map(|(_, names)| names),
+    );
+    names
+}
+
+/// The frozen principal that is called so: as written, else in other letters.
 fn frozen(recorded: &Recorded, text: &str) -> Result<Frozen, Failure> {
-    let is_called = |frozen: &&Frozen| frozen.argument() == text || frozen.principal.name() == text;
-    let mut found = recorded.frozen.iter().filter(is_called);
+    let named = |is_so: &dyn Fn(&str) -> bool| -> Vec<&Frozen> {
+        let all = recorded.frozen.iter();
+        all.filter(|frozen| names_of(recorded, frozen).iter().any(|name| is_so(name)))
+            .collect()
+    };
+    let mut found = named(&|name| name == text);
+    if found.is_empty() {
+        found = named(&|name| name.to_lowercase() == text.to_lowercase());
+    }
+    let mut found = found.into_iter();
     match (found.next(), found.next()) {
         (Some(only), None) => Ok(only.clone()),
         (Some(_), Some(_)) => Err(
-            Failure::new(format!("a user and a group called `{text}` are frozen"))
+            Failure::new(format!("more than one that is called `{text}` is frozen"))
                 .help("say which: `user:NAME` or `group:NAME`"),
         ),
         (None, _) => Err(Failure::new(format!("nobody called `{text}` is frozen"))

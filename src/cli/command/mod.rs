@@ -38,7 +38,7 @@ use crate::model::record::Recorded;
 use crate::plan::Plan;
 use crate::plan::finding::Level;
 use crate::provider::ReadRequest;
-use crate::report::escape::escape;
+use crate::report::escape::{escape, escape_lines};
 use crate::report::hide::Hide;
 use crate::report::json::hide::without_people;
 use crate::state::StateStore;
@@ -164,7 +164,8 @@ fn tell_history(env: &Env, store: &LocalStore) {
     if let Err(error) = store.verify() {
         let failure = Failure::State(error);
         env.say(&format!(
-            "note: the history is damaged; what is recorded is whole: {failure}"
+            "note: the history is damaged; what is recorded is whole: {}",
+            escape_lines(&failure.to_string())
         ));
         if let Some(advice) = env.advice(&failure) {
             env.say(&format!("help: {advice}"));
@@ -193,6 +194,6 @@ fn tell_refusals(env: &Env, plan: &Plan, hide: &Hide) {
 /// Passes on what the store noticed.
 fn tell_remarks(env: &Env, store: &mut LocalStore) {
     for remark in store.take_remarks() {
-        env.say(&format!("note: {remark}"));
+        env.say(&format!("note: {}", escape_lines(&remark)));
     }
 }

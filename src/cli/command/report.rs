@@ -18,6 +18,7 @@ use crate::model::instance::Observed;
 use crate::model::record::{Recorded, Seen};
 use crate::model::stack::{Desired, RiskSettings, Scope};
 use crate::report::drift_view::DriftView;
+use crate::report::escape::escape_lines;
 use crate::report::html::{Sources, write};
 use crate::report::plan_view::PlanView;
 use crate::report::wording::counted;
@@ -46,7 +47,10 @@ pub fn run(env: &Env, args: &PageArgs) -> Result<Exit, Failure> {
         Err(failure) => Err(format!("the configuration cannot be read: {failure}")),
     };
     if let Err(why) = &compared {
-        env.say(&format!("note: the report is without drift: {why}"));
+        env.say(&format!(
+            "note: the report is without drift: {}",
+            escape_lines(why)
+        ));
     }
     let name = match (&compared, &plan) {
         (Ok(compared), _) => compared.name.clone(),
