@@ -36,6 +36,8 @@ pub struct Label {
     pub span: Span,
     /// The remark next to the underline; may be empty.
     pub message: Arc<str>,
+    /// What is written there is not to be shown, only where it is.
+    pub hides_source: bool,
 }
 
 /// One finding.
@@ -90,6 +92,7 @@ impl Diagnostic {
         self.primary = Some(Label {
             span,
             message: message.into(),
+            hides_source: false,
         });
         self
     }
@@ -100,7 +103,17 @@ impl Diagnostic {
         self.secondary.push(Label {
             span,
             message: message.into(),
+            hides_source: false,
         });
+        self
+    }
+
+    /// The same, with the places named so far told without what is written there: it may be sensitive.
+    #[must_use]
+    pub fn without_source(mut self) -> Self {
+        for label in self.primary.iter_mut().chain(&mut self.secondary) {
+            label.hides_source = true;
+        }
         self
     }
 

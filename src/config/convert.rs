@@ -56,7 +56,11 @@ pub fn convert(value: &Value, wanted: &Type) -> Result<Value, ConvertError> {
             Value::null(plain(wanted, ty))
         }
         Data::Unknown(unknown) => convert_unknown(unknown, wanted)?,
-        _ => convert_known(value, wanted)?,
+        _ => convert_known(value, wanted).map_err(|error| match sensitive && !error.path.is_empty() {
+            // The mark is on the whole alone, and what is said of its parts may quote them.
+            true => hidden(wanted),
+            false => error,
+        })?,
     };
     Ok(converted.with_sensitive(sensitive))
 }
@@ -195,6 +199,11 @@ fn not_text_of(what: &str, value: &Value, text: &str) -> ConvertError {
     }
     let shown: String = text.chars().take(60).collect();
     ConvertError::new(format!("a {what} is required, and {shown:?} is not one"))
+}
+
+fn hidden(wanted: &Type) -> ConvertError {
+    let wanted = wanted.friendly();
+    ConvertError::new(format!("this sensitive value does not convert to {wanted}"))
 }
 
 fn mismatch(wanted: &Type, found: &str) -> ConvertError {

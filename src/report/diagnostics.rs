@@ -120,9 +120,9 @@ fn folded(found: &Diagnostics) -> Vec<Same<'_>> {
     out
 }
 
-/// `also at a.hcl:7, a.hcl:12, a.hcl:17 and 296 other places`.
+/// `also at a.hcl:7, a.hcl:12, a.hcl:17 and 290 other places`.
 fn also_at(elsewhere: &[Span], sources: &SourceMap) -> Option<String> {
-    const MOST: usize = 3;
+    const MOST: usize = 10;
     let shown: Vec<String> = elsewhere
         .iter()
         .take(MOST)
@@ -188,7 +188,9 @@ fn excerpts<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Excer
         };
         let lines = lines_of(file, label.span);
         let near = out.iter_mut().find(|known| {
-            std::ptr::eq(known.file, file)
+            !known.is_hidden()
+                && !label.hides_source
+                && std::ptr::eq(known.file, file)
                 && lines.start <= known.lines.end.saturating_add(SAME_EXCERPT)
                 && known.lines.start <= lines.end.saturating_add(SAME_EXCERPT)
         });
@@ -219,7 +221,16 @@ fn lines_of(file: &SourceFile, span: Span) -> Range<u32> {
 }
 
 impl<'a> Excerpt<'a> {
+    /// Whether the place alone is told.
+    fn is_hidden(&self) -> bool {
+        self.labels.iter().any(|(_, label)| label.hides_source)
+    }
+
     fn elements(self) -> Vec<Element<'a>> {
+        if self.is_hidden() {
+            let origin = Origin::path(self.file.name.as_ref()).line(self.lines.start as usize);
+            return vec![origin.into()];
+        }
         let start = self.file.line_start(self.lines.start);
         let end = self.file.line_start(self.lines.end);
         let text = self.file.text.get(start..end).unwrap_or("");

@@ -1,6 +1,7 @@
 //! Nested blocks and blocks of the stack's settings: attributes read by their schema.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::address::Kind;
@@ -17,6 +18,25 @@ pub(super) struct Nested<'n, 'e, 'a> {
     pub scope: &'n ModuleScope<'e, 'a>,
     pub block: &'n Block,
     pub schema: &'static BlockSchema,
+    /// What was read already, so that what is wrong with it is said once.
+    known: RefCell<BTreeMap<String, Option<Value>>>,
+}
+
+impl<'n, 'e, 'a> Nested<'n, 'e, 'a> {
+    pub(super) fn new(
+        engine: &'e Engine<'a>,
+        scope: &'n ModuleScope<'e, 'a>,
+        block: &'n Block,
+        schema: &'static BlockSchema,
+    ) -> Self {
+        Nested {
+            engine,
+            scope,
+            block,
+            schema,
+            known: RefCell::default(),
+        }
+    }
 }
 
 impl Nested<'_, '_, '_> {
@@ -32,10 +52,15 @@ impl Nested<'_, '_, '_> {
 
     /// The value; `None` if absent or, which is reported, wrong.
     pub(super) fn value(&self, name: &str) -> Option<Value> {
+        if let Some(value) = self.known.borrow().get(name) {
+            return value.clone();
+        }
         let expr = self.expr(name)?;
         let (_, schema) = self.schema.attribute(name)?;
         let value = eval(expr, self.scope).and_then(|value| self.engine.typed(schema, value, expr));
-        self.engine.settle(value).filter(|value| !value.is_null())
+        let value = self.engine.settle(value).filter(|value| !value.is_null());
+        self.known.borrow_mut().insert(name.to_owned(), value.clone());
+        value
     }
 
     /// Whether the attribute is written but gave no value, which has been reported or is null.
@@ -70,7 +95,8 @@ impl Nested<'_, '_, '_> {
         let Some(expr) = self.expr(name) else {
             return Some(None);
         };
-        let entities = eval(expr, self.scope).and_then(|value| {
+        let value = self.engine.of_list(name, kinds, expr, self.scope);
+        let entities = value.and_then(|value| {
             if value.is_null() {
                 Ok(None)
             } else {

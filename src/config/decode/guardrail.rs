@@ -39,12 +39,7 @@ impl Decoder<'_, '_> {
         let schema = schema::find("guardrail", None)?;
         let engine = self.engine;
         let scope = ModuleScope::new(engine, ModuleId(0));
-        let read = Nested {
-            engine,
-            scope: &scope,
-            block: &declared.block,
-            schema,
-        };
+        let read = Nested::new(engine, &scope, &declared.block, schema);
         let refuses = match read.text("severity").as_deref() {
             None | Some("error") => true,
             Some("warning") => false,
@@ -64,12 +59,7 @@ impl Decoder<'_, '_> {
             let Some(schema) = schema.block(&block.kind) else {
                 continue;
             };
-            let nested = Nested {
-                engine,
-                scope: &scope,
-                block,
-                schema,
-            };
+            let nested = Nested::new(engine, &scope, block, schema);
             if block.kind.as_ref() == "except" {
                 except.extend(exception(&nested, location.clone()));
             } else {
@@ -105,22 +95,23 @@ fn refuse(nested: &Nested<'_, '_, '_>, message: &str) {
 }
 
 fn rule(nested: &Nested<'_, '_, '_>) -> Option<Rule> {
-    let of = selector(nested)?;
+    // What else is wrong with a rule is said even if it is about nothing that exists.
+    let of = selector(nested);
     match nested.block.kind.as_ref() {
-        "deny" if of == Selector::default() => {
+        "deny" if of == Some(Selector::default()) => {
             refuse(
                 nested,
                 "this `deny` would forbid all access: say whose, with which sets, or where",
             );
             None
         }
-        "deny" => Some(Rule::Deny(of)),
+        "deny" => of.map(Rule::Deny),
         "limit" => limit(nested, of).map(Rule::Limit),
         _ => require(nested, of).map(Rule::Require),
     }
 }
 
-fn limit(nested: &Nested<'_, '_, '_>, of: Selector) -> Option<Limit> {
+fn limit(nested: &Nested<'_, '_, '_>, of: Option<Selector>) -> Option<Limit> {
     let names = ["max_people", "max_accounts", "max_session"];
     if names.iter().all(|name| nested.expr(name).is_none()) {
         refuse(
@@ -129,30 +120,40 @@ fn limit(nested: &Nested<'_, '_, '_>, of: Selector) -> Option<Limit> {
         );
         return None;
     }
-    let max_session = match nested.text("max_session").map(|text| session::duration(&text)) {
-        None => None,
-        Some(Ok(duration)) => Some(duration.seconds()),
-        Some(Err(finding)) => {
-            nested.engine.report(finding.at(nested.place("max_session"), ""));
-            return None;
-        }
-    };
+    // Everything is read before anything of it ends this, so that one mistake does not hide the next.
+    let max_session = max_session(nested);
+    let (max_people, max_accounts) = (whole(nested, "max_people"), whole(nested, "max_accounts"));
+    let on_unknown = on_unknown(nested);
     let limit = Limit {
-        of,
-        max_people: whole(nested, "max_people")?,
-        max_accounts: whole(nested, "max_accounts")?,
-        max_session,
-        on_unknown: on_unknown(nested),
+        of: of?,
+        max_people: max_people?,
+        max_accounts: max_accounts?,
+        max_session: max_session?,
+        on_unknown,
     };
     // A value that was wrong has been reported, and a limit without it would be another one.
     (!names.iter().any(|name| nested.is_broken(name))).then_some(limit)
+}
+
+/// In seconds, or none at all; `None` of the whole, which is reported, for what is no duration.
+fn max_session(nested: &Nested<'_, '_, '_>) -> Option<Option<u32>> {
+    match nested.text("max_session").map(|text| session::duration(&text)) {
+        None => Some(None),
+        Some(Ok(duration)) => Some(Some(duration.seconds())),
+        Some(Err(finding)) => {
+            nested.engine.report(finding.at(nested.place("max_session"), ""));
+            None
+        }
+    }
 }
 
 /// A whole number from 0 up, or none at all; `None` of the whole, which is reported, for anything else.
 fn whole(nested: &Nested<'_, '_, '_>, name: &str) -> Option<Option<u64>> {
     let number = nested.number(name);
     if number.is_none() && nested.value(name).is_some() {
-        refuse(nested, &format!("`{name}` is a whole number from 0 up"));
+        let message = format!("`{name}` is a whole number from 0 up");
+        let finding = Diagnostic::error(BAD_GUARDRAIL, message).at(nested.place(name), "");
+        nested.engine.report(finding);
         return None;
     }
     Some(number)
@@ -175,38 +176,39 @@ fn on_unknown(nested: &Nested<'_, '_, '_>) -> OnUnknown {
     }
 }
 
-fn require(nested: &Nested<'_, '_, '_>, of: Selector) -> Option<Require> {
-    let expires_within = match nested.text("expires_within") {
-        None => None,
-        Some(text) => match duration::parse(&text) {
-            Some(0) => {
-                nested.engine.report(
-                    Diagnostic::error(BAD_GUARDRAIL, "nothing can expire within no time at all")
-                        .at(nested.place("expires_within"), ""),
-                );
-                return None;
-            }
-            Some(seconds) => Some(seconds),
-            None => {
-                nested.engine.report(
-                    Diagnostic::error(BAD_GUARDRAIL, format!("{text:?} is not a length of time"))
-                        .at(nested.place("expires_within"), "")
-                        .help(format!("write it {}", duration::FORMS)),
-                );
-                return None;
-            }
-        },
+/// In seconds, or none at all; `None` of the whole, which is reported, for what is no length of time.
+fn expires_within(nested: &Nested<'_, '_, '_>) -> Option<Option<u64>> {
+    let Some(text) = nested.text("expires_within") else {
+        return Some(None);
     };
+    let wrong =
+        |message: String| Diagnostic::error(BAD_GUARDRAIL, message).at(nested.place("expires_within"), "");
+    match duration::parse(&text) {
+        Some(0) => nested
+            .engine
+            .report(wrong("nothing can expire within no time at all".to_owned())),
+        Some(seconds) => return Some(Some(seconds)),
+        None => nested.engine.report(
+            wrong(format!("{text:?} is not a length of time")).help(format!("write it {}", duration::FORMS)),
+        ),
+    }
+    None
+}
+
+fn require(nested: &Nested<'_, '_, '_>, of: Option<Selector>) -> Option<Require> {
+    let expires_within = expires_within(nested);
     let flag = |name: &str| nested.flag(name).unwrap_or(false);
     let tags = |name: &str| -> BTreeSet<Arc<str>> { nested.texts(name).into_iter().flatten().collect() };
+    let (reason, groups_only, boundary) = (flag("reason"), flag("groups_only"), flag("boundary"));
+    let (permission_set_tags, account_tags) = (tags("permission_set_tags"), tags("account_tags"));
     let require = Require {
-        of,
-        expires_within,
-        reason: flag("reason"),
-        groups_only: flag("groups_only"),
-        boundary: flag("boundary"),
-        permission_set_tags: tags("permission_set_tags"),
-        account_tags: tags("account_tags"),
+        of: of?,
+        expires_within: expires_within?,
+        reason,
+        groups_only,
+        boundary,
+        permission_set_tags,
+        account_tags,
     };
     let names = [
         "expires_within",
@@ -236,7 +238,8 @@ fn require(nested: &Nested<'_, '_, '_>, of: Selector) -> Option<Require> {
 
 /// `None` if anything in it is wrong, which is reported: half an exception would except something else.
 fn exception(nested: &Nested<'_, '_, '_>, location: Option<Location>) -> Option<Exception> {
-    let of = selector(nested)?;
+    let (of, reason, expires) = (selector(nested), nested.text("reason"), expiry(nested));
+    let of = of?;
     if of == Selector::default() {
         refuse(
             nested,
@@ -244,7 +247,7 @@ fn exception(nested: &Nested<'_, '_, '_>, location: Option<Location>) -> Option<
         );
         return None;
     }
-    let reason = nested.text("reason")?;
+    let reason = reason?;
     if reason.trim().is_empty() {
         nested.engine.report(
             Diagnostic::error(BAD_GUARDRAIL, "an exception says why it is one")
@@ -255,7 +258,7 @@ fn exception(nested: &Nested<'_, '_, '_>, location: Option<Location>) -> Option<
     Some(Exception {
         of,
         reason,
-        expires: expiry(nested)?,
+        expires: expires?,
         location,
     })
 }
@@ -276,9 +279,10 @@ pub(super) fn expiry(nested: &Nested<'_, '_, '_>) -> Option<Option<Timestamp>> {
 
 /// `None` if anything in it is wrong, which is reported: a selector that lost a part would mean more than was written.
 pub(super) fn selector(nested: &Nested<'_, '_, '_>) -> Option<Selector> {
-    let principals = nested.entities("principals", &[Kind::Group, Kind::User])?;
-    let sets = nested.entities("permission_sets", &[Kind::PermissionSet])?;
-    let accounts = nested.entities("accounts", &[Kind::Account])?;
+    let principals = nested.entities("principals", &[Kind::Group, Kind::User]);
+    let sets = nested.entities("permission_sets", &[Kind::PermissionSet]);
+    let accounts = nested.entities("accounts", &[Kind::Account]);
+    let (principals, sets, accounts) = (principals?, sets?, accounts?);
     Some(Selector {
         principals: principals.map(|found| keys(&found, principal).into_iter().collect()),
         permission_sets: sets.map(|found| keys(&found, permission_set).into_iter().collect()),

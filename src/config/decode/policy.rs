@@ -24,12 +24,7 @@ pub(super) fn render(reader: &Reader<'_, '_>, policy: &Block) -> Option<String> 
     let mut statements = Vec::new();
     let mut whole = true;
     for (index, block) in blocks.enumerate() {
-        let nested = Nested {
-            engine: reader.engine,
-            scope: &scope,
-            block,
-            schema,
-        };
+        let nested = Nested::new(reader.engine, &scope, block, schema);
         match statement(&nested) {
             Some(statement) => {
                 if report(&nested, inline_policy::statement(index, &statement)) {
@@ -143,6 +138,7 @@ fn statement(nested: &Nested<'_, '_, '_>) -> Option<Json> {
 fn conditions(nested: &Nested<'_, '_, '_>) -> Option<Option<Json>> {
     let schema = nested.schema.block("condition")?;
     let mut operators = Map::new();
+    let mut whole = true;
     for block in nested
         .block
         .body
@@ -150,17 +146,16 @@ fn conditions(nested: &Nested<'_, '_, '_>) -> Option<Option<Json>> {
         .iter()
         .filter(|block| block.kind.as_ref() == "condition")
     {
-        let condition = Nested {
-            engine: nested.engine,
-            scope: nested.scope,
-            block,
-            schema,
-        };
-        let (test, variable, values) = (
-            condition.text("test")?,
-            condition.text("variable")?,
-            condition.texts("values")?,
+        let condition = Nested::new(nested.engine, nested.scope, block, schema);
+        let parts = (
+            condition.text("test"),
+            condition.text("variable"),
+            condition.texts("values"),
         );
+        let (Some(test), Some(variable), Some(values)) = parts else {
+            whole = false;
+            continue;
+        };
         let keys = operators
             .entry(test.to_string())
             .or_insert_with(|| Json::Object(Map::new()));
@@ -173,5 +168,5 @@ fn conditions(nested: &Nested<'_, '_, '_>) -> Option<Option<Json>> {
             }
         }
     }
-    Some((!operators.is_empty()).then_some(Json::Object(operators)))
+    whole.then(|| (!operators.is_empty()).then_some(Json::Object(operators)))
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use crate::address::{Address, Kind};
 use crate::config::entities::{Engine, EntityId, EntityInstance, ModuleScope, Node};
-use crate::config::eval::eval;
 use crate::config::program::EntityBlock;
 use crate::config::rules::Finding;
 use crate::config::syntax::{Expr, ExprKind};
@@ -133,7 +132,7 @@ impl<'e, 'a> Reader<'e, 'a> {
         let (index, schema) = self.block.schema.attribute(name)?;
         let expr = &self.block.attributes.get(index)?.as_ref()?.expr;
         let scope = ModuleScope::with(self.engine, self.entity.module, self.entity.each.clone());
-        let entities = eval(expr, &scope).and_then(|value| {
+        let entities = self.engine.of_list(name, kinds, expr, &scope).and_then(|value| {
             if value.is_null() {
                 self.engine.may_be_null(schema, expr).map(|()| None)
             } else {

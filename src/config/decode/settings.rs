@@ -150,12 +150,7 @@ impl Decoder<'_, '_> {
         };
         let engine = self.engine;
         let scope = ModuleScope::new(engine, ModuleId(0));
-        let read = Nested {
-            engine,
-            scope: &scope,
-            block: &declared.block,
-            schema,
-        };
+        let read = Nested::new(engine, &scope, &declared.block, schema);
         if let Some(wanted) = read.text("required_version") {
             self.check_version(&read, &wanted);
         }
@@ -227,12 +222,7 @@ impl Decoder<'_, '_> {
             return;
         };
         let scope = ModuleScope::new(self.engine, ModuleId(0));
-        let read = Nested {
-            engine: self.engine,
-            scope: &scope,
-            block: &declared.block,
-            schema,
-        };
+        let read = Nested::new(self.engine, &scope, &declared.block, schema);
         self.out.state = match label.as_ref() {
             "postgres" => StateSettings::Postgres {
                 url: read.text("url").unwrap_or_default(),
@@ -261,12 +251,7 @@ impl Decoder<'_, '_> {
             return;
         };
         let scope = ModuleScope::new(self.engine, ModuleId(0));
-        let read = Nested {
-            engine: self.engine,
-            scope: &scope,
-            block: &declared.block,
-            schema,
-        };
+        let read = Nested::new(self.engine, &scope, &declared.block, schema);
         let whole = |name: &str| {
             let number = read.number(name);
             if number.is_none() && read.value(name).is_some() {
@@ -349,12 +334,7 @@ fn matchers(read: &Nested<'_, '_, '_>, declared: &Declared, settings: &mut Setti
         let Some(schema) = read.schema.block(&block.kind) else {
             continue;
         };
-        let nested = Nested {
-            engine: read.engine,
-            scope: read.scope,
-            block,
-            schema,
-        };
+        let nested = Nested::new(read.engine, read.scope, block, schema);
         match block.kind.as_ref() {
             "policy" | "lint" => continue,
             "production" => {
@@ -400,12 +380,12 @@ fn nested<'n, 'e, 'a>(read: &Nested<'n, 'e, 'a>, kind: &str) -> Option<Nested<'n
         .blocks
         .iter()
         .find(|block| block.kind.as_ref() == kind)?;
-    Some(Nested {
-        engine: read.engine,
-        scope: read.scope,
+    Some(Nested::new(
+        read.engine,
+        read.scope,
         block,
-        schema: read.schema.block(kind)?,
-    })
+        read.schema.block(kind)?,
+    ))
 }
 
 /// Globs of an attribute, each checked.

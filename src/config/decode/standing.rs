@@ -33,24 +33,27 @@ impl Decoder<'_, '_> {
     /// `None` if anything in it is wrong, which is reported: half an approval would approve something else.
     fn standing_approval(&self, label: &Arc<str>, declared: &Declared) -> Option<StandingApproval> {
         let scope = ModuleScope::new(self.engine, ModuleId(0));
-        let read = Nested {
-            engine: self.engine,
-            scope: &scope,
-            block: &declared.block,
-            schema: schema::find("standing_approval", None)?,
-        };
-        let units = read.entities("organizational_units", &[Kind::OrganizationalUnit])?;
+        let read = Nested::new(
+            self.engine,
+            &scope,
+            &declared.block,
+            schema::find("standing_approval", None)?,
+        );
+        // Everything is read before anything of it ends this, so that one mistake does not hide the next.
+        let units = read.entities("organizational_units", &[Kind::OrganizationalUnit]);
+        let (reason, causes, of, expires) =
+            (read.text("reason"), causes(&read), selector(&read), expiry(&read));
         let path = |key: &EntityKey| match key {
             EntityKey::OrganizationalUnit(path) => Some(path.clone()),
             _ => None,
         };
         Some(StandingApproval {
             label: label.clone(),
-            reason: read.text("reason")?,
-            causes: causes(&read)?,
-            of: selector(&read)?,
-            organizational_units: units.map(|found| keys(&found, path).into_iter().collect()),
-            expires: expiry(&read)?,
+            reason: reason?,
+            causes: causes?,
+            of: of?,
+            organizational_units: units?.map(|found| keys(&found, path).into_iter().collect()),
+            expires: expires?,
             location: declared.location.clone(),
         })
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::address::Kind;
 use crate::config::convert::convert;
-use crate::config::entities::{Engine, silent};
-use crate::config::eval::{EvalResult, Failure, code};
+use crate::config::entities::{Engine, ModuleScope, silent};
+use crate::config::eval::{EvalResult, Failure, code, eval};
 use crate::config::schema::{AttributeSchema, Need, Ty};
 use crate::config::syntax::{Expr, ExprKind};
 use crate::config::types::Type;
@@ -153,6 +153,31 @@ impl Engine<'_> {
             Data::Unknown(_) => Err(self.unknown(&value, &format!("`{}`", schema.name), expr.span)),
             _ => Err(wrong(schema.name, &[kind], &value, expr.span)),
         }
+    }
+
+    /// Evaluates what shall be a list of entities. If it fails, what is wrong with those of its elements that can be
+    /// evaluated is said all the same.
+    pub(in crate::config) fn of_list(
+        &self,
+        name: &str,
+        kinds: &[Kind],
+        expr: &Expr,
+        scope: &ModuleScope<'_, '_>,
+    ) -> EvalResult {
+        let value = eval(expr, scope);
+        if let (Err(_), ExprKind::Tuple(items)) = (&value, &expr.kind) {
+            for item in items {
+                let known = eval(item, scope).ok().filter(|value| !value.contains_sensitive());
+                let wrong = known.and_then(|value| {
+                    self.collect(name, &value, kinds, item.span, &mut Vec::new())
+                        .err()
+                });
+                if let Some(wrong) = wrong {
+                    self.report_failure(*wrong);
+                }
+            }
+        }
+        value
     }
 
     /// The entities of a value: lists, sets and maps of them flatten, a single one is a list of one.

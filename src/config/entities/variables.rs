@@ -109,7 +109,7 @@ impl Engine<'_> {
     }
 
     fn default(&self, declaration: &Declaration<'_>, expr: &Expr) -> EvalResult {
-        let value = constant(expr).map_err(|error| Failure::always(*error))?;
+        let value = constant(expr).map_err(|error| Failure::always(declaration.not_written_out(*error)))?;
         fit(&value, declaration, expr.span, "the default")
     }
 
@@ -203,13 +203,14 @@ impl Engine<'_> {
                     _ => "the value is refused by its validation".to_owned(),
                 };
                 let (span, remark) = self.where_given(id, declaration);
+                let error = Diagnostic::error(
+                    INVALID,
+                    format!("`{}`: {}", declaration.name, said.trim_end_matches('.')),
+                );
                 Err(Failure::always(
-                    Diagnostic::error(
-                        INVALID,
-                        format!("`{}`: {}", declaration.name, said.trim_end_matches('.')),
-                    )
-                    .at(span, remark)
-                    .also(condition.expr.span, "this does not hold"),
+                    declaration
+                        .shown(error.at(span, remark))
+                        .also(condition.expr.span, "this does not hold"),
                 ))
             }
             None => Err(Failure::always(
@@ -262,18 +263,39 @@ impl Declaration<'_> {
         }
         why.to_string()
     }
+
+    /// What is wrong with an expression that is no value, without what it says if that is not to be shown.
+    fn not_written_out(&self, mut error: Diagnostic) -> Diagnostic {
+        if self.sensitive {
+            let message = format!(
+                "the value of `{}` is not written out as one (it is not shown)",
+                self.name
+            );
+            (error.message, error.cause, error.remedy) = (Arc::from(message), None, None);
+        }
+        self.shown(error)
+    }
+
+    /// What is wrong with a value, without the lines that it is written in if it is not to be shown.
+    fn shown(&self, error: Diagnostic) -> Diagnostic {
+        match self.sensitive {
+            true => error.without_source(),
+            false => error,
+        }
+    }
 }
 
 fn fit(value: &Value, declaration: &Declaration<'_>, span: Span, what: &str) -> EvalResult {
     convert(value, &declaration.ty).map_err(|why| {
         let why = declaration.reason(&why);
+        let error = Diagnostic::error(
+            BAD_VALUE,
+            format!("{what} does not fit the variable `{}`: {why}", declaration.name),
+        );
         Failure::always(
-            Diagnostic::error(
-                BAD_VALUE,
-                format!("{what} does not fit the variable `{}`: {why}", declaration.name),
-            )
-            .at(span, "")
-            .also(head(declaration.block), format!("it takes `{}`", declaration.ty)),
+            declaration
+                .shown(error.at(span, ""))
+                .also(head(declaration.block), format!("it takes `{}`", declaration.ty)),
         )
     })
 }
@@ -303,7 +325,8 @@ fn example(ty: &Type) -> String {
 fn read_input(input: &VariableInput, declaration: &Declaration<'_>) -> EvalResult {
     let text = match &input.value {
         InputValue::Expr(expr) => {
-            let value = constant(expr).map_err(|error| Failure::always(*error))?;
+            let value =
+                constant(expr).map_err(|error| Failure::always(declaration.not_written_out(*error)))?;
             return fit(&value, declaration, expr.span, "this");
         }
         InputValue::Text(text) => text,

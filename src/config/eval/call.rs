@@ -127,10 +127,11 @@ impl Evaluator<'_> {
         };
         let result = body(&mut cx, &arguments).map_err(|reason| {
             if sensitive || arguments.iter().any(Value::contains_sensitive) {
-                // The reason may quote what must not be shown.
+                // The reason, and what to do about it, may quote what must not be shown.
                 let message = "it fails; why is not shown, since an argument is sensitive";
                 let reason = FunctionError {
                     message: message.to_owned(),
+                    help: None,
                     ..reason
                 };
                 return refused(function, call, &reason, span);

@@ -66,7 +66,8 @@ fn numbered(items: &[Value], marked: impl Fn(&Value) -> Value) -> Vec<(Value, Va
 }
 
 fn named(fields: &Fields, marked: impl Fn(&Value) -> Value) -> Vec<(Value, Value)> {
-    let name = |(key, item): (&Arc<str>, &Value)| (Value::from(Data::String(key.clone())), marked(item));
+    let name =
+        |(key, item): (&Arc<str>, &Value)| (marked(&Value::from(Data::String(key.clone()))), marked(item));
     fields.iter().map(name).collect()
 }
 

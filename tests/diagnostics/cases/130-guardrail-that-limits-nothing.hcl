@@ -4,8 +4,8 @@ guardrail "few" {
   limit { #~ bad-guardrail
     permission_sets = [permission_set.admin]
   }
-  limit { #~ bad-guardrail
-    max_people = 2.5
+  limit {
+    max_people = 2.5 #~ bad-guardrail
   }
   limit {
     max_session = "PT13H" #~ invalid-session-duration
