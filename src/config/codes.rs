@@ -169,6 +169,10 @@ pub const CODES: &[(&str, &str)] = &[
         "a value for a variable that no block declares",
     ),
     (
+        "unit-too-deep",
+        "an organizational unit deeper than Organizations allows",
+    ),
+    (
         "unknown-action",
         "an action of a policy that is not in AWS's list",
     ),

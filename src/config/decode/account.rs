@@ -115,6 +115,9 @@ impl Decoder<'_, '_> {
             return;
         };
         let management = management(reader);
+        if management != Management::Referred {
+            reader.check("name", names::depth(&path));
+        }
         let claimed = self.claim(&EntityKey::OrganizationalUnit(path.clone()), reader, management);
         if claimed.is_none() || reader.failed.get() {
             return;

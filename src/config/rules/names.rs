@@ -12,6 +12,10 @@ use crate::id::{AccountId, Email, GroupName, IdError, OuPath, PermissionSetName,
 const INVALID_NAME: Code = Code("invalid-name");
 /// Text that is not an account's id.
 const INVALID_ACCOUNT_ID: Code = Code("invalid-account-id");
+/// A unit that lies deeper than Organizations allows.
+const UNIT_TOO_DEEP: Code = Code("unit-too-deep");
+/// How many levels of units there are below the root at most.
+const DEEPEST_UNIT: usize = 5;
 /// Text that is not an e-mail address.
 const INVALID_EMAIL: Code = Code("invalid-email");
 
@@ -62,6 +66,23 @@ pub fn group(text: &str) -> Result<GroupName, Finding> {
 /// The rule that the unit's name breaks.
 pub fn unit(parent: &OuPath, name: &str) -> Result<OuPath, Finding> {
     parent.child(name).map_err(named)
+}
+
+/// What is wrong with how deep a unit lies, if anything (Organizations quotas page: "OU maximum nesting in a root": 5).
+pub fn depth(path: &OuPath) -> Option<Finding> {
+    let levels = std::iter::successors(Some(path.clone()), OuPath::parent)
+        .take_while(|unit| !unit.is_root())
+        .count();
+    (levels > DEEPEST_UNIT).then(|| {
+        Finding::error(
+            UNIT_TOO_DEEP,
+            format!("the unit `{path}` lies {levels} levels below the root"),
+        )
+        .because(format!(
+            "Organizations nests units at most {DEEPEST_UNIT} levels deep"
+        ))
+        .help("give it a `parent` further up")
+    })
 }
 
 /// An account's id.

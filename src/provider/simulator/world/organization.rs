@@ -95,6 +95,7 @@ impl World {
             |world| {
                 let above = world.parent_unit(parent)?;
                 world.check_unit_name(above, name)?;
+                world.check_depth(above)?;
                 world
                     .check_tags(&BTreeMap::new(), tags)
                     .map_err(as_invalid_input)?;
@@ -548,6 +549,19 @@ impl World {
         Ok(())
     }
 
+    /// Units are nested at most five levels deep below the root (Organizations quotas page), which no request raises.
+    fn check_depth(&self, above: UnitIx) -> Answer<()> {
+        let parents = std::iter::successors(Some(above), |at| self.organization.unit(*at)?.parent);
+        // The root is one of them.
+        if parents.count() <= DEEPEST {
+            return Ok(());
+        }
+        Err(ServiceError::new(
+            ErrorCode::ConstraintViolationException,
+            format!("You have exceeded the OU depth limit: OUs are nested at most {DEEPEST} levels deep."),
+        ))
+    }
+
     fn describe_unit(&self, at: UnitIx) -> Option<UnitDescription> {
         let unit = self.organization.unit(at)?;
         let management = self.organization.account(self.organization.management())?;
@@ -605,6 +619,9 @@ fn account_missing() -> ServiceError {
         "You specified an account that doesn't exist.",
     )
 }
+
+/// How many levels of units a root has at most.
+const DEEPEST: usize = 5;
 
 fn unit_missing() -> ServiceError {
     ServiceError::new(
@@ -707,6 +724,38 @@ mod tests {
             code(world.move_account("111122223333", &unit, &unit)),
             ErrorCode::DuplicateAccountException
         );
+    }
+
+    #[test]
+    fn units_are_nested_five_levels_deep() {
+        let mut world = world();
+        let mut parent = world.list_roots().unwrap().remove(0).id;
+        for level in 1..=5 {
+            parent = world
+                .create_organizational_unit(&parent, &format!("L{level}"), &BTreeMap::new())
+                .unwrap()
+                .id;
+        }
+        let error = world
+            .create_organizational_unit(&parent, "L6", &BTreeMap::new())
+            .unwrap_err();
+        assert_eq!(error.code, ErrorCode::ConstraintViolationException);
+    }
+
+    #[test]
+    fn five_accounts_are_made_at_a_time() {
+        let mut world = world();
+        let none = BTreeMap::new();
+        let mut create = |world: &mut World, number: u8| {
+            world.create_account("new", &format!("new{number}@example.com"), &none)
+        };
+        for number in 0..5 {
+            create(&mut world, number).unwrap();
+        }
+        let refused = create(&mut world, 5).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::TooManyRequestsException);
+        world.advance(Duration::from_secs(60));
+        assert!(create(&mut world, 5).is_ok(), "the first five have ended");
     }
 
     #[test]

@@ -124,7 +124,7 @@ pub struct Requests {
     stored: Stored,
     due: BTreeSet<(Time, u64)>,
     pending: BTreeSet<(SetIx, Option<AccountIx>, u64)>,
-    outstanding: [u32; 3],
+    outstanding: [u32; 4],
     busy: FxHashMap<AccountIx, Time>,
 }
 
@@ -279,9 +279,12 @@ fn slot(kind: &RequestKind) -> Option<usize> {
         RequestKind::Assign { .. } => Some(0),
         RequestKind::Unassign { .. } => Some(1),
         RequestKind::Provision { .. } => Some(2),
-        RequestKind::Account { .. } => None,
+        RequestKind::Account { .. } => Some(3),
     }
 }
+
+/// How many accounts may be in the making at a time (Organizations quotas page).
+const ACCOUNT_CREATIONS: u32 = 5;
 
 impl World {
     /// Starts a request: it waits until its account can change a role, if it needs to, and then takes its time.
@@ -407,7 +410,7 @@ impl World {
             RequestKind::Assign { .. } => (quotas.outstanding_assignments, "CreateAccountAssignment"),
             RequestKind::Unassign { .. } => (quotas.outstanding_assignments, "DeleteAccountAssignment"),
             RequestKind::Provision { .. } => (quotas.outstanding_provisions, "ProvisionPermissionSet"),
-            RequestKind::Account { .. } => return Ok(()),
+            RequestKind::Account { .. } => return self.check_account_creations(kind),
         };
         if self.requests.outstanding(kind) < most {
             return Ok(());
@@ -415,6 +418,19 @@ impl World {
         Err(ServiceError::new(
             ErrorCode::ThrottlingException,
             format!("Too many outstanding {what} requests: at most {most} may be in progress"),
+        ))
+    }
+
+    /// The page has no error for it; Organizations answers so to whatever it cannot do beside what it is doing.
+    fn check_account_creations(&self, kind: &RequestKind) -> Result<(), ServiceError> {
+        let unlimited = self.settings.quotas.outstanding_assignments == u32::MAX;
+        if unlimited || self.requests.outstanding(kind) < ACCOUNT_CREATIONS {
+            return Ok(());
+        }
+        Err(ServiceError::new(
+            ErrorCode::TooManyRequestsException,
+            "AWS Organizations can't complete your request because another request is already in progress. Try again \
+             later.",
         ))
     }
 }
