@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::id::{AccountId, AccountKey, EntityKey, OuPath, ServiceId};
+use crate::model::account::Account;
 use crate::model::action::{Effect, Learned};
 use crate::model::instance::Observed;
 use crate::model::snapshot::Snapshot;
@@ -184,7 +185,8 @@ impl Ids for IdTable {
     }
 }
 
-/// The id that a snapshot has for an entity; for an account, the account's id.
+/// The id that a snapshot has for an entity; for an account, the account's id. One that was named by its e-mail
+/// address before it had an id is found by that address.
 pub fn id_in(snapshot: &Snapshot, key: &EntityKey) -> Option<ServiceId> {
     match key {
         EntityKey::OrganizationalUnit(path) => snapshot.organizational_units.get(path)?.value.id.clone(),
@@ -192,8 +194,20 @@ pub fn id_in(snapshot: &Snapshot, key: &EntityKey) -> Option<ServiceId> {
         EntityKey::Group(name) => snapshot.groups.get(name)?.value.id.clone(),
         EntityKey::PermissionSet(name) => snapshot.permission_sets.get(name)?.value.arn.clone(),
         EntityKey::Account(key) => {
-            let account = snapshot.accounts.get(key)?;
-            ServiceId::new(account.value.id()?.as_str()).ok()
+            let account = find_account(key, snapshot)?;
+            ServiceId::new(account.id()?.as_str()).ok()
         }
     }
+}
+
+/// An account by its key; one that was to be created with an e-mail address has an id afterwards.
+pub(super) fn find_account<'s>(key: &AccountKey, snapshot: &'s Snapshot) -> Option<&'s Account> {
+    if let Some(found) = snapshot.accounts.get(key) {
+        return Some(&found.value);
+    }
+    let AccountKey::Email(email) = key else {
+        return None;
+    };
+    let mut values = snapshot.accounts.values().map(|entity| &entity.value);
+    values.find(|account| account.email.as_ref() == Some(email))
 }

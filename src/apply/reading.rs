@@ -14,6 +14,7 @@ use crate::model::roles::{Provisioning, RoleSuffix};
 use crate::provider::Ids;
 
 use super::called::{self, Called};
+use super::ids::find_account;
 
 /// What a reading says about an effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,11 +51,11 @@ pub fn look_up(effect: &Effect, observed: &Observed, ids: &dyn Ids) -> Found {
             }
         }
         Effect::CreateAccount { account } => create_account(account, observed),
-        Effect::MoveAccount { account, from, to } => match find_account(account, observed) {
+        Effect::MoveAccount { account, from, to } => match find_account(account, snapshot) {
             Some(found) => by_value(found.ou.as_ref(), Some(from), Some(to)),
             None => Found::NotDone,
         },
-        Effect::TagAccount { account, from, to } => match find_account(account, observed) {
+        Effect::TagAccount { account, from, to } => match find_account(account, snapshot) {
             Some(found) => by_value(found.tags.clone().unwrap_or_default(), from.clone(), to.clone()),
             None => Found::NotDone,
         },
@@ -345,21 +346,8 @@ fn by_value<T: PartialEq>(found: T, from: T, to: T) -> Found {
     by_truth(found == from, found == to)
 }
 
-/// An account by its key; one that was to be created with an e-mail address has an id afterwards.
-fn find_account<'o>(key: &AccountKey, observed: &'o Observed) -> Option<&'o Account> {
-    let accounts = &observed.snapshot.accounts;
-    if let Some(found) = accounts.get(key) {
-        return Some(&found.value);
-    }
-    let AccountKey::Email(email) = key else {
-        return None;
-    };
-    let mut values = accounts.values().map(|entity| &entity.value);
-    values.find(|account| account.email.as_ref() == Some(email))
-}
-
 fn create_account(account: &Account, observed: &Observed) -> Found {
-    let Some(found) = find_account(&account.key, observed) else {
+    let Some(found) = find_account(&account.key, &observed.snapshot) else {
         return Found::NotDone;
     };
     let in_place = account.ou.is_none() || account.ou == found.ou;
@@ -383,7 +371,7 @@ fn find_grant(
         let tuple = access.names.tuple(account, set, principal)?;
         access.find(tuple).map(|_| tuple)
     };
-    by_key(account).or_else(|| by_key(&find_account(account, observed)?.key))
+    by_key(account).or_else(|| by_key(&find_account(account, &observed.snapshot)?.key))
 }
 
 /// The role of a grant's pair, when its name is known.

@@ -246,6 +246,11 @@ impl Run<'_> {
         if !is_creation(effect) {
             return self.give_up(step, error);
         }
+        if matches!(effect, Effect::CreateAccount { .. }) {
+            // With its id known, the same step moves and tags the account that is there.
+            self.ids.observe(&observed.snapshot);
+            return self.again(step, error);
+        }
         let id = effect.entity().and_then(|key| id_in(&observed.snapshot, &key));
         self.succeed(step, Learned { id, role: None });
     }

@@ -6,7 +6,7 @@ use crate::apply::ApplyError;
 use crate::diagnostic::Diagnostics;
 use crate::model::access::CapacityError;
 use crate::plan::input::PlanInput;
-use crate::provider::ProviderError;
+use crate::provider::{CallError, ProviderError};
 use crate::source::SourceMap;
 use crate::state::StateError;
 
@@ -145,11 +145,35 @@ impl Failure {
                 "wait for it with --lock-timeout 5m, or, if that process is gone, `rolecall force-unlock {}`",
                 info.id
             )),
+            Failure::Provider(ProviderError::Call(error)) => advice_on(error).map(str::to_owned),
             Failure::Unsound { .. } => Some(
                 "please report it with what `rolecall plan --dump-input FILE` writes, which says who has access to what"
                     .to_owned(),
             ),
             _ => None,
         }
+    }
+}
+
+/// What helps against an answer that is about the caller and not about what was asked.
+fn advice_on(error: &CallError) -> Option<&'static str> {
+    if &*error.operation == "AssumeRole" {
+        return Some(
+            "the trust policy of the role must name this caller, and a policy of the caller must allow sts:AssumeRole \
+             for it; `role_arn` in the provider block or in the profile says which role",
+        );
+    }
+    match &*error.code {
+        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => {
+            Some("the credentials have ended: get new ones, as with `aws sso login`, and run it again")
+        }
+        "UnrecognizedClientException" | "InvalidClientTokenId" => Some(
+            "the service does not know the access key: `aws sts get-caller-identity` shows whether the credentials are \
+             good",
+        ),
+        "InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed" => Some(
+            "the secret key does not belong to the access key, or this machine's clock is wrong by more than five minutes",
+        ),
+        _ => None,
     }
 }

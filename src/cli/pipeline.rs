@@ -53,6 +53,8 @@ pub struct Stack {
     found: Diagnostics,
     /// The texts with those of the policies, once there are any, and what is wrong with these.
     with_policies: OnceLock<(SourceMap, Diagnostics)>,
+    /// Whether its warnings were shown already.
+    is_quiet: bool,
 }
 
 impl Stack {
@@ -98,6 +100,7 @@ impl Stack {
             directory_name: env.stack_name(),
             found,
             with_policies: OnceLock::new(),
+            is_quiet: false,
         })
     }
 
@@ -211,7 +214,7 @@ impl Stack {
 
     fn warn(&self, env: &Env, evaluation: &Evaluation) {
         let found = &evaluation.diagnostics;
-        if !found.is_empty() {
+        if !found.is_empty() && !self.is_quiet {
             let _ = crate::report::diagnostics::write_text(
                 found,
                 self.sources(),
@@ -219,6 +222,13 @@ impl Stack {
                 &mut env.stderr(),
             );
         }
+    }
+
+    /// The same stack, whose warnings were shown already.
+    #[must_use]
+    pub fn quiet(mut self) -> Self {
+        self.is_quiet = true;
+        self
     }
 
     /// The same stack, which takes values for variables that it does not have to be for another one.

@@ -1,9 +1,34 @@
 //! The provider for AWS, from its settings.
 
 use crate::config::evaluate::ProviderSettings;
+use crate::drift::shell;
 use crate::provider::Provider;
 
 use super::error::Failure;
+
+/// How a command line of the AWS CLI begins that is about the service which the settings name.
+pub fn aws_start(settings: &ProviderSettings) -> String {
+    let mut start = String::from("aws ");
+    if let ProviderSettings::Aws {
+        region,
+        profile,
+        endpoint_url,
+        ..
+    } = settings
+    {
+        let options = [
+            ("--profile", profile),
+            ("--region", region),
+            ("--endpoint-url", endpoint_url),
+        ];
+        for (option, value) in options {
+            if let Some(value) = value {
+                start.push_str(&format!("{option} {} ", shell(value)));
+            }
+        }
+    }
+    start
+}
 
 /// The service itself.
 #[cfg(feature = "aws")]

@@ -10,6 +10,7 @@ use crate::model::account::Account;
 use crate::model::in_account::AccountFault;
 use crate::model::roles::Provisioning;
 use crate::model::snapshot::Entity;
+use crate::model::stack::Unmanaged;
 
 use super::named::live_key;
 use super::{Cause, Content, DriftItem, Selector, Sources, Subject};
@@ -32,6 +33,11 @@ pub(super) fn find(sources: &Sources<'_>, out: &mut Vec<DriftItem>) {
         if let Some(entity) = seen.and_then(|seen| seen.get(key)) {
             known.entry(key.clone()).or_insert(entity);
         }
+    }
+    // Where nothing can be granted or revoked, what is there is left out of the other findings.
+    let suspended = sources.live.accounts.iter();
+    for (key, entity) in suspended.filter(|(_, entity)| !entity.value.status.is_assignable()) {
+        known.entry(key.clone()).or_insert(entity);
     }
     for (key, entity) in known {
         let is_applied = applied.contains_key(&key) || seen.is_some_and(|seen| seen.contains_key(&key));
@@ -69,9 +75,14 @@ fn account(
         return;
     };
     if !live.status.is_assignable() {
-        let selected_by = selectors.of(&key);
+        let mut selected_by = selectors.of(&key);
+        let has_access = has_access(sources, &key);
+        // Nothing is recorded of an account where nothing can be changed: what is there was granted before.
+        for selector in selected_by.iter_mut().filter(|_| has_access) {
+            selector.before |= selector.now;
+        }
         // An account that nothing is assigned in is nobody's business here.
-        if has_block || !selected_by.is_empty() {
+        if has_block || !selected_by.is_empty() || has_access {
             out.push(DriftItem {
                 selected_by,
                 ..item(Cause::AccountSuspended)
@@ -104,6 +115,20 @@ fn account(
         }
         out.push(item);
     }
+}
+
+/// Whether something is assigned in an account that the stack looks at.
+fn has_access(sources: &Sources<'_>, account: &AccountKey) -> bool {
+    if sources.desired.settings.unmanaged == Unmanaged::Ignore {
+        return false;
+    }
+    let access = &sources.live.access;
+    let Some(rank) = access.names.account_rank(account) else {
+        return false;
+    };
+    let grants = sources.filter.over(&access.names);
+    let mut there = access.tuples.iter().filter(|tuple| tuple.account() == rank);
+    there.any(|tuple| grants.covers(*tuple))
 }
 
 /// What is said about an account: by its block, else by the last recorded reading. Of the name a block says something

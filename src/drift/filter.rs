@@ -70,6 +70,12 @@ pub struct GrantFilter {
 }
 
 impl GrantFilter {
+    /// Whether `ignore` and `scope` leave a grant to this stack that nobody declares.
+    pub fn covers(&self, tuple: Tuple) -> bool {
+        !self.ignore.iter().any(|rule| rule.matches(tuple))
+            && self.scope.as_ref().is_none_or(|rule| rule.matches(tuple))
+    }
+
     /// Where a grant stands. What is declared or was applied is the stack's business whatever `ignore` says.
     pub fn standing(&self, tuple: Tuple, ours: bool) -> Standing {
         if flag(&self.held_accounts, tuple.account())

@@ -33,6 +33,7 @@ use crate::model::stack::Desired;
 use crate::source::Location;
 
 pub use people::{Consequence, Effect};
+pub(crate) use remedy::shell;
 pub use remedy::{Around, Remedy};
 pub use since::Since;
 

@@ -30,6 +30,9 @@ pub struct Around<'a> {
     pub observed: &'a Observed,
     /// How a command of rolecall begins where this one was started: `rolecall `, `rolecall -C DIR `.
     pub start: &'a str,
+    /// How one of the AWS CLI begins, with the Region and profile that the provider block names: `aws `,
+    /// `aws --region eu-west-1 `.
+    pub aws: &'a str,
 }
 
 impl Around<'_> {
@@ -39,8 +42,20 @@ impl Around<'_> {
         let start = |command: String| command.replace("rolecall ", self.start);
         Remedy {
             text: remedy.text.replace("`rolecall ", &format!("`{}", self.start)),
-            command: remedy.command.map(start),
+            command: remedy
+                .command
+                .map(start)
+                .map(|command| self.with_options(&command)),
         }
+    }
+
+    /// A command line in which every call of the AWS CLI goes where the provider block says.
+    fn with_options(&self, command: &str) -> String {
+        ["sso-admin", "identitystore"]
+            .iter()
+            .fold(command.to_owned(), |command, service| {
+                command.replace(&format!("aws {service} "), &format!("{}{service} ", self.aws))
+            })
     }
 
     fn remedy_of(&self, item: &DriftItem) -> Remedy {
@@ -345,7 +360,7 @@ fn renamed(item: &DriftItem) -> Remedy {
 }
 
 /// A word as a shell takes it.
-fn shell(word: &str) -> String {
+pub(crate) fn shell(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-+=,.@:/%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         word.to_owned()

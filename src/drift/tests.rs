@@ -286,6 +286,7 @@ fn who_was_put_into_a_group_is_an_unmanaged_membership_with_what_it_gives() {
         unmanaged: crate::model::stack::Unmanaged::Report,
         has_scope: false,
         observed: &observed,
+        aws: "aws ",
     };
     let remedy = around.remedy(added[0]);
     assert!(
@@ -300,11 +301,14 @@ fn who_was_put_into_a_group_is_an_unmanaged_membership_with_what_it_gives() {
         start: "rolecall ",
         provider: "aws",
         observed: &known,
+        aws: "aws --region eu-west-1 ",
         ..around
     };
     let command = aws.remedy(added[0]).command.unwrap();
     assert!(
-        command.contains("delete-group-membership --identity-store-id d-1"),
+        command.starts_with(
+            "aws --region eu-west-1 identitystore delete-group-membership --identity-store-id d-1"
+        ) && command.contains("$(aws --region eu-west-1 identitystore get-group-membership-id"),
         "{command}"
     );
     assert!(
@@ -436,6 +440,28 @@ fn accounts_that_moved_or_are_suspended_name_the_blocks_that_select_them() {
     let suspended = subjects(&drift, Cause::AccountSuspended);
     assert_eq!(suspended.len(), 1);
     assert_eq!(suspended[0].selected_by.len(), 1);
+    // Nothing is recorded there, and nothing else says what is there.
+    let mut unrecorded = recorded.clone();
+    unrecorded.applied = relation(vec![block("a", "ops", "admin", &[1], None)]);
+    let drift = find_at(&desired, &unrecorded, &observed);
+    let [selector] = &subjects(&drift, Cause::AccountSuspended)[0].selected_by[..] else {
+        panic!("{drift:#?}")
+    };
+    assert!(selector.before && selector.now, "{selector:?}");
+    let drift = find_at(&Desired::default(), &Recorded::default(), &observed);
+    let suspended = subjects(&drift, Cause::AccountSuspended);
+    assert_eq!(suspended.len(), 1, "{drift:#?}");
+    assert!(suspended[0].selected_by.is_empty());
+    // Without access there it is nobody's business.
+    let observed_without = Observed {
+        snapshot: Snapshot {
+            accounts: observed.snapshot.accounts.clone(),
+            ..Snapshot::default()
+        },
+        ..observed.clone()
+    };
+    let drift = find_at(&Desired::default(), &Recorded::default(), &observed_without);
+    assert!(subjects(&drift, Cause::AccountSuspended).is_empty());
 }
 
 fn account_of(n: u64) -> Account {

@@ -23,9 +23,10 @@ use unicode_normalization::is_nfc;
 
 use crate::config::evaluate::{ProviderSettings, ReadBy};
 use crate::config::syntax::write::{Block, Item, Value, file, quoted};
-use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName};
+use crate::id::{AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKey, UserName};
 use crate::model::instance::{HeldSubject, Observed};
 use crate::model::roles::Provisioning;
+use crate::model::snapshot::Snapshot;
 use crate::model::stack::{Matcher, NamedMatcher};
 
 use access::{Grants, assignments};
@@ -82,6 +83,8 @@ pub struct Import {
     pub ignored: Vec<PermissionSetName>,
     /// How much is declared.
     pub counts: Counts,
+    /// Part of the service could not be read.
+    pub is_read_in_part: bool,
 }
 
 /// Something of the service that the configuration does not declare.
@@ -162,12 +165,16 @@ pub fn import(observed: &Observed, options: &Options) -> Import {
     let snapshot = &observed.snapshot;
     let mut left_out = Vec::new();
     let grants = Grants::of(observed, options, &mut left_out);
-    let organization = Organization::of(snapshot, &grants);
-    let people = People::of(snapshot, &grants, &mut left_out);
-    let sets = PermissionSets::of(snapshot, &grants, &mut left_out);
+    let organization = Organization::of(snapshot, &grants, &mut left_out);
+    let people = People::of(observed, &grants, &mut left_out);
+    let sets = PermissionSets::of(observed, &grants, &mut left_out);
     left_out.extend(observed.held.iter().map(|held| LeftOut {
         what: held_name(&held.subject),
-        why: format!("could not be read: {}", held.why),
+        why: format!(
+            "could not be read{}: {}",
+            in_part(snapshot, &held.subject),
+            held.why
+        ),
     }));
     left_out.extend(stale_roles(observed));
     left_out.sort();
@@ -211,6 +218,7 @@ pub fn import(observed: &Observed, options: &Options) -> Import {
         left_out,
         ignored,
         counts,
+        is_read_in_part: !observed.held.is_empty(),
     }
 }
 
@@ -346,6 +354,27 @@ fn stale_roles(observed: &Observed) -> Vec<LeftOut> {
         why: "they hold other content than the set; the next apply provisions them".to_owned(),
     };
     stale.into_iter().map(left).collect()
+}
+
+/// Whether something was not read as it is: a part of it is missing, and nobody knows what that says.
+fn is_held(observed: &Observed, key: &EntityKey) -> bool {
+    observed.held.iter().any(|held| match &held.subject {
+        HeldSubject::Entity(entity) => entity == key,
+        HeldSubject::All(kind) => *kind == key.kind(),
+        _ => false,
+    })
+}
+
+/// How much of what is held could not be read.
+fn in_part(snapshot: &Snapshot, subject: &HeldSubject) -> &'static str {
+    match subject {
+        HeldSubject::Entity(EntityKey::PermissionSet(name))
+            if snapshot.permission_sets.contains_key(name) =>
+        {
+            " completely, and is looked up"
+        }
+        _ => "",
+    }
 }
 
 fn held_name(subject: &HeldSubject) -> String {

@@ -11,9 +11,9 @@ use crate::model::snapshot::Snapshot;
 
 use super::access::Grants;
 use super::labels::Labels;
-use super::select::{Ground, Place};
+use super::select::{Ground, Place, enumeration};
 use super::table::line;
-use super::{Named, can_be_written};
+use super::{LeftOut, Named, can_be_written};
 
 /// Units and accounts as blocks.
 #[derive(Debug, Default)]
@@ -30,11 +30,12 @@ const MANY_ACCOUNTS: usize = 10;
 
 impl Organization {
     /// Every unit and account that was read, and those that grants name although the organization could not be read.
-    pub fn of(snapshot: &Snapshot, grants: &Grants) -> Self {
+    pub fn of(snapshot: &Snapshot, grants: &Grants, left_out: &mut Vec<LeftOut>) -> Self {
         let mut this = Organization::default();
         this.units(snapshot);
         this.accounts(snapshot, &grants.accounts());
         this.ground.settle();
+        left_out.extend(unread_tags(snapshot));
         this
     }
 
@@ -125,8 +126,8 @@ impl Organization {
             .with_some("tags", (!tags.is_empty()).then_some(Value::Object(tags)))
     }
 
-    /// The accounts that a table can say everything about: active, with a name of their own, in a known unit, and
-    /// without a tag that is empty, which in a table is no tag.
+    /// The accounts that a table can say everything about: active, with a name of their own, in a known unit, with
+    /// tags that could be read, and without a tag that is empty, which in a table is no tag.
     fn rows<'a>(&self, sorted: &[(&'a AccountKey, Option<&'a Account>)]) -> Vec<Row<'a>> {
         let mut count: BTreeMap<&str, usize> = BTreeMap::new();
         for (_, account) in sorted {
@@ -144,7 +145,10 @@ impl Organization {
                 .strip_prefix("organizational_unit.")?
                 .to_owned();
             let name: &'a str = &account.name;
-            let plain = !name.is_empty() && can_be_written(name) && !name.contains(['\r', '\n']);
+            let plain = !name.is_empty()
+                && !place.may_have_tags
+                && can_be_written(name)
+                && !name.contains(['\r', '\n']);
             let good = plain
                 && count.get(name) == Some(&1)
                 && account.status == AccountStatus::Active
@@ -234,7 +238,28 @@ fn place(account: &Account) -> Place {
     Place {
         unit: account.ou.clone(),
         tags: if good { tags } else { BTreeMap::new() },
+        may_have_tags: account.tags.is_none(),
     }
+}
+
+/// Accounts whose tags nobody could read: their blocks say nothing about tags.
+fn unread_tags(snapshot: &Snapshot) -> Option<LeftOut> {
+    /// So many are named.
+    const NAMED: usize = 3;
+    let accounts = snapshot.accounts.iter();
+    let unread: Vec<String> = accounts
+        .filter(|(_, account)| account.value.tags.is_none())
+        .map(|(key, _)| snapshot.account_name(key))
+        .collect();
+    let mut named: Vec<String> = unread.iter().take(NAMED).cloned().collect();
+    if unread.len() > NAMED {
+        named.push(format!("{} more", unread.len() - NAMED));
+    }
+    let plural = if unread.len() == 1 { "" } else { "s" };
+    (!unread.is_empty()).then(|| LeftOut {
+        what: format!("tags of account{plural} {}", enumeration(&named)),
+        why: "they could not be read; the blocks say nothing about them".to_owned(),
+    })
 }
 
 fn remark(status: AccountStatus) -> &'static str {

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::rules::principal::{Emails, email, field};
 use crate::config::syntax::write::{Block, Item, Value, quoted};
-use crate::id::{GroupName, PrincipalKey, UserName};
+use crate::id::{EntityKey, GroupName, PrincipalKey, UserName};
+use crate::model::instance::Observed;
 use crate::model::principal::{Group, User};
 use crate::model::snapshot::Snapshot;
 
 use super::access::Grants;
 use super::labels::Labels;
 use super::table::line;
-use super::{LeftOut, Named, can_be_written, is_service_group, user_key};
+use super::{LeftOut, Named, can_be_written, is_held, is_service_group, user_key};
 
 /// From this many users on, a table is easier to read and to edit than blocks.
 const MANY_USERS: usize = 10;
@@ -48,17 +49,18 @@ impl People {
     }
 
     /// Every user and group of the instance's own directory, and others as far as something refers to them.
-    pub fn of(snapshot: &Snapshot, grants: &Grants, left_out: &mut Vec<LeftOut>) -> Self {
+    pub fn of(observed: &Observed, grants: &Grants, left_out: &mut Vec<LeftOut>) -> Self {
+        let snapshot = &observed.snapshot;
         let granted = grants.principals();
         let owns = grants.owns_people();
-        let groups = group_forms(snapshot, &granted, owns, left_out);
+        let groups = group_forms(observed, &granted, owns, left_out);
         let mut needed: BTreeSet<&UserName> = granted.iter().filter_map(user_of).collect();
         for (name, form) in &groups {
             if let (Form::Declared, Some(members)) = (form, members_of(snapshot, name)) {
                 needed.extend(members);
             }
         }
-        let users = user_forms(snapshot, &needed, owns, left_out);
+        let users = user_forms(observed, &needed, owns, left_out);
         let mut this = People::default();
         let mut writer = Writer {
             snapshot,
@@ -84,18 +86,19 @@ fn members_of<'s>(snapshot: &'s Snapshot, name: &GroupName) -> Option<&'s BTreeS
 }
 
 fn group_forms<'s>(
-    snapshot: &'s Snapshot,
+    observed: &'s Observed,
     granted: &BTreeSet<PrincipalKey>,
     owns: bool,
     left_out: &mut Vec<LeftOut>,
 ) -> BTreeMap<&'s GroupName, Form> {
     let mut forms = BTreeMap::new();
-    for (name, entity) in &snapshot.groups {
+    for (name, entity) in &observed.snapshot.groups {
         if !can_be_written(name.as_str()) {
             continue;
         }
         let group = &entity.value;
-        let foreign = !owns || group.external_id.is_some() || is_service_group(name);
+        let is_held = is_held(observed, &EntityKey::Group(name.clone()));
+        let foreign = !owns || group.external_id.is_some() || is_service_group(name) || is_held;
         let refused = group.description.as_deref().and_then(|text| {
             let finding = field("a group's description", text).map(|finding| finding.message);
             finding.or_else(|| (!can_be_written(text)).then(|| "its description is not in NFC".to_owned()))
@@ -116,18 +119,19 @@ fn group_forms<'s>(
 }
 
 fn user_forms<'s>(
-    snapshot: &'s Snapshot,
+    observed: &'s Observed,
     needed: &BTreeSet<&UserName>,
     owns: bool,
     left_out: &mut Vec<LeftOut>,
 ) -> BTreeMap<&'s UserName, Form> {
     let mut forms = BTreeMap::new();
     let mut emails = Emails::default();
-    for (name, entity) in &snapshot.users {
+    for (name, entity) in &observed.snapshot.users {
         if !can_be_written(name.as_str()) {
             continue;
         }
-        let foreign = !owns || entity.value.external_id.is_some();
+        let is_held = is_held(observed, &EntityKey::User(name.clone()));
+        let foreign = !owns || entity.value.external_id.is_some() || is_held;
         let refused = if foreign {
             None
         } else {

@@ -30,6 +30,8 @@ pub(super) struct Place {
     pub unit: Option<OuPath>,
     /// Tags.
     pub tags: BTreeMap<Arc<str>, Arc<str>>,
+    /// Nobody could read the tags, so that it may have any.
+    pub may_have_tags: bool,
 }
 
 /// An expression for a list of accounts.
@@ -144,6 +146,14 @@ impl Ground {
         }
         let first = self.accounts.get(wanted.first()?)?;
         let inside = self.inside.get(unit)?;
+        let may_have_tags = |account| {
+            self.accounts
+                .get(account)
+                .is_some_and(|place| place.may_have_tags)
+        };
+        if inside.iter().any(may_have_tags) {
+            return None;
+        }
         let has = |account: &AccountKey, key: &Arc<str>, value: &Arc<str>| {
             self.accounts.get(account).and_then(|place| place.tags.get(key)) == Some(value)
         };
@@ -252,7 +262,12 @@ mod tests {
         ] {
             let unit = Some(OuPath::new(unit).unwrap());
             let tags = BTreeMap::from([("env".into(), env.into())]);
-            ground.accounts.insert(account(n), Place { unit, tags });
+            let place = Place {
+                unit,
+                tags,
+                ..Place::default()
+            };
+            ground.accounts.insert(account(n), place);
             ground.references.insert(account(n), format!("account.a{n}"));
         }
         for (path, label) in [("", "root"), ("Prod", "prod"), ("Prod/EU", "eu"), ("Dev", "dev")] {
@@ -291,6 +306,16 @@ mod tests {
             selected(&[1, 2, 3]),
             "[for a in organizational_unit.prod.accounts : a if lookup(a.tags, \"env\", \"\") == \"p\"]"
         );
+    }
+
+    #[test]
+    fn where_tags_could_not_be_read_none_decides() {
+        let mut ground = ground();
+        let wanted: Accounts = [1, 2, 3].into_iter().map(account).collect();
+        assert!(ground.select(&wanted).is_some());
+        let unread = ground.accounts.get_mut(&account(4)).unwrap();
+        (unread.may_have_tags, unread.tags) = (true, BTreeMap::new());
+        assert_eq!(ground.select(&wanted), None);
     }
 
     #[test]

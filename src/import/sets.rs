@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use crate::config::rules::{customer_policy, inline_policy, managed_policy, tags, text};
 use crate::config::syntax::write::{Block, Item, Value};
 use crate::diagnostic::Severity;
-use crate::id::PermissionSetName;
+use crate::id::{EntityKey, PermissionSetName};
+use crate::model::instance::Observed;
 use crate::model::permission_set::{Boundary, CustomerManagedPolicy, PermissionSet, SessionDuration};
-use crate::model::snapshot::Snapshot;
 use crate::model::text::Text;
 
 use super::access::Grants;
 use super::labels::Labels;
 use super::policy;
-use super::{LeftOut, Named, can_be_written, service_pattern};
+use super::{LeftOut, Named, can_be_written, is_held, service_pattern};
 
 /// Permission sets as blocks.
 #[derive(Debug, Default)]
@@ -26,18 +26,20 @@ pub(super) struct PermissionSets {
 
 impl PermissionSets {
     /// Every permission set that was read.
-    pub fn of(snapshot: &Snapshot, grants: &Grants, left_out: &mut Vec<LeftOut>) -> Self {
+    pub fn of(observed: &Observed, grants: &Grants, left_out: &mut Vec<LeftOut>) -> Self {
         let mut this = PermissionSets::default();
         let mut labels = Labels::default();
         let granted = grants.permission_sets();
-        for (name, entity) in &snapshot.permission_sets {
+        for (name, entity) in &observed.snapshot.permission_sets {
             if service_pattern(name).is_some() {
                 this.ignored.push(name.clone());
                 continue;
             }
             let label = labels.give(&[name.as_str()], "set");
             let named = |kind: &str| Named::new(kind, &label);
-            if grants.owns_set(name) {
+            // A block that leaves out what could not be read would take it away: such a set is only looked up.
+            let is_read = !is_held(observed, &EntityKey::PermissionSet(name.clone()));
+            if grants.owns_set(name) && is_read {
                 let Some(why) = cannot_be_declared(&entity.value) else {
                     this.items
                         .extend([Item::Block(declared(&label, &entity.value)), Item::Blank]);

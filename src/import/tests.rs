@@ -576,6 +576,42 @@ assignment "all" {
     assert_eq!(grants, 2);
 }
 
+#[test]
+fn a_set_that_was_not_read_completely_is_looked_up() {
+    let files = vec![(
+        "main.hcl".to_owned(),
+        r#"
+account "a" { id = "111122223333" }
+data "group" "ops" {}
+permission_set "admin" {
+  managed_policies = ["arn:aws:iam::aws:policy/AdministratorAccess"]
+}
+permission_set "unused" {}
+assignment "a" {
+  principals      = [data.group.ops]
+  permission_sets = [permission_set.admin]
+  accounts        = [account.a]
+}
+"#
+        .to_owned(),
+    )];
+    let mut observed = applied(&files);
+    for name in ["admin", "unused"] {
+        let set = PermissionSetName::new(name).unwrap();
+        observed.held.push(Held {
+            subject: HeldSubject::Entity(crate::id::EntityKey::PermissionSet(set)),
+            why: "GetPermissionsBoundaryForPermissionSet: AccessDeniedException".into(),
+        });
+    }
+    let imported = round_trip(&observed, false);
+    let text = text(&imported.files);
+    assert!(text.contains("data \"permission_set\" \"admin\""), "{text}");
+    assert!(!text.contains("\npermission_set \""), "{text}");
+    let left: Vec<&str> = imported.left_out.iter().map(|left| &*left.what).collect();
+    assert_eq!(left, ["permission set admin", "permission set unused"]);
+    assert!(imported.left_out[0].why.contains("GetPermissionsBoundary"));
+}
+
 /// What a person wrote, without what an import cannot know: comments, blank lines, variables and guardrails.
 fn size(files: &[(String, String)]) -> usize {
     let lines = files.iter().flat_map(|(_, text)| text.lines());

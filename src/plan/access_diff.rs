@@ -145,7 +145,11 @@ impl Judge<'_> {
             }
         }
         if self.held.holds(row.tuple) {
-            self.out.totals.held += 1;
+            let is_named = row.desired.is_some() || row.recorded.is_some();
+            let principal = self.universe.names.principal(row.tuple.principal());
+            if is_named || !self.held.is_nameless(principal) {
+                self.out.totals.held += 1;
+            }
             return;
         }
         let is_ours = |note: &RecordedNote| note.owned && !self.before.is_replaced(row.tuple);

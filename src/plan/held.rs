@@ -53,6 +53,16 @@ impl HeldSets {
                 || self.pairs.contains(&tuple.pair()))
     }
 
+    /// Whether a grant that was read is of somebody whom nobody could name, as no user or no group could be read: it
+    /// may be one that is declared or recorded under a name, and is not counted beside that one.
+    pub fn is_nameless(&self, principal: Option<&PrincipalKey>) -> bool {
+        match principal {
+            Some(PrincipalKey::OrphanGroup(_)) => self.kinds.contains(&Kind::Group),
+            Some(PrincipalKey::OrphanUser(_)) => self.kinds.contains(&Kind::User),
+            _ => false,
+        }
+    }
+
     /// Whether an entity is held.
     pub fn holds_entity(&self, key: &EntityKey) -> bool {
         self.kinds.contains(&key.kind()) || self.entities.contains(key)
@@ -443,6 +453,29 @@ mod tests {
         assert_eq!((plan.revokes.len(), plan.totals.held), (1, 1));
         assert!(code_of(&plan, "held-account"));
         assert!(code_of(&plan, "set-in-use"), "the set still has a grant there");
+    }
+
+    #[test]
+    fn grants_of_groups_that_nobody_can_name_are_held_once() {
+        let mut world = World::new().has_group("Auditors", &[]).apply(readers());
+        // No group could be read, and what they have shows under their ids alone.
+        world.observed.snapshot.groups.clear();
+        world.observed.held.push(Held {
+            subject: HeldSubject::All(Kind::Group),
+            why: "ListGroups: AccessDeniedException".into(),
+        });
+        let nobody = || PrincipalKey::OrphanGroup(ServiceId::new("id-1").unwrap());
+        for n in [1, 2] {
+            world = world
+                .loses_grant(n, "view", group("Auditors"))
+                .has_grant(n, "view", nobody());
+        }
+        let plan = world.plan(readers());
+        assert_eq!(
+            (plan.totals.declared, plan.totals.unchanged, plan.totals.held),
+            (2, 0, 2)
+        );
+        assert!(plan.is_empty(), "{plan:#?}");
     }
 
     #[test]

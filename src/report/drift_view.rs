@@ -31,6 +31,8 @@ pub struct DriftView<'a> {
     /// What is held, and why.
     pub held: Vec<(String, String)>,
     names: PeopleNames<'a>,
+    /// Names that more than one account has.
+    shared: BTreeSet<&'a str>,
 }
 
 /// One finding.
@@ -90,6 +92,7 @@ impl<'a> DriftView<'a> {
                 )
                 .collect(),
             names,
+            shared: shared_names(&observed.snapshot),
         }
     }
 
@@ -149,9 +152,14 @@ impl<'a> DriftView<'a> {
         }
     }
 
-    /// What an account is called.
+    /// What an account is called; with its id where two have the name.
     pub fn account(&self, key: &AccountKey) -> String {
-        self.observed.snapshot.account_name(key)
+        let name = self.observed.snapshot.account_name(key);
+        if self.shared.contains(name.as_str()) {
+            format!("{name} ({key})")
+        } else {
+            name
+        }
     }
 
     /// What a person is called.
@@ -244,7 +252,9 @@ impl<'a> DriftView<'a> {
         });
         let people = self.rows.iter().flat_map(|row| &row.item.people);
         let all = subjects.chain(people.flat_map(|found| &found.reached.accounts));
-        all.map(|key| (key.to_string(), self.account(key))).collect()
+        let snapshot = &self.observed.snapshot;
+        all.map(|key| (key.to_string(), snapshot.account_name(key)))
+            .collect()
     }
 }
 
@@ -440,6 +450,13 @@ fn name(item: &DriftItem, observed: &Snapshot, names: &PeopleNames<'_>) -> Strin
             format!("{what}{}: {used} of {limit}", of.unwrap_or_default())
         }
     }
+}
+
+/// Names that more than one account has.
+fn shared_names(observed: &Snapshot) -> BTreeSet<&str> {
+    let mut seen = BTreeSet::new();
+    let names = observed.accounts.values().map(|account| &*account.value.name);
+    names.filter(|name| !seen.insert(*name)).collect()
 }
 
 fn entity_name(key: &EntityKey, observed: &Snapshot, names: &PeopleNames<'_>) -> String {

@@ -270,12 +270,12 @@ fn the_block_may_name_a_role() {
     let output = case.plan(&environment);
     assert_eq!(output.code, 1);
     assert!(
-        output
-            .stderr
-            .contains("is not authorized to perform: sts:AssumeRole"),
+        output.stderr.contains("AssumeRole: AccessDenied: User:"),
         "{}",
         output.stderr
     );
+    assert!(output.stderr.contains("trust policy"), "{}", output.stderr);
+    assert!(!output.stderr.contains("Error {"), "{}", output.stderr);
 }
 
 #[test]
@@ -371,7 +371,14 @@ fn what_is_missing_is_named() {
         "",
         "profile = \"acme\"\nregion = \"eu-west-1\"\nendpoint_url = \"URL\"",
     );
-    fails(&keys, &["acme", "AWS_PROFILE"]);
+    fails(&keys, &["no profile `acme`", "AWS_PROFILE"]);
+    case.with("", "profile = \"acme\"\nendpoint_url = \"URL\"");
+    fails(&keys, &["no profile `acme`"]);
+    case.with("", "region = \"europe\"\nendpoint_url = \"ftp://x\"");
+    fails(
+        &keys,
+        &["`region` is", "eu-west-1", "`endpoint_url` is", "https://"],
+    );
     case.with("", "role_arn = \"access\"");
     fails(&keys, &["role_arn", "arn:aws:iam::111122223333:role/access"]);
 }

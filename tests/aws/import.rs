@@ -134,3 +134,92 @@ fn a_scope_is_respected() {
     let stack = sandbox.read("stack.hcl");
     assert!(stack.contains("ignore \"AWS services\""), "{stack}");
 }
+
+#[test]
+fn what_could_not_be_read_completely_is_not_declared() {
+    let stack = r#"
+account "each" {
+  for_each = toset(["1", "2", "3"])
+  id       = "11110000000${each.key}"
+  name     = "shop-${each.key}"
+  manage   = true
+  tags     = { env = each.key == "3" ? "dev" : "prod" }
+}
+
+user "ada" {
+  user_name   = "ada@example.com"
+  given_name  = "Ada"
+  family_name = "Lovelace"
+}
+
+group "platform" {
+  display_name = "Platform"
+  members      = [user.ada]
+}
+
+permission_set "admin" {
+  managed_policies     = ["arn:aws:iam::aws:policy/AdministratorAccess"]
+  permissions_boundary = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+  tags                 = { owner = "platform" }
+}
+
+assignment "admin" {
+  principals      = [group.platform]
+  permission_sets = [permission_set.admin]
+  accounts        = values(account.each)
+}
+"#;
+    for denied in [
+        "sso:GetPermissionsBoundaryForPermissionSet",
+        "sso:ListTagsForResource",
+        "organizations:ListTagsForResource",
+        "identitystore:ListGroupMemberships",
+    ] {
+        let (sandbox, server) = served(stack, &QUICK);
+        apply(&sandbox, &server.url);
+        let mut args: Vec<&str> = QUICK.to_vec();
+        args.extend(["--deny", denied]);
+        let barred = Server::start(&super::world_of(&sandbox), &args);
+        let stranger = stranger("");
+        let said = expect(&stranger, &barred.url, &["import", "--out", "access"], 0);
+        assert!(said.contains("Not declared:"), "{denied}: {said}");
+        assert!(
+            !said.contains("says what the service holds.\n"),
+            "{denied}: {said}"
+        );
+        drop(barred);
+        // Whoever may read everything finds nothing to take away.
+        let server = Server::start(&super::world_of(&sandbox), &QUICK);
+        let said = expect(&stranger, &server.url, &["-C", "access", "plan"], 0);
+        let is_quiet = said.contains("No changes.") || said.contains("nothing to change in the service");
+        assert!(is_quiet, "{denied}: {said}");
+    }
+}
+
+#[test]
+fn what_the_next_plan_does_is_said() {
+    let (_world, server) = applied();
+    let instances = server.call("SWBExternalService.ListInstances", &serde_json::json!({}));
+    let instance = &instances["Instances"][0]["InstanceArn"];
+    let sets = serde_json::json!({ "InstanceArn": instance });
+    let sets = server.call("SWBExternalService.ListPermissionSets", &sets);
+    let view = sets["PermissionSets"].as_array().unwrap().iter().find(|set| {
+        let set = serde_json::json!({ "InstanceArn": instance, "PermissionSetArn": set });
+        let found = server.call("SWBExternalService.DescribePermissionSet", &set);
+        found["PermissionSet"]["Name"] == "view"
+    });
+    // Changed, and provisioned nowhere: the roles in four accounts are out of date.
+    let attach = serde_json::json!({
+        "InstanceArn": instance,
+        "PermissionSetArn": view.unwrap(),
+        "ManagedPolicyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess",
+    });
+    server.call("SWBExternalService.AttachManagedPolicyToPermissionSet", &attach);
+    let sandbox = stranger("");
+    let said = expect(&sandbox, &server.url, &["import", "--out", "access"], 0);
+    let plan = "The plan is not empty: 0 to add, 0 to change, 0 to remove; 4 roles to provision.";
+    assert!(said.contains(plan), "{said}");
+    let args = ["-C", "access", "plan", "--detailed-exitcode"];
+    let planned = expect(&sandbox, &server.url, &args, 2);
+    assert!(planned.contains("4 roles to provision"), "{planned}");
+}

@@ -140,3 +140,23 @@ fn the_policy_for_planning_is_enough_to_look_and_for_nothing_else() {
     let said = expect(&sandbox, url, &["apply", "--auto-approve"], 4);
     assert!(said.contains("sso:UpdatePermissionSet"), "{said}");
 }
+
+#[test]
+fn the_policies_pass_the_lint_that_inline_policies_get() {
+    for purpose in ["plan", "apply"] {
+        let policy = Sandbox::new().ok(&["policy", "--for", purpose]);
+        let sandbox = Sandbox::new();
+        sandbox.write("policy.json", &policy);
+        sandbox.write(
+            "main.hcl",
+            "permission_set \"runner\" {\n  inline_policy = file(\"${path.module}/policy.json\")\n}\n",
+        );
+        let output = sandbox.run(&["validate"], "");
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        let said = format!("{}{}", output.stdout, output.stderr);
+        assert!(
+            !said.contains("warning") && !said.contains("policy"),
+            "{purpose}: {said}"
+        );
+    }
+}

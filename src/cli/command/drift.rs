@@ -6,6 +6,7 @@ use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::pipeline::{Stack, read_closely};
+use crate::cli::service::aws_start;
 use crate::drift::{Around, find};
 use crate::model::record::{Recorded, Seen};
 use crate::model::stack::Scope;
@@ -27,6 +28,7 @@ pub fn run(env: &Env, args: &DriftArgs) -> Result<Exit, Failure> {
     super::tell_state(env, &store, &recorded);
     super::tell_run(env, &store)?;
     let recorded = super::foreseen(env, &offline.provider, recorded, &mut store)?;
+    let aws = aws_start(&offline.provider);
     let reading = read_closely(env, &stack, offline, &recorded)?;
     let mut drift = find(
         &reading.desired,
@@ -45,6 +47,7 @@ pub fn run(env: &Env, args: &DriftArgs) -> Result<Exit, Failure> {
         unmanaged: reading.desired.settings.unmanaged,
         has_scope: reading.desired.settings.scope != Scope::Declared,
         observed: &reading.observed,
+        aws: &aws,
     };
     let mut view = DriftView::new(&reading.name, &drift, &around);
     let last = recorded.rules.as_deref().map(|rules| &rules.settings.risk);

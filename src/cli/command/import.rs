@@ -17,13 +17,13 @@ use crate::model::instance::Observed;
 use crate::model::record::Seen;
 use crate::model::roles::Provisioning;
 use crate::model::stack::{NamedMatcher, Scope};
-use crate::plan::input;
+use crate::plan::{Plan, input};
 use crate::provider::ReadRequest;
 use crate::provider::frozen::Frozen;
 use crate::report::escape::escape;
 use crate::report::json::import::{DeclaredJson, FORMAT_VERSION, ImportJson, LeftOutJson};
 use crate::report::plan_view::PlanView;
-use crate::report::terminal::plan::{Title, write};
+use crate::report::terminal::plan::{Title, sum_of, write};
 use crate::state::entry::Author;
 use crate::state::local::LocalStore;
 use crate::state::{Entry, StateStore};
@@ -55,12 +55,21 @@ pub fn run(env: &Env, args: &ImportArgs) -> Result<Exit, Failure> {
     let imported = import::import(&observed, &source.options(env, args)?);
     let written = place.write(&imported)?;
     // From here on the reading stands in for the service: nothing can be written to it, nor can it change meanwhile.
-    let frozen = Frozen::new(provider.name(), provider.now(), with_fresh_roles(&observed));
-    adopt(&place.env, &mut store, frozen.clone())?;
-    confirm(&place.env, &mut store, frozen)?;
+    let frozen = |observed| Frozen::new(provider.name(), provider.now(), observed);
+    let fresh = frozen(with_fresh_roles(&observed));
+    adopt(&place.env, &mut store, fresh.clone())?;
+    confirm(&place.env, &mut store, fresh)?;
+    let next = planned(&place.env, &mut store, frozen(observed.clone()), Warnings::Shown)?;
     record(&mut store, observed)?;
-    show(env, args, &imported, &written)?;
+    show(env, args, (&imported, &written), &next.plan)?;
     Ok(Exit::Done)
+}
+
+/// Whether a stack's warnings were shown already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Warnings {
+    New,
+    Shown,
 }
 
 /// The reading as if every role were up to date. Roles that are not are no question of what is declared: they are
@@ -227,8 +236,17 @@ impl Place {
     }
 }
 
-fn planned(env: &Env, store: &mut LocalStore, frozen: Frozen) -> Result<Planned, Failure> {
+fn planned(
+    env: &Env,
+    store: &mut LocalStore,
+    frozen: Frozen,
+    warnings: Warnings,
+) -> Result<Planned, Failure> {
     let stack = Stack::load(env, &VariableArgs::default())?;
+    let stack = match warnings {
+        Warnings::New => stack,
+        Warnings::Shown => stack.quiet(),
+    };
     let recorded = store.load()?;
     make_plan_with(env, &stack, None, recorded, input::Options::default(), frozen)
 }
@@ -251,7 +269,7 @@ fn not_as_expected(env: &Env, planned: &Planned, what: &str) -> Failure {
 /// Records everything that is declared as adopted. The service is not written to: a plan that would do so is an
 /// error.
 fn adopt(env: &Env, store: &mut LocalStore, frozen: Frozen) -> Result<(), Failure> {
-    let planned = planned(env, store, frozen)?;
+    let planned = planned(env, store, frozen, Warnings::New)?;
     if planned.plan.is_refused() || !planned.plan.changes_nothing_in_the_service() {
         return Err(not_as_expected(
             env,
@@ -292,7 +310,7 @@ fn adopt(env: &Env, store: &mut LocalStore, frozen: Frozen) -> Result<(), Failur
 
 /// Plans once more: there must be nothing to do.
 fn confirm(env: &Env, store: &mut LocalStore, frozen: Frozen) -> Result<(), Failure> {
-    let planned = planned(env, store, frozen)?;
+    let planned = planned(env, store, frozen, Warnings::Shown)?;
     if planned.plan.is_empty() && !planned.plan.is_refused() {
         return Ok(());
     }
@@ -327,7 +345,32 @@ fn json(imported: &Import, written: &[PathBuf]) -> ImportJson {
     }
 }
 
-fn show(env: &Env, args: &ImportArgs, imported: &Import, written: &[PathBuf]) -> Result<(), Failure> {
+/// What the next plan comes to, truly: what is held it says nothing about, and roles that are out of date it
+/// provisions.
+fn next_plan(plan: &Plan, imported: &Import) -> String {
+    if !plan.is_empty() {
+        let counts = PlanView::new(plan).counts;
+        return format!("The plan is not empty: {}.", sum_of(counts));
+    }
+    if plan.totals.held > 0 || imported.is_read_in_part {
+        return "The plan is empty, but part of the service could not be read: about that the configuration says \
+                nothing."
+            .to_owned();
+    }
+    let but = if imported.left_out.is_empty() {
+        ""
+    } else {
+        ", but for what is not declared"
+    };
+    format!("The plan is empty: the configuration says what the service holds{but}.")
+}
+
+fn show(
+    env: &Env,
+    args: &ImportArgs,
+    (imported, written): (&Import, &[PathBuf]),
+    next: &Plan,
+) -> Result<(), Failure> {
     if args.json {
         return super::print_json(env, &json(imported, written));
     }
@@ -369,9 +412,6 @@ fn show(env: &Env, args: &ImportArgs, imported: &Import, written: &[PathBuf]) ->
         for left in &imported.left_out {
             writeln!(out, "  {}: {}", escape(&left.what), escape(&left.why))?;
         }
-        writeln!(
-            out,
-            "\nThe plan is empty: the configuration says what the service holds."
-        )
+        writeln!(out, "\n{}", next_plan(next, imported))
     })
 }

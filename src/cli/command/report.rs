@@ -10,6 +10,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::pipeline::Stack;
 use crate::cli::saved_plan;
+use crate::cli::service::aws_start;
 use crate::config::evaluate::ProviderSettings;
 use crate::drift::{Around, Drift, find};
 use crate::model::access::CapacityError;
@@ -146,6 +147,7 @@ impl Past {
 struct Compared {
     name: Arc<str>,
     provider: &'static str,
+    aws: String,
     desired: Desired,
     observed: Observed,
     drift: Drift,
@@ -165,6 +167,7 @@ fn compare(env: &Env, stack: &Stack, recorded: &Recorded, readings: &[Seen]) -> 
             other => other.to_string(),
         })?;
     let name = stack.name(&evaluation);
+    let aws = aws_start(&evaluation.provider);
     let provider = match evaluation.provider {
         ProviderSettings::Simulator { .. } => "simulator",
         ProviderSettings::Aws { .. } => "aws",
@@ -180,6 +183,7 @@ fn compare(env: &Env, stack: &Stack, recorded: &Recorded, readings: &[Seen]) -> 
     Ok(Compared {
         name,
         provider,
+        aws,
         desired,
         observed,
         drift,
@@ -194,6 +198,7 @@ impl Compared {
             has_scope: self.desired.settings.scope != Scope::Declared,
             observed: &self.observed,
             start: "rolecall ",
+            aws: &self.aws,
         };
         let mut view = DriftView::new(name, &self.drift, &around);
         let last = recorded.rules.as_deref().map(|rules| &rules.settings.risk);

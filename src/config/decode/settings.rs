@@ -261,10 +261,10 @@ impl Decoder<'_, '_> {
         };
         self.out.provider = if label.as_ref() == "aws" {
             ProviderSettings::Aws {
-                region: read.text("region"),
+                region: region(&read),
                 profile: read.text("profile"),
                 role_arn: role_arn(&read),
-                endpoint_url: read.text("endpoint_url"),
+                endpoint_url: endpoint_url(&read),
                 rate: whole("rate").filter(|rate| {
                     let is_none = *rate == 0;
                     if is_none {
@@ -306,6 +306,39 @@ fn role_arn(read: &Nested<'_, '_, '_>) -> Option<Arc<str>> {
         );
     }
     is_role.then_some(arn)
+}
+
+/// `eu-west-1`, `us-gov-east-1`: letters, a direction, a number.
+fn region(read: &Nested<'_, '_, '_>) -> Option<Arc<str>> {
+    let region = read.text("region")?;
+    let parts: Vec<&str> = region.split('-').collect();
+    let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    let is_region = match parts.split_last() {
+        Some((number, words)) => {
+            let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+            is_number && words.len() >= 2 && words.iter().all(is_word)
+        }
+        None => false,
+    };
+    if !is_region {
+        bad(read, "region", "is the name of a Region, like `eu-west-1`", None);
+    }
+    is_region.then_some(region)
+}
+
+fn endpoint_url(read: &Nested<'_, '_, '_>) -> Option<Arc<str>> {
+    let url = read.text("endpoint_url")?;
+    let rest = url
+        .strip_prefix("http://")
+        .or_else(|| url.strip_prefix("https://"));
+    let is_url = rest.is_some_and(|rest| {
+        !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace)
+    });
+    if !is_url {
+        let rule = "is a URL that begins with `https://` or `http://`";
+        bad(read, "endpoint_url", rule, None);
+    }
+    is_url.then_some(url)
 }
 
 fn read_by(read: &Nested<'_, '_, '_>) -> Option<ReadBy> {

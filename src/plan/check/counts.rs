@@ -57,15 +57,15 @@ fn totals(relations: &Relations, held: &HeldNames, rules: &Rules, destroy: bool)
         }
     }
     if held.any {
-        let lists = [
-            &relations.desired,
-            &relations.expired,
-            &relations.recorded,
-            &relations.observed,
-        ];
+        let lists = [&relations.desired, &relations.expired, &relations.recorded];
+        let named = relations
+            .observed
+            .iter()
+            .filter(|tuple| !held.is_nameless(**tuple));
         let mut all: Vec<_> = lists
             .into_iter()
             .flatten()
+            .chain(named)
             .filter(|tuple| held.holds(**tuple))
             .collect();
         all.sort_unstable();

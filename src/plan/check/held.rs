@@ -19,6 +19,8 @@ pub(super) struct HeldNames {
     sets: Vec<bool>,
     principals: Vec<bool>,
     pairs: BTreeSet<Pair>,
+    /// Principals without a name because none of their kind could be read.
+    nameless: Vec<bool>,
     /// Whether anything is held at all.
     pub any: bool,
 }
@@ -50,6 +52,11 @@ impl HeldNames {
     /// Whether a grant is held.
     pub fn holds(&self, tuple: Tuple) -> bool {
         self.any && (self.holds_pair(tuple.pair()) || flag(&self.principals, tuple.principal()))
+    }
+
+    /// Whether a grant may be one that another name stands for as well, because nobody could be named.
+    pub fn is_nameless(&self, tuple: Tuple) -> bool {
+        flag(&self.nameless, tuple.principal())
     }
 
     /// Whether a set in an account is held, whoever has it.
@@ -217,6 +224,12 @@ impl Names {
                 all(kind) || self.principals.contains(key)
             })
             .collect();
+        let nameless = plan.names.principals.iter().map(|key| match key {
+            PrincipalKey::OrphanGroup(_) => all(Kind::Group),
+            PrincipalKey::OrphanUser(_) => all(Kind::User),
+            PrincipalKey::Group(_) | PrincipalKey::User(_) => false,
+        });
+        let nameless: Vec<bool> = nameless.collect();
         let pair = |(account, set): &(AccountKey, PermissionSetName)| {
             let (account, set) = (
                 plan.names.account_rank(account)?,
@@ -234,6 +247,7 @@ impl Names {
             sets,
             principals,
             pairs,
+            nameless,
             any,
         }
     }

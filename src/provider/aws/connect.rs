@@ -1,5 +1,6 @@
 //! Clients for the services, from the standard configuration: environment, profiles, SSO sessions, roles.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,10 @@ use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
@@ -63,6 +67,11 @@ pub async fn connect(options: &Options) -> Result<Clients, ProviderError> {
     }
     let config = with_credentials(loader.load().await, options).await;
     let Some(region) = config.region().map(|region| Arc::<str>::from(region.as_ref())) else {
+        if let Some(profile) = &options.profile
+            && is_unknown(profile).await
+        {
+            return Err(no_profile(profile));
+        }
         return Err(unusable(
             "NoRegion",
             "no Region is set: give `region` in the provider block, or AWS_REGION, or `region` in the profile; it is \
@@ -73,12 +82,16 @@ pub async fn connect(options: &Options) -> Result<Clients, ProviderError> {
         return Err(no_credentials(options, "none are configured"));
     };
     if let Err(error) = provider.provide_credentials().await {
-        let mut why = error.to_string();
-        let mut source = std::error::Error::source(&error);
-        while let Some(next) = source {
-            why = format!("{why}: {next}");
-            source = next.source();
+        if let Some(profile) = &options.profile
+            && is_unknown(profile).await
+        {
+            return Err(no_profile(profile));
         }
+        if let Some(refused) = refused_role(&error) {
+            return Err(ProviderError::Call(refused));
+        }
+        let why: Vec<String> = errors(&error).map(ToString::to_string).collect();
+        let why = why.join(": ");
         return Err(no_credentials(options, &why));
     }
     let sections = Sections(config.clone());
@@ -144,6 +157,49 @@ impl LoadServiceConfig for Sections {
         }
         documented
     }
+}
+
+/// Whether no shared configuration has a profile of this name, or nothing that brings credentials in it.
+async fn is_unknown(profile: &str) -> bool {
+    let named = ProfileFileCredentialsProvider::builder()
+        .profile_name(profile)
+        .build();
+    let Err(error) = named.provide_credentials().await else {
+        return false;
+    };
+    let missing = format!("profile `{profile}` was not defined");
+    let is_nowhere = matches!(error, CredentialsError::CredentialsNotLoaded(_)) && error.source().is_none();
+    is_nowhere || errors(&error).any(|error| error.to_string().contains(&missing))
+}
+
+/// An error and those that it comes from.
+fn errors<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&'e (dyn Error + 'static)| (*error).source())
+}
+
+/// What the service said to whoever may not assume a role.
+fn refused_role(error: &(dyn Error + 'static)) -> Option<CallError> {
+    let refused = errors(error).find_map(|error| error.downcast_ref::<AssumeRoleError>())?;
+    let text = |text: Option<&str>| text.unwrap_or_default().into();
+    Some(CallError {
+        meaning: Meaning::Denied,
+        operation: "AssumeRole".into(),
+        code: text(refused.code()),
+        message: text(refused.message()),
+        request_id: None,
+        missing_action: None,
+    })
+}
+
+fn no_profile(profile: &str) -> ProviderError {
+    unusable(
+        "NoProfile",
+        &format!(
+            "there is no profile `{profile}` with credentials in ~/.aws/config or ~/.aws/credentials, or where AWS_CONFIG_FILE and \
+             AWS_SHARED_CREDENTIALS_FILE say; `aws configure list-profiles` lists those there are, and `profile` in the \
+             provider block, or AWS_PROFILE, names one"
+        ),
+    )
 }
 
 fn no_credentials(options: &Options, why: &str) -> ProviderError {

@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use super::meaning::failed;
 use super::model::Model;
 use super::operation::Operation;
-use super::read::directory;
+use super::read::{directory, organization};
 use super::requests::{Kind, Requests, ended};
 use super::session::{Session, is_throttle};
 use super::slots::Slot;
@@ -86,6 +86,7 @@ impl Worker {
             Work::CreateUnit { .. }
             | Work::RenameUnit { .. }
             | Work::CreateAccount { .. }
+            | Work::CompleteAccount { .. }
             | Work::MoveAccount { .. }
             | Work::TagAccount { .. } => self.organization(work, &mut accepted).await,
             Work::CreateUser { user } => self.create_user(&user).await,
@@ -288,6 +289,21 @@ impl Worker {
                 if let (Some(root), Some(unit)) = (root, unit) {
                     let (id, root, unit) = (&id, &root, &unit);
                     self.settled(|| self.move_account(id, root, unit)).await?;
+                }
+                done(Some(id))
+            }
+            Work::CompleteAccount { id, tags, unit } => {
+                if !tags.is_empty() {
+                    let call = client.tag_resource().resource_id(&id);
+                    let call = call.set_tags(Some(account_tags(&tags)));
+                    self.session.write(Operation::TagAccount, call.send()).await?;
+                }
+                if let Some(unit) = unit
+                    && let Some(parent) = organization::parent_id(&self.session, &id).await?
+                    && parent != unit
+                {
+                    let (id, from, to) = (&id, &parent, &unit);
+                    self.settled(|| self.move_account(id, from, to)).await?;
                 }
                 done(Some(id))
             }

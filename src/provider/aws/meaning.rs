@@ -59,14 +59,17 @@ where
         error.code().map(str::to_owned),
         error.message().map(str::to_owned),
     );
+    let is_page = content_type.contains("html") || body.trim_ascii_start().starts_with(b"<!");
     Refusal {
         status: Some(raw.status().as_u16()),
-        is_page: content_type.contains("html") || body.trim_ascii_start().starts_with(b"<!"),
+        is_page,
         message: message
             .or_else(|| field("message"))
             .or_else(|| field("Message"))
             .unwrap_or_else(|| match &code {
                 Some(_) => String::new(),
+                // What the parser makes of it says nothing to anybody.
+                None if is_page => "answered with an HTML page".to_owned(),
                 None => chain(error),
             }),
         code,

@@ -18,7 +18,7 @@ pub enum Purpose {
 /// The IAM actions that IAM Identity Center takes from the *caller* where a permission set is provisioned in the
 /// management account: its own service-linked role may not create roles there (user guide, "Using service-linked
 /// roles").
-const MANAGEMENT_ACCOUNT_ACTIONS: [&str; 20] = [
+const MANAGEMENT_ACCOUNT_ACTIONS: [&str; 19] = [
     "iam:AttachRolePolicy",
     "iam:CreateRole",
     "iam:CreateSAMLProvider",
@@ -30,7 +30,6 @@ const MANAGEMENT_ACCOUNT_ACTIONS: [&str; 20] = [
     "iam:GetSAMLProvider",
     "iam:ListAttachedRolePolicies",
     "iam:ListRolePolicies",
-    "iam:ListSAMLProviders",
     "iam:PutRolePermissionsBoundary",
     "iam:PutRolePolicy",
     "iam:TagSAMLProvider",
@@ -55,6 +54,7 @@ pub fn policy(purpose: Purpose) -> Value {
             statement("WriteDirectory", Need::Directory, Family::IdentityStore),
             statement("WriteOrganization", Need::Organization, Family::Organizations),
             management_account(),
+            providers_in_the_management_account(),
         ]);
     }
     json!({ "Version": "2012-10-17", "Statement": statements })
@@ -86,6 +86,17 @@ fn management_account() -> Value {
             "arn:*:iam::*:role/aws-reserved/sso.amazonaws.com/*",
             "arn:*:iam::*:saml-provider/AWSSSO_*"
         ]
+    })
+}
+
+/// Listing names no provider: IAM takes the action only where the resource is everything (service authorization
+/// reference of IAM).
+fn providers_in_the_management_account() -> Value {
+    json!({
+        "Sid": "ProvidersInTheManagementAccount",
+        "Effect": "Allow",
+        "Action": ["iam:ListSAMLProviders"],
+        "Resource": "*"
     })
 }
 

@@ -51,6 +51,12 @@ pub enum Work {
         root: Option<String>,
         unit: Option<String>,
     },
+    /// An account whose creation was cut short: its tags, and the unit it is moved to.
+    CompleteAccount {
+        id: String,
+        tags: Tags,
+        unit: Option<String>,
+    },
     /// From one unit to another.
     MoveAccount { id: String, from: String, to: String },
     /// Tags that go and tags that come.
@@ -234,17 +240,27 @@ impl Find<'_> {
         };
         let unit = account.ou.as_ref().filter(|path| !path.is_root());
         let tags = account.tags.iter().flatten();
+        let tags: Tags = tags
+            .map(|(key, value)| (key.to_string(), value.to_string()))
+            .collect();
+        let unit = unit.map(|path| self.unit(path)).transpose()?;
+        // A run only creates an account whose id is known where the answer to its first attempt was lost.
+        if let (AccountKey::Email(_), Some(id)) = (&account.key, self.ids.account_id(&account.key)) {
+            return Ok(Work::CompleteAccount {
+                id: id.to_string(),
+                tags,
+                unit,
+            });
+        }
         Ok(Work::CreateAccount {
             name: account.name.to_string(),
             email,
-            tags: tags
-                .map(|(key, value)| (key.to_string(), value.to_string()))
-                .collect(),
+            tags,
             root: match unit {
                 Some(_) => Some(self.unit(&OuPath::root())?),
                 None => None,
             },
-            unit: unit.map(|path| self.unit(path)).transpose()?,
+            unit,
         })
     }
 

@@ -233,6 +233,10 @@ impl Calls<'_> {
             (AccountKey::Id(id), None) => return Err(unknown("the e-mail address of account", id.as_str())),
         };
         let tags = account.tags.as_ref().map(owned_tags).unwrap_or_default();
+        // A run only creates an account whose id is known where the answer to its first attempt was lost.
+        if let (AccountKey::Email(_), Ok(id)) = (&account.key, self.account(&account.key)) {
+            return self.complete_account(id, &tags, unit);
+        }
         let operation = Operation::CreateAccount;
         let status = call(self.world, operation, |world| {
             world.create_account(&account.name, &email, &tags)
@@ -241,6 +245,30 @@ impl Calls<'_> {
             request: status.id,
             unit,
         }))
+    }
+
+    /// Tags and moves an account whose creation was cut short.
+    fn complete_account(
+        &mut self,
+        id: String,
+        tags: &BTreeMap<String, String>,
+        unit: Option<String>,
+    ) -> Step<Progress> {
+        if !tags.is_empty() {
+            let operation = Operation::OrganizationsTagResource;
+            call(self.world, operation, |world| {
+                world.tag_organization_resource(&id, tags)
+            })?;
+        }
+        let parent = call(self.world, Operation::ListParents, |world| {
+            world.list_parents(&id)
+        })?;
+        if let Some(unit) = unit.filter(|unit| *unit != parent) {
+            call(self.world, Operation::MoveAccount, |world| {
+                world.move_account(&id, &parent, &unit)
+            })?;
+        }
+        Ok(done(Some(id)))
     }
 
     fn tag_account(

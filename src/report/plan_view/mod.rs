@@ -15,7 +15,7 @@ pub mod risk;
 pub mod roles;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::id::{PrincipalKey, UserName};
@@ -226,7 +226,17 @@ pub struct Labels<'a> {
 impl<'a> Labels<'a> {
     /// The names of a plan's ranks.
     pub fn new(plan: &'a Plan) -> Self {
-        let accounts = plan.names.accounts.iter().map(|key| plan.account_name(key));
+        let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
+        for name in plan.account_names.values() {
+            *uses.entry(name).or_default() += 1;
+        }
+        let accounts = plan.names.accounts.iter().map(|key| {
+            let name = plan.account_name(key);
+            match uses.get(&*name) {
+                Some(2..) => format!("{name} ({key})").into(),
+                _ => name,
+            }
+        });
         Labels {
             plan,
             accounts: accounts.collect(),
@@ -234,7 +244,7 @@ impl<'a> Labels<'a> {
         }
     }
 
-    /// What people call an account.
+    /// What people call an account; with its id where two in view have the name.
     pub fn account(&self, rank: u32) -> &str {
         self.accounts.get(rank as usize).map_or("?", |name| name)
     }
@@ -595,5 +605,18 @@ pub(crate) mod tests {
         tuples.sort_unstable();
         let expected: Vec<Tuple> = plan.grants.iter().map(|step| step.tuple).collect();
         assert_eq!(tuples, expected);
+    }
+
+    #[test]
+    fn accounts_of_one_name_come_with_their_ids() {
+        let mut plan = small();
+        let name = |number| account(number).to_string().into();
+        plan.account_names.insert(name(2), "prod-1".into());
+        let labels = Labels::new(&plan);
+        let shown: Vec<&str> = (0..3).map(|rank| labels.account(rank)).collect();
+        assert_eq!(
+            shown,
+            ["prod-1 (000000000001)", "prod-1 (000000000002)", "prod-3"]
+        );
     }
 }

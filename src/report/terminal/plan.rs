@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::plan::finding::{Finding, Level};
 use crate::report::escape::{escape, name};
-use crate::report::plan_view::{PlanView, nothing_to_do, others};
+use crate::report::plan_view::{Counts, PlanView, nothing_to_do, others};
 use crate::report::style::{Meaning, Styles};
 use crate::report::wording::{self, counted, number, some_of};
 
@@ -198,6 +198,21 @@ fn totals(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
     page.heading("Other assignments of the instance", &parts.join(" · "))
 }
 
+/// `12 to add, 1 to change, 3 to remove; 2 roles to provision`
+pub fn sum_of(counts: Counts) -> String {
+    let provision = match counts.provision {
+        0 => String::new(),
+        1 => "; 1 role to provision".to_owned(),
+        count => format!("; {} roles to provision", number(count)),
+    };
+    format!(
+        "{} to add, {} to change, {} to remove{provision}",
+        number(counts.add),
+        number(counts.change),
+        number(counts.remove)
+    )
+}
+
 fn footer(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
     let plan = view.plan;
     let digest = format!("Digest {}", plan.digest);
@@ -213,18 +228,7 @@ fn footer(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
         page.line(&digest)?;
         return refused(view, page);
     }
-    let counts = view.counts;
-    let provision = match counts.provision {
-        0 => String::new(),
-        1 => "; 1 role to provision".to_owned(),
-        count => format!("; {} roles to provision", number(count)),
-    };
-    let sum = format!(
-        "Plan: {} to add, {} to change, {} to remove{provision}.",
-        number(counts.add),
-        number(counts.change),
-        number(counts.remove)
-    );
+    let sum = format!("Plan: {}.", sum_of(view.counts));
     let sum = page.paint(Meaning::Heading, sum);
     page.line(&sum)?;
     let calls = counted(plan.cost.total_calls, "API call");

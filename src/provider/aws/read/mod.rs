@@ -295,6 +295,7 @@ pub async fn read_tags(
         (organization::tags(&session, &id).await, id)
     })
     .await;
+    let mut refused: Vec<CallError> = Vec::new();
     for (found, id) in listed {
         match found {
             Ok(tags) => {
@@ -304,10 +305,17 @@ pub async fn read_tags(
                 model.tagged.insert(id);
             }
             Err(error) if is_fatal(&error) => return Err(error),
-            Err(error) => session.notice(format!(
-                "tags of accounts cannot be read ({error}); they are left alone"
-            )),
+            Err(error) => refused.push(error),
         }
+    }
+    if let Some(first) = refused.first() {
+        let accounts = match refused.len() {
+            1 => "an account".to_owned(),
+            count => format!("{count} accounts"),
+        };
+        session.notice(format!(
+            "the tags of {accounts} cannot be read ({first}); they are left alone"
+        ));
     }
     Ok(())
 }

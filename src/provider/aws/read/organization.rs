@@ -261,13 +261,16 @@ async fn parent(
     id: &AccountId,
     units: &BTreeMap<String, OuPath>,
 ) -> Result<Option<OuPath>, CallError> {
-    let send = || {
-        let call = session.organizations.list_parents();
-        call.child_id(id.as_str()).send()
-    };
+    let parent = parent_id(session, id.as_str()).await?;
+    Ok(parent.and_then(|id| units.get(&id)).cloned())
+}
+
+/// The id of the unit that an account is in.
+pub async fn parent_id(session: &Arc<Session>, account: &str) -> Result<Option<String>, CallError> {
+    let send = || session.organizations.list_parents().child_id(account).send();
     let answer = session.read(Operation::ListParents, send).await?;
     let parent = answer.parents().first().and_then(|parent| parent.id());
-    Ok(parent.and_then(|id| units.get(id)).cloned())
+    Ok(parent.map(str::to_owned))
 }
 
 /// Whether `account` is the delegated administrator of IAM Identity Center; only the management account and delegated
