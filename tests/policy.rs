@@ -57,8 +57,10 @@ fn the_policy_for_applying_is_what_the_provider_calls() {
     assert!(called.remove("sts:GetCallerIdentity"));
     let mut statements = statements("apply");
     // What IAM Identity Center itself does with the caller's permissions, which the provider does not call.
-    let others = statements.pop().unwrap();
-    assert_eq!(others["Sid"], "RolesInTheManagementAccount");
+    for sid in ["ProvidersInTheManagementAccount", "RolesInTheManagementAccount"] {
+        let others = statements.pop().unwrap();
+        assert_eq!(others["Sid"], sid);
+    }
     assert_eq!(actions(&statements), called);
 }
 
