@@ -182,6 +182,10 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("unknown-attribute", "an attribute that does not exist"),
     ("unknown-block", "a block that does not exist"),
+    (
+        "unknown-condition-key",
+        "a condition key or policy variable of all services that AWS does not list",
+    ),
     ("unknown-function", "a function that does not exist"),
     ("unknown-name", "a name that nothing declares"),
     (

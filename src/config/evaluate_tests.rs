@@ -1051,3 +1051,43 @@ fn one_wording_has_the_value_of_its_own_place() {
         .collect();
     assert_eq!(groups, ["n-x", "n-y", "n-z"]);
 }
+
+#[test]
+fn what_is_wrong_with_a_policy_in_a_heredoc_is_told_at_its_line() {
+    let stack = |operator: &str| {
+        format!(
+            r#"permission_set "p" {{
+  inline_policy = <<-EOT
+    {{
+      "Version": "2012-10-17",
+      "Statement": [
+        {{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::a/$${{aws:username}}"}},
+        {{
+          "Effect": "Allow",
+          "Action": ["s3:PutObject", "s4:Foo"],
+          "Resource": "arn:aws:s3:::a/$${{aws:usrname}}",
+          "Condition": {{"{operator}": {{"aws:RequestedRegion": "eu-west-1"}}}}
+        }}
+      ]
+    }}
+  EOT
+}}
+"#
+        )
+    };
+    let lines = |text: &str| {
+        let (evaluation, map) = run_files(&[("main.hcl", text)], Vec::new());
+        let found = findings(&evaluation, &map).into_iter();
+        found
+            .map(|line| line.split(':').next().unwrap_or_default().to_owned())
+            .collect::<Vec<String>>()
+    };
+    assert_eq!(
+        lines(&stack("StringEquals")),
+        ["unknown-action 9", "unknown-condition-key 10"]
+    );
+    assert_eq!(lines(&stack("StringEqualz")), ["invalid-policy 11"]);
+    // With something else in it, what is written is not what comes out.
+    let mixed = stack("StringEquals").replace("\"s4:Foo\"", "\"s4:${\"Foo\"}\"");
+    assert_eq!(lines(&mixed), ["unknown-action 2", "unknown-condition-key 2"]);
+}

@@ -60,6 +60,7 @@ pub fn compile(sources: &dyn SourceTree, root: &str) -> (Program, SourceMap, Dia
     }
     loader.refuse_recursion();
     loader.check_arguments();
+    loader.program.sources = loader.map.clone();
     (loader.program, loader.map, loader.found)
 }
 

@@ -27,6 +27,8 @@ const ROOT_ONLY: Code = Code("root-module-only");
 pub struct Program {
     /// The modules, each once however often it is called; the first is the root.
     pub modules: Vec<Module>,
+    /// What it was read from: in it, places within heredocs are found again.
+    pub sources: SourceMap,
 }
 
 /// A directory's declarations.

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::config::decode::Decoder;
+use crate::config::decode::policy_place::{self, Place};
 use crate::config::decode::reader::Reader;
 use crate::config::decode::time::moment;
 use crate::config::eval::code;
 use crate::config::rules::{Finding, customer_policy, inline_policy, managed_policy, session, tags, text};
 use crate::config::value::{Data, Value};
-use crate::diagnostic::{Code, Diagnostic, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, Severity, did_you_mean};
 use crate::id::EntityKey;
 use crate::model::permission_set::{Boundary, CustomerManagedPolicy, PermissionSet};
 use crate::model::snapshot::Management;
@@ -49,7 +50,10 @@ impl Decoder<'_, '_> {
             return;
         }
         if let Some(inline) = contents.as_ref().and_then(|contents| contents.inline.as_ref()) {
-            super::lint::inline_policy(reader, inline, &self.lint);
+            let has_others = contents
+                .as_ref()
+                .is_some_and(|contents| !contents.managed.is_empty() || !contents.customer.is_empty());
+            super::lint::inline_policy(reader, inline, &self.lint, has_others);
         }
         let set = match contents {
             Some(contents) => contents.into_set(PermissionSet::new(name.clone())),
@@ -330,9 +334,28 @@ fn inline(reader: &Reader<'_, '_>) -> Option<Text> {
     }
 }
 
-/// All findings about one policy are one diagnostic, so that none hides another at the same place.
+/// All findings about one policy that have no better place than the whole are one diagnostic, so that none hides another.
 fn check_inline(reader: &Reader<'_, '_>, text: &str, place: Span) {
-    report_policy(reader, inline_policy::check(text), place);
+    let (mut of_whole, in_statements) = inline_policy::check_each(text);
+    for (statement, found) in in_statements {
+        let part = Place {
+            statement,
+            element: found.element,
+            value: found.value.as_deref(),
+        };
+        let expr = reader.expr("inline_policy");
+        match expr.and_then(|expr| policy_place::in_document(expr, &part, &reader.engine.program.sources)) {
+            Some(place) => {
+                reader
+                    .failed
+                    .set(reader.failed.get() || found.finding.severity == Severity::Error);
+                let aspect = found.finding.message.clone();
+                reader.engine.report(found.finding.at(place, "").aspect(aspect));
+            }
+            None => of_whole.push(found.finding),
+        }
+    }
+    report_policy(reader, of_whole, place);
 }
 
 /// Reports findings about one policy at one place, as one diagnostic.
@@ -341,7 +364,7 @@ pub(super) fn report_policy(reader: &Reader<'_, '_>, found: Vec<Finding>, place:
     let Some(mut first) = findings.next() else { return };
     let more: Vec<String> = findings
         .map(|finding| {
-            if finding.severity == crate::diagnostic::Severity::Error {
+            if finding.severity == Severity::Error {
                 first.severity = finding.severity;
             }
             finding.message

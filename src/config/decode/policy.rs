@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use crate::config::decode::blocks::Nested;
+use crate::config::decode::policy_place;
 use crate::config::decode::reader::Reader;
 use crate::config::entities::ModuleScope;
 use crate::config::rules::inline_policy;
@@ -51,17 +52,13 @@ pub(super) fn render(reader: &Reader<'_, '_>, policy: &Block) -> Option<String> 
 /// Reports what is wrong with a statement, each at the attribute it is about; whether there is an error.
 fn report(nested: &Nested<'_, '_, '_>, found: Vec<inline_policy::InStatement>) -> bool {
     let mut failed = false;
-    for (place_in_order, (element, mut finding)) in found.into_iter().enumerate() {
+    for (place_in_order, found) in found.into_iter().enumerate() {
+        let inline_policy::InStatement {
+            element,
+            value,
+            mut finding,
+        } = found;
         failed |= finding.severity == Severity::Error;
-        let attribute = match element {
-            "Sid" => "sid",
-            "Effect" => "effect",
-            "Action" => "actions",
-            "NotAction" => "not_actions",
-            "Resource" => "resources",
-            "NotResource" => "not_resources",
-            _ => "",
-        };
         finding.code = BAD_STATEMENT;
         // What is written here has the names of attributes, not those of the document.
         for (key, name) in [
@@ -76,14 +73,7 @@ fn report(nested: &Nested<'_, '_, '_>, found: Vec<inline_policy::InStatement>) -
             finding.cause = finding.cause.map(|cause| cause.replace(key, name));
         }
         finding.message = finding.message.replace(" of the policy", "");
-        let place = match element {
-            "Condition" => {
-                let mut blocks = nested.block.body.blocks.iter();
-                let first = blocks.find(|block| block.kind.as_ref() == "condition");
-                crate::config::check::head(first.unwrap_or(nested.block))
-            }
-            _ => nested.place(attribute),
-        };
+        let place = policy_place::in_block(nested.block, element, value.as_deref());
         // Two conditions, or two attributes that are missing, are two findings at one place; the same one in every
         // instance of a block is one.
         let aspect = format!("{element} {place_in_order}");

@@ -30,14 +30,46 @@ const STATEMENT: &[&str] = &[
     "Condition",
 ];
 
-/// What is wrong in a statement, and in which element of it (`""`: the statement as a whole).
-pub type InStatement = (&'static str, Finding);
+/// What is wrong in a statement, and where in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InStatement {
+    /// In which element (`""`: the statement as a whole).
+    pub element: &'static str,
+    /// The text that is at fault, where it is one.
+    pub value: Option<String>,
+    /// What is wrong.
+    pub finding: Finding,
+}
+
+impl InStatement {
+    fn new(element: &'static str, finding: Finding) -> Self {
+        InStatement {
+            element,
+            value: None,
+            finding,
+        }
+    }
+}
 
 /// Everything wrong with a policy document.
 pub fn check(text: &str) -> Vec<Finding> {
+    let (mut found, in_statements) = check_each(text);
+    found.extend(in_statements.into_iter().map(|(_, found)| found.finding));
+    found
+}
+
+/// Everything wrong with a policy document as a whole, and in each of its statements, counted from 0.
+pub fn check_each(text: &str) -> (Vec<Finding>, Vec<(usize, InStatement)>) {
     let mut found: Vec<Finding> = size(text).into_iter().chain(characters(text)).collect();
+    let mut in_statements = Vec::new();
     match serde_json::from_str::<Value>(text) {
-        Ok(document) => found.extend(document_rules(&document)),
+        Ok(document) => {
+            found.extend(document_rules(&document));
+            let all = document.get("Statement").map(items).unwrap_or_default();
+            for (index, one) in all.into_iter().enumerate() {
+                in_statements.extend(statement(index, one).into_iter().map(|found| (index, found)));
+            }
+        }
         Err(error) => found.push(
             Finding::error(INVALID, "the inline policy is not JSON")
                 .because(format!(
@@ -49,7 +81,7 @@ pub fn check(text: &str) -> Vec<Finding> {
                 .help("`jsonencode({ … })` or `policy { statement { … } }` always write good JSON"),
         ),
     }
-    found
+    (found, in_statements)
 }
 
 /// What is wrong with a document besides what [`statement`] finds in each of its statements.
@@ -121,17 +153,10 @@ fn document_rules(document: &Value) -> Vec<Finding> {
     }
     match fields.get("Statement") {
         Some(Value::Array(statements)) => {
-            let rules = statements
-                .iter()
-                .enumerate()
-                .flat_map(|(index, one)| statement(index, one));
-            found.extend(rules.map(|(_, finding)| finding));
             found.extend(no_statements(statements));
             found.extend(repeated_sids(statements));
         }
-        Some(one @ Value::Object(_)) => {
-            found.extend(statement(0, one).into_iter().map(|(_, finding)| finding));
-        }
+        Some(Value::Object(_)) => {}
         _ => found.push(Finding::error(
             INVALID,
             "a policy document needs a list `Statement`",
@@ -172,7 +197,7 @@ pub fn statement(index: usize, statement: &Value) -> Vec<InStatement> {
     let error = |message: String| Finding::error(INVALID, message);
     let Value::Object(fields) = statement else {
         let message = format!("statement {} of the policy is not an object", index + 1);
-        return vec![("", error(message))];
+        return vec![InStatement::new("", error(message))];
     };
     let name = match fields.get("Sid").and_then(Value::as_str) {
         Some(sid) if !sid.is_empty() => format!("statement `{sid}`"),
@@ -184,7 +209,7 @@ pub fn statement(index: usize, statement: &Value) -> Vec<InStatement> {
         let finding = error(format!("{name} of the policy names a principal"))
             .because("a permission set's policy applies to whoever uses the set")
             .help("remove `Principal`; say who in an `assignment`");
-        found.push(("", finding));
+        found.push(InStatement::new("", finding));
     }
     let others: Map<String, Value> = fields
         .iter()
@@ -192,26 +217,32 @@ pub fn statement(index: usize, statement: &Value) -> Vec<InStatement> {
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     let unknown = unknown_keys(&others, STATEMENT, &format!("{name} of a policy"));
-    found.extend(unknown.into_iter().map(|finding| ("", finding)));
-    found.extend(sid(index, fields.get("Sid")).map(|finding| ("Sid", finding)));
+    found.extend(unknown.into_iter().map(|finding| InStatement::new("", finding)));
+    found.extend(sid(index, fields.get("Sid")).map(|finding| InStatement::new("Sid", finding)));
     match (fields.get("Effect"), fields.get("Effect").and_then(Value::as_str)) {
         (_, Some("Allow" | "Deny")) => {}
         (None, _) => {
             let finding = error(format!("{name} of the policy needs `Effect`"));
-            found.push(("Effect", finding.because("an effect is `Allow` or `Deny`")));
+            found.push(InStatement::new(
+                "Effect",
+                finding.because("an effect is `Allow` or `Deny`"),
+            ));
         }
         (Some(other), _) => {
             let finding = error(format!("{name} of the policy has the `Effect` {other}"));
-            found.push(("Effect", finding.because("an effect is `Allow` or `Deny`")));
+            found.push(InStatement::new(
+                "Effect",
+                finding.because("an effect is `Allow` or `Deny`"),
+            ));
         }
     }
     for (one, other) in [("Action", "NotAction"), ("Resource", "NotResource")] {
         match (fields.contains_key(one), fields.contains_key(other)) {
-            (true, true) => found.push((
+            (true, true) => found.push(InStatement::new(
                 other,
                 error(format!("{name} of the policy has both `{one}` and `{other}`")),
             )),
-            (false, false) => found.push((
+            (false, false) => found.push(InStatement::new(
                 one,
                 error(format!("{name} of the policy needs `{one}` or `{other}`")),
             )),
@@ -220,15 +251,19 @@ pub fn statement(index: usize, statement: &Value) -> Vec<InStatement> {
     }
     for (key, rule) in LISTS {
         if let Some(value) = fields.get(*key) {
-            found.extend(list_rules(&name, key, value, *rule).map(|finding| (*key, finding)));
+            let wrong = list_rules(&name, key, value, *rule);
+            found.extend(wrong.map(|(value, finding)| InStatement {
+                value,
+                ..InStatement::new(key, finding)
+            }));
         }
     }
     if let Some(condition) = fields.get("Condition") {
-        found.extend(
-            condition_rules(&name, condition)
-                .into_iter()
-                .map(|finding| ("Condition", finding)),
-        );
+        let wrong = condition_rules(&name, condition).into_iter();
+        found.extend(wrong.map(|(value, finding)| InStatement {
+            value,
+            ..InStatement::new("Condition", finding)
+        }));
     }
     found
 }
@@ -287,20 +322,25 @@ fn is_resource(text: &str) -> bool {
     text == "*" || text.strip_prefix("arn:").is_some_and(|rest| !rest.is_empty())
 }
 
-/// One finding for all wrong values of an element.
-fn list_rules(name: &str, key: &str, value: &Value, good: fn(&str) -> bool) -> Option<Finding> {
+/// One finding for all wrong values of an element, with the first of them.
+fn list_rules(
+    name: &str,
+    key: &str,
+    value: &Value,
+    good: fn(&str) -> bool,
+) -> Option<(Option<String>, Finding)> {
     let items = items(value);
     if items.is_empty() {
-        return Some(
-            Finding::error(INVALID, format!("`{key}` of {name} of the policy is empty"))
-                .because("IAM refuses a statement without it"),
-        );
+        let finding = Finding::error(INVALID, format!("`{key}` of {name} of the policy is empty"))
+            .because("IAM refuses a statement without it");
+        return Some((None, finding));
     }
-    let bad: Vec<String> = items
+    let wrong: Vec<&Value> = items
         .into_iter()
         .filter(|item| !item.as_str().is_some_and(good))
-        .map(Value::to_string)
         .collect();
+    let at = wrong.first()?.as_str().map(str::to_owned);
+    let bad: Vec<String> = wrong.into_iter().map(Value::to_string).collect();
     let first = bad.first()?;
     let (what, rule) = if key.ends_with("Action") {
         (
@@ -323,7 +363,7 @@ fn list_rules(name: &str, key: &str, value: &Value, good: fn(&str) -> bool) -> O
             format!("{name} of the policy has the {what}s {shown}{rest}")
         }
     };
-    Some(Finding::error(INVALID, message).because(rule))
+    Some((at, Finding::error(INVALID, message).because(rule)))
 }
 
 fn items(value: &Value) -> Vec<&Value> {
@@ -364,31 +404,34 @@ const OPERATORS: &[&str] = &[
     "Null",
 ];
 
-fn condition_rules(name: &str, condition: &Value) -> Vec<Finding> {
+/// What is wrong, with the operator or key at fault.
+fn condition_rules(name: &str, condition: &Value) -> Vec<(Option<String>, Finding)> {
     let error = |message: String| Finding::error(INVALID, message);
     let Value::Object(operators) = condition else {
         let finding = error(format!("`Condition` of {name} of the policy is not an object"));
-        return vec![finding.help("write `{ operator = { key = [values] } }`")];
+        return vec![(None, finding.help("write `{ operator = { key = [values] } }`"))];
     };
     let mut found = Vec::new();
     for (operator, keys) in operators {
-        found.extend(operator_rule(name, operator));
+        let of_operator = |finding: Finding| (Some(operator.clone()), finding);
+        found.extend(operator_rule(name, operator).map(of_operator));
         let Value::Object(keys) = keys else {
-            found.push(error(format!(
+            found.push(of_operator(error(format!(
                 "`{operator}` in {name} of the policy is not an object of keys and values"
-            )));
+            ))));
             continue;
         };
         for (key, value) in keys {
+            let mut of_key = |finding: Finding| found.push((Some(key.clone()), finding));
             if !key.contains(':') {
-                found.push(
+                of_key(
                     error(format!("{name} of the policy has the condition key `{key}`"))
                         .because("a condition key is `service:Key`, as `aws:SourceIp`"),
                 );
             }
             if items(value).is_empty() {
                 let never = format!("the condition on `{key}` in {name} of the policy has no values");
-                found.push(
+                of_key(
                     error(never)
                         .because("nothing ever compares with a list of none")
                         .help("give it a value"),
@@ -397,7 +440,7 @@ fn condition_rules(name: &str, condition: &Value) -> Vec<Finding> {
                 .iter()
                 .any(|item| item.is_object() || item.is_array() || item.is_null())
             {
-                found.push(error(format!(
+                of_key(error(format!(
                     "the condition on `{key}` in {name} of the policy takes texts, numbers or booleans"
                 )));
             }

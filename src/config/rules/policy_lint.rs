@@ -11,7 +11,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::config::rules::Finding;
-use crate::config::rules::iam::{Action, Catalogue, KeyType};
+use crate::config::rules::iam::arn::may_be;
+use crate::config::rules::iam::{Action, Catalogue, KeyType, Service};
 use crate::diagnostic::{Code, did_you_mean};
 use crate::model::policy_document::matches;
 
@@ -23,6 +24,8 @@ const NO_EFFECT: Code = Code("statement-without-effect");
 const WIDE: Code = Code("wide-statement");
 /// A condition that compares what cannot be compared.
 const CONDITION: Code = Code("condition-type");
+/// A condition key or policy variable of all services that is not in the list.
+const UNKNOWN_KEY: Code = Code("unknown-condition-key");
 
 /// What is not linted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,9 +75,40 @@ pub fn check(document: &Value, settings: &Settings) -> Vec<Found> {
         statement.wide(&mut found);
         statement.resources(&mut found);
         statement.conditions(&mut found);
+        statement.variables(&mut found);
         statement.among(&statements, &mut found);
     }
     found
+}
+
+/// Whether one of the statements denies all that the set's other policies can allow.
+pub fn denies_all(document: &Value, settings: &Settings) -> Option<Found> {
+    let statements = document.get("Statement")?;
+    let all = statements
+        .as_array()
+        .map_or(std::slice::from_ref(statements), Vec::as_slice);
+    let read = all
+        .iter()
+        .filter_map(Value::as_object)
+        .enumerate()
+        .map(Statement::new);
+    let mut denying = read.filter(|statement| {
+        let everything = !statement.all_but_actions && statement.actions.iter().any(|action| is_all(action));
+        let is_plain = statement.condition.is_none() && statement.is_total();
+        everything && is_plain && statement.fields.get("Effect").and_then(Value::as_str) == Some("Deny")
+    });
+    let statement = denying.next().filter(|statement| {
+        let is_left_alone = |sid: &Arc<str>| !statement.sid.is_empty() && matches(sid, statement.sid);
+        !settings.off && !settings.statements.iter().any(is_left_alone)
+    })?;
+    let message = format!(
+        "{} denies every action: nothing that this set's other policies allow remains",
+        statement.name()
+    );
+    let finding = Finding::warning(NO_EFFECT, message)
+        .because("a deny counts more than any allow")
+        .help("remove it, or the other policies; to take access away, remove the assignments");
+    Some(statement.found("Action", None, finding))
 }
 
 /// A statement, read.
@@ -199,10 +233,28 @@ impl<'d> Statement<'d> {
     }
 
     fn wide(&self, found: &mut Vec<Found>) {
+        let name = self.name();
+        let is_nearly_total = self.all_but_resources
+            && !self.resources.is_empty()
+            && (self.all_but_actions || self.actions.iter().any(|action| is_all(action)));
+        if self.allows && self.condition.is_none() && is_nearly_total {
+            let what = if self.all_but_actions {
+                "every action but those it names"
+            } else {
+                "every action"
+            };
+            let finding = Finding::warning(
+                WIDE,
+                format!("{name} allows {what}, on every resource but those it names"),
+            )
+            .because("with `Allow`, `NotResource` gives everything else too, and what is created later")
+            .help("name what is allowed in `Action` and `Resource`, or keep `NotResource` for `Deny`");
+            found.push(self.found("NotResource", None, finding));
+            return;
+        }
         if !self.allows || self.condition.is_some() || !self.is_total() {
             return;
         }
-        let name = self.name();
         if self.all_but_actions {
             let finding = Finding::warning(WIDE, format!("{name} allows every action but those it names"))
                 .because(
@@ -260,7 +312,7 @@ impl<'d> Statement<'d> {
             } else if !services.iter().any(|arn| service.has_arns_of(arn)) {
                 Some(format!("no resource of `{prefix}` has such an ARN as {shown:?}"))
             } else {
-                None
+                self.other_arns(service, &meant)
             };
             if let Some(cause) = message {
                 let effect = if self.allows { "allows" } else { "denies" };
@@ -269,6 +321,62 @@ impl<'d> Statement<'d> {
                     .because(format!("{cause} (AWS's list of {})", list.date()))
                     .help("put it into a statement with the resources that it is about");
                 found.push(self.found("Action", Some(action), finding));
+            }
+        }
+    }
+
+    /// If no ARN of the statement can be one that the actions are about: what those look like.
+    fn other_arns(&self, service: Service, actions: &[Action]) -> Option<String> {
+        let mut wanted: Vec<&str> = Vec::new();
+        for action in actions.iter().filter(|action| !action.only_all) {
+            let arns = service.arns_of(*action);
+            if arns.is_empty() {
+                return None;
+            }
+            wanted.extend(arns);
+        }
+        let mut pairs = self
+            .resources
+            .iter()
+            .flat_map(|arn| wanted.iter().map(move |wanted| (*arn, *wanted)));
+        if wanted.is_empty() || pairs.any(|(arn, wanted)| may_be(arn, wanted)) {
+            return None;
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        let shown: Vec<String> = wanted
+            .iter()
+            .take(3)
+            .map(|arn| format!("`arn:*:{}`", arn.replace('%', "*")))
+            .collect();
+        Some(format!("what it is about has ARNs like {}", shown.join(" or ")))
+    }
+
+    /// Policy variables of all services that there are not, which stand for nothing.
+    fn variables(&self, found: &mut Vec<Found>) {
+        let conditions = self.condition.into_iter().flatten();
+        let keys = conditions.flat_map(|(_, keys)| keys.as_object().into_iter().flatten());
+        let compared = keys.flat_map(|(_, values)| texts(Some(values)));
+        let element = if self.all_but_resources {
+            "NotResource"
+        } else {
+            "Resource"
+        };
+        let places = self.resources.iter().map(|arn| (element, *arn));
+        for (element, text) in places.chain(compared.map(|text| ("Condition", text))) {
+            let starts = text.split("${").skip(1);
+            for variable in starts
+                .filter_map(|rest| rest.split_once('}'))
+                .map(|(name, _)| name)
+            {
+                let name = variable.split(',').next().unwrap_or_default().trim();
+                if is_of_all(name) && !Catalogue::is_global_key(name) {
+                    let message = format!("there is no policy variable `${{{name}}}` that is known");
+                    let finding = unknown_key(message, name).because(
+                        "a variable that there is not never has a value, and the statement never matches",
+                    );
+                    found.push(self.found(element, Some(text), finding));
+                }
             }
         }
     }
@@ -284,10 +392,21 @@ impl<'d> Statement<'d> {
                     Value::Array(items) => items.iter().map(plain).collect(),
                     one => vec![plain(one)],
                 };
-                let bad = values
+                if is_of_all(key) && !Catalogue::is_global_key(key) {
+                    let message = format!(
+                        "{} has the condition key `{key}`, which is not known",
+                        self.name()
+                    );
+                    found.push(self.found("Condition", Some(key), unknown_key(message, key)));
+                }
+                self.as_it_is_written(operator, key, &values, found);
+                let plain = |value: &&String| !value.contains("${");
+                let bad: Vec<&String> = values
                     .iter()
-                    .find(|value| !value.contains("${") && !family.takes(value));
-                if let Some(bad) = bad {
+                    .filter(plain)
+                    .filter(|value| !family.takes(value))
+                    .collect();
+                for bad in &bad {
                     let finding = Finding::warning(
                         CONDITION,
                         format!(
@@ -297,7 +416,9 @@ impl<'d> Statement<'d> {
                     )
                     .because(family.wants());
                     found.push(self.found("Condition", Some(bad), finding));
-                } else if let Some(of) = Catalogue::known().key_type(key).filter(|of| !family.fits(*of)) {
+                }
+                let of = Catalogue::known().key_type(key).filter(|of| !family.fits(*of));
+                if let Some(of) = of.filter(|_| bad.is_empty()) {
                     let finding = Finding::warning(
                         CONDITION,
                         format!("`{operator}` in {} does not go with `{key}`", self.name()),
@@ -307,6 +428,30 @@ impl<'d> Statement<'d> {
                     found.push(self.found("Condition", Some(key), finding));
                 }
             }
+        }
+    }
+
+    /// Wildcards where they are no wildcards.
+    fn as_it_is_written(&self, operator: &str, key: &str, values: &[String], found: &mut Vec<Found>) {
+        let plain = operator.rsplit(':').next().unwrap_or(operator);
+        let plain = plain.strip_suffix("IfExists").unwrap_or(plain);
+        let like = match plain {
+            "StringEquals" | "StringEqualsIgnoreCase" => "StringLike",
+            "StringNotEquals" | "StringNotEqualsIgnoreCase" => "StringNotLike",
+            _ => return,
+        };
+        for value in values
+            .iter()
+            .filter(|value| value.replace("${*}", "").contains('*'))
+        {
+            let message = format!(
+                "`{operator}` in {} compares `{key}` with {value:?} as it is written",
+                self.name()
+            );
+            let finding = Finding::warning(CONDITION, message)
+                .because("to this operator, `*` is a character like any other")
+                .help(format!("use `{}`", operator.replace(plain, like)));
+            found.push(self.found("Condition", Some(value), finding));
         }
     }
 
@@ -357,6 +502,21 @@ impl<'d> Statement<'d> {
             }
         }
     }
+}
+
+/// Whether a condition key is one of all services.
+fn is_of_all(key: &str) -> bool {
+    key.split_at_checked(4)
+        .is_some_and(|(start, _)| start.eq_ignore_ascii_case("aws:"))
+}
+
+fn unknown_key(message: String, key: &str) -> Finding {
+    let finding = Finding::warning(UNKNOWN_KEY, message);
+    let known = Catalogue::global_keys();
+    finding.help(match did_you_mean(key, known) {
+        Some(meant) => meant,
+        None => "the IAM user guide lists them: \"AWS global condition context keys\"".to_owned(),
+    })
 }
 
 fn plain(value: &Value) -> String {
@@ -509,7 +669,7 @@ mod tests {
     #[test]
     fn good_statements_are_left_alone() {
         let good = [
-            allow(r#""s3:GetObject","s3:Get*","S3:listbucket""#, "arn:aws:s3:::logs/*"),
+            allow(r#""s3:GetObject","s3:Get*","S3:listbucket""#, "arn:aws:s3:::logs*"),
             allow(r#""s3:ListAllMyBuckets","ec2:Describe*""#, "*"),
             allow(r#""iam:PassRole""#, "arn:aws:iam::*:role/app-*"),
             allow(r#""elasticloadbalancing:*""#, "arn:aws:elasticloadbalancing:*:*:loadbalancer/*"),
@@ -629,7 +789,7 @@ mod tests {
             r#"{"NumericLessThanEqualsIfExists":{"s3:max-keys":10}}"#,
             r#"{"DateGreaterThan":{"aws:CurrentTime":["2026-11-28","2026-11-28T01:00:00Z","1795867200"]}}"#,
             r#"{"ForAnyValue:NotIpAddress":{"aws:SourceIp":["2001:db8::/32","10.0.0.1"]}}"#,
-            r#"{"ArnNotLike":{"aws:PrincipalArn":["arn:aws:iam::*:role/x","${aws:x}"]}}"#,
+            r#"{"ArnNotLike":{"aws:PrincipalArn":["arn:aws:iam::*:role/x","${aws:PrincipalArn}"]}}"#,
             r#"{"StringLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/*","s3:prefix":"7"}}"#,
             r#"{"Null":{"aws:MultiFactorAuthAge":"true"}}"#,
         ];
@@ -669,5 +829,154 @@ mod tests {
         assert_eq!(found(&format!("{get},{put}")), []);
         let other = allow(r#""s3:GetObject""#, "arn:aws:s3:::other/*");
         assert_eq!(found(&format!("{get},{other}")), []);
+    }
+
+    #[test]
+    fn resources_of_another_type_are_told() {
+        for (action, resource, like) in [
+            ("s3:PutObject", "arn:aws:s3:::bucket", "`arn:*:s3:::*/*`"),
+            ("s3:ListBucket", "arn:aws:s3:::bucket/*", "`arn:*:s3:::*`"),
+            (
+                "dynamodb:GetItem",
+                "arn:aws:dynamodb:eu-west-1:111122223333:stream/x",
+                "`arn:*:dynamodb:*:*:table/*`",
+            ),
+            (
+                "ec2:StartInstances",
+                "arn:aws:ec2:eu-west-1:111122223333:volume/*",
+                "`arn:*:ec2:*:*:instance/*`",
+            ),
+            (
+                "lambda:InvokeFunction",
+                "arn:aws:lambda:*:*:layer:x",
+                "function:*",
+            ),
+            ("kms:Decrypt", "arn:aws:kms:*:*:alias/x", "key/*"),
+            ("iam:PassRole", "arn:aws:iam::111122223333:user/x", "role/*"),
+        ] {
+            let text = allow(&format!("{action:?}"), resource);
+            let document: Value = serde_json::from_str(&format!(r#"{{"Statement":{text}}}"#)).unwrap();
+            let found = check(&document, &Settings::default());
+            assert!(
+                matches!(found.as_slice(), [one] if one.finding.code == NO_EFFECT
+                    && one.finding.cause.as_deref().is_some_and(|cause| cause.contains(like))),
+                "{action} on {resource}: {found:#?}"
+            );
+        }
+    }
+
+    /// Policies of the kinds that the IAM user guide and the services' guides give as examples.
+    #[test]
+    fn policies_as_people_write_them_are_left_alone() {
+        let good = [
+            r#"{"Effect":"Allow","Action":["s3:ListBucket","s3:GetObject","s3:PutObject"],"Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"]}"#,
+            r#"{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::b"}"#,
+            r#"{"Effect":"Allow","Action":"s3:*Object","Resource":["arn:aws:s3:::b/home/${aws:username}/*"]}"#,
+            r#"{"Effect":"Allow","Action":"s3:GetObject*","Resource":"arn:aws:s3:::b*"}"#,
+            r#"{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::b*","Condition":{"StringLike":{"s3:prefix":["","home/","home/${aws:userid}/*"]}}}"#,
+            r#"{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:*:*:accesspoint/x/object/*"}"#,
+            r#"{"Effect":"Allow","Action":["dynamodb:GetItem","dynamodb:Query"],"Resource":["arn:aws:dynamodb:*:*:table/Books","arn:aws:dynamodb:*:*:table/Books/index/*"],"Condition":{"ForAllValues:StringEquals":{"dynamodb:LeadingKeys":["${www.amazon.com:user_id}"]}}}"#,
+            r#"{"Effect":"Allow","Action":["ec2:StartInstances","ec2:StopInstances"],"Resource":"arn:aws:ec2:*:*:instance/*","Condition":{"StringEquals":{"aws:ResourceTag/Owner":"${aws:username}"}}}"#,
+            r#"{"Effect":"Allow","Action":"ec2:RunInstances","Resource":["arn:aws:ec2:*:*:subnet/subnet-1","arn:aws:ec2:*::image/ami-*"]}"#,
+            r#"{"Effect":"Allow","Action":"ec2:CreateTags","Resource":"arn:aws:ec2:*:*:*/*"}"#,
+            r#"{"Effect":"Allow","Action":["logs:CreateLogStream","logs:PutLogEvents"],"Resource":"arn:aws:logs:*:*:log-group:/aws/lambda/*"}"#,
+            r#"{"Effect":"Allow","Action":"lambda:InvokeFunction","Resource":["arn:aws:lambda:*:*:function:x","arn:aws:lambda:*:*:function:x:live"]}"#,
+            r#"{"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::*:role/service-role/*","Condition":{"StringEquals":{"iam:PassedToService":"ec2.amazonaws.com"}}}"#,
+            r#"{"Effect":"Allow","Action":["kms:Decrypt","kms:GenerateDataKey*"],"Resource":"arn:aws:kms:eu-west-1:111122223333:key/*","Condition":{"StringLike":{"kms:ViaService":"s3.*.amazonaws.com"}}}"#,
+            r#"{"Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"arn:aws:secretsmanager:*:*:secret:app/*"}"#,
+            r#"{"Effect":"Allow","Action":["ssm:GetParameter*"],"Resource":"arn:aws:ssm:*:*:parameter/app/*"}"#,
+            r#"{"Effect":"Allow","Action":"ssm:StartSession","Resource":["arn:aws:ec2:*:*:instance/*","arn:aws:ssm:*:*:document/SSM-SessionManagerRunShell"]}"#,
+            r#"{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"arn:aws:sqs:*:*:queue"}"#,
+            r#"{"Effect":"Allow","Action":"sns:Publish","Resource":"arn:aws:sns:*:*:topic"}"#,
+            r#"{"Effect":"Allow","Action":"elasticloadbalancing:AddTags","Resource":"arn:aws:elasticloadbalancing:*:*:targetgroup/*/*"}"#,
+            r#"{"Effect":"Allow","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:*:*:abc/*/GET/pets"}"#,
+            r#"{"Effect":"Allow","Action":["ecr:GetDownloadUrlForLayer","ecr:BatchGetImage"],"Resource":"arn:aws:ecr:*:*:repository/x"}"#,
+            r#"{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"arn:aws:iam::*:role/x","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-1","sts:ExternalId":"*not a pattern"}}}"#,
+            r#"{"Effect":"Deny","NotAction":["iam:*","sts:*"],"Resource":"*","Condition":{"StringNotEquals":{"aws:RequestedRegion":["eu-west-1"]}}}"#,
+            r#"{"Effect":"Deny","Action":"*","NotResource":["arn:aws:s3:::b"]}"#,
+            r#"{"Effect":"Allow","Action":"rds:*","Resource":["arn:aws:rds:*:*:db:x","arn:aws:rds:*:*:cluster:x"]}"#,
+            r#"{"Effect":"Allow","Action":"states:StartExecution","Resource":"arn:aws:states:*:*:stateMachine:x"}"#,
+            r#"{"Effect":"Allow","Action":"cloudformation:*","Resource":"arn:aws:cloudformation:*:*:stack/x/*"}"#,
+            r#"{"Effect":"Allow","Action":"eks:DescribeCluster","Resource":"arn:aws:eks:*:*:cluster/x"}"#,
+            r#"{"Effect":"Allow","Action":"codecommit:GitPull","Resource":"arn:aws:codecommit:*:*:x"}"#,
+            r#"{"Effect":"Allow","Action":["iam:*AccessKey*","iam:GetUser"],"Resource":["arn:aws:iam::*:user/${aws:username}"]}"#,
+            r#"{"Effect":"Allow","Action":"iam:CreateVirtualMFADevice","Resource":"arn:aws:iam::*:mfa/*"}"#,
+            r#"{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/${aws:PrincipalTag/team, 'none'}/${*}"}"#,
+        ];
+        for statement in good {
+            let found: Vec<_> = found(statement)
+                .into_iter()
+                .filter(|(_, message)| !message.contains("*not a pattern"))
+                .collect();
+            assert_eq!(found, [], "{statement}");
+        }
+    }
+
+    #[test]
+    fn keys_variables_and_wildcards_that_mean_nothing_are_told() {
+        let with = |condition: &str| {
+            format!(
+                r#"{{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::x","Condition":{condition}}}"#
+            )
+        };
+        one(
+            &with(r#"{"StringEquals":{"aws:RequestedRegoin":"eu-west-1"}}"#),
+            UNKNOWN_KEY,
+            "`aws:RequestedRegoin`",
+        );
+        one(
+            &with(r#"{"StringEquals":{"aws:PrincipalTags/x":"y"}}"#),
+            UNKNOWN_KEY,
+            "`aws:PrincipalTags/x`",
+        );
+        one(
+            &with(r#"{"StringEquals":{"aws:RequestedRegion":"eu-*"}}"#),
+            CONDITION,
+            "with \"eu-*\" as it is written",
+        );
+        one(
+            &with(r#"{"ForAnyValue:StringNotEqualsIfExists":{"aws:TagKeys":["a","b*"]}}"#),
+            CONDITION,
+            "\"b*\"",
+        );
+        let twice = found(&with(
+            r#"{"IpAddress":{"aws:SourceIp":["10.0.0.0/33","x","10.0.0.0/8"]}}"#,
+        ));
+        assert_eq!(twice.len(), 2, "{twice:?}");
+        one(
+            &allow(r#""s3:GetObject""#, "arn:aws:s3:::b/${aws:usrname}/*"),
+            UNKNOWN_KEY,
+            "`${aws:usrname}`",
+        );
+        one(
+            &with(r#"{"StringLike":{"s3:prefix":"${aws:PrincipalTags/team}/*"}}"#),
+            UNKNOWN_KEY,
+            "PrincipalTags/team",
+        );
+        one(
+            r#"{"Effect":"Allow","NotAction":"s3:*","NotResource":"arn:aws:s3:::x"}"#,
+            WIDE,
+            "every action but those it names, on every resource but those it names",
+        );
+        one(
+            r#"{"Effect":"Allow","Action":"*","NotResource":"arn:aws:s3:::x"}"#,
+            WIDE,
+            "every action, on",
+        );
+    }
+
+    #[test]
+    fn a_statement_that_denies_all_leaves_nothing_of_other_policies() {
+        let denies = |statement: &str| {
+            let document = serde_json::from_str(&format!(r#"{{"Statement":[{statement}]}}"#)).unwrap();
+            denies_all(&document, &Settings::default()).is_some()
+        };
+        assert!(denies(r#"{"Effect":"Deny","Action":["*"],"Resource":"*"}"#));
+        assert!(!denies(
+            r#"{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}"#
+        ));
+        assert!(!denies(r#"{"Effect":"Deny","Action":"iam:*","Resource":"*"}"#));
+        assert!(!denies(r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#));
+        assert!(!denies(r#"{"Effect":"Deny","NotAction":"*","Resource":"*"}"#));
     }
 }

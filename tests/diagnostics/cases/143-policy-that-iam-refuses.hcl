@@ -6,9 +6,9 @@ permission_set "blocks" {
       actions       = ["S3", "s3:Get*", "s3 :Put"] #~ bad-statement
       not_resources = ["not-an-arn"]              #~ bad-statement
 
-      condition { #~ bad-statement
-        test     = "StringEqual"
-        variable = "team"
+      condition {
+        test     = "StringEqual" #~ bad-statement
+        variable = "team" #~ bad-statement
         values   = []
       }
     }
@@ -25,11 +25,11 @@ permission_set "none" {
 }
 
 permission_set "json" {
-  inline_policy = jsonencode({ #~ invalid-policy
+  inline_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      { Sid = "a b", Effect = "Allow", Action = "s3:Get*", Resource = "bucket" },
-      { Effect = "Deny", Action = [], Resource = "*", Condition = { IpAdress = { "aws:SourceIp" = ["10.0.0.0/8"] } } },
+      { Sid = "a b", Effect = "Allow", Action = "s3:Get*", Resource = "bucket" }, #~ invalid-policy
+      { Effect = "Deny", Action = [], Resource = "*", Condition = { IpAdress = { "aws:SourceIp" = ["10.0.0.0/8"] } } }, #~ invalid-policy
     ]
   })
 }

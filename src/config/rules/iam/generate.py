@@ -5,9 +5,13 @@
     src/config/rules/iam/generate.py package
 
 The package (MIT, Act Security) is made daily from AWS's Service Authorization Reference. Only facts are taken: names,
-which actions work on all resources alone, the services in ARNs, and the types of condition keys. The first line is the
-date of the list. Then for each service a line with its prefix and the services that its ARNs name, then its actions
-(` Name`; `*Name` for those without a resource type) and its condition keys that are no texts (`?type key`).
+which actions are about which ARNs, and the types of condition keys. The first line is the date of the list. Then for each
+service a line with its prefix and the services that its ARNs name; its ARNs from the service on (`@s3:::*/*`; `%` is a
+name without `/`); its actions (` Name 02`: about the first and the third of these ARNs; ` Name` where that is not certain;
+`*Name` for those without a resource type); and its condition keys that are no texts (`?type key`).
+
+ARNs are not certain where they offer a choice, for actions on tags (whose types the reference lists in part), and for
+services that it describes on several pages, of which the package keeps one.
 """
 
 import gzip
@@ -17,6 +21,23 @@ import re
 import sys
 
 TYPES = {"Numeric": "N", "Date": "D", "Bool": "B", "ArrayOfBool": "B", "IPAddress": "I", "ARN": "A", "ArrayOfARN": "A"}
+
+SEVERAL_PAGES = {"apigateway", "aws-marketplace", "elasticloadbalancing", "greengrass", "kinesisanalytics", "ses", "sms-voice"}
+
+
+def pattern(arn, prefix):
+    """An ARN from its service on, with wildcards; None where it is not certain."""
+    if prefix == "s3" and arn.endswith(":${BucketName}"):
+        arn = arn.replace("${BucketName}", "%")
+    arn = re.sub(r"\$\{[^}]*\}|\[[^\]]*\]|<[^>]*>", "*", arn)
+    if not arn.startswith("arn:*:") or arn.count(":") < 5 or "," in arn:
+        return None
+    return re.sub(r"\*+", "*", arn.removeprefix("arn:*:"))
+
+
+def digit(index):
+    """One visible character for each index."""
+    return chr(0x30 + index) if index < 0x4F else chr(0xA1 + index - 0x4F)
 
 
 def read(path):
@@ -31,9 +52,19 @@ def service(data, prefix):
             # What is a placeholder, or offers a choice, may be any service.
             arns.add(part[2] if re.fullmatch(r"[a-z0-9-]+", part[2]) else "*")
     yield f"{prefix} {','.join(sorted(arns))}".rstrip()
+    kinds = read(data / "resourceTypes" / f"{prefix}.json").items()
+    kinds = {name.lower(): pattern(kind["arn"], prefix) for name, kind in kinds}
+    patterns = sorted({of for of in kinds.values() if of} if prefix not in SEVERAL_PAGES else ())
+    for of in patterns:
+        yield f"@{of}"
     actions = read(data / "actions" / f"{prefix}.json").values()
     for action in sorted(actions, key=lambda action: action["name"].lower()):
-        yield (" " if action["resourceTypes"] else "*") + action["name"]
+        if not action["resourceTypes"]:
+            yield "*" + action["name"]
+            continue
+        of = {kinds.get(kind["name"].lower()) for kind in action["resourceTypes"]}
+        is_certain = of <= set(patterns) and "tag" not in action["name"].lower()
+        yield f" {action['name']} {''.join(digit(patterns.index(one)) for one in sorted(of))}" if is_certain else " " + action["name"]
     for key in sorted(read(data / "conditionKeys" / f"{prefix}.json").values(), key=lambda key: key["key"].lower()):
         if key["type"] in TYPES and "$" not in key["key"] and "<" not in key["key"] and not key["key"].startswith("aws:"):
             yield f"?{TYPES[key['type']]} {key['key']}"
@@ -47,7 +78,7 @@ def main():
         lines.extend(service(package / "data", prefix))
     text = "\n".join(lines) + "\n"
     out = pathlib.Path(__file__).with_name("catalogue.gz")
-    out.write_bytes(gzip.compress(text.encode("ascii"), 9, mtime=0))
+    out.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
     print(f"{len(text)} bytes, {out.stat().st_size} compressed, list of {lines[0]}")
 
 

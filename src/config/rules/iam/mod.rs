@@ -3,6 +3,8 @@
 //! `catalogue.gz` is written by `generate.py`, which tells the source and the form. It is unpacked when the first policy
 //! is looked at, and of its text only the services that are asked for are read.
 
+pub mod arn;
+
 use std::io::Read as _;
 use std::sync::LazyLock;
 
@@ -41,6 +43,8 @@ pub struct Action {
     pub name: &'static str,
     /// It is about no type of resource, so that a statement must name all (`*`) for it.
     pub only_all: bool,
+    /// A character for each of the service's ARNs that it is about; none where that is not certain.
+    arns: &'static str,
 }
 
 /// What a condition key holds, where that is no text.
@@ -70,7 +74,7 @@ impl Catalogue {
         while let Some((head, after)) = rest.split_once('\n') {
             let mut end = 0;
             for line in after.split_inclusive('\n') {
-                if !line.starts_with([' ', '*', '?']) {
+                if !line.starts_with([' ', '*', '?', '@']) {
                     break;
                 }
                 end += line.len();
@@ -101,6 +105,26 @@ impl Catalogue {
         self.services.keys().copied()
     }
 
+    /// Whether a condition key of all services is there: one that begins with `aws:`.
+    pub fn is_global_key(key: &str) -> bool {
+        let known = Self::global_keys().any(|known| match known.strip_suffix('*') {
+            Some(start) => {
+                let (given, rest) = key.split_at_checked(start.len()).unwrap_or((key, ""));
+                given.eq_ignore_ascii_case(start) && !rest.is_empty()
+            }
+            None => known.eq_ignore_ascii_case(key),
+        });
+        known || OLD_GLOBAL.iter().any(|old| old.eq_ignore_ascii_case(key))
+    }
+
+    /// The condition keys of all services; `*` stands for the key of a tag.
+    pub fn global_keys() -> impl Iterator<Item = &'static str> {
+        GLOBAL
+            .iter()
+            .map(|(name, _)| *name)
+            .chain(GLOBAL_TEXTS.iter().copied())
+    }
+
     /// What a condition key holds; `None` where that is a text, or not known.
     pub fn key_type(&self, key: &str) -> Option<KeyType> {
         let of_all = GLOBAL.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
@@ -127,14 +151,34 @@ impl Service {
     pub fn actions(self) -> impl Iterator<Item = Action> {
         self.lines.lines().filter_map(|line| {
             let only_all = line.starts_with('*');
-            let name = line.strip_prefix([' ', '*'])?;
-            Some(Action { name, only_all })
+            let action = line.strip_prefix([' ', '*'])?;
+            let (name, arns) = action.split_once(' ').unwrap_or((action, ""));
+            Some(Action { name, only_all, arns })
         })
     }
 
     /// Its actions that a pattern without the service's prefix means.
     pub fn matching(self, pattern: &str) -> impl Iterator<Item = Action> {
         self.actions().filter(move |action| matches(pattern, action.name))
+    }
+
+    /// What the ARNs look like that an action is about, from the service on; none where that is not certain.
+    pub fn arns_of(self, action: Action) -> Vec<&'static str> {
+        let all: Vec<&str> = self
+            .lines
+            .lines()
+            .filter_map(|line| line.strip_prefix('@'))
+            .collect();
+        let index = |digit: char| {
+            let code = digit as usize;
+            if code < 0xA1 {
+                code.checked_sub(0x30)
+            } else {
+                code.checked_sub(0xA1 - 0x4F)
+            }
+        };
+        let found = action.arns.chars().map(|digit| all.get(index(digit)?).copied());
+        found.collect::<Option<_>>().unwrap_or_default()
     }
 
     /// Whether ARNs of its resources may name a service.
@@ -159,6 +203,55 @@ const GLOBAL: &[(&str, KeyType)] = &[
     ("aws:PrincipalArn", KeyType::Arn),
     ("aws:SourceArn", KeyType::Arn),
 ];
+
+/// Those that hold texts, lists of texts included (the same page, and `aws:RequestTag` and its kind of the Service
+/// Authorization Reference).
+const GLOBAL_TEXTS: &[&str] = &[
+    "aws:AssumedRoot",
+    "aws:CalledVia",
+    "aws:CalledViaAWSMCP",
+    "aws:CalledViaFirst",
+    "aws:CalledViaLast",
+    "aws:ChatbotSourceArn",
+    "aws:Ec2InstanceSourcePrivateIPv4",
+    "aws:Ec2InstanceSourceVpc",
+    "aws:FederatedProvider",
+    "aws:IsMcpServiceAction",
+    "aws:PrincipalAccount",
+    "aws:PrincipalOrgID",
+    "aws:PrincipalOrgPaths",
+    "aws:PrincipalServiceName",
+    "aws:PrincipalServiceNamesList",
+    "aws:PrincipalTag/*",
+    "aws:PrincipalType",
+    "aws:referer",
+    "aws:RequestedRegion",
+    "aws:RequestTag/*",
+    "aws:ResourceAccount",
+    "aws:ResourceOrgID",
+    "aws:ResourceOrgPaths",
+    "aws:ResourceTag/*",
+    "aws:SignInSessionArn",
+    "aws:SourceAccount",
+    "aws:SourceIdentity",
+    "aws:SourceInstanceARN",
+    "aws:SourceOrgID",
+    "aws:SourceOrgPaths",
+    "aws:SourceVpc",
+    "aws:SourceVpcArn",
+    "aws:SourceVpce",
+    "aws:TagKeys",
+    "aws:UserAgent",
+    "aws:userid",
+    "aws:username",
+    "aws:ViaAWSMCPService",
+    "aws:VpceAccount",
+    "aws:VpceOrgID",
+    "aws:VpceOrgPaths",
+];
+
+/// Those that policies of AWS still have and the page no longer lists.
+const OLD_GLOBAL: &[&str] = &["aws:ARN", "aws:PrincipalOrgMasterAccountId"];
 
 #[cfg(test)]
 mod tests {
@@ -192,5 +285,39 @@ mod tests {
         assert_eq!(list.key_type("s3:max-keys"), Some(KeyType::Numeric));
         assert_eq!(list.key_type("AWS:sourceip"), Some(KeyType::IpAddress));
         assert_eq!(list.key_type("s3:prefix"), None);
+        let arns = |name: &str| s3.arns_of(s3.matching(name).next().unwrap());
+        assert_eq!(arns("GetObject"), ["s3:*:*:accesspoint/*/object/*", "s3:::*/*"]);
+        assert!(arns("ListBucket").contains(&"s3:::%"));
+        assert_eq!(
+            arns("PutObjectTagging"),
+            [""; 0],
+            "what is about tags is not certain"
+        );
+        let ec2 = list.service("ec2").unwrap();
+        let run = ec2.arns_of(ec2.matching("RunInstances").next().unwrap());
+        assert!(
+            run.contains(&"ec2:*:*:instance/*") && run.contains(&"ec2:*:*:volume/*"),
+            "{run:?}"
+        );
+    }
+
+    #[test]
+    fn keys_of_all_services_are_known_with_their_tags() {
+        for key in [
+            "aws:requestedregion",
+            "aws:PrincipalTag/team",
+            "aws:SourceIp",
+            "aws:ResourceTag/${TagKey}",
+        ] {
+            assert!(Catalogue::is_global_key(key), "{key}");
+        }
+        for key in [
+            "aws:RequestedRegoin",
+            "aws:PrincipalTag/",
+            "aws:PrincipalTag",
+            "aws:Team",
+        ] {
+            assert!(!Catalogue::is_global_key(key), "{key}");
+        }
     }
 }
