@@ -55,7 +55,7 @@ impl Selector {
     }
 }
 
-/// What becomes of a limit that cannot be counted, because members cannot be read.
+/// What becomes of a rule that cannot be judged, because members cannot be read.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -66,6 +66,32 @@ pub enum OnUnknown {
     Refuse,
     /// The plan says so.
     Warn,
+}
+
+impl OnUnknown {
+    fn is_default(&self) -> bool {
+        *self == OnUnknown::default()
+    }
+}
+
+/// Access that nobody may have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Deny {
+    /// Which access.
+    #[serde(flatten)]
+    pub of: Selector,
+    /// When members cannot be read.
+    #[serde(default, skip_serializing_if = "OnUnknown::is_default")]
+    pub on_unknown: OnUnknown,
+}
+
+impl From<Selector> for Deny {
+    fn from(of: Selector) -> Self {
+        Deny {
+            of,
+            on_unknown: OnUnknown::default(),
+        }
+    }
 }
 
 /// How much of some access there may be.
@@ -117,7 +143,7 @@ pub struct Require {
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// Nobody may have such access, by whatever path.
-    Deny(Selector),
+    Deny(Deny),
     /// There may be only so much of such access.
     Limit(Limit),
     /// Every such grant must have something.
@@ -128,7 +154,7 @@ impl Rule {
     /// Which access it is about.
     pub fn of(&self) -> &Selector {
         match self {
-            Rule::Deny(of) => of,
+            Rule::Deny(deny) => &deny.of,
             Rule::Limit(limit) => &limit.of,
             Rule::Require(require) => &require.of,
         }
@@ -138,7 +164,7 @@ impl Rule {
     fn is_joined(&self, other: &Rule) -> bool {
         let mut same = self.clone();
         match &mut same {
-            Rule::Deny(of) => *of = other.of().clone(),
+            Rule::Deny(deny) => deny.of = other.of().clone(),
             Rule::Limit(limit) => limit.of = other.of().clone(),
             Rule::Require(require) => require.of = other.of().clone(),
         }
@@ -151,7 +177,9 @@ impl Rule {
             loose.is_none_or(|loose| strict.is_some_and(|strict| strict <= loose))
         }
         match (self, other) {
-            (Rule::Deny(of), Rule::Deny(other)) => of.covers(other),
+            (Rule::Deny(deny), Rule::Deny(other)) => {
+                deny.of.covers(&other.of) && deny.on_unknown <= other.on_unknown
+            }
             (Rule::Limit(limit), Rule::Limit(other)) => {
                 // Of more access there are more people and accounts, so the wider selector is the stricter one.
                 limit.of.covers(&other.of)
@@ -293,10 +321,10 @@ mod tests {
 
     #[test]
     fn what_denies_more_is_stricter() {
-        let deny = |names: &[&str]| guardrail(Rule::Deny(sets(names)));
+        let deny = |names: &[&str]| guardrail(Rule::Deny(sets(names).into()));
         assert!(deny(&["admin", "view"]).covers(&deny(&["admin"])));
         assert!(!deny(&["admin"]).covers(&deny(&["admin", "view"])));
-        let anything = guardrail(Rule::Deny(Selector::default()));
+        let anything = guardrail(Rule::Deny(Deny::default()));
         assert!(anything.covers(&deny(&["admin"])));
         assert!(!deny(&["admin"]).covers(&anything));
         let warns = Guardrail {
@@ -304,6 +332,25 @@ mod tests {
             ..deny(&["admin"])
         };
         assert!(deny(&["admin"]).covers(&warns) && !warns.covers(&deny(&["admin"])));
+    }
+
+    #[test]
+    fn what_denies_in_the_dark_is_stricter_and_reads_as_it_always_did() {
+        let deny = |on_unknown| {
+            guardrail(Rule::Deny(Deny {
+                of: sets(&["admin"]),
+                on_unknown,
+            }))
+        };
+        let (refuses, warns) = (deny(OnUnknown::Refuse), deny(OnUnknown::Warn));
+        assert!(refuses.covers(&warns) && !warns.covers(&refuses));
+        // Written before there was anything but a selector.
+        let old: Rule = serde_json::from_str(r#"{"deny": {"permission_sets": ["admin"]}}"#).unwrap();
+        assert_eq!([old], refuses.rules[..]);
+        for rule in refuses.rules.iter().chain(&warns.rules) {
+            let packed = rmp_serde::to_vec_named(rule).unwrap();
+            assert_eq!(rmp_serde::from_slice::<Rule>(&packed).unwrap(), *rule);
+        }
     }
 
     #[test]
@@ -336,7 +383,7 @@ mod tests {
         };
         let with = |except: Vec<Exception>| Guardrail {
             except,
-            ..guardrail(Rule::Deny(sets(&["admin"])))
+            ..guardrail(Rule::Deny(sets(&["admin"]).into()))
         };
         let none = with(Vec::new());
         let short = with(vec![except(sets(&["admin"]), Some("2027-01-01T00:00:00Z"))]);

@@ -43,7 +43,7 @@ pub fn applied(base: &Desired, next: &Snapshot, now: Timestamp) -> Result<(Recor
     strip(&mut there);
     let instance = Instance {
         arn: ServiceId::new("arn:aws:sso:::instance/ssoins-0000000000000000")?,
-        identity_store: ServiceId::new("d-0000000000")?,
+        identity_store: ServiceId::new(NO_STORE)?,
         organization: None,
         region: Arc::from("declared"),
         management_account: None,
@@ -135,6 +135,14 @@ fn refer(snapshot: &mut Snapshot, next: &Snapshot) {
     fill(&mut snapshot.users, &next.users, false);
     fill(&mut snapshot.groups, &next.groups, false);
     fill(&mut snapshot.permission_sets, &next.permission_sets, false);
+}
+
+/// The identity store of no service.
+const NO_STORE: &str = "d-0000000000";
+
+/// Whether what is observed is what a configuration declares, as [`applied`] has it, and no reading.
+pub(super) fn is_declared(observed: &Observed) -> bool {
+    observed.instance.identity_store.as_str() == NO_STORE
 }
 
 /// What the ids begin with that no service gave out.

@@ -9,6 +9,7 @@
 mod by_set;
 mod first;
 mod still;
+mod unread;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,6 +28,8 @@ use super::people::{PeopleChange, PeopleEffects, PeopleRow};
 use by_set::{BySet, Reach};
 use first::First;
 use still::Still;
+pub(super) use unread::Unknown;
+use unread::{Behind, Named, Unread};
 
 /// What people gain and lose when `before` becomes `after` and the plan's membership changes are made.
 ///
@@ -76,6 +79,7 @@ pub(super) struct People<'a> {
     members: Vec<Option<Membership>>,
     groups: GroupMembers<'a>,
     rank: FxHashMap<&'a UserName, u32>,
+    named: Named<'a>,
 }
 
 /// People of one principal, ascending.
@@ -88,7 +92,7 @@ pub(super) struct Membership {
 impl<'a> People<'a> {
     /// Reads and carries out what the plan does to groups.
     pub(super) fn new(plan: &'a Plan, input: &'a PlanInput) -> Self {
-        let mut groups = GroupMembers::new(plan);
+        let mut groups = GroupMembers::new(plan, Unread::new(input));
         groups.read(input);
         groups.carry_out(plan);
         let users = plan
@@ -115,12 +119,22 @@ impl<'a> People<'a> {
             members,
             groups,
             rank,
+            named: Named::new(plan, input),
         }
     }
 
-    /// Who is behind a principal that may have no grant; `None` when that cannot be read.
-    pub(super) fn behind(&self, principal: &'a PrincipalKey) -> Option<Membership> {
-        self.groups.membership(principal, &self.rank)
+    /// Who is behind a principal that a rule names, and that may have no grant.
+    ///
+    /// # Errors
+    /// Why nobody can tell.
+    pub(super) fn behind(&self, principal: &'a PrincipalKey) -> Behind {
+        match self.named.unknown(principal, &self.groups) {
+            Some(unknown) => Err(unknown),
+            None => self
+                .groups
+                .membership(principal, &self.rank)
+                .ok_or(Unknown::Unread),
+        }
     }
 
     fn principal(&self, rank: u32) -> Option<PrincipalKey> {
@@ -147,15 +161,17 @@ struct GroupMembers<'a> {
     users_now: BTreeMap<&'a UserName, &'a UserName>,
     groups_now: BTreeMap<&'a GroupName, &'a GroupName>,
     deleted: BTreeSet<&'a UserName>,
+    unread: Unread<'a>,
 }
 
 impl<'a> GroupMembers<'a> {
-    fn new(plan: &'a Plan) -> Self {
+    fn new(plan: &'a Plan, unread: Unread<'a>) -> Self {
         let mut groups = GroupMembers {
             members: BTreeMap::new(),
             users_now: BTreeMap::new(),
             groups_now: BTreeMap::new(),
             deleted: BTreeSet::new(),
+            unread,
         };
         for effect in plan.actions.iter().filter_map(|action| action.effect.as_ref()) {
             match effect {
@@ -181,7 +197,9 @@ impl<'a> GroupMembers<'a> {
 
     fn read(&mut self, input: &'a PlanInput) {
         for (name, group) in &input.observed.snapshot.groups {
-            let members = group.value.members.as_ref().map(|members| {
+            let members = group.value.members.as_ref();
+            let members = members.filter(|_| !self.unread.holds_members(name));
+            let members = members.map(|members| {
                 let mut members: Vec<&UserName> = members.iter().map(|user| self.user_now(user)).collect();
                 if !self.users_now.is_empty() {
                     members.sort_unstable();
@@ -230,6 +248,11 @@ impl<'a> GroupMembers<'a> {
         members.or_insert_with(|| Some(BeforeAfter::default())).as_mut()
     }
 
+    /// Whether a group is there, or is made by the plan with members.
+    fn sees(&self, group: &GroupName) -> bool {
+        self.members.contains_key(self.group_now(group))
+    }
+
     /// Who is behind a principal; `None` when that cannot be read.
     fn membership(
         &self,
@@ -244,6 +267,7 @@ impl<'a> GroupMembers<'a> {
                     after: ranks(after),
                 }),
                 Some(None) => None,
+                None if self.unread.hides_groups() => None,
                 // Neither there nor planned: nobody is in it.
                 None => Some(Membership::default()),
             },
@@ -255,6 +279,8 @@ impl<'a> GroupMembers<'a> {
                     after: if stays { ranks(&[user]) } else { Vec::new() },
                 })
             }
+            // It is only known by its id, which is no proof that it is gone.
+            orphan if self.unread.hides_orphan(orphan) => None,
             // A deleted principal lets nobody in.
             PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => Some(Membership::default()),
         }
@@ -591,6 +617,10 @@ fn finish(
             &members,
             people,
         );
+        if change == PeopleChange::Unknown {
+            // There is nobody to name, so that it matters by whom it comes.
+            hash_principals(&mut hasher, &via);
+        }
         let (still, gained) = if change == PeopleChange::Loses {
             still.of(set, &accounts, &members)
         } else {
@@ -693,6 +723,14 @@ fn hash_row(
     text("");
 }
 
+fn hash_principals(hasher: &mut Gathering, keys: &BTreeSet<PrincipalKey>) {
+    for key in keys {
+        let text = key.to_string();
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::planner::plan;
@@ -700,6 +738,7 @@ mod tests {
     use super::*;
     use crate::address::{Address, Kind};
     use crate::id::ServiceId;
+    use crate::model::instance::{Held, HeldSubject};
     use crate::model::stack::{Scope, Unmanaged};
 
     /// A row in words: what happens, to whom, which set, in how many accounts, through whom.
@@ -865,6 +904,42 @@ mod tests {
             BTreeSet::from([GroupName::new("ops").unwrap()])
         );
         assert_eq!((plan.people.gained, plan.people.gaining), (0, 0));
+    }
+
+    #[test]
+    fn what_could_not_be_listed_is_unknown_and_not_empty() {
+        let stack = |scene: Scene, accounts: &[u64]| {
+            base(scene)
+                .group("ops", &["ada"])
+                .assign("a", &["ops"], &["admin"], accounts)
+        };
+        let orphan = PrincipalKey::OrphanGroup(ServiceId::new("known-by-id").unwrap());
+        let planned = |subject: Option<HeldSubject>| {
+            let mut scene = stack(
+                stack(Scene::new().granted_outside("zone", "view", 1), &[1]).applied(),
+                &[1, 2],
+            );
+            for key in &mut scene.input.observed.snapshot.access.names.principals {
+                if *key == principal("zone") {
+                    *key = orphan.clone();
+                }
+            }
+            scene.input.desired.settings.unmanaged = Unmanaged::Remove;
+            scene.input.desired.settings.scope = Scope::Instance;
+            let held = subject.map(|subject| Held {
+                subject,
+                why: "denied".into(),
+            });
+            scene.input.observed.held.extend(held);
+            plan(&scene.build()).people
+        };
+        let known = planned(None);
+        assert_eq!((known.gained, known.unreadable.len()), (1, 0));
+        let ops = GroupName::new("ops").unwrap();
+        let dark = planned(Some(HeldSubject::Members(ops.clone())));
+        assert_eq!((dark.gained, dark.unreadable.contains(&ops)), (0, true));
+        assert_ne!(known.digest, dark.digest);
+        assert_eq!(dark.rows[0].change, Unknown);
     }
 
     #[test]

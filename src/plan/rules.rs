@@ -402,7 +402,10 @@ fn guardrail(guardrail: &Guardrail) -> Lines {
             count => format!("{kind}[{count}]."),
         };
         match rule {
-            Rule::Deny(of) => selector(&prefix, of, &mut lines),
+            Rule::Deny(deny) => {
+                selector(&prefix, &deny.of, &mut lines);
+                on_unknown(&prefix, deny.on_unknown, &mut lines);
+            }
             Rule::Limit(of) => limit(&prefix, of, &mut lines),
             Rule::Require(of) => require(&prefix, of, &mut lines),
         }
@@ -434,7 +437,11 @@ fn limit(prefix: &str, limit: &Limit, lines: &mut Lines) {
     for (name, most) in limits {
         lines.extend(most.map(|most| Arc::from(format!("{prefix}{name}: {most}"))));
     }
-    if limit.on_unknown == OnUnknown::Warn {
+    on_unknown(prefix, limit.on_unknown, lines);
+}
+
+fn on_unknown(prefix: &str, on_unknown: OnUnknown, lines: &mut Lines) {
+    if on_unknown == OnUnknown::Warn {
         lines.insert(format!("{prefix}on_unknown: warn").into());
     }
 }

@@ -3,6 +3,7 @@
 mod created;
 mod credentials;
 mod delegated;
+mod guardrails;
 mod import;
 mod least_privilege;
 mod organization;

@@ -17,7 +17,7 @@ use crate::config::rules::session;
 use crate::config::schema;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::duration;
-use crate::model::guardrail::{Exception, Guardrail, Limit, OnUnknown, Require, Rule, Selector};
+use crate::model::guardrail::{Deny, Exception, Guardrail, Limit, OnUnknown, Require, Rule, Selector};
 use crate::source::Location;
 
 /// A guardrail that says nothing, or something that does not exist.
@@ -105,7 +105,10 @@ fn rule(nested: &Nested<'_, '_, '_>) -> Option<Rule> {
             );
             None
         }
-        "deny" => of.map(Rule::Deny),
+        "deny" => {
+            let on_unknown = on_unknown(nested);
+            of.map(|of| Rule::Deny(Deny { of, on_unknown }))
+        }
         "limit" => limit(nested, of).map(Rule::Limit),
         _ => require(nested, of).map(Rule::Require),
     }

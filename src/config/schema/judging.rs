@@ -27,7 +27,17 @@ const WHERE: AttributeSchema = attr(
     "Where; none given: anywhere.",
 );
 
-const DENY: &[AttributeSchema] = &[WHO, WITH, WHERE];
+const DENY: &[AttributeSchema] = &[
+    WHO,
+    WITH,
+    WHERE,
+    attr(
+        "on_unknown",
+        Ty::String,
+        Optional,
+        "What becomes of a plan that newly gives such access where nobody can tell to whom, because members cannot be read or a principal that is named here is not found: `refuse` (the default) or `warn`.",
+    ),
+];
 
 const LIMIT: &[AttributeSchema] = &[
     WHO,
@@ -55,7 +65,7 @@ const LIMIT: &[AttributeSchema] = &[
         "on_unknown",
         Ty::String,
         Optional,
-        "What becomes of a plan that newly grants such access to a group whose members cannot be read: `refuse` (the default) or `warn`.",
+        "What becomes of a plan that newly gives such access where it cannot be counted, because members cannot be read or a principal that is named here is not found: `refuse` (the default) or `warn`.",
     ),
 ];
 

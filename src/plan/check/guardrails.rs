@@ -1,18 +1,22 @@
 //! Guardrails, asked again in another way: person by person, over names, at the beginning and at the end.
 //!
-//! The evaluator counts over ranks in one walk and judges every step on the way. Here only three things are asked, each
+//! The evaluator counts over ranks in one walk and judges every step on the way. Here only four things are asked, each
 //! so that whatever is found must have been found there too: nobody newly has at the end what a guardrail denies, no
-//! limit of people or accounts is newly passed, and a plan that only takes away is not refused. Plans that give a user
+//! limit of people or accounts is newly passed, nobody is let in unseen, and a plan that only takes away is not refused. Plans that give a user
 //! or group another name are left to the evaluator: over names, everybody in them would be somebody else.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::address::Kind;
 use crate::id::{GroupName, PrincipalKey, UserName};
 use crate::model::access::Tuple;
 use crate::model::action::Effect;
-use crate::model::guardrail::{Guardrail, Limit, Rule, Selector};
+use crate::model::guardrail::{Deny, Guardrail, Limit, OnUnknown, Rule, Selector};
+use crate::model::instance::HeldSubject;
+use crate::model::snapshot::Management;
 use crate::plan::Plan;
+use crate::plan::base::is_declared;
 use crate::plan::change::Reason;
 use crate::plan::guardrails::breach::{RuleKind, Verdict};
 use crate::plan::input::PlanInput;
@@ -62,7 +66,7 @@ pub(super) fn check(
     for guardrail in guardrails {
         for rule in &guardrail.rules {
             match rule {
-                Rule::Deny(of) => bench.deny(guardrail, of, found),
+                Rule::Deny(deny) => bench.deny(guardrail, deny, found),
                 Rule::Limit(limit) => bench.limit(guardrail, limit, found),
                 Rule::Require(_) => {}
             }
@@ -108,17 +112,25 @@ struct Groups(BTreeMap<GroupName, BTreeSet<UserName>>);
 
 impl Groups {
     fn before(input: &PlanInput) -> Self {
+        let hides = |name: &GroupName| {
+            let mut held = input.observed.held.iter();
+            held.any(|held| match &held.subject {
+                HeldSubject::Members(group) => group == name,
+                HeldSubject::All(kind) => matches!(kind, Kind::User | Kind::Group),
+                _ => false,
+            })
+        };
         let groups = input.observed.snapshot.groups.iter();
+        let groups = groups.filter(|(name, _)| !hides(name));
         let known = groups.filter_map(|(name, group)| Some((name.clone(), group.value.members.clone()?)));
         Groups(known.collect())
     }
 
     fn after(plan: &Plan, input: &PlanInput) -> Self {
         let mut groups = Self::before(input).0;
-        let unread = |group: &GroupName| {
-            let there = input.observed.snapshot.groups.get(group);
-            there.is_some_and(|group| group.value.members.is_none())
-        };
+        let known: BTreeSet<GroupName> = groups.keys().cloned().collect();
+        let unread =
+            |group: &GroupName| input.observed.snapshot.groups.contains_key(group) && !known.contains(group);
         for effect in plan.actions.iter().filter_map(|action| action.effect.as_ref()) {
             match effect {
                 Effect::AddMember { group, user } if !unread(group) => {
@@ -201,8 +213,85 @@ impl<'a> Bench<'a> {
         self.facts.get() > MOST_FACTS
     }
 
+    /// Whether nobody read who is behind a principal.
+    fn is_unread(&self, principal: &PrincipalKey) -> bool {
+        let observed = &self.input.observed;
+        let held = |wanted: &dyn Fn(&HeldSubject) -> bool| {
+            let mut all = observed.held.iter();
+            all.any(|held| wanted(&held.subject))
+        };
+        let itself = |subject: &HeldSubject| {
+            matches!(subject, HeldSubject::Principal(key) if key == principal)
+                || match principal {
+                    PrincipalKey::Group(_) | PrincipalKey::OrphanGroup(_) => {
+                        *subject == HeldSubject::All(Kind::Group)
+                    }
+                    PrincipalKey::OrphanUser(_) => *subject == HeldSubject::All(Kind::User),
+                    PrincipalKey::User(_) => false,
+                }
+        };
+        let members = |name: &GroupName| {
+            observed.snapshot.groups.contains_key(name) && !self.before.0.contains_key(name)
+        };
+        held(&itself) || matches!(principal, PrincipalKey::Group(name) if members(name))
+    }
+
+    /// Whether a principal that a rule names is looked up and not there, or nobody read who is behind it.
+    fn is_unknown(&self, principal: &PrincipalKey) -> bool {
+        let (desired, observed) = (&self.input.desired.snapshot, &self.input.observed.snapshot);
+        let missing = match principal {
+            PrincipalKey::Group(name) => {
+                let declared = desired.groups.get(name);
+                declared.is_some_and(|group| group.management == Management::Referred)
+                    && !observed.groups.contains_key(name)
+            }
+            PrincipalKey::User(name) => {
+                let declared = desired.users.get(name);
+                declared.is_some_and(|user| user.management == Management::Referred)
+                    && !observed.users.contains_key(name)
+            }
+            PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => false,
+        };
+        missing || self.is_unread(principal)
+    }
+
+    /// Nobody is newly let in of whom nobody can tell whether a rule is about them.
+    fn in_the_dark(&self, guardrail: &Guardrail, rule: (RuleKind, &Selector, OnUnknown), found: &mut Found) {
+        let (kind, of, on_unknown) = rule;
+        if on_unknown == OnUnknown::Warn || is_declared(&self.input.observed) {
+            return;
+        }
+        let named = of.principals.iter().flatten();
+        let open = named.into_iter().any(|principal| self.is_unknown(principal));
+        let grants = self.plan.grants.iter().map(|step| step.tuple);
+        for tuple in grants.filter(|tuple| self.takes(of, *tuple) && !self.may_be_renamed(*tuple)) {
+            let Some(principal) = self.plan.names.principal(tuple.principal()) else {
+                continue;
+            };
+            let is_excepted = guardrail.except.iter().any(|except| {
+                let named = except.of.principals.as_ref();
+                self.takes(&except.of, tuple) && named.is_none_or(|all| all.contains(principal))
+            });
+            if is_excepted || self.is_too_much() {
+                continue;
+            }
+            let newly = |person: &&UserName| {
+                !self.had(tuple, person) && !self.excepted(guardrail, tuple, person, &self.after)
+            };
+            let people = || self.after.behind(principal).into_iter();
+            if self.is_unread(principal) || open && people().any(|person| newly(&person)) {
+                found.require(self.is_refused(guardrail, kind), "guardrail-unknown", || {
+                    format!("\"{}\": {principal}", guardrail.label)
+                });
+                return;
+            }
+        }
+    }
+
     /// Nobody has at the end what is denied and what they do not have now.
-    fn deny(&self, guardrail: &Guardrail, of: &Selector, found: &mut Found) {
+    fn deny(&self, guardrail: &Guardrail, deny: &Deny, found: &mut Found) {
+        let of = &deny.of;
+        self.in_the_dark(guardrail, (RuleKind::Deny, of, deny.on_unknown), found);
         let relations = self.relations;
         for tuple in relations.after.iter().filter(|tuple| self.takes(of, **tuple)) {
             let Some(principal) = self.plan.names.principal(tuple.principal()) else {
@@ -283,9 +372,12 @@ impl<'a> Bench<'a> {
     }
 
     fn limit(&self, guardrail: &Guardrail, limit: &Limit, found: &mut Found) {
-        if limit.max_people.is_none() && limit.max_accounts.is_none() {
-            return;
-        }
+        let kind = match (limit.max_people, limit.max_accounts) {
+            (Some(_), _) => RuleKind::MaxPeople,
+            (None, Some(_)) => RuleKind::MaxAccounts,
+            (None, None) => return,
+        };
+        self.in_the_dark(guardrail, (kind, &limit.of, limit.on_unknown), found);
         let (Some(before), Some(after)) = (
             self.holders(guardrail, &limit.of, false),
             self.holders(guardrail, &limit.of, true),
@@ -381,7 +473,7 @@ mod tests {
     #[test]
     fn what_is_denied_or_over_a_limit_must_be_refused() {
         let world = World::new();
-        let denied = Rule::Deny(of(Some(group("Out"))));
+        let denied = Rule::Deny(of(Some(group("Out"))).into());
         assert!(broken(&world, stack(&["bob"], &[1], denied.clone()), silence).contains("guardrail-deny"));
         let two = stack(&["ada", "cyd"], &[1], most(Some(1), None));
         assert!(broken(&world, two, silence).contains("guardrail-limit"));
@@ -398,7 +490,7 @@ mod tests {
 
     #[test]
     fn a_guardrail_of_the_last_apply_is_asked_too() {
-        let denied = Rule::Deny(of(Some(group("Out"))));
+        let denied = Rule::Deny(of(Some(group("Out"))).into());
         let mut world = World::new();
         world.recorded.rules = Some(Box::new(crate::model::rules::Rules {
             guardrails: stack(&[], &[1], denied.clone()).desired().guardrails,

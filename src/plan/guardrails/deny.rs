@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::access::{Pair, Tuple};
-use crate::model::guardrail::{Guardrail, Rule, Selector};
+use crate::model::guardrail::{Deny, Guardrail, Rule, Selector};
 use crate::plan::change::Reason;
 use crate::plan::provisioning::of_pair;
 
 use super::breach::{Breach, RuleKind, Since};
-use super::selection::{Exceptions, PRINCIPAL, Selected, Suspect, merged};
-use super::{Case, Court, MOST_SUBJECTS, have, who};
+use super::dark::Unjudged;
+use super::selection::{Crowd, Exceptions, PRINCIPAL, Selected, Suspect, merged};
+use super::{Case, Court, MOST_SUBJECTS, When, have, who};
 
 const REMEDY: &str = "take them out of what gives it, or add an `except` block that says why";
 
@@ -37,28 +38,46 @@ struct OldName {
 /// What a relation holds of what is denied.
 #[derive(Default)]
 struct Found {
-    had: FxHashSet<Fact>,
+    /// What somebody has now, each with a grant that gives it.
+    had: BTreeMap<Fact, Tuple>,
     end: FxHashSet<Fact>,
     may: BTreeMap<Fact, Path>,
-    /// Principals with new grants whose members cannot be read, and might be among those who are denied.
-    unread: BTreeSet<u32>,
+    dark: Dark,
+}
+
+/// What nobody can judge.
+#[derive(Default)]
+struct Dark {
+    /// Principals with new grants whose members cannot be read, with those.
+    unread: BTreeMap<u32, Vec<Tuple>>,
+    /// What anybody has now, where nobody can tell who is denied.
+    had: FxHashSet<Fact>,
+    /// What anybody may come to have there, and through whom.
+    may: BTreeMap<Fact, u32>,
 }
 
 impl<'a> Court<'a> {
-    pub(super) fn deny(&self, case: &Case<'a>, of: &'a Selector) -> Vec<Breach> {
-        let found = self.denied(case, of);
+    pub(super) fn deny(&self, case: &Case<'a>, deny: &'a Deny) -> Vec<Breach> {
+        let of = &deny.of;
+        let wanted = of.principals.as_ref().map(|keys| self.crowd(keys));
+        let found = self.denied(case, of, wanted.as_ref());
         let mut breaches = Vec::new();
         let renamed = self.denied_by_old_names(case, of);
+        let is_kept = |fact: &Fact| renamed.get(&fact.1).is_some_and(|old| self.had_by(old, *fact));
         let (kept, new): (BTreeMap<&Fact, &Path>, BTreeMap<&Fact, &Path>) = found
             .may
             .iter()
-            .filter(|(fact, _)| !found.had.contains(*fact))
-            .partition(|(fact, _)| renamed.get(&fact.1).is_some_and(|old| self.had_by(old, **fact)));
+            .filter(|(fact, _)| !found.had.contains_key(*fact))
+            .partition(|(fact, _)| is_kept(fact));
         if !new.is_empty() {
             let people: BTreeSet<u32> = new.keys().map(|fact| fact.0).collect();
             let subjects = new.iter().take(MOST_SUBJECTS).filter_map(|(fact, path)| {
-                let at_the_end = found.end.contains(*fact);
-                self.told(fact.0, path.tuple, at_the_end)
+                let when = if found.end.contains(*fact) {
+                    When::AtTheEnd
+                } else {
+                    When::OnTheWay
+                };
+                self.told(fact.0, path.tuple, when)
             });
             breaches.push(Breach {
                 count: new.len() as u64,
@@ -71,11 +90,15 @@ impl<'a> Court<'a> {
                 )
             });
         }
-        if !found.had.is_empty() || !kept.is_empty() {
-            let had = found.had.iter().chain(kept.keys().copied());
-            let people: BTreeSet<u32> = had.map(|fact| fact.0).collect();
+        let mut had = found.had;
+        had.extend(kept.into_iter().map(|(fact, path)| (*fact, path.tuple)));
+        if !had.is_empty() {
+            let people: BTreeSet<u32> = had.keys().map(|fact| fact.0).collect();
+            let subjects = had.iter().take(MOST_SUBJECTS);
+            let subjects = subjects.filter_map(|(fact, tuple)| self.told(fact.0, *tuple, When::Already));
             breaches.push(Breach {
-                count: (found.had.len() + kept.len()) as u64,
+                count: had.len() as u64,
+                subjects: subjects.collect(),
                 ..self.breach(
                     case,
                     (RuleKind::Deny, Since::Before),
@@ -84,7 +107,19 @@ impl<'a> Court<'a> {
                 )
             });
         }
-        breaches.extend(self.unread(case, RuleKind::Deny, &found.unread, false));
+        let Dark { unread, had, may } = found.dark;
+        let unread = unread.into_iter().filter(|(principal, tuples)| {
+            let fact = |tuple: &Tuple| (principal | PRINCIPAL, tuple.permission_set(), tuple.account());
+            !tuples.iter().map(fact).all(|fact| is_kept(&fact))
+        });
+        let unread: BTreeSet<u32> = unread.map(|(principal, _)| principal).collect();
+        let mut newly = may.keys().filter(|fact| !had.contains(*fact) && !is_kept(fact));
+        let dark = Unjudged {
+            newly: !unread.is_empty() || newly.next().is_some(),
+            principals: unread,
+            named: wanted.map(|wanted| wanted.unknown).unwrap_or_default(),
+        };
+        breaches.extend(self.unjudged(case, RuleKind::Deny, dark, deny.on_unknown));
         breaches
     }
 
@@ -111,7 +146,7 @@ impl<'a> Court<'a> {
                 permission_sets: Some([from.clone()].into()),
                 ..of.clone()
             };
-            let denies = |rule: &Rule| matches!(rule, Rule::Deny(old) if old.covers(&was));
+            let denies = |rule: &Rule| matches!(rule, Rule::Deny(old) if old.of.covers(&was));
             let form = forms.iter().find(|form| form.rules.iter().any(denies))?;
             let old = OldName {
                 permission_set: names.permission_set_rank(from)?,
@@ -134,9 +169,8 @@ impl<'a> Court<'a> {
         })
     }
 
-    fn denied(&self, case: &Case<'a>, of: &'a Selector) -> Found {
+    fn denied(&self, case: &Case<'a>, of: &Selector, wanted: Option<&Crowd>) -> Found {
         let selected = Selected::new(of, &self.plan.names);
-        let wanted = of.principals.as_ref().map(|keys| self.crowd(keys));
         let except = self.exceptions(case.guardrail);
         let mut suspects: FxHashMap<u32, Vec<Suspect>> = FxHashMap::default();
         let mut found = Found::default();
@@ -147,12 +181,12 @@ impl<'a> Court<'a> {
             let principal = tuple.principal();
             let behind = suspects
                 .entry(principal)
-                .or_insert_with(|| self.suspects(principal, wanted.as_ref()));
+                .or_insert_with(|| self.suspects(principal, wanted));
             for suspect in behind.iter() {
                 let fact = (suspect.who, tuple.permission_set(), tuple.account());
                 let excused = except.of(tuple, suspect.who);
                 if was && suspect.before && !excused.before {
-                    found.had.insert(fact);
+                    found.had.entry(fact).or_insert(tuple);
                 }
                 let end = will && suspect.after && !excused.after;
                 if end {
@@ -167,16 +201,42 @@ impl<'a> Court<'a> {
                     }
                 }
             }
-            let hidden = self.people.is_unreadable(principal)
-                || wanted
-                    .as_ref()
-                    .is_some_and(|wanted| !wanted.unreadable.is_empty());
-            let excused = || except.of(tuple, principal | PRINCIPAL).after;
             let named = behind.iter().any(|suspect| suspect.who & PRINCIPAL != 0);
-            if will && !was && wanted.is_some() && hidden && !named && !excused() {
-                found.unread.insert(principal);
+            if let Some(wanted) = wanted.filter(|_| !named) {
+                self.note_dark((tuple, was, will), wanted, &except, &mut found.dark);
             }
         }
         found
+    }
+
+    /// Notes what may be denied and may not: who is behind the principal, or who is denied, cannot be told.
+    fn note_dark(
+        &self,
+        (tuple, was, will): (Tuple, bool, bool),
+        wanted: &Crowd,
+        except: &Exceptions,
+        dark: &mut Dark,
+    ) {
+        let principal = tuple.principal();
+        if self.people.is_unreadable(principal) {
+            let excused = except.of(tuple, principal | PRINCIPAL);
+            if will && !was && !excused.after {
+                dark.unread.entry(principal).or_default().push(tuple);
+            }
+            return;
+        }
+        if !wanted.is_open() {
+            return;
+        }
+        for suspect in self.suspects(principal, None) {
+            let fact = (suspect.who, tuple.permission_set(), tuple.account());
+            let excused = except.of(tuple, suspect.who);
+            if was && suspect.before && !excused.before {
+                dark.had.insert(fact);
+            }
+            if will && suspect.after && !excused.after || !(excused.before || excused.after) {
+                dark.may.entry(fact).or_insert(principal);
+            }
+        }
     }
 }

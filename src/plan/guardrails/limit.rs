@@ -6,13 +6,14 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::access::Tuple;
 use crate::model::action::Effect;
-use crate::model::guardrail::{Limit, OnUnknown};
+use crate::model::guardrail::Limit;
 use crate::model::permission_set::PermissionSet;
 use crate::plan::finding::counted;
 
 use super::breach::{Breach, RuleKind, Since, Subject};
-use super::selection::{PRINCIPAL, Selected, Suspect, merged};
-use super::{Case, Court, MOST_SUBJECTS, people};
+use super::dark::Unjudged;
+use super::selection::{Crowd, Exceptions, PRINCIPAL, Selected, Suspect, merged};
+use super::{Case, Court, MOST_SUBJECTS, When, people};
 
 /// What there is of the access that a limit is about.
 #[derive(Default)]
@@ -30,11 +31,17 @@ struct Count {
     /// Principals whose members cannot be read, with new grants and with old ones.
     unread: BTreeSet<u32>,
     unread_before: BTreeSet<u32>,
+    /// Who has what where, by anybody's account, where nobody can tell whom the limit is about: before, and after.
+    anybody: (FxHashSet<Fact>, FxHashSet<Fact>),
 }
+
+/// Somebody has a set in an account.
+type Fact = (u32, u32, u32);
 
 impl<'a> Court<'a> {
     pub(super) fn limit(&self, case: &Case<'a>, limit: &'a Limit) -> Vec<Breach> {
-        let count = self.count(case, limit);
+        let wanted = limit.of.principals.as_ref().map(|keys| self.crowd(keys));
+        let count = self.count(case, limit, wanted.as_ref());
         let mut breaches = Vec::new();
         if let Some(most) = limit.max_people {
             breaches.extend(self.people_over(case, &count, most));
@@ -51,21 +58,25 @@ impl<'a> Court<'a> {
             (None, Some(_)) => RuleKind::MaxAccounts,
             (None, None) => return breaches,
         };
-        let refuses = limit.on_unknown == OnUnknown::Refuse;
-        if count.unread.is_empty() {
-            breaches.extend(self.unread(case, rule, &count.unread_before, false));
-        } else {
-            breaches.extend(self.unread(case, rule, &count.unread, refuses));
-        }
+        let newly = !count.unread.is_empty()
+            || !count.unread_before.is_empty() && count.grows(rule)
+            || !count.anybody.1.is_subset(&count.anybody.0);
+        let dark = Unjudged {
+            newly,
+            principals: if count.unread.is_empty() {
+                count.unread_before
+            } else {
+                count.unread
+            },
+            named: wanted.map(|wanted| wanted.unknown).unwrap_or_default(),
+        };
+        breaches.extend(self.unjudged(case, rule, dark, limit.on_unknown));
         breaches
     }
 
-    fn count(&self, case: &Case<'a>, limit: &'a Limit) -> Count {
+    fn count(&self, case: &Case<'a>, limit: &Limit, wanted: Option<&Crowd>) -> Count {
         let selected = Selected::new(&limit.of, &self.plan.names);
-        let wanted = limit.of.principals.as_ref().map(|keys| self.crowd(keys));
-        let hidden = wanted
-            .as_ref()
-            .is_some_and(|wanted| !wanted.unreadable.is_empty());
+        let hidden = wanted.is_some_and(Crowd::is_open);
         let except = self.exceptions(case.guardrail);
         let mut suspects: FxHashMap<u32, Vec<Suspect>> = FxHashMap::default();
         let mut count = Count::default();
@@ -75,7 +86,7 @@ impl<'a> Court<'a> {
             }
             let principal = tuple.principal();
             let excused = except.of(tuple, principal | PRINCIPAL);
-            if (hidden || self.people.is_unreadable(principal)) && will && !excused.after {
+            if self.people.is_unreadable(principal) && will && !excused.after {
                 let unread = if was {
                     &mut count.unread_before
                 } else {
@@ -83,9 +94,12 @@ impl<'a> Court<'a> {
                 };
                 unread.insert(principal);
             }
+            if hidden {
+                self.note_anybody((tuple, was, will), &except, &mut count.anybody);
+            }
             let behind = suspects
                 .entry(principal)
-                .or_insert_with(|| self.suspects(principal, wanted.as_ref()));
+                .or_insert_with(|| self.suspects(principal, wanted));
             for suspect in behind {
                 let excused = except.of(tuple, suspect.who);
                 let had = was && suspect.before && !excused.before;
@@ -94,6 +108,25 @@ impl<'a> Court<'a> {
             }
         }
         count
+    }
+
+    /// Notes who has it before and after, whoever that is.
+    fn note_anybody(
+        &self,
+        (tuple, was, will): (Tuple, bool, bool),
+        except: &Exceptions,
+        (before, after): &mut (FxHashSet<Fact>, FxHashSet<Fact>),
+    ) {
+        for suspect in self.suspects(tuple.principal(), None) {
+            let fact = (suspect.who, tuple.permission_set(), tuple.account());
+            let excused = except.of(tuple, suspect.who);
+            if was && suspect.before && !excused.before {
+                before.insert(fact);
+            }
+            if will && suspect.after && !excused.after {
+                after.insert(fact);
+            }
+        }
     }
 
     fn people_over(&self, case: &Case<'a>, count: &Count, most: u64) -> Option<Breach> {
@@ -107,11 +140,13 @@ impl<'a> Court<'a> {
         } else {
             (Since::Before, super::have(count.after.len()))
         };
-        let new = count.after.iter();
-        let new = new.filter(|(person, _)| worse && !count.before.contains(person));
-        let subjects = new
+        // Who is new, where somebody is; else everyone, as somebody of them has to go.
+        let listed = count.after.iter();
+        let listed = listed.filter(|(person, _)| !worse || !count.before.contains(person));
+        let when = if worse { When::AtTheEnd } else { When::Already };
+        let subjects = listed
             .take(MOST_SUBJECTS)
-            .filter_map(|(person, (tuple, _))| self.told(*person, *tuple, true));
+            .filter_map(|(person, (tuple, _))| self.told(*person, *tuple, when));
         Some(Breach {
             count: will,
             subjects: subjects.collect(),
@@ -227,6 +262,17 @@ impl<'a> Court<'a> {
 }
 
 impl Count {
+    /// Whether somebody known newly has it, or has it in another account.
+    fn grows(&self, rule: RuleKind) -> bool {
+        match rule {
+            RuleKind::MaxAccounts => {
+                let mut accounts = self.accounts.values();
+                accounts.any(|(before, after)| !after.is_subset(before))
+            }
+            _ => self.after.keys().any(|person| !self.before.contains(person)),
+        }
+    }
+
     fn take(&mut self, tuple: Tuple, who: u32, had: bool, has: bool, by_account: bool) {
         let is_person = who & PRINCIPAL == 0;
         let keep = |slot: &mut (Tuple, bool)| {

@@ -10,6 +10,7 @@
 //! into the next one. Two small plans instead of one, and nobody can hide the one behind the other.
 
 pub mod breach;
+mod dark;
 mod deny;
 mod limit;
 mod require;
@@ -59,7 +60,7 @@ pub(super) fn guardrails(plan: &Plan, input: &PlanInput, before: &[Tuple], after
     for case in &cases {
         for rule in &case.guardrail.rules {
             breaches.extend(match rule {
-                Rule::Deny(of) => court.deny(case, of),
+                Rule::Deny(deny) => court.deny(case, deny),
                 Rule::Limit(limit) => court.limit(case, limit),
                 Rule::Require(require) => court.require(case, require),
             });
@@ -115,6 +116,17 @@ fn only_removes(plan: &Plan) -> bool {
             .all(|action| action.effect.as_ref().is_none_or(removes))
 }
 
+/// When somebody has something.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// Now, and afterwards as well.
+    Already,
+    /// Once the plan is carried out.
+    AtTheEnd,
+    /// While it is, and no more then.
+    OnTheWay,
+}
+
 struct Court<'a> {
     plan: &'a Plan,
     input: &'a PlanInput,
@@ -126,25 +138,19 @@ struct Court<'a> {
 
 impl<'a> Court<'a> {
     /// A breach without its cases.
-    fn breach(
-        &self,
-        case: &Case<'_>,
-        (rule, since): (RuleKind, Since),
-        what: &str,
-        remedy: &'static str,
-    ) -> Breach {
+    fn breach(&self, case: &Case<'_>, (rule, since): (RuleKind, Since), what: &str, remedy: &str) -> Breach {
         let guardrail = case.guardrail;
         let refuses = since == Since::Plan && guardrail.refuses;
         // What a block no longer says is no removal of access.
         let removal = self.only_removes && rule != RuleKind::Require;
         let label = &guardrail.label;
-        let (who, remedy) = if case.as_last_applied {
-            (
-                format!("guardrail \"{label}\", as last applied"),
-                format!("{remedy}; {LOOSEN_FIRST}"),
-            )
-        } else {
-            (format!("guardrail \"{label}\""), remedy.to_owned())
+        let who = match case.as_last_applied {
+            true => format!("guardrail \"{label}\", as last applied"),
+            false => format!("guardrail \"{label}\""),
+        };
+        let remedy = match case.as_last_applied && since != Since::Before {
+            true => format!("{remedy}; {LOOSEN_FIRST}"),
+            false => remedy.to_owned(),
         };
         let message = match since {
             Since::Before => format!("{who}: broken already, {what}"),
@@ -169,49 +175,13 @@ impl<'a> Court<'a> {
             description: guardrail.description.clone(),
             count: 0,
             subjects: Vec::new(),
-            remedy: (since != Since::Before).then(|| remedy.into()),
+            remedy: Some(remedy.into()),
             location: guardrail.location.clone(),
         }
     }
 
-    /// Principals about whose members nothing is known; `None` without any.
-    fn unread(&self, case: &Case<'_>, rule: RuleKind, who: &BTreeSet<u32>, refuses: bool) -> Option<Breach> {
-        let keys = who.iter().filter_map(|rank| self.plan.names.principal(*rank));
-        let subjects: Vec<Subject> = keys
-            .map(|key| Subject {
-                principal: Some(key.clone()),
-                ..Subject::new(format!("{key}"))
-            })
-            .collect();
-        let what = if refuses || rule == RuleKind::Deny {
-            "it cannot be judged, because members of groups that newly get access cannot be read"
-        } else {
-            "it cannot be judged, because members of groups with access cannot be read"
-        };
-        let breach = self.breach(
-            case,
-            (rule, Since::Unknown),
-            what,
-            match rule {
-                RuleKind::Deny => "let rolecall read the members, or look who they are",
-                _ => "let rolecall read the members, or say `on_unknown = \"warn\"` in the limit",
-            },
-        );
-        let refuses = refuses && case.guardrail.refuses && !self.only_removes;
-        (!subjects.is_empty()).then_some(Breach {
-            level: if refuses {
-                Verdict::Refused
-            } else {
-                Verdict::Warned
-            },
-            count: subjects.len() as u64,
-            subjects,
-            ..breach
-        })
-    }
-
     /// `ada would have admin in prod, by group Developers (assignment.ops, main.hcl:12)`.
-    fn told(&self, who: u32, tuple: Tuple, at_the_end: bool) -> Option<Subject> {
+    fn told(&self, who: u32, tuple: Tuple, when: When) -> Option<Subject> {
         let (account, set, principal) = self.plan.names.resolve(tuple)?;
         let name = self.name_of(who)?;
         let shown = self.input.observed.snapshot.account_name(account);
@@ -221,14 +191,19 @@ impl<'a> Court<'a> {
         };
         let (declared_by, locations) = self.blocks(tuple);
         let blocks = by_blocks(&declared_by, &locations);
-        let when = if at_the_end { "" } else { ", on the way" };
+        let on_the_way = when == When::OnTheWay;
+        let (has, when) = match when {
+            When::Already => ("has", ""),
+            When::AtTheEnd => ("would have", ""),
+            When::OnTheWay => ("would have", ", on the way"),
+        };
         let mut subject = Subject {
             permission_set: Some(set.clone()),
             account: Some(account.clone()),
             declared_by,
             locations,
-            on_the_way: !at_the_end,
-            ..Subject::new(format!("{name} would have {set} in {shown}{by}{blocks}{when}"))
+            on_the_way,
+            ..Subject::new(format!("{name} {has} {set} in {shown}{by}{blocks}{when}"))
         };
         self.name_subject(&mut subject, who);
         subject.principal = Some(principal.clone());

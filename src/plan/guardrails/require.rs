@@ -33,7 +33,7 @@ impl<'a> Court<'a> {
         let mut of_account: Vec<Option<Missing>> = vec![None; access.names.accounts.len()];
         let mut of_note: Vec<Option<Missing>> = vec![None; access.notes.len()];
         let (mut new, mut old) = (0_usize, 0_usize);
-        let mut subjects = Vec::new();
+        let (mut subjects, mut before) = (Vec::new(), Vec::new());
         for (tuple, note) in access.tuples.iter().copied().zip(&access.note_of) {
             if !selected.takes(tuple) {
                 continue;
@@ -55,6 +55,9 @@ impl<'a> Court<'a> {
             }
             if !self.gets_worse((account, set, principal), missing, require) {
                 old += 1;
+                if before.len() < MOST_SUBJECTS {
+                    before.push(self.lacking((account, set, principal), tuple, missing, require));
+                }
                 continue;
             }
             new += 1;
@@ -63,6 +66,7 @@ impl<'a> Court<'a> {
             }
         }
         subjects.sort();
+        before.sort();
         let breach = |since, count: usize, what: &str| {
             (count > 0).then(|| Breach {
                 count: count as u64,
@@ -76,7 +80,16 @@ impl<'a> Court<'a> {
         };
         let worse = breach(Since::Plan, new, "would be without what it requires");
         let worse = worse.map(|breach| Breach { subjects, ..breach });
-        let same = breach(Since::Before, old, "there without what it requires");
+        let are = if old == 1 { "is" } else { "are" };
+        let same = breach(
+            Since::Before,
+            old,
+            &format!("{are} there without what it requires"),
+        );
+        let same = same.map(|breach| Breach {
+            subjects: before,
+            ..breach
+        });
         worse.into_iter().chain(same).collect()
     }
 

@@ -1,12 +1,13 @@
 //! What selectors mean over the plan's ranks, and who stands behind principals.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashSet;
 
 use crate::id::PrincipalKey;
 use crate::model::access::{Names, Tuple};
 use crate::model::guardrail::{Guardrail, Selector};
+use crate::plan::people_effects::Unknown;
 
 use super::Court;
 
@@ -45,8 +46,15 @@ pub(super) struct Crowd {
     principals: FxHashSet<u32>,
     before: FxHashSet<u32>,
     after: FxHashSet<u32>,
-    /// Groups of it whose members cannot be read.
-    pub unreadable: BTreeSet<PrincipalKey>,
+    /// Those of whom nobody can tell who is behind them.
+    pub unknown: BTreeMap<PrincipalKey, Unknown>,
+}
+
+impl Crowd {
+    /// Whether anybody at all might be in it.
+    pub fn is_open(&self) -> bool {
+        !self.unknown.is_empty()
+    }
 }
 
 /// Someone whom a rule is about, behind one principal.
@@ -101,7 +109,11 @@ impl<'a> Court<'a> {
         let holding = guardrail.except.iter();
         let holding = holding.filter(|exception| exception.holds(self.input.now));
         let rows = holding.map(|exception| {
-            let crowd = exception.of.principals.as_ref().map(|keys| self.crowd(keys));
+            let crowd = exception
+                .of
+                .principals
+                .as_ref()
+                .map(|keys| self.crowd_left_out(keys));
             (Selected::new(&exception.of, &self.plan.names), crowd)
         });
         Exceptions { rows: rows.collect() }
@@ -115,12 +127,23 @@ impl<'a> Court<'a> {
             crowd.principals.extend(rank);
             // A principal without any grant has no rank; its people may have access by other paths.
             match self.people.behind(key) {
-                Some(members) => {
+                Ok(members) => {
                     crowd.before.extend(&members.before);
                     crowd.after.extend(&members.after);
                 }
-                None => drop(crowd.unreadable.insert(key.clone())),
+                Err(why) => drop(crowd.unknown.insert(key.clone(), why)),
             }
+        }
+        crowd
+    }
+
+    /// The people behind those whom an exception names. A name that means others now excuses nobody.
+    fn crowd_left_out(&self, keys: &'a BTreeSet<PrincipalKey>) -> Crowd {
+        let mut crowd = self.crowd(keys);
+        let rebound = crowd.unknown.iter();
+        let rebound = rebound.filter(|(_, why)| **why == Unknown::Rebound);
+        for rank in rebound.filter_map(|(key, _)| self.plan.names.principal_rank(key)) {
+            crowd.principals.remove(&rank);
         }
         crowd
     }

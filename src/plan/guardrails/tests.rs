@@ -1,5 +1,7 @@
+use crate::address::Kind;
 use crate::id::PrincipalKey;
-use crate::model::guardrail::{Exception, Limit, OnUnknown, Require, Selector};
+use crate::model::guardrail::{Deny, Exception, Limit, OnUnknown, Require, Selector};
+use crate::model::instance::{Held, HeldSubject};
 use crate::model::rules::Rules;
 use crate::plan::finding::Level;
 use crate::plan::testing::{Stack, World, account, group, set, time, user};
@@ -68,7 +70,7 @@ fn found(plan: &Plan) -> Vec<(&str, Level)> {
 }
 
 fn no_contractors() -> Rule {
-    Rule::Deny(selector(&[group("Contractors")], &["admin"], &[]))
+    Rule::Deny(selector(&[group("Contractors")], &["admin"], &[]).into())
 }
 
 #[test]
@@ -458,7 +460,7 @@ fn a_set_that_only_gets_another_name_breaks_nothing_anew() {
             .group("contractors", "Contractors", &["bob", "ada"])
             .assign("a", &[group("Ops")], &[name], &[1])
     };
-    let denied = |name: &str| Rule::Deny(selector(&[group("Contractors")], &[name], &[]));
+    let denied = |name: &str| Rule::Deny(selector(&[group("Contractors")], &[name], &[]).into());
     let mut world = World::new().apply(named("admin", &["bob"]));
     world.recorded.rules = Some(Box::new(Rules {
         guardrails: vec![guardrail(denied("admin"), &[])],
@@ -478,4 +480,217 @@ fn a_set_that_only_gets_another_name_breaks_nothing_anew() {
     world.recorded.rules = None;
     let other = world.plan(guarded(named("power", &["bob"]), denied("power"), &[]));
     assert!(other.is_refused());
+}
+
+/// Whom the directory keeps: Ops and Contractors are looked up.
+fn looked_up(accounts: &[u32]) -> Stack {
+    let stack = Stack::new()
+        .accounts(&[1, 2])
+        .set("admin", "admin")
+        .data_group("ops", "Ops")
+        .data_group("contractors", "Contractors");
+    match accounts {
+        [] => stack,
+        accounts => stack.assign("a", &[group("Ops")], &["admin"], accounts),
+    }
+}
+
+fn directory() -> World {
+    World::new()
+        .has_group("Ops", &["ada", "bob"])
+        .has_group("Contractors", &["bob"])
+}
+
+fn holds(mut world: World, subject: HeldSubject) -> World {
+    world.observed.held.push(Held {
+        subject,
+        why: "denied".into(),
+    });
+    world
+}
+
+fn denies(on_unknown: OnUnknown) -> Rule {
+    Rule::Deny(Deny {
+        of: selector(&[group("Contractors")], &["admin"], &[]),
+        on_unknown,
+    })
+}
+
+#[test]
+fn who_cannot_be_told_from_those_who_are_denied_is_not_let_in() {
+    let name = |name: &str| crate::id::GroupName::new(name).unwrap();
+    let unread = |world: World, of: &str| holds(world, HeldSubject::Members(name(of)));
+    let planned = |world: &World, accounts: &[u32], on_unknown| {
+        found_owned(&world.plan(guarded(looked_up(accounts), denies(on_unknown), &[])))
+    };
+    let refused = [("guardrail-unknown".to_owned(), Level::Refusal)];
+    let warned = [("guardrail-unknown".to_owned(), Level::Warning)];
+    for of in ["Ops", "Contractors"] {
+        let world = unread(directory(), of);
+        assert_eq!(planned(&world, &[1], OnUnknown::Refuse), refused, "{of}");
+        assert_eq!(planned(&world, &[1], OnUnknown::Warn), warned, "{of}");
+        assert!(planned(&world, &[], OnUnknown::Refuse).is_empty(), "nothing new");
+        let before = directory().apply(looked_up(&[1]));
+        let world = unread(before, of);
+        assert!(
+            planned(&world, &[1], OnUnknown::Refuse).is_empty(),
+            "no more than there was: {of}"
+        );
+        assert_eq!(planned(&world, &[1, 2], OnUnknown::Refuse), refused, "{of}");
+    }
+    // Without users, and without groups, nobody can tell anything.
+    for kind in [Kind::User, Kind::Group] {
+        let mut world = directory().has_grant(1, "admin", group("Ops")).has_set("admin");
+        if kind == Kind::Group {
+            world.observed.snapshot.groups.clear();
+        }
+        let world = holds(world, HeldSubject::All(kind));
+        let direct = looked_up(&[])
+            .user("cyd", "cyd")
+            .assign("b", &[user("cyd")], &["admin"], &[2]);
+        let plan = world.plan(guarded(direct, denies(OnUnknown::Refuse), &[]));
+        let held = kind == Kind::User;
+        // Where users cannot be read, nothing is granted to one, so that nothing is newly given.
+        assert_eq!(plan.grants.is_empty(), held);
+        assert_eq!(found_owned(&plan).contains(&refused[0]), !held, "{kind:?}");
+    }
+}
+
+fn found_owned(plan: &Plan) -> Vec<(String, Level)> {
+    let found = found(plan).into_iter();
+    found.map(|(code, level)| (code.to_owned(), level)).collect()
+}
+
+#[test]
+fn who_joins_a_group_with_access_is_judged_where_nobody_knows_who_is_denied() {
+    let with = |members: &[&str]| {
+        Stack::new()
+            .accounts(&[1])
+            .set("admin", "admin")
+            .user("ada", "ada")
+            .user("cyd", "cyd")
+            .data_group("contractors", "Contractors")
+            .group("ops", "Ops", members)
+            .assign("a", &[group("Ops")], &["admin"], &[1])
+    };
+    let world = World::new().has_group("Contractors", &[]).apply(with(&["ada"]));
+    let name = crate::id::GroupName::new("Contractors").unwrap();
+    let world = holds(world, HeldSubject::Members(name));
+    let plan = world.plan(guarded(with(&["ada", "cyd"]), denies(OnUnknown::Refuse), &[]));
+    assert_eq!(found(&plan), [("guardrail-unknown", Level::Refusal)]);
+    let plan = world.plan(guarded(with(&[]), denies(OnUnknown::Refuse), &[]));
+    assert!(found(&plan).is_empty(), "who goes is let go");
+}
+
+#[test]
+fn a_limit_is_not_kept_by_people_whom_nobody_sees() {
+    // The group that has it already cannot be listed, and is an id without a name.
+    let mut world = World::new().has_set("admin");
+    let gone = crate::id::ServiceId::new("id-9").unwrap();
+    world = world.has_grant(1, "admin", PrincipalKey::OrphanGroup(gone));
+    let direct = || {
+        Stack::new()
+            .accounts(&[1])
+            .set("admin", "admin")
+            .user("ada", "ada")
+            .assign("a", &[user("ada")], &["admin"], &[1])
+    };
+    let most = || limit(Some(2), None, None);
+    let plan = world.plan(guarded(direct(), most(), &[]));
+    assert!(found(&plan).is_empty(), "an orphan lets nobody in");
+    let dark = holds(world, HeldSubject::All(Kind::Group));
+    let plan = dark.plan(guarded(direct(), most(), &[]));
+    assert_eq!(found(&plan), [("guardrail-unknown", Level::Refusal)]);
+    // Nothing new: it is said and stops nothing.
+    let plan = dark.plan(guarded(
+        Stack::new().accounts(&[1]).set("admin", "admin"),
+        most(),
+        &[],
+    ));
+    assert_eq!(found(&plan), [("guardrail-unknown", Level::Warning)]);
+}
+
+#[test]
+fn a_rule_over_a_group_that_is_not_there_any_more_is_not_a_rule_over_nobody() {
+    let name = |name: &str| crate::id::GroupName::new(name).unwrap();
+    let renamed = || {
+        let mut world = directory().apply(looked_up(&[]));
+        let groups = &mut world.observed.snapshot.groups;
+        let mut group = groups.remove(&name("Contractors")).unwrap();
+        group.value.display_name = name("Externals");
+        groups.insert(name("Externals"), group);
+        world
+    };
+    let missing = renamed();
+    let plan = missing.plan(guarded(looked_up(&[1]), denies(OnUnknown::Refuse), &[]));
+    assert_eq!(found(&plan), [("guardrail-unknown", Level::Refusal)]);
+    let told = &plan.guardrails[0].subjects[0];
+    assert_eq!(told.principal, Some(group("Contractors")));
+    assert!(told.text.contains("is not there"), "{}", told.text);
+    let plan = missing.plan(guarded(looked_up(&[1]), denies(OnUnknown::Warn), &[]));
+    assert_eq!(found(&plan), [("guardrail-unknown", Level::Warning)]);
+    // A rule that is about nobody any more is said in every plan.
+    let plan = missing.plan(guarded(looked_up(&[]), denies(OnUnknown::Refuse), &[]));
+    assert_eq!(found(&plan), [("guardrail-unknown", Level::Warning)]);
+    // Somebody else is given the name.
+    let rebound = renamed().has_group("Contractors", &[]);
+    let plan = rebound.plan(guarded(looked_up(&[1]), denies(OnUnknown::Refuse), &[]));
+    assert_eq!(found(&plan), [("guardrail-unknown", Level::Refusal)]);
+    assert!(plan.guardrails[0].subjects[0].text.contains("means another one"));
+    // Once it is seen and applied, the name means whom it means.
+    let world = rebound.apply(looked_up(&[]));
+    let plan = world.plan(guarded(looked_up(&[1]), denies(OnUnknown::Refuse), &[]));
+    assert!(found(&plan).is_empty(), "{:?}", found(&plan));
+    // A group that the plan makes has the members that it makes.
+    let made = Stack::new()
+        .accounts(&[1])
+        .set("admin", "admin")
+        .data_group("ops", "Ops")
+        .group("contractors", "Contractors", &[])
+        .assign("a", &[group("Ops")], &["admin"], &[1]);
+    let world = World::new().has_group("Ops", &["ada"]);
+    let plan = world.plan(guarded(made, denies(OnUnknown::Refuse), &[]));
+    assert!(found(&plan).is_empty(), "{:?}", found(&plan));
+}
+
+#[test]
+fn an_exception_for_a_name_that_means_others_now_excuses_nobody() {
+    let rule = || Rule::Deny(selector(&[], &["admin"], &[]).into());
+    let world = directory().apply(looked_up(&[]));
+    let excepted =
+        |world: &World| found_owned(&world.plan(guarded(looked_up(&[1]), rule(), &[group("Ops")])));
+    assert!(excepted(&world).is_empty());
+    let mut other = world;
+    let ops = crate::id::GroupName::new("Ops").unwrap();
+    let there = other.observed.snapshot.groups.get_mut(&ops).unwrap();
+    there.value.id = Some(crate::id::ServiceId::new("id-99").unwrap());
+    assert!(excepted(&other).contains(&("guardrail".to_owned(), Level::Refusal)));
+}
+
+#[test]
+fn what_is_broken_already_is_told_by_person_path_and_block() {
+    let world = World::new().apply(stack(&["ada", "bob"], &["bob"], &[1]));
+    let same = || stack(&["ada", "bob"], &["bob"], &[1]);
+    let told = |rule: Rule| {
+        let plan = world.plan(guarded(same(), rule, &[]));
+        let [breach] = &plan.guardrails[..] else {
+            panic!("{:?}", plan.guardrails)
+        };
+        assert_eq!((breach.since, breach.level), (Since::Before, Verdict::Warned));
+        assert!(breach.remedy.is_some());
+        let texts = breach.subjects.iter().map(|subject| subject.text.to_string());
+        texts.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told(no_contractors()),
+        ["bob has admin in account-1, by group Ops (assignment.a)"]
+    );
+    assert_eq!(told(limit(Some(1), None, None)).len(), 2);
+    let reason = Rule::Require(Require {
+        of: selector(&[], &["admin"], &[]),
+        reason: true,
+        ..Require::default()
+    });
+    let told = told(reason);
+    assert!(told[0].contains("no block gives a `reason`"), "{told:?}");
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 
+use crate::address::Kind;
 use crate::id::{AccountId, AccountKey, GroupName, OuPath, PrincipalKey, ServiceId, UserName};
 use crate::model::access::{Access, Names, Pair, Tuple};
 use crate::model::account::{Account, OrganizationalUnit};
@@ -107,6 +108,19 @@ impl Relation {
         )
     }
 
+    /// Everybody who has an assignment.
+    pub fn assigned(&self) -> Vec<&PrincipalId> {
+        let numbers: BTreeSet<u32> = self
+            .pairs
+            .values()
+            .flat_map(|row| row.principals.iter().copied())
+            .collect();
+        let values = numbers.into_iter();
+        values
+            .filter_map(|number| self.principals.value(number))
+            .collect()
+    }
+
     /// Adds an assignment.
     pub fn grant(&mut self, account: &str, set: &str, principal: &PrincipalId) {
         let number = self.principals.number(principal);
@@ -135,6 +149,10 @@ pub struct Model {
     pub groups: BTreeMap<String, Versioned<Group>>,
     /// Ids of members, by group; absent where they could not be read.
     pub members: BTreeMap<String, BTreeSet<String>>,
+    /// Ids of users and groups that something refers to and that are gone: the service said so, asked by the id.
+    pub gone: BTreeSet<String>,
+    /// Those of which nobody can tell, and why.
+    pub unknown: BTreeMap<String, Arc<str>>,
     /// Ids of memberships by group and user, with revisions.
     pub memberships: FxHashMap<(String, String), String>,
     /// Permission sets by ARN.
@@ -160,6 +178,8 @@ impl Model {
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
             members: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            unknown: BTreeMap::new(),
             memberships: FxHashMap::default(),
             sets: BTreeMap::new(),
             relation: Relation::default(),
@@ -220,14 +240,7 @@ impl Model {
             quotas: Quotas::default(),
             snapshot,
             roles,
-            held: self
-                .held
-                .iter()
-                .map(|(subject, why)| Held {
-                    subject: subject.clone(),
-                    why: Arc::clone(why),
-                })
-                .collect(),
+            held: self.held(),
             in_accounts: Vec::new(),
             in_progress: self.in_progress.clone(),
             calls,
@@ -245,8 +258,49 @@ impl Model {
         described.collect()
     }
 
+    /// What could not be read, with groups of which a member is a mere id, and mere ids that have assignments.
+    fn held(&self) -> Vec<Held> {
+        let mut held = self.held.clone();
+        let listed = |kind| !self.held.contains_key(&HeldSubject::All(kind));
+        if listed(Kind::User) {
+            for (id, group) in &self.groups {
+                let members = self.members.get(id).into_iter().flatten();
+                let mut unsettled = members.filter(|id| !self.is_settled(id));
+                let why = unsettled.next().map(|id| {
+                    let why = self.unknown.get(id).map_or("no list has it", |why| why);
+                    format!("its member {id} cannot be read: {why}")
+                });
+                let members = HeldSubject::Members(group.value.display_name.clone());
+                held.extend(why.map(|why| (members, why.into())));
+            }
+        }
+        for who in self.relation.assigned() {
+            let (kind, known) = match who.is_group {
+                true => (Kind::Group, self.groups.contains_key(&who.id)),
+                false => (Kind::User, self.users.contains_key(&who.id)),
+            };
+            if known || self.gone.contains(&who.id) || !listed(kind) {
+                continue;
+            }
+            let why = self.unknown.get(&who.id).cloned();
+            let why = why.unwrap_or_else(|| "no list has it".into());
+            held.extend(self.principal(who).map(|key| (HeldSubject::Principal(key), why)));
+        }
+        held.into_iter()
+            .map(|(subject, why)| Held { subject, why })
+            .collect()
+    }
+
+    /// Whether it is known of a user who that is, or that there is nobody.
+    fn is_settled(&self, id: &String) -> bool {
+        self.users.contains_key(id) || self.gone.contains(id)
+    }
+
+    /// A group with its members. Where one of them is a mere id, nobody can tell who is in it.
     fn group(&self, id: &str, group: &Group) -> (GroupName, Entity<Group>) {
-        let members: Option<BTreeSet<UserName>> = self.members.get(id).map(|members| {
+        let members = self.members.get(id);
+        let members = members.filter(|members| members.iter().all(|id| self.is_settled(id)));
+        let members: Option<BTreeSet<UserName>> = members.map(|members| {
             let users = members.iter().filter_map(|id| self.users.get(id));
             users.map(|user| user.value.user_name.clone()).collect()
         });
@@ -327,5 +381,72 @@ impl<K: Clone> Keys<K> {
         ranked
             .filter_map(|(number, key)| Some((*number, rank(key.as_ref()?)?)))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "1234567890-00000000-0000-0000-0000-000000000001";
+
+    fn model() -> Model {
+        let instance = Instance {
+            arn: ServiceId::new("arn:aws:sso:::instance/ssoins-0000000000000001").unwrap(),
+            identity_store: ServiceId::new("d-0000000001").unwrap(),
+            organization: None,
+            region: "eu-west-1".into(),
+            management_account: None,
+        };
+        let mut model = Model::new(Timestamp::UNIX_EPOCH, instance, None);
+        let group = Group {
+            display_name: GroupName::new("Ops").unwrap(),
+            id: ServiceId::new("g-1").ok(),
+            description: None,
+            members: None,
+            external_id: None,
+        };
+        let group = Versioned {
+            value: group,
+            revision: None,
+        };
+        model.groups.insert("g-1".to_owned(), group);
+        model.members.insert("g-1".to_owned(), [ID.to_owned()].into());
+        model
+    }
+
+    fn of_ops(model: &Model) -> (Option<usize>, Vec<HeldSubject>) {
+        let observed = model.observed(BTreeMap::new()).unwrap();
+        let group = observed.snapshot.groups.values().next().unwrap();
+        let held = observed.held.into_iter().map(|held| held.subject);
+        (group.value.members.as_ref().map(BTreeSet::len), held.collect())
+    }
+
+    #[test]
+    fn a_member_that_is_a_mere_id_makes_the_members_unknown_until_it_is_gone() {
+        let mut model = model();
+        let members = HeldSubject::Members(GroupName::new("Ops").unwrap());
+        assert_eq!(of_ops(&model), (None, vec![members]));
+        model.gone.insert(ID.to_owned());
+        assert_eq!(of_ops(&model), (Some(0), Vec::new()));
+        // Where no users could be read at all, that is what is held.
+        model.gone.clear();
+        model.held.insert(HeldSubject::All(Kind::User), "denied".into());
+        assert_eq!(of_ops(&model), (None, vec![HeldSubject::All(Kind::User)]));
+    }
+
+    #[test]
+    fn an_assignment_of_a_mere_id_is_an_orphan_once_that_is_gone() {
+        let mut model = model();
+        model.members.clear();
+        let who = PrincipalId {
+            is_group: true,
+            id: "g-2".to_owned(),
+        };
+        model.relation.grant("000000000001", "arn:set", &who);
+        let orphan = PrincipalKey::OrphanGroup(ServiceId::new("g-2").unwrap());
+        assert_eq!(of_ops(&model).1, [HeldSubject::Principal(orphan)]);
+        model.gone.insert(who.id);
+        assert_eq!(of_ops(&model).1, []);
     }
 }

@@ -19,6 +19,31 @@ use crate::provider::{CallError, Meaning};
 /// A user or group with its id.
 pub type Found<T> = (String, Versioned<T>);
 
+/// What the service says of an id.
+#[derive(Debug)]
+pub enum Fate<T> {
+    /// It is there.
+    There(Found<T>),
+    /// It is there, and has no name that can be used.
+    Unnamed,
+    /// It is not there.
+    Gone,
+}
+
+impl<T> Fate<T> {
+    /// What is there, if it has a name.
+    fn found(self) -> Option<Found<T>> {
+        match self {
+            Fate::There(found) => Some(found),
+            Fate::Unnamed | Fate::Gone => None,
+        }
+    }
+
+    fn of(found: Option<Found<T>>) -> Self {
+        found.map_or(Fate::Unnamed, Fate::There)
+    }
+}
+
 /// Every user, a hundred a call.
 pub async fn users(session: &Arc<Session>, store: &str) -> Result<Vec<Found<User>>, CallError> {
     let send = |token| {
@@ -88,7 +113,7 @@ pub async fn user(
     name: &UserName,
 ) -> Result<Option<Found<User>>, CallError> {
     if let Some(id) = known
-        && let Some(found) = describe_user(session, store, id).await?
+        && let Some(found) = describe_user(session, store, id).await?.found()
         && found.1.value.user_name == *name
     {
         return Ok(Some(found));
@@ -99,23 +124,19 @@ pub async fn user(
             .send()
     };
     match absent(session.read(Operation::GetUserId, send).await)? {
-        Some(answer) => describe_user(session, store, &answer.user_id).await,
+        Some(answer) => Ok(describe_user(session, store, &answer.user_id).await?.found()),
         None => Ok(None),
     }
 }
 
-/// A user by id; `None` when there is none.
-pub async fn describe_user(
-    session: &Arc<Session>,
-    store: &str,
-    id: &str,
-) -> Result<Option<Found<User>>, CallError> {
+/// A user by id.
+pub async fn describe_user(session: &Arc<Session>, store: &str, id: &str) -> Result<Fate<User>, CallError> {
     let send = || {
         let call = session.store.describe_user();
         call.identity_store_id(store).user_id(id).send()
     };
     let Some(answer) = absent(session.read(Operation::DescribeUser, send).await)? else {
-        return Ok(None);
+        return Ok(Fate::Gone);
     };
     let mut builder = SdkUser::builder()
         .identity_store_id(store)
@@ -128,7 +149,7 @@ pub async fn describe_user(
         .set_emails(answer.emails);
     builder = builder.set_external_ids(answer.external_ids);
     let user = builder.build().ok();
-    Ok(user.and_then(|user| named(session, user_of(&user), id)))
+    Ok(Fate::of(user.and_then(|user| named(session, user_of(&user), id))))
 }
 
 /// A group by the id it had and the name it shall have; `None` when there is none of that name.
@@ -139,7 +160,7 @@ pub async fn group(
     name: &GroupName,
 ) -> Result<Option<Found<Group>>, CallError> {
     if let Some(id) = known
-        && let Some(found) = describe_group(session, store, id).await?
+        && let Some(found) = describe_group(session, store, id).await?.found()
         && found.1.value.display_name == *name
     {
         return Ok(Some(found));
@@ -150,22 +171,19 @@ pub async fn group(
             .send()
     };
     match absent(session.read(Operation::GetGroupId, send).await)? {
-        Some(answer) => describe_group(session, store, &answer.group_id).await,
+        Some(answer) => Ok(describe_group(session, store, &answer.group_id).await?.found()),
         None => Ok(None),
     }
 }
 
-async fn describe_group(
-    session: &Arc<Session>,
-    store: &str,
-    id: &str,
-) -> Result<Option<Found<Group>>, CallError> {
+/// A group by id.
+pub async fn describe_group(session: &Arc<Session>, store: &str, id: &str) -> Result<Fate<Group>, CallError> {
     let send = || {
         let call = session.store.describe_group();
         call.identity_store_id(store).group_id(id).send()
     };
     let Some(answer) = absent(session.read(Operation::DescribeGroup, send).await)? else {
-        return Ok(None);
+        return Ok(Fate::Gone);
     };
     let group = SdkGroup::builder()
         .identity_store_id(store)
@@ -177,7 +195,8 @@ async fn describe_group(
         .set_external_ids(answer.external_ids)
         .build()
         .ok();
-    Ok(group.and_then(|group| named(session, group_of(&group), id)))
+    let group = group.and_then(|group| named(session, group_of(&group), id));
+    Ok(Fate::of(group))
 }
 
 /// An attribute by which there is at most one.

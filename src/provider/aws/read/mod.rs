@@ -9,6 +9,7 @@ pub mod organization;
 pub mod progress;
 pub mod sets;
 pub mod start;
+pub mod strangers;
 pub mod touched;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,6 +81,9 @@ pub async fn whole(
     let tags = tags(session, &mut model, scope);
     tags.await.map_err(ProviderError::Call)?;
     assignments(session, &mut model, scope)
+        .await
+        .map_err(ProviderError::Call)?;
+    strangers::resolve(session, &mut model)
         .await
         .map_err(ProviderError::Call)?;
     model.in_progress = progress::requests(session, &model)

@@ -61,6 +61,8 @@ pub async fn refresh(
         groups(session, &mut model, &touched.groups).await?;
         permission_sets(session, &mut model, &touched).await?;
         assignments(session, &mut model, &touched, scope).await?;
+        // Who is not called that any more may go by another name.
+        super::strangers::resolve(session, &mut model).await?;
         model.in_progress = super::progress::requests(session, &model).await?;
         Ok(())
     };
@@ -157,20 +159,7 @@ async fn groups(
         .iter()
         .filter(|(_, group)| names.contains(&group.value.display_name));
     let touched: Vec<String> = touched.map(|(id, _)| id.clone()).collect();
-    super::members(session, &store, touched.clone()).await?(model);
-    let members = touched
-        .iter()
-        .filter_map(|group| model.members.get(group))
-        .flatten();
-    let strangers: BTreeSet<String> = members
-        .filter(|id| !model.users.contains_key(*id))
-        .cloned()
-        .collect();
-    for id in strangers {
-        model
-            .users
-            .extend(directory::describe_user(session, &store, &id).await?);
-    }
+    super::members(session, &store, touched).await?(model);
     Ok(())
 }
 
