@@ -1,6 +1,6 @@
 //! What a stack declares, once evaluated: settings, entities, access, look-ups that failed, outputs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -74,6 +74,16 @@ impl Matcher {
     /// Whether it says nothing, so that it matches everything.
     pub fn is_empty(&self) -> bool {
         self.permission_sets.is_empty() && self.principals.is_empty() && self.accounts.is_empty()
+    }
+
+    /// Whether it has the patterns of another one, in whatever order.
+    pub fn says_the_same(&self, other: &Matcher) -> bool {
+        fn all_of(list: &[Arc<str>]) -> BTreeSet<&Arc<str>> {
+            list.iter().collect()
+        }
+        all_of(&self.permission_sets) == all_of(&other.permission_sets)
+            && all_of(&self.principals) == all_of(&other.principals)
+            && all_of(&self.accounts) == all_of(&other.accounts)
     }
 }
 

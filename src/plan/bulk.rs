@@ -60,20 +60,39 @@ impl Guarded<'_> {
     /// Refuses more removals than the stack allows at once. `destroy` says how many it makes and is exempt.
     pub(super) fn removals(&self, findings: &mut Vec<Finding>) {
         let input = self.sources.input;
-        let settings = &input.desired.settings;
-        let limit = input.options.max_removals.unwrap_or(settings.max_removals);
+        let declared = input.desired.settings.max_removals;
+        // A change must not raise the limit that it would pass.
+        let last = input
+            .recorded
+            .rules
+            .as_ref()
+            .map(|rules| rules.settings.max_removals);
+        let last = last.filter(|last| *last < declared);
+        let limit = last.unwrap_or(declared);
+        let last = last.filter(|_| input.options.max_removals.is_none());
+        let limit = input.options.max_removals.unwrap_or(limit);
         let removals = self.counted();
         let count = removals.total();
         if input.options.mode == Mode::Destroy || count <= limit {
             return;
         }
+        let (as_last_applied, remedy) = match last {
+            None => ("", format!("if it is meant, run it with --max-removals {count}")),
+            Some(_) => (
+                ", as last applied",
+                format!(
+                    "apply the change of `max_removals` alone first, and take these away in the next one; or, if it is \
+                     meant, run it with --max-removals {count}"
+                ),
+            ),
+        };
         findings.push(Finding {
-            remedy: Some(format!("if it is meant, run it with --max-removals {count}").into()),
+            remedy: Some(remedy.into()),
             ..Finding::new(
                 Level::Refusal,
                 "max-removals",
                 format!(
-                    "{} would be removed, and the limit is {limit}",
+                    "{} would be removed, and the limit is {limit}{as_last_applied}",
                     removals.spelled()
                 ),
             )
@@ -139,14 +158,26 @@ impl Guarded<'_> {
                 continue;
             }
             let are = if subjects.len() == 1 { "is" } else { "are" };
+            let (as_last_applied, remedy) = match rule.as_last_applied {
+                false => (
+                    "",
+                    "keep them declared; or take them out of the `protect` block, apply that alone, and take them away in \
+                     the next change",
+                ),
+                true => (
+                    ", as last applied",
+                    "keep them declared; or apply the change of the `protect` block alone first, where it is seen and \
+                     approved as what it is, and take them away in the next change",
+                ),
+            };
             let message = format!(
-                "{} {are} protected by \"{}\"",
+                "{} {are} protected by \"{}\"{as_last_applied}",
                 grants(subjects.len() as u64),
                 rule.label
             );
             findings.push(Finding {
                 subjects,
-                remedy: Some("keep them declared, or take them out of the `protect` block first".into()),
+                remedy: Some(remedy.into()),
                 ..Finding::new(Level::Refusal, "protected", message)
             });
         }
@@ -327,6 +358,52 @@ mod tests {
             .has_grant(1, "view", group("Ops"));
         let plan = world.plan(protecting(bare(), &["Ops"]));
         assert!(finding(&plan, "protected").is_some());
+    }
+
+    #[test]
+    fn what_the_last_apply_protected_is_protected_from_the_change_that_ends_it() {
+        let bare = || {
+            Stack::new()
+                .accounts(&[1, 2])
+                .set("view", "view")
+                .group("ops", "Ops", &[])
+        };
+        let granting = || bare().assign("a", &[group("Ops")], &["view"], &[1, 2]);
+        let mut world = World::new().apply(granting());
+        let rules = crate::model::rules::Rules::of(&protecting(granting(), &["Ops"]).desired());
+        world.recorded.rules = Some(Box::new(rules));
+        let plan = world.plan(bare());
+        let refused = finding(&plan, "protected").unwrap();
+        assert_eq!(refused.level, Level::Refusal);
+        assert!(
+            refused.message.ends_with(", as last applied"),
+            "{}",
+            refused.message
+        );
+        assert!(refused.remedy.as_ref().unwrap().contains("alone first"));
+        // The change of the rule alone goes through, under a heading of its own.
+        let alone = world.plan(granting());
+        assert!(!alone.is_refused() && alone.rules.may_loosen());
+        world.recorded.rules = Some(Box::new(crate::model::rules::Rules::of(&granting().desired())));
+        assert!(!world.plan(bare()).is_refused());
+    }
+
+    #[test]
+    fn a_limit_of_removals_is_not_raised_by_the_change_that_passes_it() {
+        let limited = |stack: Stack, most: u64| stack.with(|desired| desired.settings.max_removals = most);
+        let mut world = World::new().apply(stack(&["ada", "bob"]));
+        let rules = crate::model::rules::Rules::of(&limited(stack(&[]), 1).desired());
+        world.recorded.rules = Some(Box::new(rules));
+        let plan = world.plan(limited(stack(&[]), 500));
+        let refused = finding(&plan, "max-removals").unwrap();
+        assert_eq!(
+            &*refused.message,
+            "2 memberships would be removed, and the limit is 1, as last applied"
+        );
+        assert!(finding(&world.plan(limited(stack(&["ada"]), 500)), "max-removals").is_none());
+        // A person may say the number.
+        world.options.max_removals = Some(2);
+        assert!(finding(&world.plan(limited(stack(&[]), 500)), "max-removals").is_none());
     }
 
     #[test]

@@ -6,7 +6,9 @@ use crate::id::AccountKey;
 use crate::model::access::{Names, Tuple};
 use crate::model::matching::Matching;
 use crate::model::snapshot::Snapshot;
-use crate::model::stack::{Matcher, Scope, Settings};
+use crate::model::stack::{Matcher, Scope};
+
+use super::input::{Mode, PlanInput};
 
 /// A matcher over ranks: for each name, whether it matches. `None` matches everything.
 #[derive(Debug, Default)]
@@ -20,6 +22,8 @@ pub(super) struct Rule {
 pub(super) struct NamedRule {
     pub label: Arc<str>,
     pub rule: Rule,
+    /// The configuration does not say so any more.
+    pub as_last_applied: bool,
 }
 
 /// The rules of a stack.
@@ -37,8 +41,10 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// Evaluates the settings' rules over the names.
-    pub fn new(settings: &Settings, names: &Names, snapshots: &[&Snapshot]) -> Self {
+    /// Evaluates the settings' rules over the names, and what the last apply protected: a change must not take away
+    /// the protection of what it takes away. Whoever freezes somebody in an incident is held by what is declared.
+    pub fn new(input: &PlanInput, names: &Names, snapshots: &[&Snapshot]) -> Self {
+        let settings = &input.desired.settings;
         let mut broken = Vec::new();
         let mut rule = |matcher: &Matcher| Rule::new(matcher, names, snapshots, &mut broken);
         let scope = match &settings.scope {
@@ -46,14 +52,27 @@ impl Rules {
             Scope::Declared | Scope::Instance => None,
         };
         let ignore = settings.ignore.iter().map(|named| rule(&named.matcher)).collect();
-        let protect = settings
+        let mut protect: Vec<NamedRule> = settings
             .protect
             .iter()
             .map(|named| NamedRule {
                 label: named.label.clone(),
                 rule: rule(&named.matcher),
+                as_last_applied: false,
             })
             .collect();
+        let last = input.recorded.rules.iter();
+        let last = last.filter(|_| input.options.mode != Mode::Freeze);
+        for named in last.flat_map(|rules| &rules.settings.protect) {
+            let mut declared = settings.protect.iter();
+            if !declared.any(|now| now.matcher.says_the_same(&named.matcher)) {
+                protect.push(NamedRule {
+                    label: named.label.clone(),
+                    rule: Rule::new(&named.matcher, names, snapshots, &mut Vec::new()),
+                    as_last_applied: true,
+                });
+            }
+        }
         let mut idle = Vec::new();
         for named in &settings.protect {
             note_idle(&named.label, &named.matcher, names, snapshots, &mut idle);

@@ -34,6 +34,7 @@ pub mod in_progress;
 mod in_use;
 pub mod input;
 mod keeping;
+mod last_rules;
 #[cfg(test)]
 mod lives;
 mod matching;

@@ -26,6 +26,7 @@ use super::held::HeldSets;
 use super::in_use::{InUse, keep_principals_in_use, left_to_others};
 use super::input::{Mode, PlanInput};
 use super::keeping::Keeping;
+use super::last_rules::NamesNow;
 use super::matching::Rules;
 use super::moves::unused_moves;
 use super::order::{order, revoke_before_renaming};
@@ -70,7 +71,7 @@ impl<'a> Stage<'a> {
         let input = sources.input;
         let mut findings = Vec::new();
         let snapshots = [sources.observed, &*sources.desired, &*sources.recorded];
-        let rules = Rules::new(&input.desired.settings, &universe.names, &snapshots);
+        let rules = Rules::new(input, &universe.names, &snapshots);
         let held = HeldSets::new(sources, &universe.names, &mut findings);
         let freezing = Freezing::new(sources, &universe.names);
         let mut diff = access_diff(&universe, &rules, &held, &freezing, &renames, sources);
@@ -376,9 +377,11 @@ impl<'a> Stage<'a> {
             universe,
             diff,
             findings,
+            renames,
             ..
         } = self;
         let input = sources.input;
+        let names_now = NamesNow::new(sources, &renames);
         let account_names = account_names(sources, &universe);
         let before = universe.observed.tuples;
         let findings: BTreeSet<Finding> = findings.into_iter().collect();
@@ -395,6 +398,7 @@ impl<'a> Stage<'a> {
             roles,
             findings: findings.into_iter().collect(),
             totals: diff.totals,
+            rules: super::rules::rule_changes(input, &names_now),
             ..empty(input)
         };
         plan.outputs = super::outputs::outputs(sources);
@@ -406,9 +410,11 @@ impl<'a> Stage<'a> {
         );
         plan.people = people;
         plan.risks = super::risk::Risks::find(&plan, input, after.unwrap_or(&before));
-        plan.guardrails = super::guardrails::guardrails(&plan, input, &before, after.unwrap_or(&before));
+        plan.guardrails =
+            super::guardrails::guardrails((&plan, input), &names_now, &before, after.unwrap_or(&before));
         let broken: BTreeSet<Finding> = plan.guardrails.iter().map(|breach| breach.finding()).collect();
         plan.findings.extend(broken);
+        plan.findings.extend(super::guardrails::ended_exceptions(input));
         plan.findings.sort();
         plan.session_seconds = session_seconds(&plan, sources);
         plan.user_names = super::mentioned::user_names(&plan, sources);
@@ -448,7 +454,7 @@ fn empty(input: &PlanInput) -> Plan {
         risks: Default::default(),
         findings: Vec::new(),
         guardrails: Vec::new(),
-        rules: super::rules::rule_changes(input),
+        rules: Default::default(),
         cost: Default::default(),
         selections: input.desired.selections.clone(),
         outputs: input.recorded.outputs.clone(),
@@ -461,6 +467,7 @@ fn empty(input: &PlanInput) -> Plan {
 fn too_large(input: &PlanInput, error: &CapacityError) -> Plan {
     let mut plan = Plan {
         findings: vec![Finding::new(Level::Refusal, "too-large", error.to_string())],
+        rules: super::rules::rule_changes(input, &NamesNow::default()),
         ..empty(input)
     };
     plan.digest = super::digest::digest(&plan);

@@ -1,22 +1,25 @@
 //! How the rules that plans are judged by differ from those of the last apply.
 //!
-//! A change may try to loosen its own judge, so this leads every plan. Two spellings of one rule are no change: a rule
-//! is compared as the set of its parts, each a line, which is also what a person is shown.
+//! A change may try to loosen its own judge, so this leads every plan. Rules are compared by what they say, block by
+//! block and in the names that things have now; the lines are what a person is shown of it, and decide nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::AccountKey;
 use crate::model::duration;
 use crate::model::guardrail::{Guardrail, Limit, OnUnknown, Require, Rule, Selector};
 use crate::model::policy_file::PolicyHash;
 use crate::model::rules::Rules;
+use crate::model::snapshot::Snapshot;
 use crate::model::stack::{Matcher, NamedMatcher, Production, RiskSettings, Scope, Settings, Unmanaged};
 use crate::model::standing::StandingApproval;
 use crate::source::Location;
 
 use super::input::{Mode, PlanInput};
+use super::last_rules::NamesNow;
 
 /// Which rule.
 #[derive(
@@ -121,49 +124,68 @@ impl RuleChanges {
 }
 
 /// The changes of a plan that takes over what is declared; narrowed ones and `destroy` leave the rules as they are.
-pub(super) fn rule_changes(input: &PlanInput) -> RuleChanges {
+pub(super) fn rule_changes(input: &PlanInput, names: &NamesNow) -> RuleChanges {
     let Some(before) = &input.recorded.rules else {
         return RuleChanges::default();
     };
+    let snapshots = [
+        &input.observed.snapshot,
+        &input.desired.snapshot,
+        &input.recorded.applied,
+    ];
     let changes = match input.options.mode {
-        Mode::All => changes(before, &Rules::of(&input.desired)),
+        Mode::All => changes(
+            &names.rules(before),
+            &names.declared(Rules::of(&input.desired)),
+            Spelling { snapshots },
+        ),
         _ => Vec::new(),
     };
     RuleChanges { known: true, changes }
 }
 
-fn changes(before: &Rules, after: &Rules) -> Vec<RuleChange> {
+fn changes(before: &Rules, after: &Rules, spelling: Spelling<'_>) -> Vec<RuleChange> {
     let mut found = Vec::new();
     let (was, is) = (&before.settings, &after.settings);
-    compare(
-        RuleBlock::Guardrail,
+    Comparison::<Guardrail> {
+        rule: RuleBlock::Guardrail,
+        spell: &|rule| (spelling.guardrail(rule), rule.location.clone()),
+        equal: &|was, is| bare(was) == bare(is),
+        as_strict: &|was: &Guardrail, is: &Guardrail| is.covers(was),
+        joined: &|was: &Guardrail, is: &Guardrail| is.is_joined(was),
+    }
+    .run(
         &by_label(&before.guardrails, |rule| &rule.label),
         &by_label(&after.guardrails, |rule| &rule.label),
-        |rule| (guardrail(rule), rule.location.clone()),
-        |was, is| is.covers(was),
-        |was, is| is.is_joined(was),
         &mut found,
     );
-    compare(
-        RuleBlock::StandingApproval,
+    Comparison::<StandingApproval> {
+        rule: RuleBlock::StandingApproval,
+        spell: &|rule| (spelling.standing(rule), rule.location.clone()),
+        equal: &|was, is| bare_approval(was) == bare_approval(is),
+        as_strict: &|_, _| false,
+        joined: &|_, _| false,
+    }
+    .run(
         &by_label(&before.standing_approvals, |rule| &rule.label),
         &by_label(&after.standing_approvals, |rule| &rule.label),
-        |rule| (standing(rule), rule.location.clone()),
-        |_, _| false,
-        |_, _| false,
         &mut found,
     );
     for (rule, was, is) in [
         (RuleBlock::Protect, &was.protect, &is.protect),
         (RuleBlock::Ignore, &was.ignore, &is.ignore),
     ] {
-        compare(
+        let equal = |was: &NamedMatcher, is: &NamedMatcher| was.matcher.says_the_same(&is.matcher);
+        Comparison::<NamedMatcher> {
             rule,
+            spell: &|rule: &NamedMatcher| (matcher(&rule.matcher), rule.location.clone()),
+            equal: &equal,
+            as_strict: &equal,
+            joined: &|_, _| false,
+        }
+        .run(
             &by_label(was, |rule| &rule.label),
             &by_label(is, |rule| &rule.label),
-            |rule: &NamedMatcher| (matcher(&rule.matcher), rule.location.clone()),
-            |_, _| false,
-            |_, _| false,
             &mut found,
         );
     }
@@ -173,17 +195,43 @@ fn changes(before: &Rules, after: &Rules) -> Vec<RuleChange> {
     found
 }
 
+/// What a guardrail says, without where and why, and without the unit whose accounts were written.
+fn bare(guardrail: &Guardrail) -> Guardrail {
+    let mut bare = guardrail.clone();
+    (bare.description, bare.location) = (None, None);
+    for rule in &mut bare.rules {
+        match rule {
+            Rule::Deny(deny) => deny.of.accounts_from = None,
+            Rule::Limit(limit) => limit.of.accounts_from = None,
+            Rule::Require(require) => require.of.accounts_from = None,
+        }
+    }
+    for except in &mut bare.except {
+        (except.location, except.of.accounts_from) = (None, None);
+    }
+    bare
+}
+
+fn bare_approval(approval: &StandingApproval) -> StandingApproval {
+    let mut bare = approval.clone();
+    (bare.location, bare.of.accounts_from) = (None, None);
+    bare
+}
+
 /// What a file of rules or data means for others is not known, so that every change of one may loosen something, but
 /// for the first ones of all.
 fn policies(before: &[PolicyHash], after: &[PolicyHash], found: &mut Vec<RuleChange>) {
     let line = |file: &PolicyHash| (Lines::from([format!("blake3: {}", file.hash).into()]), None);
-    compare(
-        RuleBlock::Policy,
+    Comparison::<PolicyHash> {
+        rule: RuleBlock::Policy,
+        spell: &line,
+        equal: &|was, is| was == is,
+        as_strict: &|_, _| false,
+        joined: &|_, _| false,
+    }
+    .run(
         &by_label(before, |file| &file.path),
         &by_label(after, |file| &file.path),
-        line,
-        |_, _| false,
-        |was, is| was == is,
         found,
     );
     let of_policies = found.iter_mut().filter(|change| change.rule == RuleBlock::Policy);
@@ -201,66 +249,97 @@ fn by_label<T>(rules: &[T], label: impl Fn(&T) -> &Arc<str>) -> BTreeMap<Arc<str
 type Lines = BTreeSet<Arc<str>>;
 type ByLabel<'a, T> = BTreeMap<Arc<str>, Vec<&'a T>>;
 
-/// Compares blocks of one kind by label. Of several with one label, all lines count together.
-fn compare<T>(
+/// How blocks of one kind are compared.
+struct Comparison<'c, T> {
     rule: RuleBlock,
-    before: &ByLabel<'_, T>,
-    after: &ByLabel<'_, T>,
-    spell: impl Fn(&T) -> (Lines, Option<Location>),
-    as_strict: impl Fn(&T, &T) -> bool,
-    same: impl Fn(&T, &T) -> bool,
-    found: &mut Vec<RuleChange>,
-) {
-    let labels: BTreeSet<&Arc<str>> = before.keys().chain(after.keys()).collect();
-    let spell_all = |rules: &[&T]| {
-        let mut lines = Lines::new();
-        let mut location = None;
-        for rule in rules {
-            let (of_rule, at) = spell(rule);
-            lines.extend(of_rule);
-            location = location.or(at);
+    spell: &'c dyn Fn(&T) -> (Lines, Option<Location>),
+    /// Whether two blocks say the same.
+    equal: &'c dyn Fn(&T, &T) -> bool,
+    /// Whether the second is at least as strict as the first.
+    as_strict: &'c dyn Fn(&T, &T) -> bool,
+    /// Whether what they are written over alone may have more in it now.
+    joined: &'c dyn Fn(&T, &T) -> bool,
+}
+
+impl<T> Comparison<'_, T> {
+    /// Compares by label. Of several blocks with one label, each that is on both sides is left out, once for once.
+    fn run(&self, before: &ByLabel<'_, T>, after: &ByLabel<'_, T>, found: &mut Vec<RuleChange>) {
+        let labels: BTreeSet<&Arc<str>> = before.keys().chain(after.keys()).collect();
+        for label in labels {
+            let was = before.get(label).map(Vec::as_slice).unwrap_or_default();
+            let is = after.get(label).map(Vec::as_slice).unwrap_or_default();
+            found.extend(self.change(label, was, is));
         }
-        (lines, location)
-    };
-    for label in labels {
-        let was = before.get(label).map(Vec::as_slice).unwrap_or_default();
-        let is = after.get(label).map(Vec::as_slice).unwrap_or_default();
-        let ((old, old_place), (new, new_place)) = (spell_all(was), spell_all(is));
-        if old == new && was.is_empty() == is.is_empty() {
-            continue;
-        }
-        // What a rule is written over may have more in it now, and the rule says what it said.
-        if was.len() == is.len() && was.iter().zip(is).all(|(was, is)| same(was, is)) {
-            continue;
+    }
+
+    fn change(&self, label: &Arc<str>, was: &[&T], is: &[&T]) -> Option<RuleChange> {
+        let (gone, new) = self.differing(was, is);
+        let same = |(was, is): (&&T, &&T)| (self.joined)(was, is);
+        if gone.len() == new.len() && gone.iter().zip(&new).all(same) {
+            return None;
         }
         let change = match (was.is_empty(), is.is_empty()) {
             (true, _) => RuleChangeKind::Added,
             (_, true) => RuleChangeKind::Removed,
             _ => RuleChangeKind::Changed,
         };
-        let stricter = || was.iter().all(|was| is.iter().any(|is| as_strict(was, is)));
-        let may_loosen = match (rule, change) {
+        let kept = |was: &&T| is.iter().any(|is| (self.as_strict)(was, is));
+        let may_loosen = match self.rule {
             // More of these let more pass, or hide more.
-            (RuleBlock::Ignore | RuleBlock::StandingApproval, kind) => kind != RuleChangeKind::Removed,
-            (_, RuleChangeKind::Added) => false,
-            (_, RuleChangeKind::Removed) => true,
-            (_, RuleChangeKind::Changed) => !stricter(),
+            RuleBlock::Ignore | RuleBlock::StandingApproval => !new.is_empty(),
+            _ => !was.iter().all(kept),
         };
-        found.push(RuleChange {
-            rule,
+        let (old, old_place) = self.lines(&gone);
+        let (now, new_place) = self.lines(&new);
+        let (mut before, mut after): (Vec<_>, Vec<_>) = (
+            old.difference(&now).cloned().collect(),
+            now.difference(&old).cloned().collect(),
+        );
+        if before.is_empty() && after.is_empty() {
+            (before, after) = (old.into_iter().collect(), now.into_iter().collect());
+        }
+        Some(RuleChange {
+            rule: self.rule,
             label: Some(Arc::clone(label)),
             change,
             may_loosen,
-            before: old.difference(&new).cloned().collect(),
-            after: new.difference(&old).cloned().collect(),
+            before,
+            after,
             location: new_place.or(old_place),
-        });
+        })
+    }
+
+    /// Blocks that are on one side alone.
+    fn differing<'t>(&self, was: &[&'t T], is: &[&'t T]) -> (Vec<&'t T>, Vec<&'t T>) {
+        let mut new: Vec<&T> = is.to_vec();
+        let mut gone = Vec::new();
+        for was in was {
+            match new.iter().position(|is| (self.equal)(was, is)) {
+                Some(at) => drop(new.remove(at)),
+                None => gone.push(*was),
+            }
+        }
+        (gone, new)
+    }
+
+    /// What blocks say: of several, which of them says it.
+    fn lines(&self, blocks: &[&T]) -> (Lines, Option<Location>) {
+        let (mut lines, mut location) = (Lines::new(), None);
+        for (number, block) in (1_u32..).zip(blocks) {
+            let (of_block, at) = (self.spell)(block);
+            lines.extend(of_block.into_iter().map(|line| match blocks.len() {
+                1 => line,
+                _ => format!("({number}) {line}").into(),
+            }));
+            location = location.or(at);
+        }
+        (lines, location)
     }
 }
 
 fn settings(was: &Settings, is: &Settings, found: &mut Vec<RuleChange>) {
-    let mut push = |rule, may_loosen, before: Lines, after: Lines| {
-        if before != after {
+    let mut push = |rule, same: bool, may_loosen, before: Lines, after: Lines| {
+        if !same {
             found.push(RuleChange {
                 rule,
                 label: None,
@@ -277,7 +356,17 @@ fn settings(was: &Settings, is: &Settings, found: &mut Vec<RuleChange>) {
             });
         }
     };
-    push(RuleBlock::Scope, true, scope(&was.scope), scope(&is.scope));
+    let same_scope = match (&was.scope, &is.scope) {
+        (Scope::Matching(was), Scope::Matching(is)) => was.says_the_same(is),
+        (was, is) => was == is,
+    };
+    push(
+        RuleBlock::Scope,
+        same_scope,
+        true,
+        scope(&was.scope),
+        scope(&is.scope),
+    );
     let unmanaged = |unmanaged: Unmanaged| {
         let name = match unmanaged {
             Unmanaged::Report => "report",
@@ -289,6 +378,7 @@ fn settings(was: &Settings, is: &Settings, found: &mut Vec<RuleChange>) {
     let may_loosen = is.unmanaged != Unmanaged::Report;
     push(
         RuleBlock::Unmanaged,
+        is.unmanaged == was.unmanaged,
         may_loosen,
         unmanaged(was.unmanaged),
         unmanaged(is.unmanaged),
@@ -296,17 +386,41 @@ fn settings(was: &Settings, is: &Settings, found: &mut Vec<RuleChange>) {
     let most = |settings: &Settings| Lines::from([Arc::from(settings.max_removals.to_string())]);
     push(
         RuleBlock::MaxRemovals,
+        is.max_removals == was.max_removals,
         is.max_removals > was.max_removals,
         most(was),
         most(is),
     );
     let (was, is) = (&was.risk, &is.risk);
-    let (before, after) = (production(&was.production), production(&is.production));
-    push(RuleBlock::Production, !before.is_subset(&after), before, after);
-    push(RuleBlock::Risk, risk_loosens(was, is), risk(was), risk(is));
+    let kept = still_production(&was.production, &is.production);
+    push(
+        RuleBlock::Production,
+        kept && still_production(&is.production, &was.production),
+        !kept,
+        production(&was.production),
+        production(&is.production),
+    );
+    let same = is.wide_accounts == was.wide_accounts
+        && is.stop_for == was.stop_for
+        && all_in(&was.permission_sets, &is.permission_sets)
+        && all_in(&is.permission_sets, &was.permission_sets);
+    push(RuleBlock::Risk, same, risk_loosens(was, is), risk(was), risk(is));
 }
 
-/// An account is production as soon as one line matches, so every line that goes may loosen.
+fn all_in(patterns: &[Arc<str>], others: &[Arc<str>]) -> bool {
+    patterns.iter().all(|pattern| others.contains(pattern))
+}
+
+/// Whether whatever one block calls production, another one does too.
+fn still_production(was: &Production, is: &Production) -> bool {
+    all_in(&was.accounts, &is.accounts)
+        && all_in(&was.organizational_units, &is.organizational_units)
+        && was
+            .tags
+            .iter()
+            .all(|(key, value)| is.tags.get(key) == Some(value))
+}
+
 fn production(production: &Production) -> Lines {
     let mut lines = Lines::new();
     list_of("accounts", Some(production.accounts.iter()), &mut lines);
@@ -365,67 +479,110 @@ fn list_of<T: ToString>(name: &str, items: Option<impl Iterator<Item = T>>, line
     match items {
         None => drop(lines.insert(format!("{name}: any").into())),
         Some(items) => {
-            lines.extend(items.map(|item| Arc::from(format!("{name}: {}", item.to_string()))));
+            lines.extend(items.map(|item| Arc::from(format!("{name}: {}", told_apart(item.to_string())))));
         }
     }
 }
 
-fn selector(prefix: &str, of: &Selector, lines: &mut Lines) {
-    let name = |field: &str| format!("{prefix}{field}");
-    list_of(
-        &name("principals"),
-        of.principals.as_ref().map(|of| of.iter()),
-        lines,
-    );
-    list_of(
-        &name("permission_sets"),
-        of.permission_sets.as_ref().map(|of| of.iter()),
-        lines,
-    );
-    list_of(&name("accounts"), of.accounts.as_ref().map(|of| of.iter()), lines);
+/// A name that could be taken for a word of ours is quoted.
+fn told_apart(name: String) -> String {
+    match name.is_empty() || name == "any" || name == ROOT || name.starts_with('"') {
+        true => format!("{name:?}"),
+        false => name,
+    }
 }
 
-fn guardrail(guardrail: &Guardrail) -> Lines {
-    let severity = if guardrail.refuses { "error" } else { "warning" };
-    let mut lines = Lines::from([Arc::from(format!("severity: {severity}"))]);
-    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
-    for rule in &guardrail.rules {
-        let kind = match rule {
-            Rule::Deny(_) => "deny",
-            Rule::Limit(_) => "limit",
-            Rule::Require(_) => "require",
-        };
-        let count = counts.entry(kind).or_default();
-        *count += 1;
-        let prefix = match *count {
-            1 => format!("{kind}."),
-            count => format!("{kind}[{count}]."),
-        };
-        match rule {
-            Rule::Deny(deny) => {
-                selector(&prefix, &deny.of, &mut lines);
-                on_unknown(&prefix, deny.on_unknown, &mut lines);
+/// What the root unit is called, whose path is empty.
+const ROOT: &str = "the root";
+
+/// How rules are told, accounts by name.
+#[derive(Clone, Copy)]
+struct Spelling<'a> {
+    snapshots: [&'a Snapshot; 3],
+}
+
+impl Spelling<'_> {
+    fn account(self, key: &AccountKey) -> String {
+        let known = self.snapshots.into_iter();
+        let mut names = known.map(|snapshot| snapshot.account_name(key));
+        let id = key.to_string();
+        match names.find(|name| *name != id) {
+            Some(name) => format!("{name} ({id})"),
+            None => id,
+        }
+    }
+
+    fn selector(self, prefix: &str, of: &Selector, lines: &mut Lines) {
+        let name = |field: &str| format!("{prefix}{field}");
+        let principals = of.principals.as_ref().map(|of| of.iter());
+        list_of(&name("principals"), principals, lines);
+        let sets = of.permission_sets.as_ref().map(|of| of.iter());
+        list_of(&name("permission_sets"), sets, lines);
+        let accounts = of.accounts.as_ref();
+        let accounts = accounts.map(|of| of.iter().map(|key| self.account(key)));
+        list_of(&name("accounts"), accounts, lines);
+    }
+
+    fn guardrail(self, guardrail: &Guardrail) -> Lines {
+        let severity = if guardrail.refuses { "error" } else { "warning" };
+        let mut lines = Lines::from([Arc::from(format!("severity: {severity}"))]);
+        let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+        for rule in &guardrail.rules {
+            let kind = match rule {
+                Rule::Deny(_) => "deny",
+                Rule::Limit(_) => "limit",
+                Rule::Require(_) => "require",
+            };
+            let count = counts.entry(kind).or_default();
+            *count += 1;
+            let prefix = match *count {
+                1 => format!("{kind}."),
+                count => format!("{kind}[{count}]."),
+            };
+            self.selector(&prefix, rule.of(), &mut lines);
+            match rule {
+                Rule::Deny(deny) => on_unknown(&prefix, deny.on_unknown, &mut lines),
+                Rule::Limit(of) => limit(&prefix, of, &mut lines),
+                Rule::Require(of) => require(&prefix, of, &mut lines),
             }
-            Rule::Limit(of) => limit(&prefix, of, &mut lines),
-            Rule::Require(of) => require(&prefix, of, &mut lines),
         }
-    }
-    for (number, except) in (1_u32..).zip(&guardrail.except) {
-        let prefix = match number {
-            1 => "except.".to_owned(),
-            number => format!("except[{number}]."),
-        };
-        selector(&prefix, &except.of, &mut lines);
-        lines.insert(format!("{prefix}reason: {}", except.reason).into());
-        if let Some(expires) = except.expires {
-            lines.insert(format!("{prefix}expires: {expires}").into());
+        for (number, except) in (1_u32..).zip(&guardrail.except) {
+            let prefix = match number {
+                1 => "except.".to_owned(),
+                number => format!("except[{number}]."),
+            };
+            self.selector(&prefix, &except.of, &mut lines);
+            lines.insert(format!("{prefix}reason: {}", except.reason).into());
+            if let Some(expires) = except.expires {
+                lines.insert(format!("{prefix}expires: {expires}").into());
+            }
         }
+        lines
     }
-    lines
+
+    fn standing(self, approval: &StandingApproval) -> Lines {
+        let mut lines = Lines::new();
+        self.selector("", &approval.of, &mut lines);
+        lines.insert(format!("reason: {}", approval.reason).into());
+        let causes = approval.causes.iter().map(|cause| cause.name());
+        list_of("causes", Some(causes), &mut lines);
+        match &approval.organizational_units {
+            None => list_of("organizational_units", None::<std::iter::Empty<&str>>, &mut lines),
+            Some(units) => {
+                let (root, others): (Vec<_>, Vec<_>) = units.iter().partition(|unit| unit.is_root());
+                list_of("organizational_units", Some(others.into_iter()), &mut lines);
+                lines.extend(
+                    root.iter()
+                        .map(|_| format!("organizational_units: {ROOT}").into()),
+                );
+            }
+        }
+        lines.extend(approval.expires.map(|time| Arc::from(format!("expires: {time}"))));
+        lines
+    }
 }
 
 fn limit(prefix: &str, limit: &Limit, lines: &mut Lines) {
-    selector(prefix, &limit.of, lines);
     let session = limit
         .max_session
         .map(|seconds| duration::spelled(u64::from(seconds)));
@@ -447,7 +604,6 @@ fn on_unknown(prefix: &str, on_unknown: OnUnknown, lines: &mut Lines) {
 }
 
 fn require(prefix: &str, require: &Require, lines: &mut Lines) {
-    selector(prefix, &require.of, lines);
     let within = require.expires_within;
     let within = within.map(duration::spelled);
     lines.extend(within.map(|length| Arc::from(format!("{prefix}expires_within: {length}"))));
@@ -466,27 +622,17 @@ fn require(prefix: &str, require: &Require, lines: &mut Lines) {
     }
 }
 
-fn standing(approval: &StandingApproval) -> Lines {
-    let mut lines = Lines::new();
-    selector("", &approval.of, &mut lines);
-    lines.insert(format!("reason: {}", approval.reason).into());
-    let causes = approval.causes.iter().map(|cause| cause.name());
-    list_of("causes", Some(causes), &mut lines);
-    let units = approval.organizational_units.as_ref();
-    list_of(
-        "organizational_units",
-        units.map(|units| units.iter()),
-        &mut lines,
-    );
-    lines.extend(approval.expires.map(|time| Arc::from(format!("expires: {time}"))));
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::stack::StopFor;
     use crate::plan::testing::{Stack, World, set};
+
+    fn changes(before: &Rules, after: &Rules) -> Vec<RuleChange> {
+        let nothing = Snapshot::default();
+        let snapshots = [&nothing; 3];
+        super::changes(before, after, Spelling { snapshots })
+    }
 
     fn limited(most: u64) -> Guardrail {
         Guardrail {
@@ -570,6 +716,93 @@ mod tests {
             all
         };
         assert!(loosens(&excepting(&[1]), &excepting(&[1, 2])));
+    }
+
+    #[test]
+    fn a_set_called_any_is_not_any_set() {
+        let over = |sets: Option<&[&str]>| {
+            let mut guardrail = limited(3);
+            let Rule::Limit(limit) = &mut guardrail.rules[0] else {
+                panic!("a limit")
+            };
+            limit.of.permission_sets = sets.map(|sets| sets.iter().map(|name| set(name)).collect());
+            rules(vec![guardrail])
+        };
+        let found = changes(&over(None), &over(Some(&["any"])));
+        let [change] = &found[..] else { panic!("{found:?}") };
+        assert!(change.may_loosen);
+        assert_eq!(change.before, [Arc::from("limit.permission_sets: any")]);
+        assert_eq!(change.after, [Arc::from("limit.permission_sets: \"any\"")]);
+        assert!(!changes(&over(Some(&["any"])), &over(None))[0].may_loosen);
+        assert!(changes(&over(Some(&["any"])), &over(Some(&["any"]))).is_empty());
+        // Tags whose lines read alike are not alike.
+        let tagged = |key: &str, value: &str| {
+            let mut rules = Rules::default();
+            rules.settings.risk.production.tags = [(key.into(), value.into())].into();
+            rules
+        };
+        assert_eq!(changes(&tagged("a", "b = c"), &tagged("a = b", "c")).len(), 1);
+    }
+
+    #[test]
+    fn blocks_with_one_label_are_compared_block_by_block() {
+        let named = |label: &str, sets: &str, accounts: &str| NamedMatcher {
+            label: label.into(),
+            matcher: Matcher {
+                permission_sets: vec![sets.into()],
+                accounts: vec![accounts.into()],
+                ..Matcher::default()
+            },
+            location: None,
+        };
+        let protecting = |blocks: &[NamedMatcher]| Rules {
+            settings: Settings {
+                protect: blocks.to_vec(),
+                ..Settings::default()
+            },
+            ..Rules::default()
+        };
+        let was = [named("x", "admin", "prod"), named("x", "view", "dev")];
+        let crossed = [named("x", "admin", "dev"), named("x", "view", "prod")];
+        let found = changes(&protecting(&was), &protecting(&crossed));
+        let [change] = &found[..] else { panic!("{found:?}") };
+        assert!(change.may_loosen && !change.before.is_empty() && !change.after.is_empty());
+        // In another order they are the same, and one more loosens nothing.
+        let [one, other] = was.clone();
+        assert!(changes(&protecting(&was), &protecting(&[other.clone(), one.clone()])).is_empty());
+        let more = [one.clone(), other, named("x", "ops", "dev")];
+        assert!(!changes(&protecting(&was), &protecting(&more))[0].may_loosen);
+        assert!(changes(&protecting(&was), &protecting(&[one]))[0].may_loosen);
+        let ignoring = |blocks: &[NamedMatcher]| Rules {
+            settings: Settings {
+                ignore: blocks.to_vec(),
+                ..Settings::default()
+            },
+            ..Rules::default()
+        };
+        assert!(changes(&ignoring(&was), &ignoring(&crossed))[0].may_loosen);
+        assert!(!changes(&ignoring(&was), &ignoring(&was[..1]))[0].may_loosen);
+    }
+
+    #[test]
+    fn accounts_are_told_by_name_and_the_root_has_one() {
+        let world = World::new();
+        let snapshots = [&world.observed.snapshot; 3];
+        let approval = StandingApproval {
+            label: "all".into(),
+            reason: "OPS-1".into(),
+            causes: Default::default(),
+            of: Selector {
+                accounts: Some([crate::plan::testing::account(1)].into()),
+                ..Selector::default()
+            },
+            organizational_units: Some([crate::id::OuPath::root()].into()),
+            expires: None,
+            location: None,
+        };
+        let lines = Spelling { snapshots }.standing(&approval);
+        assert!(lines.contains("accounts: account-1 (000000000001)"), "{lines:?}");
+        assert!(lines.contains("organizational_units: the root"), "{lines:?}");
     }
 
     #[test]

@@ -71,6 +71,11 @@ impl<'a> Sources<'a> {
         }
     }
 
+    /// E-mail addresses of accounts that have an id.
+    pub fn known_emails(&self) -> BTreeMap<Email, AccountKey> {
+        known_emails(self.observed, &self.input.recorded.applied)
+    }
+
     /// An account's key as its block has it.
     pub fn declared_key(&self, key: &AccountKey) -> AccountKey {
         self.declared_keys.get(key).unwrap_or(key).clone()

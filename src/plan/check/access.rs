@@ -102,7 +102,8 @@ impl Judge<'_> {
         found.require(!granted, "grant-and-revoke", spell);
         found.require(!self.held.holds(tuple), "revoke-held", spell);
         found.require(!has(&relations.desired, tuple), "revoke-declared", spell);
-        let protected = self.rules.protects(tuple) && !self.plan.is_refused();
+        let renamed = step.reason == RevokeReason::Renamed;
+        let protected = self.rules.protects(tuple) && !renamed && !self.plan.is_refused();
         found.require(!protected, "revoke-protected", spell);
         let ours = has(&relations.owned, tuple);
         if !ours {

@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Kind;
-use crate::id::{GroupName, PrincipalKey, UserName};
+use crate::id::{AccountKey, GroupName, PrincipalKey, UserName};
 use crate::model::access::Tuple;
 use crate::model::action::Effect;
 use crate::model::guardrail::{Deny, Guardrail, Limit, OnUnknown, Rule, Selector};
@@ -51,7 +51,7 @@ pub(super) fn check(
         });
         return;
     }
-    let guardrails: Vec<&Guardrail> = in_force(input).collect();
+    let guardrails: Vec<&Guardrail> = in_force(plan, input).collect();
     if guardrails.is_empty() || renames(plan) || !identity.now.is_empty() || !identity.declared.is_empty() {
         return;
     }
@@ -75,12 +75,17 @@ pub(super) fn check(
 }
 
 /// The guardrails that refuse: the declared ones, and those of the last apply that none of that name replaces.
-fn in_force(input: &PlanInput) -> impl Iterator<Item = &Guardrail> {
+/// What permission sets are called anew is left to the evaluator.
+fn in_force<'a>(plan: &Plan, input: &'a PlanInput) -> impl Iterator<Item = &'a Guardrail> {
+    let renamed = plan
+        .actions
+        .iter()
+        .any(|action| matches!(action.reason, Reason::Renamed { .. }));
     let declared = &input.desired.guardrails;
     let last = input.recorded.rules.iter().flat_map(|rules| &rules.guardrails);
-    let last = last.filter(|last| {
+    let last = last.filter(move |last| {
         let mut same = declared.iter().filter(|guardrail| guardrail.label == last.label);
-        !same.any(|guardrail| guardrail.covers(last))
+        !renamed && !same.any(|guardrail| guardrail.covers(last))
     });
     declared.iter().chain(last).filter(|guardrail| guardrail.refuses)
 }
@@ -191,9 +196,18 @@ type Holders = BTreeMap<UserName, BTreeSet<u32>>;
 impl<'a> Bench<'a> {
     fn takes(&self, of: &Selector, tuple: Tuple) -> bool {
         self.plan.names.resolve(tuple).is_some_and(|(account, set, _)| {
-            of.accounts.as_ref().is_none_or(|all| all.contains(account))
+            of.accounts
+                .as_ref()
+                .is_none_or(|all| self.has_account(all, account))
                 && of.permission_sets.as_ref().is_none_or(|all| all.contains(set))
         })
+    }
+
+    /// Whether an account is among these, by its id or by the e-mail address that it had before it had one.
+    fn has_account(&self, all: &BTreeSet<AccountKey>, key: &AccountKey) -> bool {
+        let there = self.input.observed.snapshot.accounts.get(key);
+        let email = there.and_then(|account| account.value.email.clone());
+        all.contains(key) || email.is_some_and(|email| all.contains(&AccountKey::Email(email)))
     }
 
     fn excepted(&self, guardrail: &Guardrail, tuple: Tuple, person: &UserName, groups: &Groups) -> bool {

@@ -231,8 +231,10 @@ fn guards(plan: &Plan, input: &PlanInput, relations: &Relations, rules: &Rules, 
     if plan.is_refused() {
         return;
     }
-    let settings = &input.desired.settings;
-    let limit = input.options.max_removals.unwrap_or(settings.max_removals);
+    let declared = input.desired.settings.max_removals;
+    let last = input.recorded.rules.as_deref();
+    let both = last.map_or(declared, |rules| rules.settings.max_removals.min(declared));
+    let limit = input.options.max_removals.unwrap_or(both);
     let removals = removals(plan, input);
     let over = removals > limit && !matches!(plan.mode, Mode::Destroy | Mode::Freeze);
     found.require(!over, "max-removals", || {

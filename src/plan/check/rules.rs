@@ -6,7 +6,7 @@ use crate::id::AccountKey;
 use crate::model::access::Tuple;
 use crate::model::stack::{Matcher, Scope};
 use crate::plan::Plan;
-use crate::plan::input::PlanInput;
+use crate::plan::input::{Mode, PlanInput};
 
 /// The stack's rules.
 pub(super) struct Rules {
@@ -23,6 +23,8 @@ impl Rules {
     pub fn new(plan: &Plan, input: &PlanInput) -> Self {
         let settings = &input.desired.settings;
         let rule = |matcher: &Matcher| Rule::new(matcher, plan, input);
+        let last = input.recorded.rules.iter();
+        let last = last.filter(|_| plan.mode != Mode::Freeze);
         Rules {
             says_scope: settings.scope != Scope::Declared,
             scope: match &settings.scope {
@@ -33,6 +35,7 @@ impl Rules {
             protect: settings
                 .protect
                 .iter()
+                .chain(last.flat_map(|rules| &rules.settings.protect))
                 .map(|named| rule(&named.matcher))
                 .collect(),
         }
@@ -53,7 +56,7 @@ impl Rules {
         self.ignore.iter().any(|rule| rule.matches(tuple))
     }
 
-    /// Whether no plan may remove the grant.
+    /// Whether no plan may remove the grant, as declared or as last applied.
     pub fn protects(&self, tuple: Tuple) -> bool {
         self.protect.iter().any(|rule| rule.matches(tuple))
     }

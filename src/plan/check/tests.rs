@@ -486,6 +486,10 @@ fn revokes_must_be_ours_and_no_longer_declared() {
     rejects("revoke-protected", changes(), |_, input| {
         input.desired.settings.protect.push(named("view"))
     });
+    rejects("revoke-protected", changes(), |_, input| {
+        let rules = input.recorded.rules.get_or_insert_default();
+        rules.settings.protect.push(named("view"));
+    });
     rejects("revoke-reason", unmanaged(), |plan, _| {
         plan.revokes[0].reason = RevokeReason::BlockRemoved
     });
@@ -764,6 +768,10 @@ fn what_must_be_refused_must_be_refused() {
     });
     rejects("max-removals", swap(), |_, input| {
         input.desired.settings.max_removals = 1
+    });
+    rejects("max-removals", swap(), |_, input| {
+        let rules = input.recorded.rules.get_or_insert_default();
+        rules.settings.max_removals = 1;
     });
     rejects("wrong-instance", changes(), |_, input| {
         let bound = input.recorded.instance.as_mut().unwrap();

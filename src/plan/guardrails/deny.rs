@@ -126,8 +126,7 @@ impl<'a> Court<'a> {
     /// Permission sets that only get another name, and whose old one was denied as well, by this guardrail or by its
     /// form of the last apply: who had it by the old name does not newly have it.
     fn denied_by_old_names(&self, case: &Case<'a>, of: &Selector) -> BTreeMap<u32, OldName> {
-        let recorded = self.input.recorded.rules.iter();
-        let recorded = recorded.flat_map(|rules| &rules.guardrails);
+        let recorded = self.book.last.iter().map(|(guardrail, _)| &**guardrail);
         let forms: Vec<&'a Guardrail> = recorded
             .filter(|form| form.label == case.guardrail.label)
             .chain([case.guardrail])

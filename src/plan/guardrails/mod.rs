@@ -18,6 +18,7 @@ mod selection;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -28,8 +29,9 @@ use crate::model::guardrail::{Guardrail, Rule};
 use crate::source::Location;
 
 use super::Plan;
-use super::finding::counted;
+use super::finding::{Finding, Level, counted};
 use super::input::PlanInput;
+use super::last_rules::NamesNow;
 use super::people_effects::People;
 use breach::{Breach, RuleKind, Severity, Since, Subject, Verdict};
 use selection::PRINCIPAL;
@@ -43,14 +45,22 @@ const LOOSEN_FIRST: &str = "if the guardrail is to be loosened, apply that chang
 
 /// What the stack's guardrails, and those of the last apply, say about a plan. Both relations are ascending, in the
 /// plan's ranks, and cover the whole instance: a path that nobody declared counts as any other.
-pub(super) fn guardrails(plan: &Plan, input: &PlanInput, before: &[Tuple], after: &[Tuple]) -> Vec<Breach> {
-    let cases = cases(input);
+pub(super) fn guardrails(
+    (plan, input): (&Plan, &PlanInput),
+    names: &NamesNow,
+    before: &[Tuple],
+    after: &[Tuple],
+) -> Vec<Breach> {
+    let book = Book::new(input, names);
+    let cases = book.cases();
     if cases.is_empty() {
         return Vec::new();
     }
     let court = Court {
         plan,
         input,
+        book: &book,
+        names,
         people: People::new(plan, input),
         before,
         after,
@@ -76,26 +86,71 @@ struct Case<'a> {
     as_last_applied: bool,
 }
 
-fn cases(input: &PlanInput) -> Vec<Case<'_>> {
-    let declared = &input.desired.guardrails;
-    let recorded = input.recorded.rules.iter().flat_map(|rules| &rules.guardrails);
-    let loosened = recorded.filter(|recorded| {
-        let mut same = declared
+/// Guardrails in the names that things have now.
+struct Book<'a> {
+    declared: Vec<Cow<'a, Guardrail>>,
+    /// Those of the last apply, and whether what is declared replaces them.
+    last: Vec<(Cow<'a, Guardrail>, bool)>,
+}
+
+impl<'a> Book<'a> {
+    fn new(input: &'a PlanInput, names: &NamesNow) -> Self {
+        let declared = &input.desired.guardrails;
+        let declared: Vec<Cow<'a, Guardrail>> = declared
             .iter()
-            .filter(|declared| declared.label == recorded.label);
-        !same.any(|declared| declared.covers(recorded))
+            .map(|guardrail| names.judging_declared(guardrail))
+            .collect();
+        let recorded = input.recorded.rules.iter().flat_map(|rules| &rules.guardrails);
+        let last = recorded.map(|recorded| {
+            let compared = names.compared(recorded);
+            let mut same = declared
+                .iter()
+                .filter(|declared| declared.label == recorded.label);
+            let is_replaced = same.any(|declared| declared.covers(&compared));
+            (names.judging(recorded), is_replaced)
+        });
+        let last = last.collect();
+        Book { declared, last }
+    }
+
+    fn cases(&self) -> Vec<Case<'_>> {
+        let case = |as_last_applied| {
+            move |guardrail| Case {
+                guardrail,
+                as_last_applied,
+            }
+        };
+        let loosened = self.last.iter().filter(|(_, is_replaced)| !is_replaced);
+        let declared = self.declared.iter().map(|guardrail| &**guardrail);
+        declared
+            .map(case(false))
+            .chain(loosened.map(|(guardrail, _)| &**guardrail).map(case(true)))
+            .collect()
+    }
+}
+
+/// Exceptions whose time is over, of which somebody may think that they hold.
+pub(super) fn ended_exceptions(input: &PlanInput) -> Vec<Finding> {
+    let all = input.desired.guardrails.iter();
+    let all = all.flat_map(|guardrail| guardrail.except.iter().map(move |except| (guardrail, except)));
+    let ended = all.filter(|(_, except)| !except.holds(input.now));
+    let told = ended.filter_map(|(guardrail, except)| {
+        let expires = except.expires?;
+        let location = except.location.clone().or_else(|| guardrail.location.clone());
+        Some(Finding {
+            remedy: Some("take the `except` block out, or give it a later time".into()),
+            location,
+            ..Finding::new(
+                Level::Note,
+                "expired-exception",
+                format!(
+                    "an exception of guardrail \"{}\" ended at {expires}, and leaves nobody out any more ({})",
+                    guardrail.label, except.reason
+                ),
+            )
+        })
     });
-    let case = |as_last_applied| {
-        move |guardrail| Case {
-            guardrail,
-            as_last_applied,
-        }
-    };
-    declared
-        .iter()
-        .map(case(false))
-        .chain(loosened.map(case(true)))
-        .collect()
+    told.collect()
 }
 
 /// Whether a plan can give nobody anything: it revokes, takes people out of groups, and deletes.
@@ -130,6 +185,8 @@ enum When {
 struct Court<'a> {
     plan: &'a Plan,
     input: &'a PlanInput,
+    book: &'a Book<'a>,
+    names: &'a NamesNow,
     people: People<'a>,
     before: &'a [Tuple],
     after: &'a [Tuple],

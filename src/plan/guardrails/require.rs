@@ -28,7 +28,7 @@ const ACCOUNT_TAGS: Missing = 32;
 impl<'a> Court<'a> {
     pub(super) fn require(&self, case: &Case<'a>, require: &'a Require) -> Vec<Breach> {
         let access = &self.input.desired.snapshot.access;
-        let selected = Selected::new(&require.of, &access.names);
+        let selected = Selected::by_id(&require.of, &access.names, self.names);
         let mut of_set: Vec<Option<Missing>> = vec![None; access.names.permission_sets.len()];
         let mut of_account: Vec<Option<Missing>> = vec![None; access.names.accounts.len()];
         let mut of_note: Vec<Option<Missing>> = vec![None; access.notes.len()];
@@ -41,6 +41,7 @@ impl<'a> Court<'a> {
             let Some((account, set, principal)) = access.names.resolve(tuple) else {
                 continue;
             };
+            let account = &self.names.account(account.clone());
             let mut missing = cached(&mut of_set, tuple.permission_set(), || {
                 self.of_set(set, require, true)
             }) | cached(&mut of_account, tuple.account(), || {

@@ -7,6 +7,7 @@ use rustc_hash::FxHashSet;
 use crate::id::PrincipalKey;
 use crate::model::access::{Names, Tuple};
 use crate::model::guardrail::{Guardrail, Selector};
+use crate::plan::last_rules::NamesNow;
 use crate::plan::people_effects::Unknown;
 
 use super::Court;
@@ -19,10 +20,16 @@ pub(super) struct Selected {
 
 impl Selected {
     pub fn new(of: &Selector, names: &Names) -> Self {
+        Self::by_id(of, names, &NamesNow::default())
+    }
+
+    /// Over names in which accounts may go by an e-mail address, though they have an id.
+    pub fn by_id(of: &Selector, names: &Names, now: &NamesNow) -> Self {
         Selected {
             accounts: of.accounts.as_ref().map(|wanted| {
                 let all = names.accounts.iter();
-                all.map(|key| wanted.contains(key)).collect()
+                all.map(|key| wanted.contains(&now.account(key.clone())))
+                    .collect()
             }),
             permission_sets: of.permission_sets.as_ref().map(|wanted| {
                 let all = names.permission_sets.iter();

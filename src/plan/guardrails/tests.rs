@@ -694,3 +694,102 @@ fn what_is_broken_already_is_told_by_person_path_and_block() {
     let told = told(reason);
     assert!(told[0].contains("no block gives a `reason`"), "{told:?}");
 }
+
+fn last_applied(world: &mut World, guardrails: Vec<Guardrail>) {
+    world.recorded.rules = Some(Box::new(Rules {
+        guardrails,
+        ..Rules::default()
+    }));
+}
+
+#[test]
+fn a_new_name_is_no_way_out_of_a_rule_of_the_last_apply() {
+    let with = |name: &str, sets: &[&str]| {
+        Stack::new()
+            .accounts(&[1])
+            .set("admin", name)
+            .set("tools", "tools")
+            .user("bob", "bob")
+            .group("contractors", "Contractors", &["bob"])
+            .assign("t", &[group("Contractors")], sets, &[1])
+    };
+    let denied = || guardrail(no_contractors(), &[]);
+    let mut world = World::new().apply(with("admin", &["tools"]));
+    last_applied(&mut world, vec![denied()]);
+    // The rule goes, the set is called otherwise, and they get it.
+    let plan = world.plan(with("boss", &["tools", "boss"]));
+    assert_eq!(found(&plan), [("guardrail", Level::Refusal)]);
+    assert!(plan.guardrails[0].as_last_applied);
+    // Who had it by its old name keeps it, and is told.
+    let mut had = World::new().apply(with("admin", &["tools", "admin"]));
+    last_applied(&mut had, vec![denied()]);
+    assert_eq!(
+        found(&had.plan(with("boss", &["tools", "boss"]))),
+        [("guardrail-broken", Level::Warning)]
+    );
+    // A rule that follows the name is the same rule.
+    let follows = guarded(
+        with("boss", &["tools"]),
+        Rule::Deny(selector(&[group("Contractors")], &["boss"], &[]).into()),
+        &[],
+    );
+    let plan = world.plan(follows);
+    assert!(found(&plan).is_empty(), "{:?}", found(&plan));
+    assert!(
+        plan.rules.known && plan.rules.changes.is_empty(),
+        "{:?}",
+        plan.rules
+    );
+}
+
+#[test]
+fn a_rule_follows_an_account_from_its_address_to_its_id() {
+    let email = crate::id::Email::new("new@example.com").unwrap();
+    let mail = || crate::id::AccountKey::Email(email.clone());
+    let rule = |key: crate::id::AccountKey| {
+        let of = Selector {
+            principals: Some([group("Contractors")].into()),
+            accounts: Some([key].into()),
+            ..Selector::default()
+        };
+        guardrail(Rule::Deny(of.into()), &[])
+    };
+    let with = |guardrails: Vec<Guardrail>, accounts: &[u32]| {
+        let stack = stack(&[], &["bob"], &[]).with(|desired| desired.guardrails = guardrails);
+        match accounts {
+            [] => stack,
+            accounts => stack.assign("b", &[group("Contractors")], &["admin"], accounts),
+        }
+    };
+    let mut world = World::new();
+    let created = world.observed.snapshot.accounts.get_mut(&account(2)).unwrap();
+    created.value.email = Some(email.clone());
+    let mut world = world.apply(with(Vec::new(), &[]));
+    last_applied(&mut world, vec![rule(mail())]);
+    for declared in [Vec::new(), vec![rule(mail())], vec![rule(account(2))]] {
+        let plan = world.plan(with(declared.clone(), &[2]));
+        assert!(
+            found(&plan).contains(&("guardrail", Level::Refusal)),
+            "{declared:?}"
+        );
+        assert!(found(&world.plan(with(declared.clone(), &[1]))).is_empty());
+        let plan = world.plan(with(declared.clone(), &[]));
+        assert_eq!(plan.rules.may_loosen(), declared.is_empty(), "{:?}", plan.rules);
+    }
+}
+
+#[test]
+fn an_exception_whose_time_is_over_is_noted() {
+    let with = |expires: &str| {
+        let mut rule = guardrail(no_contractors(), &[user("ada")]);
+        rule.except[0].expires = Some(time(expires));
+        stack(&["ada"], &["bob"], &[1]).with(|desired| desired.guardrails = vec![rule])
+    };
+    let noted = |plan: &Plan| {
+        let mut findings = plan.findings.iter();
+        findings.any(|finding| &*finding.code == "expired-exception" && finding.level == Level::Note)
+    };
+    let world = World::new();
+    assert!(noted(&world.plan(with("2026-05-31T00:00:00Z"))));
+    assert!(!noted(&world.plan(with("2026-07-01T00:00:00Z"))));
+}

@@ -11,7 +11,8 @@ use crate::report::wording::{counted, number};
 
 use super::Page;
 
-const MOST_LINES: usize = 6;
+/// Of what a rule no longer says, and of what it says now: a reviewer has to see what loosens.
+const MOST_LINES: usize = 30;
 
 /// Writes them; nothing without any.
 ///
