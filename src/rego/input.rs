@@ -46,7 +46,7 @@ pub(super) fn unknown_members(tree: &Value, schema: &Value) -> Vec<PolicyError> 
             continue;
         }
         let node = reading.follow(&import["refr"]);
-        let range = |name: &str| usize::try_from(import["as"][name].as_u64()?).ok();
+        let range = |name: &str| usize::try_from(import["as"].get(name)?.as_u64()?).ok();
         let alias = range("start").zip(range("end"));
         let alias = alias.and_then(|(start, end)| text.get(start..end));
         let last = steps.last().and_then(|step| match step {
