@@ -746,7 +746,7 @@ mod tests {
     fn five_accounts_are_made_at_a_time() {
         let mut world = world();
         let none = BTreeMap::new();
-        let mut create = |world: &mut World, number: u8| {
+        let create = |world: &mut World, number: u8| {
             world.create_account("new", &format!("new{number}@example.com"), &none)
         };
         for number in 0..5 {
