@@ -97,7 +97,10 @@ impl NamesNow {
     }
 
     fn translated<'g>(&self, guardrail: &'g Guardrail, names: Names) -> Cow<'g, Guardrail> {
-        if self.is_empty() {
+        let rules = guardrail.rules.iter().map(Rule::of);
+        let mut selectors = rules.chain(guardrail.except.iter().map(|except| &except.of));
+        // What names nothing that is called otherwise now need not be copied.
+        if !selectors.any(|of| self.concerns(of)) {
             return Cow::Borrowed(guardrail);
         }
         let mut translated = guardrail.clone();
@@ -105,9 +108,32 @@ impl NamesNow {
         Cow::Owned(translated)
     }
 
-    fn is_empty(&self) -> bool {
-        let by_name = self.permission_sets.is_empty() && self.users.is_empty() && self.groups.is_empty();
-        by_name && self.emails.is_empty() && self.units.is_empty()
+    /// Whether a selector has a name that is another one now.
+    fn concerns(&self, of: &Selector) -> bool {
+        let principals = || {
+            let mut keys = of.principals.iter().flatten();
+            keys.any(|key| match key {
+                PrincipalKey::Group(name) => self.groups.contains_key(name),
+                PrincipalKey::User(name) => self.users.contains_key(name),
+                PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => false,
+            })
+        };
+        let sets = || {
+            let mut sets = of.permission_sets.iter().flatten();
+            sets.any(|set| self.permission_sets.contains_key(set))
+        };
+        let accounts = || {
+            let mut keys = of.accounts.iter().flatten();
+            keys.any(|key| matches!(key, AccountKey::Email(email) if self.emails.contains_key(email)))
+        };
+        let unit = || {
+            let path = of
+                .accounts_from
+                .as_ref()
+                .and_then(|from| OuPath::new(&**from).ok());
+            path.is_some_and(|path| self.units.contains_key(&path))
+        };
+        principals() || sets() || accounts() || unit()
     }
 
     fn guardrail(&self, guardrail: &mut Guardrail, names: Names) {

@@ -60,7 +60,12 @@ impl Court<'_> {
         let keys = keys.filter_map(|rank| self.plan.names.principal(*rank));
         let unread = keys.map(|key| Subject {
             principal: Some(key.clone()),
-            ..Subject::new(format!("{key}"))
+            ..Subject::new(match key {
+                // Whether it is gone is what nobody knows.
+                PrincipalKey::OrphanGroup(id) => format!("group {id}, known by its id alone"),
+                PrincipalKey::OrphanUser(id) => format!("user {id}, known by its id alone"),
+                key => key.to_string(),
+            })
         });
         let named = of.named.iter().map(|(key, why)| Subject {
             principal: Some(key.clone()),

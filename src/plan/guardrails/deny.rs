@@ -52,8 +52,8 @@ struct Dark {
     unread: BTreeMap<u32, Vec<Tuple>>,
     /// What anybody has now, where nobody can tell who is denied.
     had: FxHashSet<Fact>,
-    /// What anybody may come to have there, and through whom.
-    may: BTreeMap<Fact, u32>,
+    /// What anybody may come to have there.
+    may: FxHashSet<Fact>,
 }
 
 impl<'a> Court<'a> {
@@ -113,7 +113,7 @@ impl<'a> Court<'a> {
             !tuples.iter().map(fact).all(|fact| is_kept(&fact))
         });
         let unread: BTreeSet<u32> = unread.map(|(principal, _)| principal).collect();
-        let mut newly = may.keys().filter(|fact| !had.contains(*fact) && !is_kept(fact));
+        let mut newly = may.iter().filter(|fact| !had.contains(*fact) && !is_kept(fact));
         let dark = Unjudged {
             newly: !unread.is_empty() || newly.next().is_some(),
             principals: unread,
@@ -172,6 +172,7 @@ impl<'a> Court<'a> {
         let selected = Selected::new(of, &self.plan.names);
         let except = self.exceptions(case.guardrail);
         let mut suspects: FxHashMap<u32, Vec<Suspect>> = FxHashMap::default();
+        let mut everyone: FxHashMap<u32, Vec<Suspect>> = FxHashMap::default();
         let mut found = Found::default();
         for (tuple, was, will) in merged(self.before, self.after) {
             if !selected.takes(tuple) {
@@ -201,40 +202,35 @@ impl<'a> Court<'a> {
                 }
             }
             let named = behind.iter().any(|suspect| suspect.who & PRINCIPAL != 0);
-            if let Some(wanted) = wanted.filter(|_| !named) {
-                self.note_dark((tuple, was, will), wanted, &except, &mut found.dark);
+            let Some(wanted) = wanted.filter(|_| !named) else {
+                continue;
+            };
+            if self.people.is_unreadable(principal) {
+                let excused = except.of(tuple, principal | PRINCIPAL);
+                if will && !was && !excused.after {
+                    found.dark.unread.entry(principal).or_default().push(tuple);
+                }
+            } else if wanted.is_open() {
+                let all = everyone.entry(principal);
+                let all = all.or_insert_with(|| self.suspects(principal, None));
+                found.dark.note((tuple, was, will), all, &except);
             }
         }
         found
     }
+}
 
-    /// Notes what may be denied and may not: who is behind the principal, or who is denied, cannot be told.
-    fn note_dark(
-        &self,
-        (tuple, was, will): (Tuple, bool, bool),
-        wanted: &Crowd,
-        except: &Exceptions,
-        dark: &mut Dark,
-    ) {
-        let principal = tuple.principal();
-        if self.people.is_unreadable(principal) {
-            let excused = except.of(tuple, principal | PRINCIPAL);
-            if will && !was && !excused.after {
-                dark.unread.entry(principal).or_default().push(tuple);
-            }
-            return;
-        }
-        if !wanted.is_open() {
-            return;
-        }
-        for suspect in self.suspects(principal, None) {
+impl Dark {
+    /// Notes who has it, and may come to have it, whoever that is.
+    fn note(&mut self, (tuple, was, will): (Tuple, bool, bool), all: &[Suspect], except: &Exceptions) {
+        for suspect in all {
             let fact = (suspect.who, tuple.permission_set(), tuple.account());
             let excused = except.of(tuple, suspect.who);
             if was && suspect.before && !excused.before {
-                dark.had.insert(fact);
+                self.had.insert(fact);
             }
             if will && suspect.after && !excused.after || !(excused.before || excused.after) {
-                dark.may.entry(fact).or_insert(principal);
+                self.may.insert(fact);
             }
         }
     }

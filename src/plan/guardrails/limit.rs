@@ -79,6 +79,7 @@ impl<'a> Court<'a> {
         let hidden = wanted.is_some_and(Crowd::is_open);
         let except = self.exceptions(case.guardrail);
         let mut suspects: FxHashMap<u32, Vec<Suspect>> = FxHashMap::default();
+        let mut everyone: FxHashMap<u32, Vec<Suspect>> = FxHashMap::default();
         let mut count = Count::default();
         for (tuple, was, will) in merged(self.before, self.after) {
             if !selected.takes(tuple) {
@@ -95,7 +96,9 @@ impl<'a> Court<'a> {
                 unread.insert(principal);
             }
             if hidden {
-                self.note_anybody((tuple, was, will), &except, &mut count.anybody);
+                let all = everyone.entry(principal);
+                let all = all.or_insert_with(|| self.suspects(principal, None));
+                note_anybody((tuple, was, will), all, &except, &mut count.anybody);
             }
             let behind = suspects
                 .entry(principal)
@@ -108,25 +111,6 @@ impl<'a> Court<'a> {
             }
         }
         count
-    }
-
-    /// Notes who has it before and after, whoever that is.
-    fn note_anybody(
-        &self,
-        (tuple, was, will): (Tuple, bool, bool),
-        except: &Exceptions,
-        (before, after): &mut (FxHashSet<Fact>, FxHashSet<Fact>),
-    ) {
-        for suspect in self.suspects(tuple.principal(), None) {
-            let fact = (suspect.who, tuple.permission_set(), tuple.account());
-            let excused = except.of(tuple, suspect.who);
-            if was && suspect.before && !excused.before {
-                before.insert(fact);
-            }
-            if will && suspect.after && !excused.after {
-                after.insert(fact);
-            }
-        }
     }
 
     fn people_over(&self, case: &Case<'a>, count: &Count, most: u64) -> Option<Breach> {
@@ -297,6 +281,25 @@ impl Count {
             let (before, after) = self.accounts.entry(who).or_default();
             before.extend(had.then(|| tuple.account()));
             after.extend(has.then(|| tuple.account()));
+        }
+    }
+}
+
+/// Notes who has it before and after, whoever that is.
+fn note_anybody(
+    (tuple, was, will): (Tuple, bool, bool),
+    all: &[Suspect],
+    except: &Exceptions,
+    (before, after): &mut (FxHashSet<Fact>, FxHashSet<Fact>),
+) {
+    for suspect in all {
+        let fact = (suspect.who, tuple.permission_set(), tuple.account());
+        let excused = except.of(tuple, suspect.who);
+        if was && suspect.before && !excused.before {
+            before.insert(fact);
+        }
+        if will && suspect.after && !excused.after {
+            after.insert(fact);
         }
     }
 }

@@ -601,6 +601,8 @@ fn a_limit_is_not_kept_by_people_whom_nobody_sees() {
     let dark = holds(world, HeldSubject::All(Kind::Group));
     let plan = dark.plan(guarded(direct(), most(), &[]));
     assert_eq!(found(&plan), [("guardrail-unknown", Level::Refusal)]);
+    let told = &plan.guardrails[0].subjects[0].text;
+    assert!(told.ends_with("known by its id alone"), "{told}");
     // Nothing new: it is said and stops nothing.
     let plan = dark.plan(guarded(
         Stack::new().accounts(&[1]).set("admin", "admin"),
