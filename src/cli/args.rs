@@ -241,8 +241,12 @@ pub struct PlanArgs {
     pub max_age: std::time::Duration,
     /// Compare with the configuration in another directory instead of state and service: what the change of the
     /// text means, in people. Needs neither a state nor credentials; names are taken to exist
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["observed", "refresh", "destroy", "only", "standing", "out"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["observed", "refresh", "destroy", "only", "standing", "out", "require_state", "lineage"])]
     pub base: Option<PathBuf>,
+    /// With --base: let the configurations read below this directory as well, like modules that they share. Otherwise
+    /// they read nothing outside of their own directories
+    #[arg(long, value_name = "DIR", requires = "base")]
+    pub also_read: Vec<PathBuf>,
     /// Print the plan's digest and nothing else
     #[arg(long, conflicts_with_all = ["format", "json"])]
     pub digest_only: bool,
@@ -264,12 +268,26 @@ pub struct PlanArgs {
     /// Plan from such a file alone: no configuration, state or service
     #[arg(long, value_name = "FILE", hide = true, conflicts_with = "dump_input")]
     pub replay: Option<PathBuf>,
+    /// The state
+    #[command(flatten)]
+    pub state: StateArgs,
     /// Variables
     #[command(flatten)]
     pub variables: VariableArgs,
     /// Output
     #[command(flatten)]
     pub format: PlanFormatArgs,
+}
+
+/// What the state must be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct StateArgs {
+    /// Refuse where there is no state: whoever lost it would plan as if nothing had ever been applied
+    #[arg(long)]
+    pub require_state: bool,
+    /// Refuse where there is no state, or another one than this: its lineage, which `rolecall show` says
+    #[arg(long, value_name = "LINEAGE")]
+    pub lineage: Option<String>,
 }
 
 /// `--only`
@@ -308,6 +326,9 @@ pub struct ApplyArgs {
     /// Refuse if the state records another revision than this, which the change was based on
     #[arg(long, value_name = "REVISION")]
     pub base_revision: Option<String>,
+    /// The state
+    #[command(flatten)]
+    pub state: StateArgs,
     /// Refuse the plan if it removes more grants than this
     #[arg(long, value_name = "N")]
     pub max_removals: Option<u64>,

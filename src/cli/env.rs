@@ -21,7 +21,7 @@ use crate::state::local::LocalStore;
 use crate::state::{LockInfo, LockRequest, StateStore};
 
 use super::args::Global;
-use super::disk_files::DiskFiles;
+use super::disk_files::{DiskFiles, real};
 use super::error::Failure;
 
 /// What a stack's own directory is called: state, journal, simulated world.
@@ -46,6 +46,8 @@ pub struct Env {
     pub can_draw: bool,
     /// Whether anything went to standard output.
     pub printed: Arc<AtomicBool>,
+    /// Below which directories configurations may read; `None`: anywhere.
+    pub within: Option<Arc<[PathBuf]>>,
 }
 
 impl Env {
@@ -65,6 +67,7 @@ impl Env {
             can_ask: io::stdin().is_terminal(),
             can_draw: err && !set("CI"),
             printed: Arc::default(),
+            within: None,
         }
     }
 
@@ -296,6 +299,16 @@ impl Env {
     pub fn files(&self) -> DiskFiles {
         DiskFiles {
             root: self.dir.clone(),
+            within: self.within.clone(),
+        }
+    }
+
+    /// The same, where configurations may read nothing but what lies below these directories.
+    #[must_use]
+    pub fn confined<'d>(&self, to: impl Iterator<Item = &'d Path>) -> Self {
+        Env {
+            within: Some(to.map(real).collect()),
+            ..self.clone()
         }
     }
 
@@ -350,6 +363,11 @@ impl Env {
             .filter(|path| path.to_string_lossy().ends_with(".auto.hclvars"))
             .collect();
         found.sort();
+        for path in found.iter().filter(|_| self.within.is_some()) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let place = self.files().place(&name);
+            place.map_err(|why| Failure::new(format!("{} cannot be read: {why}", path.display())))?;
+        }
         Ok(found)
     }
 

@@ -159,6 +159,12 @@ pub const DEVIATIONS: &[Deviation] = &[
         here: "match what is below the directory",
         reason: "what a plan reads should be in view",
     },
+    Deviation {
+        subject: "`file`, `templatefile`, `fileset` and the like",
+        terraform: "read whatever the process may read",
+        here: "never read `.rolecall`; with `plan --base`, nothing outside of the two stacks",
+        reason: "state and plans name people, and a plan shows what it is made of",
+    },
 ];
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod created;
 mod credentials;
 mod delegated;
+mod gateway;
 mod guardrails;
 mod import;
 mod least_privilege;

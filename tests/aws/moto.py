@@ -1,6 +1,6 @@
 """The provider for AWS against somebody else's server: moto, for the operations it has.
 
-Started by tests/aws/run on a free loopback port; what it lacks must cost one note each, and no retries.
+Started by tests/aws/run on a free loopback port; what it lacks must cost one note each.
 """
 
 import os

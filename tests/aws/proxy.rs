@@ -116,7 +116,7 @@ fn serve(mut client: TcpStream, upstream: &str, draw: &dyn Fn() -> Mishap) -> io
     Ok(())
 }
 
-fn forward(upstream: &str, request: &[u8]) -> io::Result<Vec<u8>> {
+pub(super) fn forward(upstream: &str, request: &[u8]) -> io::Result<Vec<u8>> {
     let mut server = TcpStream::connect(upstream)?;
     server.set_nodelay(true)?;
     server.write_all(request)?;
@@ -124,7 +124,7 @@ fn forward(upstream: &str, request: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 /// One message with a length, head and body; `None` when the connection ended before it.
-fn message(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
+pub(super) fn message(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     let mut buffer = [0_u8; 16 * 1024];
     loop {

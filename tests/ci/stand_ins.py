@@ -79,6 +79,8 @@ def github_answer(store, method, url, body):
             return store["pulls"].get(sha, [])
         case ["GET", "pulls", number, "reviews"]:
             return store["reviews"]
+        case ["GET", "collaborators", login, "permission"]:
+            return {"permission": store["permissions"].get(login, "read")}
         case ["GET", "issues"]:
             label = parse_qs(url.query)["labels"][0]
             return [i for i in store["issues"] if i["state"] == "open" and label in i["labels"]]
@@ -145,9 +147,9 @@ def gitlab_answer(store, method, url, body):
             return [j for j in store["jobs"] if str(j["pipeline"]) == wanted]
         case ["GET", "projects", "1", "jobs", wanted, "artifacts", *path]:
             [job] = [j for j in store["jobs"] if str(j["id"]) == wanted]
-            if "/".join(path) != "plan/access/digest":
+            if path[:2] != ["plan", "access"] or path[2] not in ("digest", "base"):
                 fail(f"no such artifact: {path}")
-            return job["digest"]
+            return job.get(path[2], "")
     fail(f"no such endpoint: {method} {url.path}")
 
 

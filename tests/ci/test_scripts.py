@@ -39,6 +39,7 @@ class Case(unittest.TestCase):
             "issues": [],
             "pulls": {MERGED: [{"number": 5, "merged_at": "x", "base": {"ref": "main"}, "head": {"sha": HEAD}}]},
             "reviews": [],
+            "permissions": {"ada": "write", "grace": "admin"},
             "notes": [],
             "merge_requests": {MERGED: [{"iid": 5, "state": "merged", "target_branch": "main", "sha": HEAD}]},
             "approvals": {"approved_by": [{}], "approvals_left": 0},
@@ -60,6 +61,8 @@ class Case(unittest.TestCase):
             "CI_MERGE_REQUEST_PROJECT_ID": "1",
             "CI_MERGE_REQUEST_IID": "5",
             "PYTHONDONTWRITEBYTECODE": "1",
+            # Nothing has been applied yet.
+            "LINEAGE": "none",
         }
 
     def script(self, name, *arguments, code=0, **environment):
@@ -144,6 +147,27 @@ class Planning(Case):
             self.assertTrue(result["partialFingerprints"]["primaryLocationLineHash"])
         self.assertIn("error", [result["level"] for result in run["results"]])
 
+    def test_what_is_built_is_one_commit(self):
+        cargo = self.home / "bin/cargo"
+        cargo.write_text('#!/bin/sh\necho "$@"\n')
+        cargo.chmod(0o755)
+        source = self.home / "source.env"
+        commit = "a" * 40
+
+        def install(text, code=0):
+            source.write_text(text)
+            return self.script("install.sh", SOURCE=str(source), code=code)
+
+        # As it is here, nobody has said what.
+        self.script("install.sh", code=1)
+        for wrong in ("main", "v1.0.0", commit[:12], ""):
+            install(f"ROLECALL_REPOSITORY=https://git.example/rolecall\nROLECALL_COMMIT={wrong}\n", code=1)
+            self.assertIn("not the whole id of a commit", self.said)
+        built = install(f"ROLECALL_REPOSITORY=https://git.example/rolecall\nROLECALL_COMMIT={commit}\n")
+        self.assertEqual(built, f"install --locked --quiet --git https://git.example/rolecall --rev {commit} rolecall")
+        built = install("ROLECALL_DIRECTORY=vendor/rolecall\n")
+        self.assertEqual(built, "install --locked --quiet --path vendor/rolecall")
+
     def test_drift_is_a_test_report(self):
         self.rolecall("apply", "--auto-approve")
         clean = ElementTree.fromstring(self.rolecall("drift", "--format", "junit"))
@@ -177,8 +201,9 @@ class GitHub(Case):
         self.script("plan.sh", "access", "out")
         return self.script("github-record-digest.sh", "access", HEAD, "out").removeprefix("digest ")
 
-    def approve(self, commit=HEAD, at="2026-11-28T11:00:00Z", state="APPROVED"):
-        self.store["reviews"].append({"state": state, "commit_id": commit, "submitted_at": at})
+    def approve(self, commit=HEAD, at="2026-11-28T11:00:00Z", state="APPROVED", by="ada", kind="User"):
+        user = {"login": by, "type": kind}
+        self.store["reviews"].append({"user": user, "state": state, "commit_id": commit, "submitted_at": at})
 
     def approved(self, code=0):
         return self.script("github-approved-digest.sh", "access", MERGED, "main", code=code)
@@ -224,16 +249,75 @@ class GitHub(Case):
     def test_nothing_is_approved_without_an_approval_of_what_was_shown(self):
         digest = self.plan_and_record()
         self.approved(code=3)
-        self.assertIn("nobody approved", self.said)
+        self.assertIn("nobody who may write approved", self.said)
         self.approve(commit="3" * 40)
         self.approve(state="COMMENTED")
         self.approve(state="DISMISSED")
         self.approved(code=3)
-        self.approve(at="2026-11-28T09:00:00Z")
+        # Strangers may review as well, and workflows.
+        self.approve(by="mallory")
+        self.approve(by=BOT, kind="Bot")
+        self.store["permissions"] |= {"eve": "triage", BOT: "write"}
+        self.approve(by="eve")
+        self.approved(code=3)
+        self.assertIn("nobody who may write approved", self.said)
+        self.approve(at="2026-11-28T09:00:00Z", by="grace")
         self.approved(code=3)
         self.assertIn("before it was approved", self.said)
-        self.approve(at="2026-11-28T11:00:00Z")
+        self.approve(at="2026-11-28T11:00:00Z", by="grace")
         self.assertEqual(self.approved(), digest)
+
+    def test_the_last_review_of_each_reviewer_counts(self):
+        digest = self.plan_and_record()
+        self.approve()
+        self.approve(state="COMMENTED", at="2026-11-28T11:10:00Z")
+        self.assertEqual(self.approved(), digest)
+        self.approve(state="CHANGES_REQUESTED", at="2026-11-28T11:30:00Z")
+        self.approved(code=3)
+        self.assertIn("ada asked for changes", self.said)
+        # Another approval does not overrule that.
+        self.approve(by="grace", at="2026-11-28T11:40:00Z")
+        self.approved(code=3)
+        self.approve(at="2026-11-28T11:50:00Z")
+        self.assertEqual(self.approved(), digest)
+        # What a stranger asks for holds nobody up.
+        self.approve(by="mallory", state="CHANGES_REQUESTED", at="2026-11-28T12:00:00Z")
+        self.assertEqual(self.approved(), digest)
+        self.approve(state="DISMISSED", at="2026-11-28T12:10:00Z")
+        self.approve(by="grace", state="DISMISSED", at="2026-11-28T12:10:00Z")
+        self.approved(code=3)
+
+    def test_a_runner_without_the_state_plans_and_applies_nothing(self):
+        self.script("plan.sh", "access", "out", LINEAGE="", code=3)
+        self.assertIn("there is no state", self.said)
+        digest = self.plan_and_record()
+        self.script("apply.sh", "access", digest, LINEAGE="", code=3)
+        self.script("apply.sh", "access", digest, REVISION="r1")
+        lineage = json.loads(self.rolecall("show", "--json"))["lineage"]
+        for known in ("", lineage):
+            self.script("plan.sh", "access", "out", LINEAGE=known)
+        self.script("plan.sh", "access", "out", LINEAGE="another", code=3)
+        self.script("apply.sh", "access", digest, LINEAGE="another", code=3)
+
+    def test_what_was_applied_since_the_plan_makes_it_outdated(self):
+        self.script("apply.sh", "access", self.plan_and_record(), REVISION="r1")
+        self.store["statuses"].clear()
+        self.edit("Look, do not touch", "Look, and touch")
+        self.plan_and_record()
+        self.approve()
+        digest, base = self.approved().split()
+        self.assertEqual(base, "r1")
+        # There and back again: the digest is the same, and what was looked at is not.
+        (self.stack / "more.hcl").write_text('group "more" {\n  display_name = "More"\n}\n')
+        self.rolecall("apply", "--auto-approve", "--revision", "r2")
+        (self.stack / "more.hcl").unlink()
+        self.edit("Look, and touch", "Look, do not touch")
+        self.rolecall("apply", "--auto-approve", "--revision", "r3")
+        self.edit("Look, do not touch", "Look, and touch")
+        self.script("apply.sh", "access", digest, BASE_REVISION=base, REVISION="r4", code=3)
+        self.assertIn("based on revision r1", self.said)
+        self.script("apply.sh", "access", digest, BASE_REVISION="r3", REVISION="r4")
+        self.assertEqual(json.loads(self.rolecall("show", "--json"))["revision"], "r4")
 
     def test_a_plan_that_changed_after_the_approval_is_not_approved(self):
         self.plan_and_record()
@@ -303,8 +387,8 @@ class GitLab(Case):
 
     def plan(self, number, name="plan"):
         self.script("plan.sh", "access", "plan/access")
-        digest = self.read("plan/access/digest").strip()
-        self.store["jobs"].append({"id": number, "pipeline": 30, "name": name, "digest": digest})
+        digest, base = self.read("plan/access/digest").strip(), self.read("plan/access/base").strip()
+        self.store["jobs"].append({"id": number, "pipeline": 30, "name": name, "digest": digest, "base": base})
         return digest
 
     def test_one_note_is_made_updated_and_left_alone(self):
@@ -328,6 +412,15 @@ class GitLab(Case):
         self.store["jobs"].append({"id": 43, "pipeline": 29, "name": "plan", "digest": "older"})
         self.assertEqual(self.approved(), digest)
         self.assertIn("Applied.", self.script("apply.sh", "access", digest))
+
+    def test_what_was_applied_when_it_was_planned_is_known(self):
+        self.rolecall("apply", "--auto-approve", "--revision", "r1")
+        self.edit("Look, do not touch", "Look, and touch")
+        digest = self.plan(40)
+        self.assertEqual(self.approved(), f"{digest} r1")
+        self.store["jobs"].append({**self.store["jobs"][0], "id": 41, "base": "r2"})
+        self.approved(code=3)
+        self.assertIn("changed while it was under review", self.said)
 
     def test_nothing_else_is_approved(self):
         self.approved(code=3)

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# Prints the digest that was approved in the merge request which a commit on the default branch came from. Fails, and
-# prints nothing, unless all of this holds:
+# Prints the digest that was approved in the merge request which a commit on the default branch came from, and after a
+# space the revision that had been applied when it was planned, if that is known. Fails, and prints nothing, unless all
+# of this holds:
 #   - the commit came from exactly one merged merge request into this branch;
 #   - the merge request is approved;
-#   - the job that plans has succeeded for its last commit, and all its runs had one digest: a plan that changed while
-#     it was under review counts for nothing.
+#   - the job that plans has succeeded for its last commit, and all its runs had one digest on one base: a plan that
+#     changed while it was under review counts for nothing.
 # Usage: gitlab-approved-digest.sh STACK SHA BRANCH
 # Needs curl, jq, READ_TOKEN (a project access token with the scope read_api) and GitLab's CI_API_V4_URL and
-# CI_PROJECT_ID. The job is called PLAN_JOB ("plan" unless given), and its artifact plan/digest holds the digest.
+# CI_PROJECT_ID. The job is called PLAN_JOB ("plan" unless given), and its artifacts plan/STACK/digest and
+# plan/STACK/base are what plan.sh wrote.
 set -euo pipefail
 stack=$1 sha=$2 branch=$3
 project=$CI_API_V4_URL/projects/$CI_PROJECT_ID
@@ -36,11 +38,14 @@ for pipeline in $(api "$project/merge_requests/$number/pipelines?per_page=100" |
   jq -r --arg head "$head" '.[] | select(.sha == $head) | .id'); do
   for job in $(api "$project/pipelines/$pipeline/jobs?scope[]=success&include_retried=true&per_page=100" |
     jq -r --arg name "${PLAN_JOB:-plan}" '.[] | select(.name == $name) | .id'); do
-    digests+=$(api "$project/jobs/$job/artifacts/plan/$stack/digest")$'\n'
+    digest=$(api "$project/jobs/$job/artifacts/plan/$stack/digest")
+    base=$(api "$project/jobs/$job/artifacts/plan/$stack/base")
+    [[ $base =~ ^[0-9A-Za-z._/-]+$ ]] || base=
+    digests+=$digest${base:+ $base}$'\n'
   done
 done
 distinct=$(sort -u <<<"$digests" | sed '/^$/d')
 [ -n "$distinct" ] || refuse "no plan of commit $head is on record (artifacts expire)"
 [ "$(wc -l <<<"$distinct")" = 1 ] || refuse "the plan of commit $head changed while it was under review"
-[[ $distinct =~ ^[0-9a-f]{4}(-[0-9a-f]{4}){7}$ ]] || refuse "the plan of commit $head has no digest: it was refused"
+[[ $distinct =~ ^[0-9a-f]{4}(-[0-9a-f]{4}){7}(\ [0-9A-Za-z._/-]+)?$ ]] || refuse "the plan of commit $head has no digest: it was refused"
 echo "$distinct"

@@ -10,7 +10,7 @@ use crate::apply::event::{EVENT_FORMAT_VERSION, Event};
 use crate::apply::{ApplyError, ApplyResult, RunOptions, recover};
 use crate::cli::advice::shell_word;
 use crate::cli::approval::{Approved, Consent, LAST_PEOPLE, approve, same_as_approved, without_asking};
-use crate::cli::args::{ApplyArgs, LockArgs};
+use crate::cli::args::{ApplyArgs, LockArgs, StateArgs};
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -71,6 +71,7 @@ pub fn run(env: &Env, args: &ApplyArgs) -> Result<Exit, Failure> {
         reason: args.reason.as_deref(),
         revision: revision.map(Arc::from),
         base_revision: args.base_revision.as_deref(),
+        state: args.state.clone(),
     };
     let options = Options {
         mode,
@@ -182,6 +183,8 @@ pub struct Job<'a> {
     pub revision: Option<Arc<str>>,
     /// The revision that the change was based on.
     pub base_revision: Option<&'a str>,
+    /// What the state must be.
+    pub state: StateArgs,
 }
 
 impl Job<'_> {
@@ -200,6 +203,7 @@ impl Job<'_> {
         let recorded = store.load()?;
         super::tell_remarks(env, &mut store);
         super::tell_state(env, &store, &recorded);
+        super::check_state(&self.state, &store, &recorded)?;
         self.check_base(&recorded)?;
         super::tell_history(env, &store);
         let recorded = self.recovered(&stack, recorded, &mut store)?;

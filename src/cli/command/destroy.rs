@@ -28,6 +28,7 @@ pub fn run(env: &Env, args: &DestroyArgs) -> Result<Exit, Failure> {
         reason: args.reason.as_deref(),
         revision: None,
         base_revision: None,
+        state: Default::default(),
     };
     let options = Options {
         mode: Mode::Destroy,

@@ -52,6 +52,7 @@ fn freeze(env: &Env, args: &FreezeArgs, name: &str) -> Result<Exit, Failure> {
         reason: args.reason.as_deref(),
         revision: None,
         base_revision: None,
+        state: Default::default(),
     };
     job.can_ask()?;
     let stack = Stack::load_given(env, &Given::read(env, &args.variables)?)?;

@@ -44,7 +44,7 @@ use crate::report::json::hide::without_people;
 use crate::state::StateStore;
 use crate::state::local::LocalStore;
 
-use super::args::VariableArgs;
+use super::args::{StateArgs, VariableArgs};
 use super::env::Env;
 use super::error::Failure;
 use super::pipeline::Stack;
@@ -189,6 +189,29 @@ fn tell_refusals(env: &Env, plan: &Plan, hide: &Hide) {
             env.say(&format!("help: {}", escape(&hide.apply(remedy))));
         }
     }
+}
+
+/// Refuses to go on where the state is not the one that is meant: without it, access that was taken away since the
+/// last apply would be taken for somebody else's, and no rule of that apply would hold.
+///
+/// # Errors
+/// A refusal (exit code 3).
+fn check_state(wanted: &StateArgs, store: &LocalStore, recorded: &Recorded) -> Result<(), Failure> {
+    let place = store.directory().display();
+    let help = "plan where the state is kept, or bring it there: `rolecall state import`";
+    match (&recorded.lineage, &wanted.lineage) {
+        (None, Some(_)) => {}
+        (None, None) if wanted.require_state => {}
+        (Some(lineage), Some(wanted)) if **lineage != **wanted => {
+            return Err(Failure::refused(format!(
+                "the state in {place} is of lineage {lineage}, and {} is meant; nothing was done",
+                escape(wanted)
+            ))
+            .help(help));
+        }
+        _ => return Ok(()),
+    }
+    Err(Failure::refused(format!("there is no state in {place}; nothing was done")).help(help))
 }
 
 /// Passes on what the store noticed.

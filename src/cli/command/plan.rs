@@ -1,7 +1,7 @@
 //! `plan`: what would change.
 
 use std::cell::OnceCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -75,10 +75,13 @@ pub fn mode(only: Option<Only>) -> Mode {
 
 /// What is planned from, according to the options.
 fn planned(env: &Env, args: &PlanArgs, given: &Given) -> Result<(Plan, Option<String>), Failure> {
-    let mut stack = Stack::load_given(env, given)?;
     if let Some(base) = &args.base {
-        return compared(env, args, given, &stack, base);
+        let more = args.also_read.iter().map(PathBuf::as_path);
+        let env = env.confined([env.dir.as_path(), base.as_path()].into_iter().chain(more));
+        let stack = Stack::load_given(&env, given)?;
+        return compared(&env, args, given, &stack, base);
     }
+    let mut stack = Stack::load_given(env, given)?;
     let Begun {
         offline,
         mut store,
@@ -88,6 +91,7 @@ fn planned(env: &Env, args: &PlanArgs, given: &Given) -> Result<(Plan, Option<St
     stack.put_away(&offline);
     super::tell_remarks(env, &mut store);
     super::tell_state(env, &store, &recorded);
+    super::check_state(&args.state, &store, &recorded)?;
     super::tell_run(env, &store)?;
     super::tell_history(env, &store);
     let options = Options {

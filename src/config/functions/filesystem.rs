@@ -181,8 +181,20 @@ fn fileset(cx: &mut CallCx<'_>, arguments: &[Value]) -> Outcome {
             );
         }
     };
-    // A directory that is not there holds no files.
-    let files = cx.files.list(&clean(text(arguments, 0)?)).unwrap_or_default();
+    let path = text(arguments, 0)?;
+    let root = clean(path);
+    let files = match cx.files.list(&root) {
+        Ok(files) => files,
+        // What is not there, or is a file itself, holds no files.
+        Err(_) if cx.files.exists(&root).is_ok() => Vec::new(),
+        Err(reason) => {
+            return refuse(
+                0,
+                format!("{path:?} cannot be read: {reason}"),
+                "give the path of a directory",
+            );
+        }
+    };
     let found = files
         .iter()
         .filter(|file| matcher.is_match(file))

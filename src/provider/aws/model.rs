@@ -19,6 +19,8 @@ use crate::model::roles::{Provisioning, RoleRow};
 use crate::model::snapshot::{Entity, Snapshot};
 use crate::provider::ProviderError;
 
+use super::read::organization::Units;
+
 /// A user or group, and the revision it was read at.
 #[derive(Debug, Clone)]
 pub struct Versioned<T> {
@@ -137,8 +139,8 @@ pub struct Model {
     pub instance: Instance,
     /// By whom.
     pub caller: Option<Caller>,
-    /// Paths of organizational units by id; the root has the empty path.
-    pub units: BTreeMap<String, OuPath>,
+    /// Paths of organizational units by id, or why they have none; the root has the empty path.
+    pub units: Units,
     /// Accounts by id.
     pub accounts: BTreeMap<AccountId, Account>,
     /// Accounts whose tags somebody asked for.
@@ -248,7 +250,11 @@ impl Model {
     }
 
     fn organizational_units(&self) -> BTreeMap<OuPath, Entity<OrganizationalUnit>> {
-        let described = self.units.iter().map(|(id, path)| {
+        let placed = self
+            .units
+            .iter()
+            .filter_map(|(id, place)| Some((id, place.as_ref().ok()?)));
+        let described = placed.map(|(id, path)| {
             let unit = OrganizationalUnit {
                 path: path.clone(),
                 id: ServiceId::new(id).ok(),

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::meaning::failed;
 use super::operation::Operation;
-use super::session::Session;
+use super::session::{Pages, Session};
 use super::slots::{Slot, Slots};
 use crate::provider::{CallError, Meaning};
 
@@ -300,8 +300,9 @@ async fn in_progress(
             .build()
     };
     let mut listed = BTreeSet::new();
-    let mut token: Option<String> = None;
+    let mut pages = Pages::new(kind.list());
     loop {
+        let token = pages.token();
         let (ids, next): (Option<Vec<Option<String>>>, Option<String>) = match kind {
             Kind::Creation => {
                 let call = session.sso.list_account_assignment_creation_status();
@@ -342,8 +343,7 @@ async fn in_progress(
         };
         let Some(ids) = ids else { return Ok(None) };
         listed.extend(ids.into_iter().flatten());
-        token = next.filter(|next| !next.is_empty());
-        if token.is_none() {
+        if !pages.go_on(next)? {
             return Ok(Some(listed));
         }
     }

@@ -25,6 +25,10 @@ const READERS: usize = 16;
 /// How often a read is tried that gets no answer or half a one: half a minute of bad luck.
 const ATTEMPTS: u32 = 8;
 
+/// How often a read is tried where a page without a code came instead of an answer, before this server is taken to
+/// lack the operation: a gateway has such pages too.
+const PAGE_ATTEMPTS: u32 = 3;
+
 /// How often a read is tried that the service throttles: more than an hour.
 const THROTTLED_ATTEMPTS: u32 = 1_000;
 
@@ -78,6 +82,7 @@ pub struct Session {
     buckets: [Mutex<Bucket>; 4],
     calls: Mutex<BTreeMap<Operation, u64>>,
     lacking: Mutex<BTreeSet<Operation>>,
+    answering: Mutex<BTreeSet<Operation>>,
     notices: Mutex<Notices>,
 }
 
@@ -105,6 +110,7 @@ impl Session {
             buckets: Family::ALL.map(|_| Mutex::new(Bucket::new(rate))),
             calls: Mutex::default(),
             lacking: Mutex::default(),
+            answering: Mutex::default(),
             notices: Mutex::default(),
         }
     }
@@ -147,10 +153,12 @@ impl Session {
             let most = match error.meaning {
                 Meaning::Retry => THROTTLED_ATTEMPTS,
                 Meaning::Unknown => ATTEMPTS,
+                Meaning::Unsupported if !self.lacks(operation) && is_page(&error) => PAGE_ATTEMPTS,
+                Meaning::Unsupported => 1,
                 _ => return Err(error),
             };
             if attempt >= most {
-                return Err(error);
+                return Err(self.lacked(operation, error));
             }
             self.pacer.sleep(backoff(attempt)).await;
         }
@@ -165,7 +173,24 @@ impl Session {
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        self.once(operation, sent).await
+        let answer = self.once(operation, sent).await;
+        answer.map_err(|error| self.lacked(operation, error))
+    }
+
+    /// Notes that this server lacks an operation, if an error says so. One that it has answered before it does not
+    /// lack: then it fails, and nothing follows from that.
+    fn lacked(&self, operation: Operation, error: CallError) -> CallError {
+        if error.meaning != Meaning::Unsupported {
+            return error;
+        }
+        if self.answers(operation) {
+            return CallError {
+                meaning: Meaning::Failed,
+                ..error
+            };
+        }
+        lock(&self.lacking).insert(operation);
+        error
     }
 
     /// Every page of a list.
@@ -201,18 +226,17 @@ impl Session {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let mut all = Vec::new();
-        let mut token: Option<String> = None;
+        let mut pages = Pages::new(operation);
         loop {
+            let token = pages.token();
             let answer = self
                 .read_ours(operation, || send(token.clone()), &is_ours)
                 .await?;
             let (items, next) = take(answer);
             all.extend(items);
-            // A server that repeats its token would never come to an end.
-            if next.as_ref().is_none_or(String::is_empty) || next == token {
+            if !pages.go_on(next)? {
                 return Ok(all);
             }
-            token = next;
         }
     }
 
@@ -227,14 +251,16 @@ impl Session {
         self.admit(operation.family(), spare(operation)).await;
         *lock(&self.calls).entry(operation).or_default() += 1;
         let error = match sent.await {
-            Ok(answer) => return Ok(answer),
+            Ok(answer) => {
+                lock(&self.answering).insert(operation);
+                return Ok(answer);
+            }
             Err(error) => call_error(operation, refusal(&error)),
         };
         match error.meaning {
             Meaning::Retry if is_throttle(&error) => self.slow_down(operation.family()),
-            Meaning::Unsupported => {
-                lock(&self.lacking).insert(operation);
-            }
+            // That there is none is an answer as well.
+            Meaning::NotFound => drop(lock(&self.answering).insert(operation)),
             _ => {}
         }
         Err(error)
@@ -261,7 +287,12 @@ impl Session {
 
     /// Whether this server is known to lack an operation.
     pub fn lacks(&self, operation: Operation) -> bool {
-        lock(&self.lacking).contains(&operation)
+        lock(&self.lacking).contains(&operation) && !self.answers(operation)
+    }
+
+    /// Whether this server has answered an operation.
+    pub fn answers(&self, operation: Operation) -> bool {
+        lock(&self.answering).contains(&operation)
     }
 
     /// Calls so far, by operation.
@@ -351,6 +382,56 @@ pub fn is_throttle(error: &CallError) -> bool {
         || error.code.contains("TooManyRequests")
         || error.code.contains("RequestLimit")
         || &*error.code == "HTTP 429"
+}
+
+/// Whether something answered that may not be the service: without a code, as a gateway does.
+fn is_page(error: &CallError) -> bool {
+    error.code.starts_with("HTTP ")
+}
+
+/// The way through the pages of a list.
+#[derive(Debug)]
+pub struct Pages {
+    operation: Operation,
+    token: Option<String>,
+    seen: BTreeSet<String>,
+}
+
+impl Pages {
+    /// Before the first page.
+    pub fn new(operation: Operation) -> Self {
+        Pages {
+            operation,
+            token: None,
+            seen: BTreeSet::new(),
+        }
+    }
+
+    /// What to ask the next page with.
+    pub fn token(&self) -> Option<String> {
+        self.token.clone()
+    }
+
+    /// Whether there is another page after one that names it like this.
+    ///
+    /// # Errors
+    /// When a token comes again: the list would never end, and what was read of it is not all of it.
+    pub fn go_on(&mut self, next: Option<String>) -> Result<bool, CallError> {
+        self.token = next.filter(|next| !next.is_empty());
+        match &self.token {
+            Some(token) if !self.seen.insert(token.clone()) => Err(CallError {
+                meaning: Meaning::Unknown,
+                operation: self.operation.name().into(),
+                code: "RepeatedToken".into(),
+                message:
+                    "the server names a page of the list that it has given before, so the list has no end"
+                        .into(),
+                request_id: None,
+                missing_action: None,
+            }),
+            token => Ok(token.is_some()),
+        }
+    }
 }
 
 fn lacking(operation: Operation) -> CallError {

@@ -24,6 +24,12 @@ pub struct StateJson<'a> {
     pub lineage: Option<Cow<'a, str>>,
     /// How often it was written.
     pub serial: u64,
+    /// The revision of the configuration that was last applied, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Cow<'a, str>>,
+    /// Whether something was applied since then without saying its revision.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub revision_outdated: bool,
     /// What it is bound to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<InstanceJson<'a>>,
@@ -66,6 +72,8 @@ impl<'a> StateJson<'a> {
             format_version: FORMAT_VERSION,
             lineage: recorded.lineage.as_deref().map(Cow::Borrowed),
             serial: recorded.serial,
+            revision: recorded.revision.as_deref().map(Cow::Borrowed),
+            revision_outdated: recorded.revision_outdated,
             instance: recorded.instance.as_ref().map(InstanceJson::from),
             seen_at: recorded.seen.as_ref().map(|seen| seen.at),
             unfinished_run: recorded.unfinished.as_ref().map(|run| run.run.as_ref().into()),

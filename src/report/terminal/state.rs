@@ -38,6 +38,13 @@ fn header(recorded: &Recorded, page: &mut Page<'_>) -> io::Result<()> {
     if let Some(instance) = &recorded.instance {
         page.line(&format!("bound to {} in {}", instance.arn, instance.region))?;
     }
+    if let Some(revision) = &recorded.revision {
+        let since = match recorded.revision_outdated {
+            true => "; something was applied since then without a revision",
+            false => "",
+        };
+        page.line(&format!("applied revision {}{since}", escape(revision)))?;
+    }
     if let Some(seen) = &recorded.seen {
         page.line(&format!("service last read {}", seen.at))?;
     }

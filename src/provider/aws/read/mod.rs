@@ -102,6 +102,14 @@ pub async fn organization(session: &Arc<Session>, management: Option<AccountId>)
             model.held.remove(&HeldSubject::All(Kind::OrganizationalUnit));
             model.units = tree.units;
             model.accounts = tree.accounts;
+            let is_of_account =
+                |held: &HeldSubject| matches!(held, HeldSubject::Entity(EntityKey::Account(_)));
+            model.held.retain(|held, _| !is_of_account(held));
+            let unplaced = tree.unplaced.into_iter();
+            model.held.extend(unplaced.map(|(id, why)| {
+                let account = EntityKey::Account(AccountKey::Id(id));
+                (HeldSubject::Entity(account), why)
+            }));
         })),
         Err(error) if is_fatal(&error) => Err(error),
         Err(error) => {
@@ -210,6 +218,7 @@ pub async fn describe_sets(
     for (found, arn) in described {
         match found {
             Err(error) if is_fatal(&error) => return Err(error),
+            Ok(Some(found)) => read.push((arn, Ok(Some(found.judged(session))))),
             found => read.push((arn, found)),
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aws_sdk_organizations::types::{Account as SdkAccount, AccountState as SdkState};
 
 use super::super::operation::Operation;
-use super::super::session::{Session, for_each};
+use super::super::session::{Pages, Session, for_each};
 use crate::id::{AccountId, AccountKey, Email, OuPath};
 use crate::model::account::{Account, AccountStatus};
 use crate::provider::CallError;
@@ -38,31 +38,42 @@ pub async fn describe(session: &Arc<Session>) -> Result<Option<Organization>, Ca
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
     /// Paths by id; the root has the empty path.
-    pub units: BTreeMap<String, OuPath>,
+    pub units: Units,
     /// Accounts, without tags.
     pub accounts: BTreeMap<AccountId, Account>,
+    /// Accounts in units that have no path, and why those have none.
+    pub unplaced: BTreeMap<AccountId, Arc<str>>,
 }
+
+/// Units by id: their paths, or why they have none.
+pub type Units = BTreeMap<String, Place>;
+
+/// A unit's path, or why it has none: a name that cannot be part of one.
+pub type Place = Result<OuPath, Arc<str>>;
 
 /// The whole tree: a call for each unit, and for each twenty accounts, which is the largest page there is.
 pub async fn tree(session: &Arc<Session>, management: Option<&AccountId>) -> Result<Tree, CallError> {
     let mut tree = Tree {
         units: units(session).await?,
-        accounts: BTreeMap::new(),
+        ..Tree::default()
     };
     let found = match accounts_with_paths(session, &tree.units).await? {
         Some(found) => found,
         None => accounts_by_parent(session, &tree.units).await?,
     };
-    for (found, unit) in found {
-        if let Some(account) = account(&found, unit, management) {
+    for (found, place) in found {
+        if let Some(account) = account(&found, place.as_ref().ok().cloned(), management) {
             let Some(id) = account.id().cloned() else { continue };
+            if let Err(why) = place {
+                tree.unplaced.insert(id.clone(), why);
+            }
             tree.accounts.insert(id, account);
         }
     }
     Ok(tree)
 }
 
-async fn units(session: &Arc<Session>) -> Result<BTreeMap<String, OuPath>, CallError> {
+async fn units(session: &Arc<Session>) -> Result<Units, CallError> {
     let roots = session
         .pages(
             Operation::ListRoots,
@@ -70,15 +81,15 @@ async fn units(session: &Arc<Session>) -> Result<BTreeMap<String, OuPath>, CallE
             |page| (page.roots.unwrap_or_default(), page.next_token),
         )
         .await?;
-    let mut units: BTreeMap<String, OuPath> = BTreeMap::new();
-    let mut level: Vec<(String, OuPath)> = roots
+    let mut units = Units::new();
+    let mut level: Vec<(String, Place)> = roots
         .into_iter()
-        .filter_map(|root| Some((root.id?, OuPath::root())))
+        .filter_map(|root| Some((root.id?, Ok(OuPath::root()))))
         .collect();
     while !level.is_empty() {
         units.extend(level.iter().cloned());
-        let children = for_each(session, level, |session, (id, path)| async move {
-            children(&session, &id, &path).await
+        let children = for_each(session, level, |session, (id, place)| async move {
+            children(&session, &id, &place).await
         })
         .await;
         level = Vec::new();
@@ -89,12 +100,12 @@ async fn units(session: &Arc<Session>) -> Result<BTreeMap<String, OuPath>, CallE
     Ok(units)
 }
 
-/// The units directly below one.
+/// The units directly below one. Below one without a path none has one.
 async fn children(
     session: &Arc<Session>,
     parent: &str,
-    path: &OuPath,
-) -> Result<Vec<(String, OuPath)>, CallError> {
+    above: &Place,
+) -> Result<Vec<(String, Place)>, CallError> {
     let operation = Operation::ListOrganizationalUnitsForParent;
     let send = |token| {
         let call = session.organizations.list_organizational_units_for_parent();
@@ -109,63 +120,65 @@ async fn children(
         })
         .await?;
     let named = found.into_iter().filter_map(|unit| {
-        let (id, name) = (unit.id?, unit.name?);
-        match path.child(&name) {
-            Ok(path) => Some((id, path)),
-            Err(error) => {
-                session.notice(format!("the organizational unit {id} is left out: {error}"));
-                None
-            }
-        }
+        let id = unit.id?;
+        let named = |path: &OuPath| path.child(&unit.name.unwrap_or_default());
+        let place = match above {
+            Err(why) => Err(Arc::clone(why)),
+            Ok(path) => named(path).map_err(|error| {
+                session.notice(format!(
+                    "the organizational unit {id} is left out, and the accounts in it are held: {error}"
+                ));
+                Arc::from(format!(
+                    "it is in the organizational unit {id}, which is left out: {error}"
+                ))
+            }),
+        };
+        Some((id, place))
     });
     Ok(named.collect())
 }
 
-type Placed = (SdkAccount, Option<OuPath>);
+type Placed = (SdkAccount, Place);
 
 /// All accounts by `ListAccounts`, where it says in which unit each of them is; `None` where it does not.
 async fn accounts_with_paths(
     session: &Arc<Session>,
-    units: &BTreeMap<String, OuPath>,
+    units: &Units,
 ) -> Result<Option<Vec<Placed>>, CallError> {
     // With a single unit, listing by parent takes no more calls.
     if units.len() < 2 {
         return Ok(None);
     }
     let mut all = Vec::new();
-    let mut token: Option<String> = None;
+    let mut pages = Pages::new(Operation::ListAccounts);
     loop {
         let send = || {
             let call = session.organizations.list_accounts().max_results(20);
-            call.set_next_token(token.clone()).send()
+            call.set_next_token(pages.token()).send()
         };
         let page = session.read(Operation::ListAccounts, send).await?;
         for account in page.accounts.unwrap_or_default() {
-            match unit_of(&account, units) {
-                Some(unit) => all.push((account, Some(unit))),
+            match unit_id(&account).and_then(|id| units.get(id)).cloned() {
+                Some(place) => all.push((account, place)),
                 None => return Ok(None),
             }
         }
-        token = page.next_token.filter(|next| !next.is_empty());
-        if token.is_none() {
+        if !pages.go_on(page.next_token)? {
             return Ok(Some(all));
         }
     }
 }
 
-/// Where an account is: the last unit on its path, like `o-…/r-…/ou-…/ou-…/`.
-pub fn unit_of(account: &SdkAccount, units: &BTreeMap<String, OuPath>) -> Option<OuPath> {
+/// The unit that an account is in: the last on its path, like `o-…/r-…/ou-…/ou-…/`.
+fn unit_id(account: &SdkAccount) -> Option<&str> {
     let path = account.paths().first()?;
     let mut above = path.split('/').rev();
-    above.find_map(|id| units.get(id)).cloned()
+    above.find(|id| id.starts_with("ou-") || id.starts_with("r-"))
 }
 
-async fn accounts_by_parent(
-    session: &Arc<Session>,
-    units: &BTreeMap<String, OuPath>,
-) -> Result<Vec<Placed>, CallError> {
-    let parents: Vec<(String, OuPath)> = units.clone().into_iter().collect();
-    let listed = for_each(session, parents, |session, (id, path)| async move {
+async fn accounts_by_parent(session: &Arc<Session>, units: &Units) -> Result<Vec<Placed>, CallError> {
+    let parents: Vec<(String, Place)> = units.clone().into_iter().collect();
+    let listed = for_each(session, parents, |session, (id, place)| async move {
         let operation = Operation::ListAccountsForParent;
         let send = |token| {
             let call = session.organizations.list_accounts_for_parent();
@@ -176,7 +189,7 @@ async fn accounts_by_parent(
                 (page.accounts.unwrap_or_default(), page.next_token)
             })
             .await?;
-        let placed = found.into_iter().map(|account| (account, Some(path.clone())));
+        let placed = found.into_iter().map(|account| (account, place.clone()));
         Ok(placed.collect::<Vec<Placed>>())
     })
     .await;
@@ -238,7 +251,7 @@ pub async fn tags(session: &Arc<Session>, id: &AccountId) -> Result<BTreeMap<Arc
 pub async fn one(
     session: &Arc<Session>,
     id: &AccountId,
-    units: &BTreeMap<String, OuPath>,
+    units: &Units,
     management: Option<&AccountId>,
 ) -> Result<Option<Account>, CallError> {
     let send = || {
@@ -249,18 +262,15 @@ pub async fn one(
     let Some(found) = answer.account else {
         return Ok(None);
     };
-    let unit = match unit_of(&found, units) {
-        Some(unit) => Some(unit),
+    let place = match unit_id(&found).and_then(|id| units.get(id)).cloned() {
+        Some(place) => Some(place),
         None => parent(session, id, units).await?,
     };
+    let unit = place.and_then(Result::ok);
     Ok(account(&found, unit, management))
 }
 
-async fn parent(
-    session: &Arc<Session>,
-    id: &AccountId,
-    units: &BTreeMap<String, OuPath>,
-) -> Result<Option<OuPath>, CallError> {
+async fn parent(session: &Arc<Session>, id: &AccountId, units: &Units) -> Result<Option<Place>, CallError> {
     let parent = parent_id(session, id.as_str()).await?;
     Ok(parent.and_then(|id| units.get(&id)).cloned())
 }

@@ -43,6 +43,39 @@ pub struct Read {
     pub set: PermissionSet,
     /// The first refusal.
     pub refused: Option<CallError>,
+    /// Parts that are taken to be none, because the server said that it lacks the operation.
+    lacking: Vec<Lacking>,
+}
+
+/// A part of a set that the server said it cannot be asked for.
+#[derive(Debug, Clone)]
+struct Lacking {
+    operation: Operation,
+    what: &'static str,
+    error: CallError,
+}
+
+impl Read {
+    /// With what all sets say together: what the server answers for one set it does not lack for another, and that
+    /// one is held. What it answers for none is none, with a note.
+    pub fn judged(mut self, session: &Session) -> Self {
+        for Lacking {
+            operation,
+            what,
+            error,
+        } in std::mem::take(&mut self.lacking)
+        {
+            if session.answers(operation) {
+                self.refused.get_or_insert(error);
+                continue;
+            }
+            session.notice(format!(
+                "this server lacks {}: {what} of permission sets are taken to be none",
+                error.operation
+            ));
+        }
+        self
+    }
 }
 
 /// One permission set with everything in it; `None` when it is gone.
@@ -78,17 +111,22 @@ pub async fn describe(session: &Arc<Session>, instance: &str, arn: &str) -> Resu
         .session_duration()
         .and_then(|duration| duration.parse().ok())
         .unwrap_or_default();
-    let refused = contents(session, instance, arn, &mut set).await?;
-    Ok(Some(Read { set, refused }))
+    let mut read = Read {
+        set,
+        refused: None,
+        lacking: Vec::new(),
+    };
+    contents(session, instance, arn, &mut read).await?;
+    Ok(Some(read))
 }
 
-/// What is in a set; returns the first refusal.
+/// Adds what is in a set.
 async fn contents(
     session: &Arc<Session>,
     instance: &str,
     arn: &str,
-    set: &mut PermissionSet,
-) -> Result<Option<CallError>, CallError> {
+    read: &mut Read,
+) -> Result<(), CallError> {
     let (inline, managed, customer, boundary, tags) = tokio::join!(
         inline_policy(session, instance, arn),
         managed_policies(session, instance, arn),
@@ -96,42 +134,44 @@ async fn contents(
         boundary(session, instance, arn),
         tags(session, instance, arn),
     );
-    let mut refused = None;
-    let mut keep = Keep {
-        session,
-        refused: &mut refused,
-    };
-    set.inline_policy = keep.part(inline, "inline policies")?.flatten();
-    if let Some(policies) = keep.part(managed, "AWS managed policies")? {
-        set.managed_policies = policies.into_iter().map(Arc::from).collect();
+    let operation = Operation::GetInlinePolicyForPermissionSet;
+    read.set.inline_policy = read.part(inline, operation, "inline policies")?.flatten();
+    let operation = Operation::ListManagedPoliciesInPermissionSet;
+    if let Some(policies) = read.part(managed, operation, "AWS managed policies")? {
+        read.set.managed_policies = policies.into_iter().map(Arc::from).collect();
     }
-    if let Some(policies) = keep.part(customer, "customer managed policies")? {
-        set.customer_managed_policies = policies.iter().map(policy).collect();
+    let operation = Operation::ListCustomerManagedPolicyReferencesInPermissionSet;
+    if let Some(policies) = read.part(customer, operation, "customer managed policies")? {
+        read.set.customer_managed_policies = policies.iter().map(policy).collect();
     }
-    set.permissions_boundary = keep.part(boundary, "permissions boundaries")?.flatten();
-    if let Some(tags) = keep.part(tags, "tags")? {
-        set.tags = tags;
+    let operation = Operation::GetPermissionsBoundaryForPermissionSet;
+    read.set.permissions_boundary = read
+        .part(boundary, operation, "permissions boundaries")?
+        .flatten();
+    if let Some(tags) = read.part(tags, Operation::ListTagsForResource, "tags")? {
+        read.set.tags = tags;
     }
-    Ok(refused)
+    Ok(())
 }
 
-struct Keep<'a> {
-    session: &'a Session,
-    refused: &'a mut Option<CallError>,
-}
-
-impl Keep<'_> {
+impl Read {
     /// A part that was read; `None` when the set or the operation is not there, or the caller may not.
-    fn part<T>(&mut self, answer: Result<T, CallError>, what: &str) -> Result<Option<T>, CallError> {
+    fn part<T>(
+        &mut self,
+        answer: Result<T, CallError>,
+        operation: Operation,
+        what: &'static str,
+    ) -> Result<Option<T>, CallError> {
         match answer {
             Ok(part) => Ok(Some(part)),
             Err(error) if super::is_fatal(&error) => Err(error),
             Err(error) if error.meaning == Meaning::NotFound => Ok(None),
             Err(error) if error.meaning == Meaning::Unsupported => {
-                self.session.notice(format!(
-                    "this server lacks {}: {what} of permission sets are taken to be none",
-                    error.operation
-                ));
+                self.lacking.push(Lacking {
+                    operation,
+                    what,
+                    error,
+                });
                 Ok(None)
             }
             Err(error) => {

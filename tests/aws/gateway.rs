@@ -1,0 +1,210 @@
+//! Answers that are not the service's own: pages of a gateway, tokens that come again, names that are no paths.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::proxy::{forward, message};
+use super::server::Server;
+use super::{QUICK, expect, served};
+
+/// What to answer a request for an operation with: the request's body, and how the server would answer.
+type Answer = fn(request: &Value, theirs: Value) -> Reply;
+
+enum Reply {
+    Json(Value),
+    /// A page for people with this status.
+    Page(u16),
+}
+
+/// In front of a server: some operations are answered otherwise.
+struct Gateway {
+    url: String,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Gateway {
+    fn start(upstream: &str, answers: &[(&'static str, Answer)]) -> Self {
+        let upstream = upstream.trim_start_matches("http://").to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let stopped = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&stopped);
+        let answers: Arc<BTreeMap<&'static str, Answer>> = Arc::new(answers.iter().copied().collect());
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                if stop.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (upstream, answers) = (upstream.clone(), Arc::clone(&answers));
+                // A client that goes away is none of this test's business.
+                thread::spawn(move || client.map(|client| serve(client, &upstream, &answers)));
+            }
+        });
+        Gateway { url, stopped }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        // Wakes the thread that accepts.
+        let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
+    }
+}
+
+fn serve(mut client: TcpStream, upstream: &str, answers: &BTreeMap<&str, Answer>) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    while let Some(request) = message(&mut client)? {
+        let answer = forward(upstream, &request)?;
+        let (head, body) = halves(&request);
+        let head = head.to_lowercase();
+        let target = head.lines().find_map(|line| line.strip_prefix("x-amz-target:"));
+        let operation = target.and_then(|target| target.trim().rsplit('.').next());
+        let other = answers
+            .iter()
+            .find(|(name, _)| operation == Some(&*name.to_lowercase()));
+        let Some((_, other)) = other else {
+            client.write_all(&answer)?;
+            continue;
+        };
+        let parse = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
+        let (status, kind, text) = match other(&parse(&body), parse(&halves(&answer).1)) {
+            Reply::Json(value) => (200, "application/x-amz-json-1.1", value.to_string()),
+            Reply::Page(status) => (status, "text/html", "<html><h1>no</h1></html>".to_owned()),
+        };
+        let length = text.len();
+        write!(
+            client,
+            "HTTP/1.1 {status} No\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{text}"
+        )?;
+    }
+    Ok(())
+}
+
+fn halves(message: &[u8]) -> (String, String) {
+    let text = String::from_utf8_lossy(message).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    (head.to_owned(), body.to_owned())
+}
+
+const SETS: &str = r#"
+permission_set "one" {
+  inline_policy = jsonencode({ Version = "2012-10-17", Statement = [{ Effect = "Allow", Action = "s3:Get*", Resource = "*" }] })
+}
+permission_set "two" {}
+"#;
+
+/// A served stack that was applied.
+fn applied(stack: &str) -> (crate::common::Sandbox, Server) {
+    let (sandbox, server) = served(stack, &QUICK);
+    expect(&sandbox, &server.url, &["apply", "--auto-approve"], 0);
+    (sandbox, server)
+}
+
+#[test]
+fn a_list_whose_page_is_named_twice_is_no_list() {
+    let (sandbox, server) = applied(UNITS);
+    let again: Answer = |_, mut theirs| {
+        theirs["NextToken"] = json!("again");
+        Reply::Json(theirs)
+    };
+    for operation in ["ListPermissionSets", "ListUsers", "ListAccounts", "ListRoots"] {
+        let gateway = Gateway::start(&server.url, &[(operation, again)]);
+        let said = expect(&sandbox, &gateway.url, &["plan"], 1);
+        assert!(said.contains(operation) && said.contains("has no end"), "{said}");
+    }
+}
+
+#[test]
+fn what_is_answered_for_one_set_and_not_for_another_is_held() {
+    let (sandbox, server) = applied(SETS);
+    // Only for the set that has no policy: that of the other is read.
+    let some: Answer = |_, theirs| match theirs["InlinePolicy"].as_str() {
+        Some("") | None => Reply::Page(500),
+        Some(_) => Reply::Json(theirs),
+    };
+    let gateway = Gateway::start(&server.url, &[("GetInlinePolicyForPermissionSet", some)]);
+    let said = expect(&sandbox, &gateway.url, &["plan"], 0);
+    assert!(said.contains("held[") && said.contains("two"), "{said}");
+    assert!(!said.contains("this server lacks"), "{said}");
+}
+
+#[test]
+fn what_a_server_never_has_is_none_with_one_note() {
+    let (sandbox, server) = applied("permission_set \"one\" {}\npermission_set \"two\" {}\n");
+    for status in [404, 500, 501] {
+        let never: Answer = match status {
+            404 => |_, _| Reply::Page(404),
+            500 => |_, _| Reply::Page(500),
+            _ => |_, _| Reply::Page(501),
+        };
+        let gateway = Gateway::start(&server.url, &[("GetInlinePolicyForPermissionSet", never)]);
+        let said = expect(&sandbox, &gateway.url, &["plan", "--detailed-exitcode"], 0);
+        let notes = said.matches("lacks GetInlinePolicyForPermissionSet").count();
+        assert_eq!(notes, 1, "{status}: {said}");
+    }
+}
+
+const UNITS: &str = r#"
+organizational_unit "workloads" { create = true }
+organizational_unit "odd" {
+  parent = organizational_unit.workloads
+  create = true
+}
+account "a" {
+  id     = "111100000001"
+  manage = true
+  ou     = organizational_unit.odd
+}
+account "b" {
+  id     = "111100000002"
+  manage = true
+  ou     = organizational_unit.workloads
+}
+group "ops" { display_name = "Ops" }
+permission_set "view" {}
+assignment "look" {
+  principals      = [group.ops]
+  permission_sets = [permission_set.view]
+  accounts        = organizational_unit.workloads.accounts
+}
+"#;
+
+/// The unit gets a name that no path can have.
+fn renamed(theirs: Value) -> Value {
+    let text = theirs
+        .to_string()
+        .replace("\"Name\":\"odd\"", "\"Name\":\"o/dd\"");
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn accounts_in_a_unit_whose_name_is_no_path_are_held() {
+    let (sandbox, server) = applied(UNITS);
+    // What the block of the unit would want is another matter.
+    let stack = UNITS.replace("  ou     = organizational_unit.odd\n", "").replace(
+        "organizational_unit \"odd\" {\n  parent = organizational_unit.workloads\n  create = true\n}\n",
+        "",
+    );
+    sandbox.write("main.hcl", &stack);
+    let units: Answer = |_, theirs| Reply::Json(renamed(theirs));
+    let unplaced: Answer = |_, mut theirs| {
+        for account in theirs["Accounts"].as_array_mut().unwrap() {
+            account.as_object_mut().unwrap().remove("Paths");
+        }
+        Reply::Json(theirs)
+    };
+    let named = ("ListOrganizationalUnitsForParent", units);
+    for answers in [vec![named], vec![named, ("ListAccounts", unplaced)]] {
+        let gateway = Gateway::start(&server.url, &answers);
+        let said = expect(&sandbox, &gateway.url, &["plan"], 0);
+        assert!(said.contains("held["), "{said}");
+        assert!(!said.contains("- Ops → view"), "{said}");
+    }
+}
