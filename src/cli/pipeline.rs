@@ -13,7 +13,7 @@ use crate::config::evaluate::{
 use crate::config::module::compile;
 use crate::config::program::Program;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::id::{AccountKey, Email, PrincipalKey};
+use crate::id::{AccountId, AccountKey, Email, PermissionSetName, PrincipalKey};
 use crate::model::freeze::withhold;
 use crate::model::instance::Observed;
 use crate::model::record::Recorded;
@@ -383,6 +383,10 @@ fn read_with(
             orphaned_grants: look == Look::Closely,
             account_tags: stack.organization,
             tagged_addresses: tagged_addresses(&offline.desired),
+            granted: match provider.may_list_in_part() {
+                true => granted(recorded),
+                false => BTreeSet::new(),
+            },
             ..ReadRequest::default()
         };
         env.timed("reading the service", || match &recorded.unfinished {
@@ -402,6 +406,19 @@ fn read_with(
         provider,
         observed,
     })
+}
+
+/// Where the state has assignments.
+fn granted(recorded: &Recorded) -> BTreeSet<(AccountId, PermissionSetName)> {
+    let access = &recorded.applied.access;
+    let pairs = access.pairs().into_iter().filter_map(|pair| {
+        let AccountKey::Id(account) = access.names.account(pair.account())? else {
+            return None;
+        };
+        let set = access.names.permission_set(pair.permission_set())?;
+        Some((account.clone(), set.clone()))
+    });
+    pairs.collect()
 }
 
 /// Passes on what people should know about how the service was read.

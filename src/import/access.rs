@@ -364,8 +364,12 @@ impl Writer<'_> {
                 .map(|selector| format!("{} accounts", selector.word));
             let label = labels.give(&[word.as_deref().unwrap_or("account list")], "accounts");
             if let Some(selector) = selector {
+                let but = match selector.except {
+                    0 => String::new(),
+                    count => format!(", but for {count}"),
+                };
                 let comment = format!(
-                    "Today these are the accounts of {}; new ones are not in the list by themselves.",
+                    "Today these are the accounts of {}{but}; new ones are not in the list by themselves.",
                     selector.over
                 );
                 locals.items.push(Item::Comment(comment));

@@ -43,6 +43,8 @@ pub(super) struct Selector {
     pub over: String,
     /// For labels: what the accounts have in common, in a word.
     pub word: String,
+    /// How many accounts of those it leaves out.
+    pub except: usize,
 }
 
 type Accounts = BTreeSet<AccountKey>;
@@ -136,6 +138,7 @@ impl Ground {
             value: Value::raw(value),
             over,
             word: Self::word(unit),
+            except: 0,
         })
     }
 
@@ -172,6 +175,7 @@ impl Ground {
             )),
             over: format!("{over} with the tag {key} = {value}"),
             word: value.to_string(),
+            except: 0,
         })
     }
 
@@ -203,6 +207,7 @@ impl Ground {
             value: Value::List(terms),
             over: enumeration(&names),
             word,
+            except: 0,
         })
     }
 
@@ -225,6 +230,7 @@ impl Ground {
             value: Value::raw(format!("[for a in {all} : a if {}]", conditions?.join(" && "))),
             over,
             word: Self::word(unit),
+            except: missing.len(),
         })
     }
 }

@@ -262,6 +262,10 @@ where
         self.inner.holds_back()
     }
 
+    fn may_list_in_part(&self) -> bool {
+        self.inner.may_list_in_part()
+    }
+
     fn stop(&self) {
         self.inner.stop();
     }

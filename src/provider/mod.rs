@@ -37,6 +37,11 @@ pub struct ReadRequest {
     pub account_tags: bool,
     /// The e-mail addresses of accounts that the stack creates and says tags of: theirs are needed too.
     pub tagged_addresses: BTreeSet<Email>,
+    /// What a server lacks the operation for is held, and not taken to be none: it is to be written down.
+    pub assumes_nothing: bool,
+    /// Where the state has assignments: asked for of servers that do not list all of them, see
+    /// [`Provider::may_list_in_part`].
+    pub granted: BTreeSet<(AccountId, PermissionSetName)>,
 }
 
 /// An entity that a stack refers to but does not create: an account with an id, or a `data` look-up.
@@ -209,6 +214,12 @@ pub trait Provider: Send + Sync {
     /// there is room, so that a slot is taken again as soon as it is seen to be free.
     fn holds_back(&self) -> u32 {
         0
+    }
+
+    /// Whether it may be a server that does not list every account in which something is assigned, as mocks of the
+    /// service do: then it is told where the state has assignments.
+    fn may_list_in_part(&self) -> bool {
+        false
     }
 
     /// Nothing is to be started any more: calls that are held back end with [`Meaning::Retry`], unsent.

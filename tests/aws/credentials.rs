@@ -396,3 +396,22 @@ fn without_an_instance_it_says_where_it_looked() {
     assert!(output.stderr.contains("eu-west-1"), "{}", output.stderr);
     assert!(output.stderr.contains("management account"), "{}", output.stderr);
 }
+
+#[test]
+fn an_endpoint_where_nothing_answers_is_named_soon() {
+    let case = Case::new();
+    // A port that was free a moment ago.
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let url = format!("http://127.0.0.1:{port}");
+    case.with("", &format!("region = \"eu-west-1\"\nendpoint_url = \"{url}\""));
+    let keys = [("AWS_ACCESS_KEY_ID", "AKID"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+    let began = std::time::Instant::now();
+    let output = case.plan(&keys);
+    assert_eq!(output.code, 1, "{}", output.stdout);
+    assert!(output.stderr.contains(&url), "{}", output.stderr);
+    assert!(began.elapsed().as_secs() < 15, "{:?}", began.elapsed());
+}

@@ -208,3 +208,105 @@ fn accounts_in_a_unit_whose_name_is_no_path_are_held() {
         assert!(!said.contains("- Ops → view"), "{said}");
     }
 }
+
+const ACCESS: &str = r#"
+account "one" { id = "111100000001" }
+account "two" { id = "111100000002" }
+
+user "ada" {
+  user_name   = "ada@example.com"
+  given_name  = "Ada"
+  family_name = "Lovelace"
+}
+
+permission_set "view" {
+  tags = { owner = "platform" }
+}
+
+assignment "view" {
+  principals      = [user.ada]
+  permission_sets = [permission_set.view]
+  accounts        = [account.one, account.two]
+}
+"#;
+
+#[test]
+fn assignments_that_a_server_does_not_list_are_asked_for_and_taken_away() {
+    let (sandbox, server) = served(ACCESS, &QUICK);
+    let nowhere = |_: &Value, _| Reply::Json(json!({ "AccountIds": [], "PermissionSets": [] }));
+    let gateway = Gateway::start(
+        &server.url,
+        &[
+            ("ListAccountsForProvisionedPermissionSet", nowhere),
+            ("ListPermissionSetsProvisionedToAccount", nowhere),
+        ],
+    );
+    expect(&sandbox, &gateway.url, &["apply", "--auto-approve"], 0);
+    let said = expect(&sandbox, &gateway.url, &["plan", "--detailed-exitcode"], 0);
+    assert!(said.contains("does not list every account"), "{said}");
+    // What is really gone is seen to be.
+    let instances = server.call("SWBExternalService.ListInstances", &json!({}));
+    let instance = &instances["Instances"][0]["InstanceArn"];
+    let sets = server.call(
+        "SWBExternalService.ListPermissionSets",
+        &json!({ "InstanceArn": instance }),
+    );
+    let there = |account: &str| {
+        let pair = json!({
+            "InstanceArn": instance, "PermissionSetArn": sets["PermissionSets"][0], "AccountId": account,
+        });
+        let found = server.call("SWBExternalService.ListAccountAssignments", &pair);
+        found["AccountAssignments"].as_array().unwrap().clone()
+    };
+    let ada = &there("111100000001")[0]["PrincipalId"];
+    server.call(
+        "SWBExternalService.DeleteAccountAssignment",
+        &json!({
+            "InstanceArn": instance, "PermissionSetArn": sets["PermissionSets"][0], "TargetId": "111100000001",
+            "TargetType": "AWS_ACCOUNT", "PrincipalType": "USER", "PrincipalId": ada,
+        }),
+    );
+    // The service takes its time, as it does.
+    let is_gone = (0..100).any(|_| {
+        thread::sleep(std::time::Duration::from_millis(100));
+        there("111100000001").is_empty()
+    });
+    assert!(is_gone);
+    expect(&sandbox, &gateway.url, &["plan", "--detailed-exitcode"], 2);
+    assert_eq!(there("111100000002").len(), 1);
+    expect(&sandbox, &gateway.url, &["destroy", "--auto-approve"], 0);
+    assert_eq!(
+        server.call(
+            "SWBExternalService.ListPermissionSets",
+            &json!({ "InstanceArn": instance })
+        )["PermissionSets"],
+        json!([])
+    );
+}
+
+#[test]
+fn an_import_takes_nothing_to_be_none_because_of_a_page() {
+    let (_world, server) = applied(ACCESS);
+    for operation in ["GetPermissionsBoundaryForPermissionSet", "ListTagsForResource"] {
+        let gateway = Gateway::start(&server.url, &[(operation, |_, _| Reply::Page(500))]);
+        let stranger = crate::common::Sandbox::new();
+        stranger.write("main.hcl", "provider \"aws\" {\n  rate = 1000\n}\n");
+        let said = expect(&stranger, &gateway.url, &["import", "--out", "access"], 0);
+        assert!(said.contains("answered with an HTML page"), "{said}");
+        let sets = stranger.read("access/permission_sets.hcl");
+        assert!(
+            sets.contains("data \"permission_set\" \"view\""),
+            "{operation}: {sets}"
+        );
+        assert!(
+            !sets.contains("\npermission_set") && !sets.starts_with("permission_set"),
+            "{sets}"
+        );
+        drop(gateway);
+        let said = expect(&stranger, &server.url, &["-C", "access", "plan"], 0);
+        assert!(
+            said.contains("nothing to change in the service"),
+            "{operation}: {said}"
+        );
+    }
+}

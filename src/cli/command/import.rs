@@ -49,6 +49,7 @@ pub fn run(env: &Env, args: &ImportArgs) -> Result<Exit, Failure> {
     let observed = provider.read(&ReadRequest {
         orphaned_grants: true,
         account_tags: true,
+        assumes_nothing: true,
         ..ReadRequest::default()
     })?;
     crate::cli::pipeline::tell_notices(env, provider.as_ref());

@@ -32,6 +32,8 @@ pub struct Clients {
     pub sts: aws_sdk_sts::Client,
     /// The Region they talk to.
     pub region: Arc<str>,
+    /// Where they send calls instead of to AWS's own endpoints, if anywhere.
+    pub endpoint: Option<Arc<str>>,
 }
 
 /// The name of sessions of `role_arn`, as it stands in CloudTrail.
@@ -95,6 +97,7 @@ pub async fn connect(options: &Options) -> Result<Clients, ProviderError> {
         return Err(no_credentials(options, &why));
     }
     let sections = Sections(config.clone());
+    let endpoint = endpoint(&config, &sections);
     let config = config.into_builder().service_config(sections).build();
     macro_rules! client {
         ($sdk:ident) => {{
@@ -110,6 +113,7 @@ pub async fn connect(options: &Options) -> Result<Clients, ProviderError> {
         organizations: client!(aws_sdk_organizations),
         sts: client!(aws_sdk_sts),
         region,
+        endpoint,
     })
 }
 
@@ -200,6 +204,29 @@ fn no_profile(profile: &str) -> ProviderError {
              provider block, or AWS_PROFILE, names one"
         ),
     )
+}
+
+/// Where calls about permission sets go instead of to AWS's own endpoint, if the block, the environment or the profile
+/// says so.
+fn endpoint(config: &SdkConfig, sections: &Sections) -> Option<Arc<str>> {
+    let load = |service: &str, env: &str, profile: &str| {
+        let key = ServiceConfigKey::builder()
+            .service_id(service)
+            .env(env)
+            .profile(profile);
+        sections.load_config(key.build().ok()?)
+    };
+    let (env, profile) = (
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+        "ignore_configured_endpoint_urls",
+    );
+    let is_ignored = load(NO_SERVICE, env, profile).is_some_and(|text| text.trim() == "true");
+    let of_service = || load("SSO Admin", "AWS_ENDPOINT_URL", "endpoint_url").filter(|_| !is_ignored);
+    config
+        .endpoint_url()
+        .map(str::to_owned)
+        .or_else(of_service)
+        .map(Arc::from)
 }
 
 fn no_credentials(options: &Options, why: &str) -> ProviderError {

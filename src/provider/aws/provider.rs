@@ -16,7 +16,7 @@ use super::read::{Scope, access::Strategy, touched, whole};
 use super::requests::{Kind, Requests, describe};
 use super::session::Session;
 use super::work::resolve;
-use crate::id::Email;
+use crate::id::{AccountId, Email, PermissionSetName};
 use crate::model::account::Account;
 use crate::model::action::Effect;
 use crate::model::instance::Observed;
@@ -49,6 +49,7 @@ struct Known {
     model: Option<Model>,
     declared: Vec<Account>,
     addresses: BTreeSet<Email>,
+    granted: BTreeSet<(AccountId, PermissionSetName)>,
 }
 
 /// Calls that were accepted or have ended, and were not asked for yet.
@@ -117,6 +118,7 @@ impl Aws {
             declared: known.declared.clone(),
             addresses: known.addresses.clone(),
             tagged: tagged.unwrap_or_default(),
+            granted: known.granted.clone(),
         }
     }
 
@@ -199,6 +201,12 @@ impl Provider for Aws {
         if !request.tagged_addresses.is_empty() {
             known.addresses = request.tagged_addresses.clone();
         }
+        if !request.granted.is_empty() {
+            known.granted = request.granted.clone();
+        }
+        if request.assumes_nothing {
+            self.session.assume_nothing();
+        }
         let scope = self.scope(request, &known);
         let before = self.session.calls();
         let model = match known.model.take().filter(|_| !request.touched_by.is_empty()) {
@@ -248,6 +256,10 @@ impl Provider for Aws {
 
     fn holds_back(&self) -> u32 {
         HELD_BACK
+    }
+
+    fn may_list_in_part(&self) -> bool {
+        self.session.endpoint.is_some()
     }
 
     fn stop(&self) {

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,9 @@ const ATTEMPTS: u32 = 8;
 /// How often a read is tried where a page without a code came instead of an answer, before this server is taken to
 /// lack the operation: a gateway has such pages too.
 const PAGE_ATTEMPTS: u32 = 3;
+
+/// How often one is tried where nothing has answered at all: three seconds tell that the endpoint is a wrong one.
+const FIRST_ATTEMPTS: u32 = 5;
 
 /// How often a read is tried that the service throttles: more than an hour.
 const THROTTLED_ATTEMPTS: u32 = 1_000;
@@ -82,6 +86,13 @@ pub struct Session {
     buckets: [Mutex<Bucket>; 4],
     calls: Mutex<BTreeMap<Operation, u64>>,
     lacking: Mutex<BTreeSet<Operation>>,
+    /// Where calls go instead of AWS's own endpoints, if anywhere.
+    pub endpoint: Option<Arc<str>>,
+    in_part: AtomicBool,
+    /// Nothing is taken to be none because this server lacks the operation that would tell.
+    strict: AtomicBool,
+    /// Something has answered, be it with a refusal.
+    heard: AtomicBool,
     answering: Mutex<BTreeSet<Operation>>,
     notices: Mutex<Notices>,
 }
@@ -110,6 +121,10 @@ impl Session {
             buckets: Family::ALL.map(|_| Mutex::new(Bucket::new(rate))),
             calls: Mutex::default(),
             lacking: Mutex::default(),
+            endpoint: clients.endpoint,
+            in_part: AtomicBool::new(false),
+            strict: AtomicBool::new(false),
+            heard: AtomicBool::new(false),
             answering: Mutex::default(),
             notices: Mutex::default(),
         }
@@ -152,6 +167,7 @@ impl Session {
             attempt += 1;
             let most = match error.meaning {
                 Meaning::Retry => THROTTLED_ATTEMPTS,
+                Meaning::Unknown if self.is_silent() => FIRST_ATTEMPTS,
                 Meaning::Unknown => ATTEMPTS,
                 Meaning::Unsupported if !self.lacks(operation) && is_page(&error) => PAGE_ATTEMPTS,
                 Meaning::Unsupported => 1,
@@ -178,12 +194,12 @@ impl Session {
     }
 
     /// Notes that this server lacks an operation, if an error says so. One that it has answered before it does not
-    /// lack: then it fails, and nothing follows from that.
+    /// lack: then it fails, and nothing follows from that. Nor does AWS lack one because a gateway answers with a page.
     fn lacked(&self, operation: Operation, error: CallError) -> CallError {
         if error.meaning != Meaning::Unsupported {
             return error;
         }
-        if self.answers(operation) {
+        if self.answers(operation) || self.endpoint.is_none() && is_page(&error) {
             return CallError {
                 meaning: Meaning::Failed,
                 ..error
@@ -253,9 +269,10 @@ impl Session {
         let error = match sent.await {
             Ok(answer) => {
                 lock(&self.answering).insert(operation);
+                self.heard.store(true, Ordering::Relaxed);
                 return Ok(answer);
             }
-            Err(error) => call_error(operation, refusal(&error)),
+            Err(error) => self.named(call_error(operation, refusal(&error))),
         };
         match error.meaning {
             Meaning::Retry if is_throttle(&error) => self.slow_down(operation.family()),
@@ -264,6 +281,26 @@ impl Session {
             _ => {}
         }
         Err(error)
+    }
+
+    /// An error that says where nothing answered.
+    fn named(&self, error: CallError) -> CallError {
+        if &*error.code != "NoAnswer" {
+            self.heard.store(true, Ordering::Relaxed);
+            return error;
+        }
+        match &self.endpoint {
+            Some(endpoint) => CallError {
+                message: format!("{} (endpoint {endpoint})", error.message).into(),
+                ..error
+            },
+            None => error,
+        }
+    }
+
+    /// Whether nothing has answered yet.
+    fn is_silent(&self) -> bool {
+        !self.heard.load(Ordering::Relaxed)
     }
 
     async fn admit(&self, family: Family, spare: f64) {
@@ -293,6 +330,26 @@ impl Session {
     /// Whether this server has answered an operation.
     pub fn answers(&self, operation: Operation) -> bool {
         lock(&self.answering).contains(&operation)
+    }
+
+    /// Notes that this server does not list every account in which something is assigned.
+    pub fn lists_in_part(&self) {
+        self.in_part.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was noted.
+    pub fn is_listing_in_part(&self) -> bool {
+        self.in_part.load(Ordering::Relaxed)
+    }
+
+    /// From now on nothing is taken to be none because this server lacks an operation.
+    pub fn assume_nothing(&self) {
+        self.strict.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was asked for.
+    pub fn assumes_nothing(&self) -> bool {
+        self.strict.load(Ordering::Relaxed)
     }
 
     /// Calls so far, by operation.

@@ -65,6 +65,40 @@ pub fn calls_for_users(users: &[PrincipalId], members: &Members, of_group: impl 
     users.iter().map(|user| count(user).div_ceil(100).max(1)).sum()
 }
 
+/// An account's id and a permission set's ARN.
+pub type AccountAndSet = (String, String);
+
+/// So many pairs of the state that a server does not list are asked for before the rest is.
+const SAMPLE: usize = 20;
+
+/// Pairs of the state that this server does not list as provisioned although something is assigned there: mocks of the
+/// service keep the two apart. AWS itself lists every one, and is not asked.
+async fn unlisted(
+    session: &Arc<Session>,
+    instance: &str,
+    listed: &BTreeMap<AccountAndSet, bool>,
+    granted: Vec<AccountAndSet>,
+) -> Result<Vec<AccountAndSet>, CallError> {
+    let mut missing = granted;
+    missing.retain(|pair| !listed.contains_key(pair));
+    if session.endpoint.is_none() || missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sample: Vec<AccountAndSet> = missing.iter().take(SAMPLE).cloned().collect();
+    let mut there = Relation::default();
+    of_pairs(session, instance, sample, &mut there).await?;
+    if there.pairs.is_empty() {
+        return Ok(Vec::new());
+    }
+    session.lists_in_part();
+    session.notice(
+        "this server does not list every account in which a permission set is assigned: where the state has assignments \
+         is asked for account by account, and those that others made elsewhere are not seen (with `read_by = \
+         \"principals\"` in the provider block, those of all users and groups are)",
+    );
+    Ok(missing)
+}
+
 /// Pairs that could not be read, and why.
 pub type Refused = Vec<((String, String), CallError)>;
 
@@ -75,11 +109,13 @@ pub type Refused = Vec<((String, String), CallError)>;
 pub async fn whole(
     session: &Arc<Session>,
     instance: &str,
-    (accounts, sets): (Vec<String>, Vec<String>),
+    (accounts, sets, granted): (Vec<String>, Vec<String>, Vec<AccountAndSet>),
     (principals, members): (Vec<PrincipalId>, &Members),
     choice: Choice,
 ) -> Result<(Relation, Refused), CallError> {
-    let pairs = provisioned(session, instance, accounts, sets).await?;
+    let mut pairs = provisioned(session, instance, accounts, sets).await?;
+    let unlisted = unlisted(session, instance, &pairs, granted).await?;
+    pairs.extend(unlisted.into_iter().map(|pair| (pair, false)));
     let mut relation = Relation::default();
     for ((account, set), is_stale) in &pairs {
         relation.row(account, set).is_stale = *is_stale;

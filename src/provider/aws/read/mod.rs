@@ -18,7 +18,7 @@ use std::sync::Arc;
 use super::model::{Model, PrincipalId};
 use super::session::{Session, for_each};
 use crate::address::Kind;
-use crate::id::{AccountId, AccountKey, Email, EntityKey};
+use crate::id::{AccountId, AccountKey, Email, EntityKey, PermissionSetName};
 use crate::model::account::Account;
 use crate::model::instance::{CallerRole, HeldSubject};
 use crate::provider::{CallError, Meaning, ProviderError};
@@ -40,6 +40,8 @@ pub struct Scope {
     pub addresses: BTreeSet<Email>,
     /// Accounts whose tags were needed before.
     pub tagged: BTreeSet<AccountId>,
+    /// Where the state has assignments, for servers that may not list them all.
+    pub granted: BTreeSet<(AccountId, PermissionSetName)>,
 }
 
 /// Whether an error says nothing about the instance: then nothing can be concluded from it, not even that something
@@ -348,7 +350,8 @@ async fn assignments(session: &Arc<Session>, model: &mut Model, scope: &Scope) -
     let choice = choice(model, scope);
     let arn = model.instance.arn.to_string();
     let principals = (principals, &model.members);
-    match access::whole(session, &arn, (accounts, sets), principals, choice).await {
+    let granted = granted(model, scope);
+    match access::whole(session, &arn, (accounts, sets, granted), principals, choice).await {
         Ok((relation, refused)) => {
             model.relation = relation;
             hold_pairs(model, refused);
@@ -360,6 +363,16 @@ async fn assignments(session: &Arc<Session>, model: &mut Model, scope: &Scope) -
         }
     }
     Ok(())
+}
+
+/// Where the state has assignments, by ids.
+fn granted(model: &Model, scope: &Scope) -> Vec<access::AccountAndSet> {
+    let sets = model.sets.iter();
+    let arns: BTreeMap<&PermissionSetName, &String> = sets.map(|(arn, set)| (&set.name, arn)).collect();
+    let pair = |(account, set): &(AccountId, PermissionSetName)| {
+        Some((account.to_string(), (*arns.get(set)?).clone()))
+    };
+    scope.granted.iter().filter_map(pair).collect()
 }
 
 /// Everybody in the identity store.

@@ -65,7 +65,7 @@ impl Read {
             error,
         } in std::mem::take(&mut self.lacking)
         {
-            if session.answers(operation) {
+            if session.answers(operation) || session.assumes_nothing() {
                 self.refused.get_or_insert(error);
                 continue;
             }

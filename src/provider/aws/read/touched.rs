@@ -288,7 +288,7 @@ async fn tuples(
         model.relation.pairs.retain(|_, row| !row.principals.is_empty());
         return Ok(());
     }
-    let pairs: Vec<(String, String)> = if all_pairs <= existing {
+    let pairs: Vec<(String, String)> = if all_pairs <= existing || session.is_listing_in_part() {
         let each = |set: &String| {
             let set = set.clone();
             accounts.iter().map(move |account| (account.clone(), set.clone()))
