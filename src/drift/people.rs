@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::{AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKey, UserName};
-use crate::model::in_account::attached_policy;
+use crate::model::in_account::with_attached;
 use crate::model::permission_set::PermissionSet;
 use crate::model::privilege::judge;
 use crate::model::reach::{Reach, Reached};
@@ -235,10 +235,7 @@ impl People<'_> {
 impl DriftItem {
     /// A set with what was attached to its roles past it.
     pub fn with_attached(&self, set: &PermissionSet) -> PermissionSet {
-        let mut set = set.clone();
-        let attached = self.edits.iter().filter_map(|edit| attached_policy(edit));
-        set.managed_policies.extend(attached.map(Into::into));
-        set
+        with_attached(set, &self.edits)
     }
 }
 

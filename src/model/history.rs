@@ -326,6 +326,7 @@ mod tests {
                 why: "AccessDenied".into(),
             }],
             in_progress: Vec::new(),
+            in_accounts: Vec::new(),
         }));
         history.read(&partial).unwrap();
         history.read(&reading(3, &[1, 2], &["ada"])).unwrap();

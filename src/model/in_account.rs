@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountKey, PermissionSetName};
 
+use super::permission_set::PermissionSet;
+
 /// Something in an account that is not as IAM Identity Center left it. Only providers that can look into accounts
 /// report any.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
@@ -50,6 +52,33 @@ const ATTACHED: &str = "policy attached: ";
 /// An edit of a role: somebody attached a policy.
 pub fn attached(arn: &str) -> String {
     format!("{ATTACHED}{arn}")
+}
+
+/// A permission set as a role has it whose edits are these, as far as they are attached policies.
+pub fn with_attached<'e>(
+    set: &PermissionSet,
+    edits: impl IntoIterator<Item = &'e Arc<str>>,
+) -> PermissionSet {
+    let mut set = set.clone();
+    let attached = edits.into_iter().filter_map(|edit| attached_policy(edit));
+    set.managed_policies.extend(attached.map(Into::into));
+    set
+}
+
+/// What was edited of the role of a set in an account.
+pub fn edits_of<'f>(
+    faults: &'f [InAccount],
+    in_account: &AccountKey,
+    of: &PermissionSetName,
+) -> impl Iterator<Item = &'f Arc<str>> {
+    let of_role = faults.iter().filter_map(move |found| match &found.fault {
+        AccountFault::RoleEdited {
+            permission_set,
+            edits,
+        } if found.account == *in_account && permission_set == of => Some(edits),
+        _ => None,
+    });
+    of_role.flatten().collect::<Vec<_>>().into_iter()
 }
 
 /// The ARN of the policy that an edit attached, if that is what it did.

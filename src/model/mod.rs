@@ -16,6 +16,7 @@ pub mod guardrail;
 pub mod history;
 pub mod in_account;
 pub mod instance;
+pub mod made;
 pub mod matching;
 pub mod mention;
 pub mod permission_set;

@@ -10,6 +10,7 @@ use crate::id::PrincipalKey;
 
 use super::approved::ApprovedRow;
 use super::freeze::Frozen;
+use super::in_account::InAccount;
 use super::instance::{Caller, Held, InProgress, Instance, Observed, Quotas};
 use super::roles::RoleRow;
 use super::rules::Rules;
@@ -104,6 +105,9 @@ pub struct Around {
     /// What the service was doing.
     #[serde(default)]
     pub in_progress: Vec<InProgress>,
+    /// What was not as it should be inside accounts, as far as the provider could look there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub in_accounts: Vec<InAccount>,
 }
 
 impl Seen {
@@ -119,6 +123,7 @@ impl Seen {
                 quotas: observed.quotas,
                 held: observed.held,
                 in_progress: observed.in_progress,
+                in_accounts: observed.in_accounts,
             })),
         }
     }
@@ -134,7 +139,7 @@ impl Seen {
             snapshot: self.snapshot.clone(),
             roles: self.roles.clone(),
             held: around.held,
-            in_accounts: Vec::new(),
+            in_accounts: around.in_accounts,
             in_progress: around.in_progress,
             calls: BTreeMap::new(),
         })

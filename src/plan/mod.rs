@@ -13,6 +13,7 @@ mod access_diff;
 pub mod approved_people;
 pub mod base;
 pub mod becoming;
+pub mod behind;
 mod bulk;
 mod caller;
 pub mod change;
@@ -131,6 +132,9 @@ pub struct Plan {
     /// What of it should be looked at twice.
     #[serde(default)]
     pub risks: risk::Risks,
+    /// Assignments that stay, and by which people who join or leave a group gain or lose. Not covered by the digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub behind: Vec<behind::Behind>,
     /// What a person should read first: held things, warnings, unverified preconditions, refusals.
     pub findings: Vec<Finding>,
     /// What guardrails found; each is among the findings, too.

@@ -383,6 +383,7 @@ impl<'a> Stage<'a> {
         let input = sources.input;
         let names_now = NamesNow::new(sources, &renames);
         let account_names = account_names(sources, &universe);
+        let standing = super::behind::Standing::of(&universe, &actions);
         let before = universe.observed.tuples;
         let findings: BTreeSet<Finding> = findings.into_iter().collect();
         let mut plan = Plan {
@@ -409,6 +410,7 @@ impl<'a> Stage<'a> {
             || super::people_effects::people_effects(&plan, input, &before, after.unwrap_or(&before)),
         );
         plan.people = people;
+        plan.behind = standing.behind(&plan);
         plan.risks = super::risk::Risks::find(&plan, input, after.unwrap_or(&before));
         plan.guardrails =
             super::guardrails::guardrails((&plan, input), &names_now, &before, after.unwrap_or(&before));
@@ -452,6 +454,7 @@ fn empty(input: &PlanInput) -> Plan {
         roles: RoleEffects::default(),
         people: Default::default(),
         risks: Default::default(),
+        behind: Vec::new(),
         findings: Vec::new(),
         guardrails: Vec::new(),
         rules: Default::default(),

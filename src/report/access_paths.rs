@@ -9,12 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName};
+use crate::model::in_account::{edits_of, with_attached};
 use crate::model::record::Recorded;
 use crate::model::roles::role_arn;
 use crate::model::snapshot::{Management, Snapshot};
 use crate::model::stack::RiskSettings;
 use crate::plan::risk::{ProductionAccounts, RiskMark, SetJudge};
 use crate::source::Location;
+
+use super::memberships::undeclared;
 
 /// The version of the JSON form.
 pub const FORMAT_VERSION: u32 = 1;
@@ -73,6 +76,9 @@ pub struct SetPaths {
     /// What says so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub because: Vec<String>,
+    /// What somebody edited of its role in the account, as last read; it counts for `risk`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub role_edits: Vec<String>,
     /// Every path, groups first.
     pub paths: Vec<Path>,
 }
@@ -106,8 +112,11 @@ pub struct Membership {
     /// Where the (first) block is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
-    /// Whether this stack writes the members; otherwise they live in the directory.
+    /// Whether this stack made the membership; otherwise it lives in the directory, or see `undeclared`.
     pub managed: bool,
+    /// This stack writes the members of the group, and no block declares the person one of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undeclared: bool,
 }
 
 /// A block that declares an assignment.
@@ -212,10 +221,16 @@ pub fn explain(asked: &Asked, recorded: &Recorded, since: &Since<'_>, risk: &Ris
         let path = path(asked, recorded, since, &set, &principal);
         sets.entry(set).or_default().push(path);
     }
+    let seen = recorded.seen.as_ref();
+    let around = seen.and_then(|seen| seen.around.as_deref());
+    let in_accounts = around.map_or(&[][..], |around| &around.in_accounts);
     let permission_sets = sets.into_iter().map(|(name, paths)| {
         let set = snapshot.permission_sets.get(&name).map(|set| &set.value);
-        let judged = judge.set(&name, set);
+        let edits: Vec<&Arc<str>> = edits_of(in_accounts, &asked.account, &name).collect();
+        let as_edited = set.map(|set| with_attached(set, edits.iter().copied()));
+        let judged = judge.set(&name, as_edited.as_ref());
         SetPaths {
+            role_edits: edits.iter().map(ToString::to_string).collect(),
             role_arn: arn(recorded, asked, &name),
             risk: judged.mark(),
             because: judged.because().iter().map(ToString::to_string).collect(),
@@ -265,13 +280,19 @@ fn path(
         _ => None,
     };
     let membership = group.and_then(|name| applied.groups.get(name));
+    let undeclared = group.is_some_and(|name| {
+        let seen = recorded.seen.as_ref();
+        let strangers = seen.map(|seen| undeclared(applied, &seen.snapshot, name));
+        strangers.is_some_and(|strangers| strangers.contains(&asked.person))
+    });
     let began = since.paths.get(&(set.clone(), principal.clone()));
     Path {
         group: group.map(ToString::to_string),
         membership: membership.map(|group| Membership {
             declared_by: group.addresses.iter().cloned().collect(),
             location: group.location.clone(),
-            managed: group.management >= Management::Managed,
+            managed: group.management >= Management::Managed && !undeclared,
+            undeclared,
         }),
         declared_by: declared_by.collect(),
         since: began.map(|(at, _)| *at),
@@ -435,6 +456,21 @@ mod tests {
         assert_eq!(shown, expected);
         let once = explained(Snapshot::default(), &readings[..1]);
         assert!(once.permission_sets[0].paths[0].at_least);
+    }
+
+    #[test]
+    fn a_membership_that_no_block_declares_is_no_managed_one() {
+        let mut applied = snapshot(&[("a", ops())], Some(&["bob"][..]));
+        applied.groups.values_mut().next().unwrap().management = Management::Created;
+        let live = snapshot(&[("x", ops())], Some(&["ada", "bob"][..]));
+        let found = explained(applied.clone(), &[("2026-01-01T00:00:00Z", &live)]);
+        let membership = found.permission_sets[0].paths[0].membership.clone().unwrap();
+        assert_eq!((membership.managed, membership.undeclared), (false, true));
+        let members = applied.groups.values_mut().next().unwrap();
+        members.value.members.as_mut().unwrap().insert(user("ada"));
+        let found = explained(applied, &[("2026-01-01T00:00:00Z", &live)]);
+        let membership = found.permission_sets[0].paths[0].membership.clone().unwrap();
+        assert_eq!((membership.managed, membership.undeclared), (true, false));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::id::PrincipalKey;
+use crate::id::{GroupName, PrincipalKey, UserName};
 use crate::model::snapshot::Snapshot;
 
 use super::escape::escape;
@@ -159,11 +159,22 @@ pub struct AccessRow {
     pub user_name: String,
     /// Through which groups; `direct` for an assignment to the person.
     pub via: Vec<String>,
+    /// Those of the groups whose members this stack writes and of which no block declares the person a member.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undeclared_memberships: Vec<String>,
 }
 
-/// The rows that match a query, by account, permission set and person.
-pub fn view(snapshot: &Snapshot, seen_at: Option<Timestamp>, query: &Query) -> AccessView {
-    let mut rows: BTreeMap<(String, String, String, String, String), Vec<String>> = BTreeMap::new();
+/// The rows that match a query, by account, permission set and person. What was applied says which memberships this
+/// stack declares.
+pub fn view(
+    snapshot: &Snapshot,
+    applied: &Snapshot,
+    seen_at: Option<Timestamp>,
+    query: &Query,
+) -> AccessView {
+    type Paths = (Vec<String>, Vec<String>);
+    let mut rows: BTreeMap<(String, String, String, String, String), Paths> = BTreeMap::new();
+    let mut undeclared: BTreeMap<&GroupName, BTreeSet<UserName>> = BTreeMap::new();
     let names = &snapshot.access.names;
     for tuple in &snapshot.access.tuples {
         let Some((account, set, principal)) = names.resolve(*tuple) else {
@@ -174,21 +185,37 @@ pub fn view(snapshot: &Snapshot, seen_at: Option<Timestamp>, query: &Query) -> A
         if !matches(&query.permission_set, &[set.as_str()]) || !matches(&query.account, &[&id, &shown]) {
             continue;
         }
+        let strangers = match principal {
+            PrincipalKey::Group(group) => Some(
+                &*undeclared
+                    .entry(group)
+                    .or_insert_with(|| super::memberships::undeclared(applied, snapshot, group)),
+            ),
+            _ => None,
+        };
         for (person, user_name, via) in people(snapshot, principal) {
             if matches(&query.principal, &[&person, &user_name, principal.name()]) {
+                let is_stranger =
+                    |users: &BTreeSet<UserName>| users.iter().any(|user| user.as_str() == user_name);
+                let stranger = strangers.is_some_and(is_stranger);
                 let key = (shown.clone(), id.clone(), set.to_string(), person, user_name);
-                rows.entry(key).or_default().push(via);
+                let (paths, not_declared) = rows.entry(key).or_default();
+                not_declared.extend(stranger.then(|| via.clone()));
+                paths.push(via);
             }
         }
     }
     let rows = rows.into_iter().map(
-        |((account, account_id, permission_set, person, user_name), via)| AccessRow {
-            account,
-            account_id,
-            permission_set,
-            person,
-            user_name,
-            via,
+        |((account, account_id, permission_set, person, user_name), (via, undeclared_memberships))| {
+            AccessRow {
+                account,
+                account_id,
+                permission_set,
+                person,
+                user_name,
+                via,
+                undeclared_memberships,
+            }
         },
     );
     AccessView {
@@ -200,7 +227,7 @@ pub fn view(snapshot: &Snapshot, seen_at: Option<Timestamp>, query: &Query) -> A
 
 /// The people behind a principal: name, user name and path.
 fn people(snapshot: &Snapshot, principal: &PrincipalKey) -> Vec<(String, String, String)> {
-    let shown = |name: &crate::id::UserName| match snapshot.users.get(name) {
+    let shown = |name: &UserName| match snapshot.users.get(name) {
         Some(user) => user.value.shown().to_owned(),
         None => name.to_string(),
     };
@@ -239,10 +266,12 @@ impl AccessView {
             "person",
             "user_name",
             "via",
+            "undeclared_memberships",
         ])
         .map_err(system)?;
         for row in &self.rows {
             let via = row.via.join("; ");
+            let undeclared = row.undeclared_memberships.join("; ");
             let fields = [
                 &row.account,
                 &row.account_id,
@@ -250,6 +279,7 @@ impl AccessView {
                 &row.person,
                 &row.user_name,
                 &via,
+                &undeclared,
             ];
             csv.write_record(fields.map(|field| guarded(field)))
                 .map_err(system)?;
@@ -280,10 +310,10 @@ pub(super) fn guarded(field: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{AccountId, AccountKey, GroupName, PermissionSetName, UserName};
+    use crate::id::{AccountId, AccountKey, PermissionSetName};
     use crate::model::access::{Access, Names, Tuple};
     use crate::model::principal::Group;
-    use crate::model::snapshot::Entity;
+    use crate::model::snapshot::{Entity, Management};
 
     fn snapshot() -> Snapshot {
         let account = AccountKey::Id(AccountId::new("111122223333").unwrap());
@@ -313,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_person_has_one_row_with_every_path() {
-        let view = view(&snapshot(), None, &Query::default());
+        let view = view(&snapshot(), &Snapshot::default(), None, &Query::default());
         let rows: Vec<_> = view
             .rows
             .iter()
@@ -324,15 +354,46 @@ mod tests {
             [("=bob", "ops".to_owned()), ("ada", "ops+direct".to_owned())]
         );
         let query = Query::new(Some("a*"), None, Some("admin")).unwrap();
-        assert_eq!(super::view(&snapshot(), None, &query).rows.len(), 1);
+        assert_eq!(
+            super::view(&snapshot(), &Snapshot::default(), None, &query)
+                .rows
+                .len(),
+            1
+        );
         let query = Query::new(None, Some("9*"), None).unwrap();
-        assert!(super::view(&snapshot(), None, &query).rows.is_empty());
+        assert!(
+            super::view(&snapshot(), &Snapshot::default(), None, &query)
+                .rows
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn a_membership_that_no_block_declares_is_told() {
+        let mut applied = snapshot();
+        let ops = applied.groups.values_mut().next().unwrap();
+        ops.management = Management::Managed;
+        let members = ops.value.members.as_mut().unwrap();
+        members.retain(|user| user.as_str() == "ada");
+        let view = |applied: &Snapshot| super::view(&snapshot(), applied, None, &Query::default());
+        let told = view(&applied);
+        let rows: Vec<_> = told
+            .rows
+            .iter()
+            .map(|row| (row.person.as_str(), row.undeclared_memberships.join("+")))
+            .collect();
+        assert_eq!(rows, [("=bob", "ops".to_owned()), ("ada", String::new())]);
+        // Of a group that is only looked up, nobody's membership is declared, and all of them are as they should be.
+        let ops = applied.groups.values_mut().next().unwrap();
+        ops.management = Management::Referred;
+        let quiet = view(&applied);
+        assert!(quiet.rows.iter().all(|row| row.undeclared_memberships.is_empty()));
     }
 
     #[test]
     fn csv_cannot_smuggle_formulas() {
         let mut out = Vec::new();
-        view(&snapshot(), None, &Query::default())
+        view(&snapshot(), &Snapshot::default(), None, &Query::default())
             .write_csv(&mut out)
             .unwrap();
         let text = String::from_utf8(out).unwrap();

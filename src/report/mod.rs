@@ -18,6 +18,7 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod memberships;
 pub mod people_names;
 pub mod plan_view;
 pub mod sarif;

@@ -61,6 +61,7 @@ pub fn is_among(record: &Record, kinds: Kinds) -> bool {
     match (kinds, record.kind) {
         (Kinds::Readings, kind) => !matches!(kind, 1..=5 | 7..=9 | NOTED..=LIFTED),
         (Kinds::Story, kind) => !matches!(kind, 2 | 3 | 5 | 6 | CONFIRMED),
+        (Kinds::Deeds, kind) => !matches!(kind, 6 | CONFIRMED),
         (Kinds::All, _) => true,
     }
 }

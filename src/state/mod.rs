@@ -134,6 +134,8 @@ pub enum Kinds {
     Readings,
     /// What was done by whom, and how it ended: neither readings nor single intents.
     Story,
+    /// The same with every intent: everything but readings.
+    Deeds,
 }
 
 impl Kinds {
@@ -141,6 +143,7 @@ impl Kinds {
         let is_reading = matches!(entry, Entry::Observed(_) | Entry::Confirmed { .. });
         match self {
             Kinds::All => true,
+            Kinds::Deeds => !is_reading,
             Kinds::Readings => is_reading || matches!(entry, Entry::Imported { .. }),
             Kinds::Story => {
                 let is_detail = matches!(

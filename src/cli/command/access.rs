@@ -32,7 +32,7 @@ pub fn run(env: &Env, args: &AccessArgs) -> Result<Exit, Failure> {
         None => (&recorded.applied, None),
     };
     known(&args.filter, &query, snapshot)?;
-    let found = view(snapshot, seen_at, &query);
+    let found = view(snapshot, &recorded.applied, seen_at, &query);
     match args.format {
         _ if args.json => super::print_json(env, &found)?,
         AccessFormat::Json => super::print_json(env, &found)?,

@@ -292,6 +292,8 @@ fn show(
                 write_title(view, title, env.out, out)?;
                 if hide.counts_only() {
                     write_body(&view.counting_people(), env.out, out)
+                } else if env.verbose > 0 {
+                    write_body(&view.detailed(), env.out, out)
                 } else if env.out.color() {
                     write_body(view, env.out, out)
                 } else {
@@ -315,7 +317,6 @@ fn show(
 }
 
 fn as_markdown(env: &Env, args: &PlanArgs, view: &PlanView<'_>, command: &str) -> String {
-    let everything = env.typed(&command.replacen("rolecall ", "", 1));
     let apply = to_apply(env, args, view.plan);
     let title = markdown::plan::Title {
         command,
@@ -323,9 +324,39 @@ fn as_markdown(env: &Env, args: &PlanArgs, view: &PlanView<'_>, command: &str) -
             Ok(command) => markdown::plan::Apply::Command(command),
             Err(why) => markdown::plan::Apply::Not(why),
         },
-        everything: &format!("{everything} --json"),
+        everything: &as_json(env, args),
     };
     markdown::plan::write(view, title, args.format.markdown.options())
+}
+
+/// The command line that shows the same plan whole. Values of variables may be secret; they are not repeated.
+fn as_json(env: &Env, args: &PlanArgs) -> String {
+    let word = |path: &Path| shell_word(&path.to_string_lossy());
+    let mut command = String::from("plan");
+    let paths = [("--base", &args.base), ("--replay", &args.replay)];
+    for (option, path) in paths {
+        if let Some(path) = path {
+            command.push_str(&format!(" {option} {}", word(path)));
+        }
+    }
+    let flags = [
+        ("--destroy", args.destroy),
+        ("--observed", args.observed),
+        ("--refresh=false", !args.refresh),
+        ("--standing", args.standing),
+    ];
+    for (option, given) in flags {
+        if given {
+            command.push_str(&format!(" {option}"));
+        }
+    }
+    if let Some(only) = args.only.and_then(|only| only.to_possible_value()) {
+        command.push_str(&format!(" --only {}", only.get_name()));
+    }
+    if let Some(most) = args.max_removals {
+        command.push_str(&format!(" --max-removals {most}"));
+    }
+    env.typed(&format!("{command} --json"))
 }
 
 /// The command line that carries the plan out, or why there is none.

@@ -16,6 +16,7 @@ use crate::drift::{Around, Drift, find};
 use crate::model::access::CapacityError;
 use crate::model::history::History;
 use crate::model::instance::Observed;
+use crate::model::made::Made;
 use crate::model::record::{Recorded, Seen};
 use crate::model::stack::{Desired, RiskSettings, Scope};
 use crate::report::drift_view::DriftView;
@@ -23,6 +24,7 @@ use crate::report::escape::escape_lines;
 use crate::report::html::{Sources, write};
 use crate::report::plan_view::PlanView;
 use crate::report::wording::counted;
+use crate::state::entry::StepRef;
 use crate::state::{Entry, Kinds, StateError, StateStore};
 
 use super::state_log::Log;
@@ -65,6 +67,7 @@ pub fn run(env: &Env, args: &PageArgs) -> Result<Exit, Failure> {
         stack: &name,
         recorded: &recorded,
         history: &past.history,
+        made: &past.made,
         log: &past.log.lines,
         plan: view.as_ref(),
         risk: compared
@@ -92,6 +95,8 @@ pub fn run(env: &Env, args: &PageArgs) -> Result<Exit, Failure> {
 struct Past {
     history: History,
     log: Log,
+    /// What the runs made.
+    made: Made,
     /// The latest readings in full, oldest first.
     readings: Vec<Seen>,
 }
@@ -108,11 +113,33 @@ impl Past {
         if let Some(error) = failed {
             return Err(error.into());
         }
-        store.read_each(Kinds::Story, &mut |entry| {
+        store.read_each(Kinds::Deeds, &mut |entry| {
             past.log.add(&entry);
+            past.deed(&entry);
             true
         })?;
         Ok(past)
+    }
+
+    /// Keeps what a run made.
+    fn deed(&mut self, entry: &Entry) {
+        let made = &mut self.made;
+        match entry {
+            Entry::RunStarted(run) => made.begin(&run.names, run.by.at),
+            Entry::Intents { actions, grants, .. } => made.intents(actions, grants),
+            Entry::Outcomes { failed, .. } => failed.iter().for_each(|(step, _)| match step {
+                StepRef::Grant(tuple) => made.failed_grant(*tuple),
+                StepRef::Action(index) => made.failed_action(*index),
+                StepRef::Revoke(_) => {}
+            }),
+            Entry::Recorded(changes) => {
+                let renamed = changes.renamed.iter();
+                renamed.for_each(|(from, to)| made.renamed(from, to));
+            }
+            Entry::RunFinished { at, .. } => made.finish(*at),
+            Entry::Imported { .. } => made.forget(),
+            _ => {}
+        }
     }
 
     fn take(&mut self, entry: Entry) -> Result<(), StateError> {

@@ -19,6 +19,16 @@ pub const MISSING: u8 = 16;
 /// Its time has come, and it is still there.
 pub const OVERDUE: u8 = 32;
 
+impl PageData {
+    /// The role of a set in an account, if it was edited.
+    pub fn edited(&self, account: u32, set: u32) -> Option<&EditedRole> {
+        let place = self
+            .edited
+            .binary_search_by_key(&(account, set), |role| (role.account, role.set));
+        self.edited.get(place.ok()?)
+    }
+}
+
 /// Everything that the page's script reads.
 #[derive(Debug, Default, Serialize)]
 pub struct PageData {
@@ -36,8 +46,9 @@ pub struct PageData {
     pub principals: Vec<PrincipalEntry>,
     /// Moments, as text; distinct and ascending.
     pub times: Vec<String>,
-    /// The last reading without and the first one with, as indices into `times`; -1: unknown.
-    pub since: Vec<(i32, i32)>,
+    /// The last reading without and the first one with, as indices into `times`, -1: unknown; and the run that made it,
+    /// as an index into `runs`, -1: none of this stack's.
+    pub since: Vec<(i32, i32, i32)>,
     /// Assignment blocks.
     pub blocks: Vec<BlockEntry>,
     /// Distinct lists of blocks; the first is empty.
@@ -48,6 +59,8 @@ pub struct PageData {
     pub suffixes: Vec<String>,
     /// Rows in the order of the pairs: principal, note, since (-1: unknown), state bits; four numbers a row.
     pub rows: Vec<i32>,
+    /// Roles that were edited in the account.
+    pub edited: Vec<EditedRole>,
     /// What a plan changes for people.
     pub people_changes: Vec<PeopleEntry>,
     /// The runs of the history: when, by whom, which command, digest, why.
@@ -106,6 +119,26 @@ pub struct PrincipalEntry {
     /// Since when each is a member; as long as `members`, or empty where nobody knows.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub joined: Vec<i32>,
+    /// Those of the members, as indices of people, whom no block declares, though this stack writes the members.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub undeclared: Vec<u32>,
+}
+
+/// A role that somebody edited in the account: what it amounts to is not what its set does.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+pub struct EditedRole {
+    /// Where.
+    pub account: u32,
+    /// Of which set.
+    pub set: u32,
+    /// What was edited, in words.
+    pub edits: Vec<String>,
+    /// Whether it amounts to administration.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub administrator: bool,
+    /// Why to look twice, as for sets.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub risk: &'static str,
 }
 
 /// An assignment block.

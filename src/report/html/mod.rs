@@ -28,6 +28,7 @@ use sha2::{Digest as _, Sha256};
 use crate::id::{AccountKey, UserName};
 use crate::model::history::History;
 use crate::model::instance::Instance;
+use crate::model::made::Made;
 use crate::model::record::Recorded;
 use crate::model::snapshot::Snapshot;
 use crate::model::stack::RiskSettings;
@@ -56,6 +57,8 @@ pub struct Sources<'a> {
     pub recorded: &'a Recorded,
     /// How access came to be, from every recorded reading.
     pub history: &'a History,
+    /// What the runs made; they are counted as in `log`.
+    pub made: &'a Made,
     /// What was done, oldest first.
     pub log: &'a [LogLine],
     /// A plan to show with it.

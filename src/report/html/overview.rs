@@ -7,7 +7,7 @@ use crate::report::escape;
 use crate::report::wording::{self, counted, number};
 
 use super::Sources;
-use super::data::{GRANTED, MISSING, PRESENT, REVOKED, Review, Row, UNMANAGED};
+use super::data::{GRANTED, MISSING, PRESENT, PrincipalEntry, REVOKED, Review, Row, UNMANAGED};
 use super::text::moment;
 
 /// Rows of the table of administrators; more are counted, and in the matrix.
@@ -71,6 +71,8 @@ pub struct Administrator {
     pub people: String,
     /// With which permission set.
     pub set: String,
+    /// What was edited of its roles there.
+    pub edits: String,
     /// In how many accounts, and which.
     pub accounts: String,
     /// Since when.
@@ -199,7 +201,11 @@ fn tiles(sources: &Sources<'_>, review: &Review) -> Vec<Tile> {
         tile(data.sets.len() as u64, "permission sets", "#matrix", false),
         tile(
             administering.len() as u64,
-            "people administer an account",
+            if administering.len() == 1 {
+                "person administers an account"
+            } else {
+                "people administer an account"
+            },
             "#administrators",
             false,
         ),
@@ -228,11 +234,10 @@ fn tiles(sources: &Sources<'_>, review: &Review) -> Vec<Tile> {
 }
 
 fn is_administration(review: &Review, row: &Row) -> bool {
-    review
-        .data
-        .sets
-        .get(row.set as usize)
-        .is_some_and(|set| set.administrator)
+    let data = &review.data;
+    let set = data.sets.get(row.set as usize);
+    let edited = data.edited(row.account, row.set);
+    set.is_some_and(|set| set.administrator) || edited.is_some_and(|role| role.administrator)
 }
 
 fn is_production(review: &Review, row: &Row) -> bool {
@@ -260,12 +265,14 @@ fn people(review: &Review, matches: impl Fn(&Row) -> bool) -> BTreeSet<u32> {
 /// Who administers production, or all accounts where none is: rows that differ in nothing but the account are one.
 fn administrators(review: &Review) -> Vec<Administrator> {
     let everywhere = !review.data.accounts.iter().any(|account| account.production);
-    let mut grouped: BTreeMap<(u32, u32, u32, i32, u8), Vec<u32>> = BTreeMap::new();
+    let mut grouped: BTreeMap<AlikeRows, Vec<u32>> = BTreeMap::new();
     for row in &review.rows {
         let is_asked_about = everywhere || is_production(review, row);
         let concerned = is_administration(review, row) && is_asked_about && row.state != MISSING;
         if concerned {
-            let key = (row.principal, row.set, row.note, row.since, row.state);
+            let edited = review.data.edited(row.account, row.set);
+            let edits = edited.map(|role| role.edits.clone()).unwrap_or_default();
+            let key = (row.principal, row.set, row.note, row.since, row.state, edits);
             grouped.entry(key).or_default().push(row.account);
         }
     }
@@ -275,9 +282,12 @@ fn administrators(review: &Review) -> Vec<Administrator> {
         .collect()
 }
 
-fn administrator(review: &Review, key: (u32, u32, u32, i32, u8), accounts: &[u32]) -> Option<Administrator> {
+/// What rows have in common that are one row: principal, set, note, since when, state, what was edited of the roles.
+type AlikeRows = (u32, u32, u32, i32, u8, Vec<String>);
+
+fn administrator(review: &Review, key: AlikeRows, accounts: &[u32]) -> Option<Administrator> {
     let data = &review.data;
-    let (principal, set, note, since, state) = key;
+    let (principal, set, note, since, state, edits) = key;
     let principal = data.principals.get(principal as usize)?;
     let names: Vec<&str> = accounts
         .iter()
@@ -301,8 +311,9 @@ fn administrator(review: &Review, key: (u32, u32, u32, i32, u8), accounts: &[u32
     Some(Administrator {
         who: principal.name.clone(),
         kind: principal.kind,
-        people: members(review, principal.members.as_deref(), principal.kind),
+        people: members(review, principal, since),
         set: data.sets.get(set as usize)?.name.clone(),
+        edits: edits.join("; "),
         accounts: match names.len() {
             1 => listed,
             count => format!("{count} accounts: {listed}"),
@@ -317,19 +328,50 @@ fn administrator(review: &Review, key: (u32, u32, u32, i32, u8), accounts: &[u32
     })
 }
 
-fn members(review: &Review, members: Option<&[u32]>, kind: &str) -> String {
-    match members {
-        Some(members) if kind == "user" && members.len() == 1 => "directly".to_owned(),
+fn members(review: &Review, principal: &PrincipalEntry, since: i32) -> String {
+    match principal.members.as_deref() {
+        Some(members) if principal.kind == "user" && members.len() == 1 => "directly".to_owned(),
         Some([]) => "nobody: the group is empty".to_owned(),
         Some(members) => {
-            let names = members
+            let mut people: Vec<(bool, String)> = members
                 .iter()
-                .filter_map(|at| review.data.people.get(*at as usize));
-            let names = listed(names.map(|(shown, _)| shown.as_str()), members.len());
+                .enumerate()
+                .filter_map(|(place, person)| member(review, principal, place, *person, since))
+                .collect();
+            // What no block declares must not be cut away.
+            people.sort_by_key(|(declared, _)| *declared);
+            let names = listed(people.iter().map(|(_, name)| name.as_str()), members.len());
             format!("{}: {names}", wording::people(members.len() as u64))
         }
         None => "not known".to_owned(),
     }
+}
+
+/// Whether a block declares somebody a member, and the name, with since when where that is later than the assignment.
+fn member(
+    review: &Review,
+    principal: &PrincipalEntry,
+    place: usize,
+    person: u32,
+    since: i32,
+) -> Option<(bool, String)> {
+    let data = &review.data;
+    let (shown, _) = data.people.get(person as usize)?;
+    let joined = principal.joined.get(place).copied().unwrap_or(-1);
+    let first = |since: i32| Some(data.since.get(usize::try_from(since).ok()?)?.1);
+    let later = first(joined).filter(|joined| first(since).is_some_and(|since| *joined > since));
+    let later = later.and_then(|at| data.times.get(usize::try_from(at).ok()?));
+    let declared = principal.undeclared.binary_search(&person).is_err();
+    let about = [
+        (!declared).then(|| "? no block declares the membership".to_owned()),
+        later.map(|at| format!("since {at}")),
+    ];
+    let about: Vec<String> = about.into_iter().flatten().collect();
+    let name = match about.is_empty() {
+        true => shown.clone(),
+        false => format!("{shown} ({})", about.join("; ")),
+    };
+    Some((declared, name))
 }
 
 /// Names that are safe to show already, cut short.
@@ -346,8 +388,13 @@ fn since_text(review: &Review, since: i32, state: u8) -> String {
     let data = &review.data;
     let time = |at: i32| usize::try_from(at).ok().and_then(|at| data.times.get(at));
     let dates = usize::try_from(since).ok().and_then(|at| data.since.get(at));
-    match dates.and_then(|(without, with)| Some((time(*without), time(*with)?))) {
-        Some((Some(without), with)) => format!("{with} (not there at {without})"),
+    // Before the first reading nobody knows who made it.
+    let by = match dates {
+        Some((_, _, run)) if *run < 0 && state & PRESENT != 0 => "; not made by a run of this stack",
+        _ => "",
+    };
+    match dates.and_then(|(without, with, _)| Some((time(*without), time(*with)?))) {
+        Some((Some(without), with)) => format!("{with} (not there at {without}{by})"),
         Some((None, with)) => format!("{with} or before"),
         None if state & PRESENT == 0 => "not yet".to_owned(),
         None => "not known".to_owned(),
@@ -371,6 +418,7 @@ fn observations(sources: &Sources<'_>, review: &Review) -> Vec<Observation> {
     if let Some(view) = sources.plan {
         planned(sources, view, &mut out);
     }
+    edited_roles(review, &mut out);
     unknown_members(review, &mut out);
     deceiving(review, &mut out);
     out
@@ -388,8 +436,9 @@ fn unusual_administration(review: &Review, out: &mut Vec<Observation>) {
     let direct = of("user");
     if direct > 0 {
         let text = format!(
-            "{} of administration go to a person directly, not through a group.",
-            counted(direct, "assignment")
+            "{} of administration {} to a person directly, not through a group.",
+            counted(direct, "assignment"),
+            if direct == 1 { "goes" } else { "go" }
         );
         out.push(Observation {
             level: "risk",
@@ -412,6 +461,43 @@ fn unusual_administration(review: &Review, out: &mut Vec<Observation>) {
             level: "risk",
             text,
             href: "#drift",
+        });
+    }
+}
+
+/// Roles that somebody edited into administration, and people who administer by a membership that no block declares.
+fn edited_roles(review: &Review, out: &mut Vec<Observation>) {
+    let edited = review.data.edited.iter().filter(|role| role.administrator);
+    let count = edited.count() as u64;
+    if count > 0 {
+        let verb = if count == 1 { "was" } else { "were" };
+        let text = format!(
+            "{} {verb} edited in the account into administration.",
+            counted(count, "role")
+        );
+        out.push(Observation {
+            level: "risk",
+            text,
+            href: "#administrators",
+        });
+    }
+    let rows = review.rows.iter();
+    let rows = rows.filter(|row| row.state & PRESENT != 0 && is_administration(review, row));
+    let strangers: BTreeSet<u32> = rows
+        .filter_map(|row| review.data.principals.get(row.principal as usize))
+        .flat_map(|principal| principal.undeclared.iter().copied())
+        .collect();
+    if !strangers.is_empty() {
+        let count = strangers.len() as u64;
+        let verb = if count == 1 { "administers" } else { "administer" };
+        let text = format!(
+            "{} {verb} an account by being in a group that no block puts them into.",
+            wording::people(count)
+        );
+        out.push(Observation {
+            level: "risk",
+            text,
+            href: "#administrators",
         });
     }
 }

@@ -8,6 +8,7 @@ use crate::report::escape::{escape, name};
 use crate::report::plan_view::PlanView;
 use crate::report::plan_view::entities::{Detail, EntityChange, EntityRow};
 use crate::report::plan_view::entity_lines;
+use crate::report::plan_view::headline::Headline;
 use crate::report::plan_view::policy_diff::{self, DiffLine};
 use crate::report::plan_view::risk::words;
 use crate::report::terminal::{assignments, people};
@@ -29,6 +30,8 @@ pub struct PlanSection {
     pub made: String,
     /// How much it adds, changes and removes.
     pub sum: String,
+    /// What nobody may overlook: a sentence and names each.
+    pub headlines: Vec<(String, String)>,
     /// How long it takes.
     pub cost: String,
     /// Whether it must not run.
@@ -116,6 +119,7 @@ impl PlanSection {
                 number(counts.remove),
                 counted(counts.provision, "role")
             ),
+            headlines: headlines(view),
             cost: format!(
                 "about {}, {} at the service's quota",
                 counted(plan.cost.total_calls, "API call"),
@@ -135,6 +139,18 @@ impl PlanSection {
             roles: roles(view),
         }
     }
+}
+
+fn headlines(view: &PlanView<'_>) -> Vec<(String, String)> {
+    let line = |headline: &Headline| {
+        let names = headline.people.iter().map(|user| view.labels.user(user));
+        let names = match headline.people.is_empty() {
+            true => String::new(),
+            false => some_of(names, headline.count, MOST_NAMES),
+        };
+        (headline.words(), names)
+    };
+    view.headlines.iter().map(line).collect()
 }
 
 fn findings(view: &PlanView<'_>) -> Vec<FindingLine> {

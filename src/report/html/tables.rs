@@ -5,24 +5,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 
 use crate::drift::{Cause, Subject};
 use crate::id::{AccountId, AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName};
 use crate::model::access::{Declaration, Note, Tuple};
 use crate::model::history::Since;
+use crate::model::in_account::{AccountFault, with_attached};
 use crate::model::roles::{RoleSuffix, role_arn};
 use crate::plan::people::{PeopleChange, PeopleRow};
 use crate::plan::risk::RiskMark;
 use crate::report::drift_view::DriftView;
 use crate::report::escape::{escape, name};
 use crate::report::json::history::{LogLine, What};
+use crate::report::memberships::undeclared;
 use crate::report::plan_view::PlanView;
 
 use super::Sources;
 use super::data::{
-    AccountEntry, BlockEntry, GRANTED, MISSING, OVERDUE, PRESENT, PageData, PeopleEntry, PrincipalEntry,
-    REVOKED, Review, Row, RunEntry, SetEntry, UNMANAGED,
+    AccountEntry, BlockEntry, EditedRole, GRANTED, MISSING, OVERDUE, PRESENT, PageData, PeopleEntry,
+    PrincipalEntry, REVOKED, Review, Row, RunEntry, SetEntry, UNMANAGED,
 };
 use super::marks::Marks;
 use super::text::{day, moment, policies};
@@ -56,9 +59,10 @@ struct Builder<'a> {
     marks: Marks,
     data: PageData,
     index: Index<'a>,
-    since: BTreeMap<Since, i32>,
+    since: BTreeMap<(Since, Option<u32>), i32>,
     notes: BTreeMap<Vec<u32>, u32>,
     rows: FxHashMap<Key, Known>,
+    times: Vec<Timestamp>,
 }
 
 /// Where names stand in the tables.
@@ -81,6 +85,7 @@ impl<'a> Builder<'a> {
             since: BTreeMap::new(),
             notes: BTreeMap::from([(Vec::new(), 0)]),
             rows: FxHashMap::default(),
+            times: Vec::new(),
         };
         builder.data.role_arn = arn_pieces(sources.region());
         builder.data.runs = sources.log.iter().filter_map(run).collect();
@@ -90,28 +95,39 @@ impl<'a> Builder<'a> {
         builder.sets();
         builder.principals();
         builder.blocks();
+        builder.edited();
         builder
     }
 
-    /// Every date that grants and memberships have.
+    /// Every moment that dates of grants and memberships name.
     fn since(&mut self) {
         let dates = self.sources.history.dates();
         let times: BTreeSet<_> = dates
             .iter()
             .flat_map(|since| since.last_without.into_iter().chain([since.first_with]))
             .collect();
-        let times: Vec<_> = times.into_iter().collect();
-        let at = |time| times.binary_search(&time).map_or(-1, place);
-        self.data.since = dates
-            .iter()
-            .map(|since| (since.last_without.map_or(-1, at), at(since.first_with)))
-            .collect();
+        let times: Vec<Timestamp> = times.into_iter().collect();
         self.data.times = times.iter().map(|time| moment(*time)).collect();
-        self.since = dates
-            .into_iter()
-            .enumerate()
-            .map(|(i, since)| (since, place(i)))
-            .collect();
+        self.times = times;
+    }
+
+    /// The index of a date, with the run that made what has it.
+    fn dated(&mut self, since: Since, run: Option<u32>) -> i32 {
+        let at = |time| self.times.binary_search(&time).map_or(-1, place);
+        let entry = (
+            since.last_without.map_or(-1, at),
+            at(since.first_with),
+            run.and_then(|run| i32::try_from(run).ok()).unwrap_or(-1),
+        );
+        let next = place(self.data.since.len());
+        match self.since.get(&(since, run)) {
+            Some(known) => *known,
+            None => {
+                self.data.since.push(entry);
+                self.since.insert((since, run), next);
+                next
+            }
+        }
     }
 
     fn people(&mut self) {
@@ -227,6 +243,7 @@ impl<'a> Builder<'a> {
                     name: name(&key.to_string()).into_owned(),
                     members: None,
                     joined: Vec::new(),
+                    undeclared: Vec::new(),
                 },
             };
             self.data.principals.push(entry);
@@ -244,32 +261,40 @@ impl<'a> Builder<'a> {
             name: shown.map(|(shown, _)| shown.clone()).unwrap_or_default(),
             members: Some(person.into_iter().collect()),
             joined: Vec::new(),
+            undeclared: Vec::new(),
         }
     }
 
-    fn group(&self, group: &GroupName) -> PrincipalEntry {
-        let found = self.sources.snapshot().groups.get(group);
+    fn group(&mut self, group: &GroupName) -> PrincipalEntry {
+        let sources = self.sources;
+        let found = sources.snapshot().groups.get(group);
         let members = found.and_then(|group| group.value.members.as_ref());
-        let dated = |user: &UserName| {
-            let since = self.sources.history.member(group, user);
-            since
-                .and_then(|since| self.since.get(&since).copied())
-                .unwrap_or(-1)
-        };
         let people = members.map(|members| {
-            let mut people: Vec<(u32, i32)> = members
-                .iter()
-                .filter_map(|user| Some((self.index.people.get(user).copied()?, dated(user))))
-                .collect();
+            let mut people: Vec<(u32, i32)> = Vec::with_capacity(members.len());
+            for user in members {
+                let Some(person) = self.index.people.get(user).copied() else {
+                    continue;
+                };
+                let since = sources.history.member(group, user);
+                let since = since.map(|since| self.dated(since, sources.made.member(group, user, since)));
+                people.push((person, since.unwrap_or(-1)));
+            }
             people.sort_unstable();
             people
         });
+        let undeclared = undeclared(&sources.recorded.applied, sources.snapshot(), group);
+        let mut undeclared: Vec<u32> = undeclared
+            .iter()
+            .filter_map(|user| self.index.people.get(user).copied())
+            .collect();
+        undeclared.sort_unstable();
         let joined = people.iter().flatten().map(|(_, since)| *since).collect();
         PrincipalEntry {
             kind: "group",
             name: name(group.as_str()).into_owned(),
             members: people.map(|people| people.into_iter().map(|(person, _)| person).collect()),
             joined,
+            undeclared,
         }
     }
 
@@ -278,6 +303,38 @@ impl<'a> Builder<'a> {
         let declarations = &self.sources.recorded.applied.access.declarations;
         self.data.blocks = declarations.iter().map(block).collect();
         self.data.notes.push(Vec::new());
+    }
+
+    /// Roles that the reading found edited, with what they amount to.
+    fn edited(&mut self) {
+        let seen = self.sources.recorded.seen.as_ref();
+        let around = seen.and_then(|seen| seen.around.as_deref());
+        let mut roles: BTreeMap<(u32, u32), EditedRole> = BTreeMap::new();
+        for found in around.iter().flat_map(|around| &around.in_accounts) {
+            let AccountFault::RoleEdited {
+                permission_set,
+                edits,
+            } = &found.fault
+            else {
+                continue;
+            };
+            let account = self.index.accounts.get(&self.index.live(&found.account));
+            let (Some(account), Some(set)) = (account, self.index.sets.get(permission_set)) else {
+                continue;
+            };
+            let there = self.sources.snapshot().permission_sets.get(permission_set);
+            let as_edited = there.map(|there| with_attached(&there.value, edits));
+            let mark = self.marks.set(permission_set, as_edited.as_ref());
+            let role = EditedRole {
+                account: *account,
+                set: *set,
+                edits: edits.iter().map(|edit| escape(edit).into_owned()).collect(),
+                administrator: mark == Some(RiskMark::Administrator),
+                risk: mark.map(RiskMark::word).unwrap_or_default(),
+            };
+            roles.insert((*account, *set), role);
+        }
+        self.data.edited = roles.into_values().collect();
     }
 
     fn note(&mut self, mut blocks: Vec<u32>) -> u32 {
@@ -313,9 +370,11 @@ impl<'a> Builder<'a> {
                 continue;
             };
             let since = sources.history.grant(account, set, principal);
-            let since = since
-                .and_then(|since| self.since.get(&since).copied())
-                .unwrap_or(-1);
+            let since = since.map(|since| {
+                let run = sources.made.grant(account, set, principal, since);
+                self.dated(since, run)
+            });
+            let since = since.unwrap_or(-1);
             self.rows.insert(
                 key,
                 Known {

@@ -6,11 +6,13 @@ use crate::address::{Address, Kind};
 use crate::id::{AccountId, GroupName, OuPath, PermissionSetName, PrincipalKey, ServiceId};
 use crate::model::access::{Access, Declaration, Names, Note, Pair, Tuple};
 use crate::model::account::Account;
+use crate::model::in_account::{AccountFault, InAccount, attached};
+use crate::model::made::Made;
 use crate::model::permission_set::PermissionSet;
 use crate::model::principal::{Group, User};
 use crate::model::record::{Around, Seen};
 use crate::model::roles::{Provisioning, RoleRow, RoleSuffix};
-use crate::model::snapshot::Entity;
+use crate::model::snapshot::{Entity, Management};
 use crate::model::stack::Production;
 use crate::source::Location;
 
@@ -124,6 +126,7 @@ fn recorded(snapshot: Snapshot) -> Recorded {
             quotas: Default::default(),
             held: Vec::new(),
             in_progress: Vec::new(),
+            in_accounts: Vec::new(),
         })),
     };
     Recorded {
@@ -149,6 +152,7 @@ fn page_with(recorded: &Recorded, plan: Option<&PlanView<'_>>) -> String {
         stack: "acme",
         recorded,
         history: &history,
+        made: &Made::default(),
         log: &[],
         plan,
         risk: &risk,
@@ -263,7 +267,7 @@ fn rows_name_blocks_dates_and_roles_by_index() {
     assert_eq!(data["pairs"], serde_json::json!([0, 0, 1]));
     assert_eq!(data["rows"], serde_json::json!([0, 1, 0, 1]));
     assert_eq!(data["notes"], serde_json::json!([[], [0]]));
-    assert_eq!(data["since"], serde_json::json!([[-1, 0]]));
+    assert_eq!(data["since"], serde_json::json!([[-1, 0, -1]]));
     assert_eq!(data["times"], serde_json::json!(["2026-11-01 08:30:00 UTC"]));
     assert_eq!(data["principals"][0]["members"], serde_json::json!([0, 1]));
     assert_eq!(data["people"][1], serde_json::json!(["Bob Stone", "bob"]));
@@ -278,6 +282,54 @@ fn rows_name_blocks_dates_and_roles_by_index() {
     assert_eq!(
         format!("{}000000000001{}Administrator{}{suffix}", arn[0], arn[1], arn[2]),
         "arn:aws:iam::000000000001:role/aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Administrator_ff000000000000a1"
+    );
+}
+
+#[test]
+fn who_is_in_a_group_by_nobodys_block_is_marked_where_they_administer() {
+    let mut recorded = plain();
+    let group = recorded.applied.groups.values_mut().next().unwrap();
+    group.management = Management::Managed;
+    group
+        .value
+        .members
+        .as_mut()
+        .unwrap()
+        .retain(|user| user.as_str() == "ada");
+    let page = page(&recorded);
+    let table = between(&page, "id=\"administrators\"", "</section>");
+    let people = "2 people: Bob Stone (? no block declares the membership), Ada Lovelace";
+    assert!(table.contains(people), "{table}");
+    assert!(
+        page.contains("1 person administers an account by being in a group that no block puts them into.")
+    );
+    assert_eq!(data(&page)["principals"][0]["undeclared"], serde_json::json!([1]));
+}
+
+#[test]
+fn a_role_counts_as_it_was_edited() {
+    let mut recorded = plain();
+    let seen = recorded.seen.as_mut().unwrap();
+    let set = seen.snapshot.permission_sets.values_mut().next().unwrap();
+    set.value.managed_policies = ["arn:aws:iam::aws:policy/ReadOnlyAccess".into()].into();
+    let table = |recorded: &Recorded| {
+        let page = page(recorded);
+        between(&page, "id=\"administrators\"", "</section>").to_owned()
+    };
+    assert!(table(&recorded).contains("Nobody."));
+    let seen = recorded.seen.as_mut().unwrap();
+    seen.around.as_mut().unwrap().in_accounts = vec![InAccount {
+        account: account_key(1),
+        fault: AccountFault::RoleEdited {
+            permission_set: set_name("Administrator"),
+            edits: [attached("arn:aws:iam::aws:policy/AdministratorAccess").into()].into(),
+        },
+    }];
+    let table = table(&recorded);
+    assert!(table.contains("2 people: Ada Lovelace, Bob Stone"), "{table}");
+    assert!(
+        table.contains("policy attached: arn:aws:iam::aws:policy/AdministratorAccess"),
+        "{table}"
     );
 }
 

@@ -9,6 +9,7 @@ pub mod hide;
 pub mod history;
 pub mod import;
 pub mod parts;
+pub mod paths;
 pub mod plan;
 pub mod risk;
 pub mod rules;

@@ -19,7 +19,8 @@ use crate::report::plan_view::records::{RecordKind, RecordRow, RecordSubject};
 use crate::source::Location;
 
 use super::parts::{FieldJson, InstanceJson, OutputChangeJson, OutputJson, PrincipalJson, outputs};
-use super::risk::{RiskJson, RisksJson};
+use super::paths::PathJson;
+use super::risk::{HeadlineJson, RiskJson, RisksJson};
 use super::rules::{GuardrailJson, RulesJson};
 
 /// The version of the plan's JSON form.
@@ -308,7 +309,10 @@ pub struct PeopleJson<'a> {
     /// Groups whose members cannot be read and whose assignments change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<Cow<'a, str>>,
-    /// Classes of equal changes.
+    /// What nobody may overlook, the gravest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headlines: Vec<HeadlineJson>,
+    /// Classes of equal changes: by what happens, then the gravest marks first.
     pub changes: Vec<PeopleChangeJson<'a>>,
 }
 
@@ -325,9 +329,9 @@ pub struct PeopleChangeJson<'a> {
     pub permission_sets: Vec<Cow<'a, str>>,
     /// Where, by key.
     pub accounts: Vec<Cow<'a, str>>,
-    /// The paths that come or go.
+    /// The paths that come or go, with the assignments behind them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub via: Vec<PrincipalJson<'a>>,
+    pub via: Vec<PathJson<'a>>,
     /// The paths that stay.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keeps: Vec<PrincipalJson<'a>>,
@@ -641,6 +645,7 @@ impl<'a> Names<'_, 'a> {
                 .iter()
                 .map(|group| group.as_str().into())
                 .collect(),
+            headlines: self.view.headlines.iter().map(HeadlineJson::from).collect(),
             changes: self
                 .view
                 .people
@@ -651,16 +656,6 @@ impl<'a> Names<'_, 'a> {
     }
 
     fn people_change(&self, line: &PeopleLine) -> PeopleChangeJson<'a> {
-        let owned = |keys: &[crate::id::PrincipalKey]| -> Vec<PrincipalJson<'a>> {
-            let owned = |key| {
-                let PrincipalJson { kind, name } = PrincipalJson::from(key);
-                PrincipalJson {
-                    kind,
-                    name: Cow::Owned(name.into_owned()),
-                }
-            };
-            keys.iter().map(owned).collect()
-        };
         PeopleChangeJson {
             change: line.change,
             count: line.count,
@@ -671,8 +666,12 @@ impl<'a> Names<'_, 'a> {
                 .collect(),
             permission_sets: self.sets(&line.permission_sets),
             accounts: self.accounts(&line.accounts),
-            via: owned(&line.via),
-            keeps: owned(&line.keeps),
+            via: line
+                .via
+                .iter()
+                .map(|path| PathJson::new(self.view, line, path))
+                .collect(),
+            keeps: line.keeps.iter().map(super::paths::principal).collect(),
             still: self.sets(&line.still),
             gained: self.sets(&line.gained),
             effective_within_seconds: line.sessions,

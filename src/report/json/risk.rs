@@ -11,6 +11,7 @@ use crate::model::stack::StopFor;
 use crate::plan::Plan;
 use crate::plan::becoming::Holders;
 use crate::plan::risk::{RiskMark, SetRisk};
+use crate::report::plan_view::headline::Headline;
 use crate::report::plan_view::risk::Risk;
 
 /// Why to look twice.
@@ -45,6 +46,38 @@ impl From<&Risk> for RiskJson {
             because: risk.because.iter().map(ToString::to_string).collect(),
             becomes: risk.becomes,
             holders: risk.holders,
+        }
+    }
+}
+
+/// What a plan gives of one mark, in one sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HeadlineJson {
+    /// Which mark.
+    pub mark: RiskMark,
+    /// In words: `1 person gains administrator access in 20 accounts`.
+    pub text: String,
+    /// How many people gain.
+    pub people: u64,
+    /// They may be more, since not all of them are named in the plan.
+    #[serde(default)]
+    pub at_least: bool,
+    /// Groups that get it and whose members cannot be read.
+    #[serde(default)]
+    pub unreadable_groups: u64,
+    /// In how many accounts.
+    pub accounts: u64,
+}
+
+impl From<&Headline> for HeadlineJson {
+    fn from(headline: &Headline) -> Self {
+        HeadlineJson {
+            mark: headline.mark,
+            text: headline.words(),
+            people: headline.count,
+            at_least: headline.at_least,
+            unreadable_groups: headline.unreadable,
+            accounts: headline.accounts,
         }
     }
 }

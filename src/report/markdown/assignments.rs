@@ -11,7 +11,7 @@ use crate::plan::risk::RiskMark;
 use crate::report::hide::Hide;
 use crate::report::plan_view::assignments::{AssignmentRow, RowChange};
 use crate::report::plan_view::origin::{Origin, moment};
-use crate::report::plan_view::risk::words;
+use crate::report::plan_view::risk::{gravest, words};
 use crate::report::plan_view::{PlanView, principal_name};
 use crate::report::wording::{self, counted, number};
 
@@ -56,12 +56,9 @@ pub fn section(view: &PlanView<'_>, hide: &Hide, most: usize) -> Section {
     };
     let weight = |group: &Group<'_>| group.iter().map(|row| row.count()).sum();
     let groups = groups(view);
-    section.fill(
-        &groups,
-        most,
-        |group| Row::new(text::row(&cells(view, group, hide)), weight(group)),
-        weight,
-    );
+    let mark = |group: &Group<'_>| group.iter().filter_map(|row| gravest(&row.risks)).min();
+    let row = |group: &Group<'_>| Row::new(text::row(&cells(view, group, hide)), weight(group));
+    section.fill_marked(&groups, most, row, weight, mark);
     section
 }
 

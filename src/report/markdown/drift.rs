@@ -139,6 +139,7 @@ fn row(view: &DriftView<'_>, row: &DriftRow<'_>, hide: &Hide) -> Row {
         full,
         short: Some(short),
         weight: 1,
+        mark: None,
     }
 }
 

@@ -50,7 +50,9 @@ pub fn sections(view: &PlanView<'_>, hide: &Hide, most: usize) -> Vec<Section> {
                 ..Section::default()
             };
             let lines = fold(&rows);
-            section.fill(&lines, most, |line| row(line, hide), |line| line.count() as u64);
+            let weight = |line: &EntityLine<'_, '_>| line.count() as u64;
+            let mark = |line: &EntityLine<'_, '_>| line.gravest();
+            section.fill_marked(&lines, most, |line| row(line, hide), weight, mark);
             section
         })
         .collect()
@@ -117,6 +119,7 @@ fn one(row: &EntityRow<'_>, hide: &Hide) -> Row {
         short: (full != short).then_some(short),
         full,
         weight: 1,
+        mark: None,
     }
 }
 

@@ -3,6 +3,8 @@
 //! A section gives up rows, last ones first, and says how many. What stands first in a document is no measure of what
 //! matters most, so sections are given room by rank.
 
+use crate::plan::risk::RiskMark;
+use crate::report::plan_view::risk::of_them_marked;
 use crate::report::wording::{counted, number};
 
 use super::text::size;
@@ -22,6 +24,8 @@ pub struct Row {
     pub short: Option<String>,
     /// How many things it stands for.
     pub weight: u64,
+    /// The gravest reason to look at it twice.
+    pub mark: Option<RiskMark>,
 }
 
 impl Row {
@@ -31,7 +35,13 @@ impl Row {
             full,
             short: None,
             weight,
+            mark: None,
         }
+    }
+
+    /// The same with its gravest mark.
+    pub fn marked(self, mark: Option<RiskMark>) -> Self {
+        Row { mark, ..self }
     }
 }
 
@@ -54,8 +64,8 @@ pub struct Section {
     pub thing: &'static str,
     /// Rows as far as they could fit at all.
     pub rows: Vec<Row>,
-    /// Rows beyond those, and what they stand for.
-    pub beyond: (usize, u64),
+    /// Rows beyond those: what each stands for, and its mark.
+    pub beyond: Vec<(u64, Option<RiskMark>)>,
 }
 
 impl Section {
@@ -64,17 +74,28 @@ impl Section {
         &mut self,
         items: &[T],
         most: usize,
+        row: impl FnMut(&T) -> Row,
+        weight: impl Fn(&T) -> u64,
+    ) {
+        self.fill_marked(items, most, row, weight, |_| None);
+    }
+
+    /// The same with the gravest mark of each item, for what is left out.
+    pub fn fill_marked<T>(
+        &mut self,
+        items: &[T],
+        most: usize,
         mut row: impl FnMut(&T) -> Row,
         weight: impl Fn(&T) -> u64,
+        mark: impl Fn(&T) -> Option<RiskMark>,
     ) {
         let mut used = 0;
         for item in items {
             if used > most {
-                self.beyond.0 += 1;
-                self.beyond.1 += weight(item);
+                self.beyond.push((weight(item), mark(item)));
                 continue;
             }
-            let made = row(item);
+            let made = row(item).marked(mark(item));
             used += size(made.short.as_deref().unwrap_or(&made.full));
             self.rows.push(made);
         }
@@ -184,7 +205,7 @@ fn take(section: &Section, shown: &mut Vec<bool>, room: usize) -> usize {
 }
 
 fn is_cut(section: &Section, shown: &[bool]) -> bool {
-    shown.len() < section.rows.len() || section.beyond.0 > 0 || shown.contains(&false)
+    shown.len() < section.rows.len() || !section.beyond.is_empty() || shown.contains(&false)
 }
 
 fn write_section(section: &Section, shown: &[bool], out: &mut String) {
@@ -249,16 +270,23 @@ fn write_rows(section: &Section, rows: &[&str], out: &mut String) {
 fn write_cut(section: &Section, shown: &[bool], out: &mut String) {
     let short = shown.iter().filter(|full| !**full).count() as u64;
     let hidden = section.rows.iter().skip(shown.len());
-    let rows = hidden.clone().count() + section.beyond.0;
-    let weight = hidden.map(|row| row.weight).sum::<u64>() + section.beyond.1;
+    let hidden: Vec<(u64, Option<RiskMark>)> = hidden
+        .map(|row| (row.weight, row.mark))
+        .chain(section.beyond.iter().copied())
+        .collect();
+    let rows = hidden.len() as u64;
+    let weight = hidden.iter().map(|(weight, _)| weight).sum::<u64>();
     if rows > 0 {
-        let rows = rows as u64;
         let of = if rows == weight || section.thing.is_empty() {
             String::new()
         } else {
             format!(", {} in all", counted(weight, section.thing))
         };
-        out.push_str(&format!("**Left out here: {}{of}.**\n\n", counted(rows, "row")));
+        let marked = of_them_marked(hidden.iter().map(|(_, mark)| *mark));
+        out.push_str(&format!(
+            "**Left out here: {}{of}{marked}.**\n\n",
+            counted(rows, "row")
+        ));
     }
     if short > 0 {
         out.push_str(&format!(
@@ -331,12 +359,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_out_says_how_much_of_it_is_marked() {
+        let mut section = section("One", 1, 0);
+        let items: Vec<usize> = (0..400).collect();
+        let mark = |item: &usize| match item {
+            0..5 => Some(RiskMark::Administrator),
+            398 => Some(RiskMark::Production),
+            399 => Some(RiskMark::Administrator),
+            _ => None,
+        };
+        // Some rows are made and found not to fit, others are not even made.
+        for most in [5_000, 1_000_000] {
+            section.rows.clear();
+            section.beyond.clear();
+            let row = |item: &usize| Row::new(format!("| row {item} | {} |", "x".repeat(80)), 1);
+            section.fill_marked(&items, most, row, |_| 1, mark);
+            let text = page(vec![section.clone()]).write(5_000);
+            let expected = " rows, 2 of them marked: 1 administrator, 1 production.**";
+            assert!(text.contains(expected), "{text}");
+        }
+    }
+
+    #[test]
     fn a_row_too_large_is_shortened_before_it_is_left_out() {
         let mut section = section("One", 1, 0);
         let row = Row {
             full: format!("| {} | |", "y".repeat(9000)),
             short: Some("| short | |".into()),
             weight: 1,
+            mark: None,
         };
         section.fill(&[()], 100_000, |()| row.clone(), |()| 1);
         let text = page(vec![section]).write(LEAST_SIZE);

@@ -7,7 +7,7 @@ use crate::report::hide::Hide;
 use crate::report::plan_view::assignments::RowChange;
 use crate::report::plan_view::origin::{Origin, moment};
 use crate::report::plan_view::people::PeopleLine;
-use crate::report::plan_view::risk::words;
+use crate::report::plan_view::risk::{gravest, words};
 use crate::report::plan_view::{PlanView, principal_name};
 use crate::report::wording::{self, counted};
 
@@ -57,7 +57,8 @@ pub fn section(view: &PlanView<'_>, hide: &Hide, most: usize) -> Section {
         rank: 1,
         ..Section::default()
     };
-    section.fill(&lines, most, |line| row(view, line, hide), |_| 1);
+    let mark = |line: &&PeopleLine| gravest(&line.risks);
+    section.fill_marked(&lines, most, |line| row(view, line, hide), |_| 1, mark);
     section
 }
 
@@ -138,7 +139,7 @@ fn how(view: &PlanView<'_>, line: &PeopleLine, hide: &Hide) -> String {
 }
 
 /// ``assignment.ops` (`main.hcl:12`), reason `OPS-7`, until 2027-01-01`.
-fn assignment(change: RowChange, origin: &Origin<'_>, hide: &Hide) -> String {
+fn assignment(change: Option<RowChange>, origin: &Origin<'_>, hide: &Hide) -> String {
     let block = origin.block.as_ref().map(|block| hide.name(&block.to_string()));
     let mut out = block.unwrap_or_else(|| "no block".to_owned());
     if let Some((at, others)) = origin.place() {
@@ -149,12 +150,12 @@ fn assignment(change: RowChange, origin: &Origin<'_>, hide: &Hide) -> String {
         out.push_str(&format!(" ({}{more})", text::code(&at.to_string())));
     }
     match change {
-        RowChange::Grant(_) => {}
-        RowChange::Revoke(RevokeReason::BlockRemoved) => out.push_str(" was removed"),
-        RowChange::Revoke(RevokeReason::NoLongerSelected) => out.push_str(" no longer selects it"),
-        RowChange::Revoke(RevokeReason::Expired) => out.push_str(" expired"),
-        RowChange::Revoke(RevokeReason::Frozen) => out.push_str(", frozen"),
-        RowChange::Revoke(RevokeReason::Unmanaged | RevokeReason::Renamed | RevokeReason::Destroy) => {}
+        None | Some(RowChange::Grant(_)) => {}
+        Some(RowChange::Revoke(RevokeReason::BlockRemoved)) => out.push_str(" was removed"),
+        Some(RowChange::Revoke(RevokeReason::NoLongerSelected)) => out.push_str(" no longer selects it"),
+        Some(RowChange::Revoke(RevokeReason::Expired)) => out.push_str(" expired"),
+        Some(RowChange::Revoke(RevokeReason::Frozen)) => out.push_str(", frozen"),
+        Some(RowChange::Revoke(RevokeReason::Unmanaged | RevokeReason::Renamed | RevokeReason::Destroy)) => {}
     }
     let reasons = origin.reasons.iter().take(MOST_REASONS);
     let reasons: Vec<String> = reasons
@@ -163,7 +164,7 @@ fn assignment(change: RowChange, origin: &Origin<'_>, hide: &Hide) -> String {
     if !reasons.is_empty() {
         out.push_str(&format!(", reason {}", reasons.join(", ")));
     }
-    if let (RowChange::Grant(_), Some(time)) = (change, origin.expires) {
+    if let (None | Some(RowChange::Grant(_)), Some(time)) = (change, origin.expires) {
         out.push_str(&format!(", until {}", moment(time)));
     }
     out

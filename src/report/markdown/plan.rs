@@ -14,6 +14,8 @@ use super::{Options, marker, text};
 const MOST_NAME: usize = 200;
 /// The longest text of a finding that is shown whole, in characters.
 const MOST_MESSAGE: usize = 2000;
+/// How many people a headline names.
+const MOST_HEADLINE_NAMES: usize = 5;
 /// How many subjects a finding names.
 const MOST_SUBJECTS: usize = 10;
 
@@ -92,6 +94,14 @@ fn top(view: &PlanView<'_>, title: Title<'_>, hide: &Hide) -> String {
         false => out.push_str(&format!(" **{}.**", people.join(", "))),
     }
     out.push('\n');
+    for headline in &view.headlines {
+        let names = headline.people.iter().map(|user| view.labels.user(user));
+        let names = match headline.people.is_empty() || hide.counts_only() {
+            true => String::new(),
+            false => format!(": {}", text::some_of(names, headline.count, MOST_HEADLINE_NAMES)),
+        };
+        out.push_str(&format!("\n**! {}**{names}\n", headline.words()));
+    }
     out
 }
 
@@ -183,6 +193,7 @@ fn finding(finding: &Finding, hide: &Hide) -> Row {
         short: (full != short).then_some(short),
         full,
         weight: 1,
+        mark: None,
     }
 }
 

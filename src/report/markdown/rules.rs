@@ -72,5 +72,6 @@ fn row(change: &RuleChange, hide: &Hide) -> Row {
         full: format!("{short}\n\n{}\n", text::fence("diff", &lines, 2)),
         short: Some(short),
         weight: 1,
+        mark: None,
     }
 }

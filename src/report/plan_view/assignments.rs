@@ -4,13 +4,15 @@
 //! block resolved to. So tuples of one origin and one reason are put together
 //! wherever they form a full product.
 
+use std::cmp::Reverse;
+
 use rustc_hash::FxHashMap;
 
 use crate::model::access::Tuple;
 use crate::plan::Plan;
 use crate::plan::change::{GrantReason, RevokeReason};
 
-use super::risk::{Marker, Risk};
+use super::risk::{Marker, Risk, grave};
 
 /// What happens to the assignments of a row, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,7 +68,7 @@ struct Key {
     blocked: bool,
 }
 
-/// All rows of a plan: restores, other grants, revokes; within each by place of declaration.
+/// All rows of a plan: restores, other grants, revokes; within each the gravest marks first, then by place of declaration.
 pub fn rows(plan: &Plan, marker: &Marker<'_>) -> Vec<AssignmentRow> {
     let origins = Origins::new(plan);
     let grants = plan.grants.iter().map(|step| {
@@ -100,6 +102,8 @@ pub fn rows(plan: &Plan, marker: &Marker<'_>) -> Vec<AssignmentRow> {
     for row in rows.iter_mut().filter(|row| row.change.is_grant()) {
         row.risks = marker.of_grants(&row.permission_sets, &row.accounts);
     }
+    let turn = |row: &AssignmentRow| (row.change.is_restore(), row.change.is_grant());
+    rows.sort_by_key(|row| Reverse((turn(row), grave(&row.risks))));
     rows
 }
 

@@ -1,22 +1,25 @@
 //! Changes to entities: one row for each, with what differs.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::sync::Arc;
 
-use crate::id::{EntityKey, UserName};
+use crate::id::{EntityKey, GroupName, PrincipalKey, UserName};
 use crate::model::action::Effect;
 use crate::model::permission_set::PermissionSet;
 use crate::model::policy;
 use crate::model::principal::{Group, User};
 use crate::plan::Plan;
 use crate::plan::change::{Action, ActionKind, Reason};
+use crate::plan::people::PeopleChange;
 use crate::source::Location;
 
 use super::Labels;
+use super::people::PeopleLine;
 use super::policy_diff::{self, DiffLine};
 use super::policy_text;
-use super::risk::{Marker, Risk};
+use super::risk::{Marker, Risk, grave};
 
 /// What happens to an entity, most telling first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,11 +98,12 @@ pub struct EntityRow<'a> {
     pub blocked: Option<&'a Arc<str>>,
     /// What differs.
     pub details: Vec<Detail>,
-    /// For permission sets that are made or changed: why to look twice, the gravest first.
+    /// For permission sets that are made or changed, and for groups that people join: why to look twice, the gravest
+    /// first.
     pub risks: Vec<Risk>,
 }
 
-/// The rows of a plan, by kind and name. Changes of the record alone are left out, rebindings are not.
+/// The rows of a plan, by kind, gravest marks first, and name. Changes of the record alone are left out, rebindings are not.
 pub fn rows<'a>(plan: &'a Plan, labels: &Labels<'a>, marker: &Marker<'_>) -> Vec<EntityRow<'a>> {
     let mut by_entity: BTreeMap<&EntityKey, Vec<&Action>> = BTreeMap::new();
     for action in &plan.actions {
@@ -111,6 +115,42 @@ pub fn rows<'a>(plan: &'a Plan, labels: &Labels<'a>, marker: &Marker<'_>) -> Vec
         .into_iter()
         .filter_map(|(entity, actions)| row(plan, labels, marker, entity, &actions))
         .collect()
+}
+
+/// Marks groups that people join with what they gain by it, and brings rows with the gravest marks to the front of
+/// their kind. A group that people are in already, with a new assignment, has its mark there.
+pub fn mark_memberships(plan: &Plan, marker: &Marker<'_>, people: &[PeopleLine], rows: &mut [EntityRow<'_>]) {
+    let mut joining: BTreeMap<&GroupName, BTreeSet<&UserName>> = BTreeMap::new();
+    for action in &plan.actions {
+        if let Some(Effect::AddMember { group, user }) = &action.effect {
+            joining.entry(group).or_default().insert(user);
+        }
+    }
+    let mut gained: BTreeMap<&GroupName, (BTreeSet<u32>, BTreeSet<u32>)> = BTreeMap::new();
+    for line in people.iter().filter(|line| line.change == PeopleChange::Gains) {
+        let groups = line.via.iter().filter_map(|key| match key {
+            PrincipalKey::Group(name) => joining.get_key_value(name),
+            _ => None,
+        });
+        for (group, users) in groups {
+            let joins = line.everyone.is_some() || line.people.iter().any(|user| users.contains(user));
+            if joins {
+                let (sets, accounts) = gained.entry(group).or_default();
+                sets.extend(&line.permission_sets);
+                accounts.extend(&line.accounts);
+            }
+        }
+    }
+    for row in rows.iter_mut() {
+        if let EntityKey::Group(name) = row.entity
+            && let Some((sets, accounts)) = gained.get(name)
+        {
+            let (sets, accounts): (Vec<u32>, Vec<u32>) =
+                (sets.iter().copied().collect(), accounts.iter().copied().collect());
+            row.risks = marker.of_grants(&sets, &accounts);
+        }
+    }
+    rows.sort_by_key(|row| (row.entity.kind(), Reverse(grave(&row.risks))));
 }
 
 fn row<'a>(

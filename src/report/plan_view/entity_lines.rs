@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::address::Kind;
+use crate::plan::risk::RiskMark;
 
 use super::entities::{Detail, EntityChange, EntityRow};
+use super::risk;
 
 /// From this many on, equal rows of one block are one line.
 const FOLD_FROM: usize = 3;
@@ -23,6 +25,14 @@ impl EntityLine<'_, '_> {
         match self {
             EntityLine::One(_) => 1,
             EntityLine::Many(rows) => rows.len(),
+        }
+    }
+
+    /// The gravest mark.
+    pub fn gravest(&self) -> Option<RiskMark> {
+        match self {
+            EntityLine::One(row) => risk::gravest(&row.risks),
+            EntityLine::Many(rows) => rows.iter().filter_map(|row| risk::gravest(&row.risks)).min(),
         }
     }
 }

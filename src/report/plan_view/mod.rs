@@ -5,6 +5,7 @@
 pub mod assignments;
 pub mod entities;
 pub mod entity_lines;
+pub mod headline;
 pub mod origin;
 pub mod people;
 pub mod people_origin;
@@ -16,7 +17,9 @@ pub mod roles;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use rustc_hash::FxHashMap;
 
 use crate::id::{PrincipalKey, UserName};
 use crate::model::access::Declaration;
@@ -29,6 +32,7 @@ use crate::report::wording::{counted, number};
 
 use assignments::AssignmentRow;
 use entities::EntityRow;
+use headline::Headline;
 use people::PeopleLine;
 use records::RecordRow;
 use risk::Marker;
@@ -40,20 +44,26 @@ pub struct PlanView<'a> {
     pub plan: &'a Plan,
     /// Names behind ranks.
     pub labels: Labels<'a>,
-    /// Changes to entities, by kind and then by name; those of which only the record changes are not here.
+    /// Changes to entities, by kind, then the gravest marks first, then by name; those of which only the record changes are not here.
     pub entities: Vec<EntityRow<'a>>,
-    /// Assignments to make and to take away: restores first, then by where they are declared.
+    /// Assignments to make and to take away: restores first, then the gravest marks, then by where they are declared.
     pub assignments: Vec<AssignmentRow>,
     /// What happens to roles, a line per permission set.
     pub roles: Vec<RoleLine>,
     /// Who gains and loses what.
     pub people: Vec<PeopleLine>,
+    /// What nobody may overlook, the gravest first.
+    pub headlines: Vec<Headline>,
     /// Changes of the record alone, by what happens and to what.
     pub record_rows: Vec<RecordRow<'a>>,
     /// Changes of the record alone, counted.
     pub records: RecordCounts,
     /// The footer's counts.
     pub counts: Counts,
+    /// Lines about people say as text, too, which blocks bring it about.
+    pub detailed: bool,
+    /// Assignments by principal, made when first asked for.
+    by_principal: OnceLock<FxHashMap<u32, Vec<usize>>>,
 }
 
 /// How many things a plan adds, changes and removes.
@@ -133,7 +143,7 @@ impl<'a> PlanView<'a> {
     pub fn new(plan: &'a Plan) -> Self {
         let labels = Labels::new(plan);
         let marker = Marker::new(plan);
-        let (entities, (assignments, roles, people)) = rayon::join(
+        let (mut entities, (assignments, roles, people)) = rayon::join(
             || entities::rows(plan, &labels, &marker),
             || {
                 (
@@ -143,17 +153,23 @@ impl<'a> PlanView<'a> {
                 )
             },
         );
-        PlanView {
+        entities::mark_memberships(plan, &marker, &people, &mut entities);
+        let mut view = PlanView {
             plan,
             entities,
             assignments,
             roles,
             people,
+            headlines: Vec::new(),
             record_rows: records::rows(plan),
             records: record_counts(plan),
             counts: counts(plan),
+            detailed: false,
+            by_principal: OnceLock::new(),
             labels,
-        }
+        };
+        view.headlines = headline::headlines(&view);
+        view
     }
 
     /// The same with people as numbers. Texts may still name them: see [`crate::report::hide`].
@@ -162,7 +178,18 @@ impl<'a> PlanView<'a> {
         for line in &mut view.people {
             line.people.clear();
         }
+        for headline in &mut view.headlines {
+            headline.people.clear();
+        }
         view
+    }
+
+    /// The same with every line about people explained.
+    pub fn detailed(&self) -> PlanView<'a> {
+        PlanView {
+            detailed: true,
+            ..PlanView::new(self.plan)
+        }
     }
 
     /// The declarations behind a note, in address order.
@@ -372,6 +399,7 @@ pub(crate) mod tests {
             roles: RoleEffects::default(),
             people: PeopleEffects::default(),
             risks: Default::default(),
+            behind: Vec::new(),
             findings: Vec::new(),
             guardrails: Vec::new(),
             rules: crate::plan::rules::RuleChanges::default(),

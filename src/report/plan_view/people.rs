@@ -1,10 +1,13 @@
 //! Who gains and loses what, as sentences about people.
 
+use std::cmp::Reverse;
+use std::sync::Arc;
+
 use crate::id::{PrincipalKey, UserName};
 use crate::plan::Plan;
 use crate::plan::people::{FirstAccess, PeopleChange, PeopleRow};
 
-use super::risk::{Marker, Risk};
+use super::risk::{Marker, Risk, gravity};
 
 /// One class of equal changes. Borrowed from the plan; sets that have equal people and accounts stand together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub struct PeopleLine {
     pub people: Vec<UserName>,
     /// To how many.
     pub count: u64,
+    /// Tells classes of people apart of which not all are named.
+    pub everyone: Option<Arc<str>>,
     /// Ranks of the permission sets.
     pub permission_sets: Vec<u32>,
     /// Ranks of the accounts.
@@ -35,7 +40,7 @@ pub struct PeopleLine {
     pub risks: Vec<Risk>,
 }
 
-/// The lines of a plan, in the plan's order.
+/// The lines of a plan: by what happens, then the gravest marks first, then in the plan's order.
 pub fn lines(plan: &Plan, marker: &Marker<'_>) -> Vec<PeopleLine> {
     let mut lines: Vec<PeopleLine> = Vec::new();
     for row in &plan.people.rows {
@@ -51,6 +56,7 @@ pub fn lines(plan: &Plan, marker: &Marker<'_>) -> Vec<PeopleLine> {
     for line in lines.iter_mut().filter(|line| line.change == PeopleChange::Gains) {
         line.risks = marker.of_people(&line.permission_sets, &line.accounts, line.first, line.count);
     }
+    lines.sort_by_key(|line| (line.change, Reverse(gravity(&line.risks))));
     lines
 }
 
@@ -64,6 +70,7 @@ fn joins(line: &PeopleLine, row: &PeopleRow) -> bool {
     line.change == row.change
         && line.count == row.count
         && line.first == row.first
+        && line.everyone == row.everyone
         && line.people == row.people
         && line.accounts == row.accounts
         && line.still == kept(row)
@@ -77,6 +84,7 @@ fn line(row: &PeopleRow, sessions: Option<u32>) -> PeopleLine {
         change: row.change,
         people: row.people.clone(),
         count: row.count,
+        everyone: row.everyone.clone(),
         permission_sets: vec![row.permission_set],
         accounts: row.accounts.clone(),
         via: row.via.iter().cloned().collect(),
@@ -86,5 +94,60 @@ fn line(row: &PeopleRow, sessions: Option<u32>) -> PeopleLine {
         sessions: sessions.filter(|_| row.change == PeopleChange::Loses),
         first: row.first,
         risks: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::privilege::{Judged, Privilege};
+    use crate::plan::risk::SetRisk;
+    use crate::report::plan_view::tests::small;
+
+    #[test]
+    fn classes_of_which_not_all_are_named_are_one_line_only_if_they_are_the_same_people() {
+        let mut plan = small();
+        let mut other = plan.people.rows[0].clone();
+        other.permission_set = 1;
+        plan.people.rows.push(other);
+        let gains = |plan: &Plan| {
+            let lines = lines(plan, &Marker::new(plan));
+            lines
+                .iter()
+                .filter(|line| line.change == PeopleChange::Gains)
+                .count()
+        };
+        assert_eq!(gains(&plan), 1);
+        // The names that are listed and the number are equal, the people are not.
+        for (row, everyone) in [(0, "one"), (2, "other")] {
+            plan.people.rows[row].count = 2000;
+            plan.people.rows[row].everyone = Some(everyone.into());
+        }
+        assert_eq!(gains(&plan), 2);
+    }
+
+    #[test]
+    fn the_gravest_line_comes_first_though_it_is_about_the_fewest() {
+        let mut plan = small();
+        let mut few = plan.people.rows[0].clone();
+        few.people.truncate(1);
+        (few.count, few.permission_set, few.accounts) = (1, 1, vec![3]);
+        plan.people.rows.insert(1, few);
+        plan.risks.production = vec![0];
+        let judged = Judged {
+            privilege: Some(Privilege::Administrator),
+            ..Judged::default()
+        };
+        let risk = SetRisk {
+            judged,
+            ..SetRisk::default()
+        };
+        plan.risks
+            .sets
+            .insert(plan.names.permission_sets[1].clone(), risk);
+        let lines = lines(&plan, &Marker::new(&plan));
+        let counts: Vec<u64> = lines.iter().map(|line| line.count).collect();
+        assert_eq!(counts, [1, 14, 1]);
+        assert_eq!(lines[0].permission_sets, [1]);
     }
 }

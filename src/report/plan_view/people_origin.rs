@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use rustc_hash::FxHashMap;
+
 use crate::id::{GroupName, PrincipalKey};
 use crate::model::action::Effect;
 use crate::plan::people::PeopleChange;
@@ -10,7 +12,7 @@ use crate::report::wording::{counted, some_of};
 use crate::source::Location;
 
 use super::PlanView;
-use super::assignments::RowChange;
+use super::assignments::{AssignmentRow, RowChange};
 use super::origin::{Origin, moment};
 use super::people::PeopleLine;
 
@@ -31,8 +33,9 @@ pub struct Joined<'a> {
 /// What brings a line of people about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Causes<'a> {
-    /// The blocks whose assignments come or go, each with how.
-    pub assignments: BTreeSet<(RowChange, Origin<'a>)>,
+    /// The blocks whose assignments come or go, each with how; none for those that stay, which people who join or
+    /// leave a group come to or lose by that.
+    pub assignments: BTreeSet<(Option<RowChange>, Origin<'a>)>,
     /// Groups that some of these people join or leave.
     pub memberships: BTreeSet<Joined<'a>>,
 }
@@ -44,22 +47,61 @@ impl<'a> PlanView<'a> {
             PeopleChange::Gains | PeopleChange::Unknown => true,
             PeopleChange::Loses | PeopleChange::KeepsVia => false,
         };
-        let principals: BTreeSet<u32> = line
-            .via
-            .iter()
-            .filter_map(|key| self.plan.names.principal_rank(key))
-            .collect();
-        let meets = |left: &[u32], right: &[u32]| left.iter().any(|rank| right.contains(rank));
-        let rows = self.assignments.iter().filter(|row| {
-            row.change.is_grant() == grants
-                && row.principals.iter().any(|rank| principals.contains(rank))
-                && meets(&row.permission_sets, &line.permission_sets)
-                && meets(&line.accounts, &row.accounts)
-        });
+        let via = line.via.iter();
+        let assignments = via.flat_map(|key| self.behind_path(line, key));
         Causes {
-            assignments: rows.map(|row| (row.change, self.origin(&row.notes))).collect(),
+            assignments: assignments
+                .map(|(change, notes)| (change, self.origin(&notes)))
+                .collect(),
             memberships: self.memberships(line, grants),
         }
+    }
+
+    /// The assignments behind one path of a line: those that come or go with the plan, and those that stay, each with
+    /// its notes; no note where no block declares them.
+    pub fn behind_path(&self, line: &PeopleLine, path: &PrincipalKey) -> Vec<(Option<RowChange>, Vec<u32>)> {
+        let Some(principal) = self.plan.names.principal_rank(path) else {
+            return Vec::new();
+        };
+        let grants = matches!(line.change, PeopleChange::Gains | PeopleChange::Unknown);
+        let meets = |left: &[u32], right: &[u32]| left.iter().any(|rank| right.binary_search(rank).is_ok());
+        let rows = self.assignments_of(principal).filter(|row| {
+            row.change.is_grant() == grants
+                && meets(&line.permission_sets, &row.permission_sets)
+                && meets(&line.accounts, &row.accounts)
+        });
+        let mut found: Vec<(Option<RowChange>, Vec<u32>)> =
+            rows.map(|row| (Some(row.change), row.notes.clone())).collect();
+        let behind = &self.plan.behind;
+        let start = behind.partition_point(|row| row.principal < principal);
+        let of_principal = behind
+            .iter()
+            .skip(start)
+            .take_while(|row| row.principal == principal);
+        let standing = of_principal.filter(|row| {
+            line.permission_sets.contains(&row.permission_set) && meets(&line.accounts, &row.accounts)
+        });
+        found.extend(standing.map(|row| (None, row.note.into_iter().collect())));
+        found
+    }
+
+    fn assignments_of(&self, principal: u32) -> impl Iterator<Item = &AssignmentRow> {
+        let index = self.by_principal.get_or_init(|| {
+            let paths = self.people.iter().flat_map(|line| &line.via);
+            let mut index: FxHashMap<u32, Vec<usize>> = paths
+                .filter_map(|key| Some((self.plan.names.principal_rank(key)?, Vec::new())))
+                .collect();
+            for (at, row) in self.assignments.iter().enumerate() {
+                for principal in &row.principals {
+                    if let Some(rows) = index.get_mut(principal) {
+                        rows.push(at);
+                    }
+                }
+            }
+            index
+        });
+        let rows = index.get(&principal).into_iter().flatten();
+        rows.filter_map(|at| self.assignments.get(*at))
     }
 
     /// By which paths, and which blocks bring it about, in plain words: `via Ops; joins Ops (people.hcl:4);
@@ -119,7 +161,7 @@ impl<'a> PlanView<'a> {
     }
 }
 
-fn block(change: RowChange, origin: &Origin<'_>) -> String {
+fn block(change: Option<RowChange>, origin: &Origin<'_>) -> String {
     let block = origin
         .block
         .as_ref()
@@ -132,7 +174,7 @@ fn block(change: RowChange, origin: &Origin<'_>) -> String {
         let reasons = some_of(&origin.reasons, origin.reasons.len() as u64, MOST_REASONS);
         out.push_str(&format!(", reason {reasons}"));
     }
-    if let (true, Some(time)) = (change.is_grant(), origin.expires) {
+    if let (true, Some(time)) = (change.is_none_or(RowChange::is_grant), origin.expires) {
         out.push_str(&format!(", until {}", moment(time)));
     }
     out

@@ -1,6 +1,6 @@
 //! Marks on what people should look at twice, for people lines, assignments and entities.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::id::PermissionSetName;
@@ -55,6 +55,48 @@ impl Risk {
             RiskMark::WideReach => format!("{word} ({})", counted(self.count, "account")),
         }
     }
+}
+
+/// How grave marks are together: a greater number is graver. A mark outweighs all those behind it.
+pub fn gravity(risks: &[Risk]) -> u8 {
+    let bits = risks.iter().map(|risk| match risk.mark {
+        RiskMark::Administrator => 64,
+        RiskMark::PrivilegeEscalation => 32,
+        RiskMark::Sensitive => 16,
+        RiskMark::Production => 8,
+        RiskMark::FirstAccessAtAll => 4,
+        RiskMark::FirstAccess => 2,
+        RiskMark::WideReach => 1,
+    });
+    bits.fold(0, |all, bit| all | bit)
+}
+
+/// The same without what says how many and who alone: for lists that have an order of their own.
+pub fn grave(risks: &[Risk]) -> u8 {
+    gravity(risks) & !7
+}
+
+/// The gravest mark of a line.
+pub fn gravest(risks: &[Risk]) -> Option<RiskMark> {
+    risks.iter().map(|risk| risk.mark).min()
+}
+
+/// What is said of lines that are left out, given the gravest mark of each: `, 3 of them marked: 1 administrator,
+/// 2 production`; nothing where none is.
+pub fn of_them_marked(marks: impl IntoIterator<Item = Option<RiskMark>>) -> String {
+    let mut counts: BTreeMap<RiskMark, u64> = BTreeMap::new();
+    for mark in marks.into_iter().flatten() {
+        *counts.entry(mark).or_default() += 1;
+    }
+    if counts.is_empty() {
+        return String::new();
+    }
+    let parts: Vec<String> = counts
+        .iter()
+        .map(|(mark, count)| format!("{} {}", number(*count), mark.word()))
+        .collect();
+    let all = number(counts.values().sum());
+    format!(", {all} of them marked: {}", parts.join(", "))
 }
 
 /// Marks as one text: `administrator, production`.

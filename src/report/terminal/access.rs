@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::plan::people::PeopleChange;
 use crate::report::access_changes::{AccessChange, AccessChanges, verb};
-use crate::report::access_paths::{Explanation, Path, SetPaths};
+use crate::report::access_paths::{Explanation, Membership, Path, SetPaths};
 use crate::report::escape::{escape, name};
 use crate::report::plan_view::origin::moment;
 use crate::report::style::{Meaning, Styles};
@@ -70,6 +70,11 @@ fn set_paths(set: &SetPaths, page: &mut Page<'_>) -> io::Result<()> {
     });
     let title = page.paint(Meaning::Heading, name(&set.permission_set));
     page.line(&format!("  {title}{risk}"))?;
+    if !set.role_edits.is_empty() {
+        let edits = some_of(&set.role_edits, set.role_edits.len() as u64, 3);
+        let mark = page.paint(Meaning::Warning, "! its role was edited in the account");
+        page.line(&format!("    {mark}: {edits}"))?;
+    }
     for path in &set.paths {
         one_path(path, page)?;
     }
@@ -91,9 +96,10 @@ fn one_path(path: &Path, page: &mut Page<'_>) -> io::Result<()> {
     };
     page.line(&format!("    {via}{since}"))?;
     if let (Some(_), Some(membership)) = (&path.group, &path.membership) {
-        let who = match membership.managed {
-            true => "members written by this stack",
-            false => "members kept in the directory",
+        let who = match membership {
+            Membership { managed: true, .. } => "members written by this stack",
+            Membership { undeclared: true, .. } => "members written by this stack, but not this one",
+            _ => "members kept in the directory",
         };
         let place = membership
             .location
@@ -102,6 +108,10 @@ fn one_path(path: &Path, page: &mut Page<'_>) -> io::Result<()> {
         let blocks: Vec<String> = membership.declared_by.iter().map(ToString::to_string).collect();
         let text = format!("{}{place}  {who}", escape(&blocks.join(", ")));
         page.line(&format!("      {}", page.paint(Meaning::Aside, text)))?;
+        if membership.undeclared {
+            let mark = page.paint(Meaning::Warning, "! no block declares the membership");
+            page.line(&format!("      {mark}"))?;
+        }
     }
     for block in &path.declared_by {
         let place = block

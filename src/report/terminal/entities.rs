@@ -10,7 +10,7 @@ use crate::report::plan_view::PlanView;
 use crate::report::plan_view::entities::{Detail, EntityChange, EntityRow};
 use crate::report::plan_view::entity_lines::{EntityLine, fold, noun, short_arn, summary, title};
 use crate::report::plan_view::policy_diff::{self, DiffLine};
-use crate::report::plan_view::risk::Risk;
+use crate::report::plan_view::risk::{Risk, of_them_marked};
 use crate::report::style::Meaning;
 use crate::report::wording::{counted, number, some_of};
 
@@ -54,7 +54,11 @@ pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
         }
         let rest: usize = lines.iter().skip(MOST_ROWS).map(EntityLine::count).sum();
         if rest > 0 {
-            page.line(&format!("    … {} more (--json lists all)", number(rest as u64)))?;
+            let marked = of_them_marked(lines.iter().skip(MOST_ROWS).map(EntityLine::gravest));
+            page.line(&format!(
+                "    … {} more{marked} (--json lists all)",
+                number(rest as u64)
+            ))?;
         }
     }
     Ok(())

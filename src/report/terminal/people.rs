@@ -2,10 +2,11 @@
 
 use std::io;
 
+use crate::id::PrincipalKey;
 use crate::plan::people::PeopleChange;
 use crate::report::escape::name;
 use crate::report::plan_view::people::PeopleLine;
-use crate::report::plan_view::risk::words;
+use crate::report::plan_view::risk::{gravest, of_them_marked, words};
 use crate::report::plan_view::{PlanView, principal_name};
 use crate::report::style::Meaning;
 use crate::report::wording::{self, counted, number, some_of};
@@ -60,6 +61,10 @@ pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
         page.line(&format!(
             "  {verb} {indent}{who}   {what}{padding}   {detail}{risks}"
         ))?;
+        if view.detailed {
+            let how = page.paint(Meaning::Aside, view.how(sentence.line));
+            page.line(&format!("      {how}"))?;
+        }
     }
     for change in ORDER {
         rest(view, change, page)?;
@@ -127,9 +132,10 @@ fn rest(view: &PlanView<'_>, change: PeopleChange, page: &mut Page<'_>) -> io::R
     if rest == 0 {
         return Ok(());
     }
+    let marked = of_them_marked(hidden.clone().map(|line| gravest(&line.risks)));
     let most = hidden.map(|line| line.count).max().unwrap_or(0);
     page.line(&format!(
-        "    … {}, for up to {} each (--json lists all)",
+        "    … {}{marked}, for up to {} each (--json lists all)",
         counted(rest, "more line"),
         wording::people(most)
     ))
@@ -157,6 +163,26 @@ fn what(view: &PlanView<'_>, line: &PeopleLine) -> String {
     format!("{sets} in {accounts}")
 }
 
+/// `via platform, ops`; nothing where people have it by name alone. Lines of the same people, set and number of
+/// accounts differ in it.
+fn by_groups(word: &str, via: &[PrincipalKey]) -> Option<String> {
+    let groups: Vec<String> = via
+        .iter()
+        .filter(|key| !matches!(key, PrincipalKey::User(_)))
+        .map(principal_name)
+        .collect();
+    let count = groups.len() as u64;
+    (count > 0).then(|| format!("{word} {}", some_of(groups, count, 3)))
+}
+
+fn joined(named: String, by: Option<String>) -> String {
+    match (named.is_empty(), by) {
+        (_, None) => named,
+        (true, Some(by)) => by,
+        (false, Some(by)) => format!("{named}, {by}"),
+    }
+}
+
 fn detail(view: &PlanView<'_>, line: &PeopleLine) -> String {
     let names = line.people.iter().map(|user| view.labels.user(user));
     // Without any name, the number stands in front already.
@@ -164,10 +190,9 @@ fn detail(view: &PlanView<'_>, line: &PeopleLine) -> String {
         true => String::new(),
         false => some_of(names, line.count, 2),
     };
-    let paths =
-        |keys: &[crate::id::PrincipalKey]| some_of(keys.iter().map(principal_name), keys.len() as u64, 3);
+    let paths = |keys: &[PrincipalKey]| some_of(keys.iter().map(principal_name), keys.len() as u64, 3);
     match line.change {
-        PeopleChange::Gains => named,
+        PeopleChange::Gains => joined(named, by_groups("via", &line.via)),
         PeopleChange::Loses => {
             let sets = |verb: &str, ranks: &[u32]| {
                 let names = ranks.iter().map(|rank| view.labels.permission_set(*rank));
@@ -186,6 +211,7 @@ fn detail(view: &PlanView<'_>, line: &PeopleLine) -> String {
             let sessions = line
                 .sessions
                 .map(|seconds| format!("; effective within {}", wording::seconds(u64::from(seconds))));
+            let named = joined(named, by_groups("no longer via", &line.via));
             let rest = format!("{still}{}", sessions.unwrap_or_default());
             match named.is_empty() {
                 true => rest.trim_start_matches([' ', ';']).to_owned(),

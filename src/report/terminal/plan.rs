@@ -12,6 +12,7 @@ use super::Page;
 
 const MOST_FINDINGS: usize = 30;
 const MOST_DELETED_ROLES: usize = 12;
+const MOST_HEADLINE_NAMES: usize = 3;
 
 /// What the plan is shown as.
 #[derive(Debug, Clone, Copy)]
@@ -227,6 +228,15 @@ fn footer(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
         page.line("Plan: nothing to change in the service; the state is brought up to date.")?;
         page.line(&digest)?;
         return refused(view, page);
+    }
+    for headline in &view.headlines {
+        let mark = page.paint(Meaning::Warning, format!("! {}", headline.words()));
+        let names = headline.people.iter().map(|user| view.labels.user(user));
+        let names = match headline.people.is_empty() {
+            true => String::new(),
+            false => format!(": {}", some_of(names, headline.count, MOST_HEADLINE_NAMES)),
+        };
+        page.line(&format!("{mark}{names}"))?;
     }
     let sum = format!("Plan: {}.", sum_of(view.counts));
     let sum = page.paint(Meaning::Heading, sum);

@@ -144,7 +144,14 @@ pub fn access(view: &AccessView, styles: Styles, out: &mut dyn Write) -> io::Res
             page.line(&format!("  {}", escape(&row.permission_set)))?;
             last.1.clone_from(&row.permission_set);
         }
-        let via: Vec<String> = row.via.iter().map(|path| name(path).into_owned()).collect();
+        let path = |path: &String| match row.undeclared_memberships.contains(path) {
+            true => {
+                let mark = page.paint(Meaning::Warning, "membership that no block declares");
+                format!("{} ({mark})", name(path))
+            }
+            false => name(path).into_owned(),
+        };
+        let via: Vec<String> = row.via.iter().map(path).collect();
         let via = via.join(", ");
         let person = people.show(&row.user_name, &row.person);
         let via = match (row.person.is_empty(), via.as_str()) {

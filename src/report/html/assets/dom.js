@@ -53,6 +53,18 @@ function setLink(model, index) {
 
 const risk = (set) => el("span", { class: "badge risky" }, `! ${set.risk}`);
 
+/** What was edited of a role, in a badge and in words; nothing where nothing was. */
+function editsOf(model, row) {
+  const role = editedRole(model, row);
+  if (role === undefined) return [];
+  const what = role.risk ? `its role was edited: ${role.risk}` : "its role was edited";
+  return [
+    " ",
+    el("span", { class: "badge risky" }, `! ${what}`),
+    ...role.edits.map((edit) => el("span", { class: "block aside" }, edit)),
+  ];
+}
+
 /** The blocks behind a note, with file, line, reason and expiry. */
 function blocksOf(model, note) {
   const blocks = model.notes[note].map((index) => model.blocks[index]);
@@ -72,21 +84,21 @@ function blocksOf(model, note) {
 }
 
 function sinceCell(model, since, state) {
-  const runs = runsOf(model, since).map((run) => {
-    const why = run.reason === "" ? "" : `: ${run.reason}`;
-    return el(
-      "span",
-      { class: "block aside" },
-      `${run.command} by ${run.actor}${why}, ${run.digest.slice(0, 9)}`,
-    );
-  });
+  const run = runOf(model, since);
+  const why = run === undefined || run.reason === "" ? "" : `: ${run.reason}`;
+  const by =
+    run !== undefined
+      ? `${run.command} by ${run.actor}${why}, ${run.digest.slice(0, 9)}`
+      : isOthers(model, since) && state & STATE.present
+        ? "not made by a run of this stack"
+        : "";
   const without = withoutText(model, since);
   const when = sinceText(model, since, state).split(" or ");
   return [
     el("span", { class: "when" }, when[0]),
     when.length > 1 ? " or before" : "",
     without === "" ? "" : el("span", { class: "block aside" }, without),
-    ...runs,
+    by === "" ? "" : el("span", { class: "block aside" }, by),
   ];
 }
 

@@ -11,15 +11,16 @@ function filtered(model, filters) {
       (!filters.production || one.production === true),
   );
   const set = model.sets.map(
-    (one) => has(filters.set, one.name) && (!filters.risky || one.administrator === true),
+    (one) => has(filters.set, one.name),
   );
   const person = model.people.map(([name, user]) => has(filters.who, name, user));
   const principal = model.principals.map((one) => has(filters.who, one.name));
   const reaches = model.principals.map(
     (one, index) => principal[index] || (one.members ?? []).some((at) => person[at]),
   );
-  const where = (row) => account[row.account] && set[row.set] && (!filters.changed || isChanged(row));
-  const masks = { account, set, person, principal, where, changed: filters.changed };
+  const passes = (row) => account[row.account] && set[row.set] && (!filters.risky || administers(model, row));
+  const where = (row) => passes(row) && (!filters.changed || isChanged(row));
+  const masks = { account, set, person, principal, where, passes, changed: filters.changed };
   if (filters.rows === "people") return byPeople(model, masks);
   const rows = model.rows.filter((row) => where(row) && reaches[row.principal]);
   const bySet = filters.rows === "sets";
@@ -70,7 +71,7 @@ function remembered(make) {
 function rowFilter(masks) {
   const drifted = STATE.unmanaged | STATE.missing | STATE.overdue;
   return (row) =>
-    masks.account[row.account] && masks.set[row.set] && (!masks.changed || (row.state & drifted) !== 0);
+    masks.passes(row) && (!masks.changed || (row.state & drifted) !== 0);
 }
 
 function changedRows(model, principal, masks, changes) {
@@ -85,7 +86,7 @@ function changesFor(model, person, masks) {
   if (changes === undefined || !masks.person[person]) return [];
   return [...changes].filter(([key]) => {
     const [account, set] = key.split(" ").map(Number);
-    return masks.account[account] && masks.set[set];
+    return masks.passes({ account, set });
   });
 }
 
@@ -95,7 +96,8 @@ function cellOf(model, mode, line, account) {
   const changes = (line.changesByAccount.get(account) ?? []).map(([, change]) => change.change);
   const what = (row) => (mode === "sets" ? row.principal : row.set);
   const there = new Set(rows.filter(isPresent).map(what));
-  const risky = rows.some((row) => model.sets[row.set].administrator && isShown(row));
+  const risky = rows.some((row) => administers(model, row) && isShown(row));
+  const wayUp = rows.some((row) => isMarked(model, row) && isShown(row));
   const kinds = new Set();
   for (const row of rows) {
     const [kind] = fate(mode === "people" ? ofPerson(row, there) : row.state);
@@ -107,7 +109,7 @@ function cellOf(model, mode, line, account) {
     kinds.has("gains") && kinds.has("loses") ? "mixed" : ([...kinds][0] ?? (there.size > 0 ? "has" : ""));
   const sign = { gains: "+", loses: "−", mixed: "±", unmanaged: "?", missing: "∅" }[kind] ?? "";
   const count = there.size > 0 ? String(there.size) : "";
-  return { text: `${sign}${count}${risky ? "!" : ""}`, kind, risky, count: there.size, rows };
+  return { text: `${sign}${count}${risky ? "!" : wayUp ? "^" : ""}`, kind, risky, wayUp, count: there.size, rows };
 }
 
 /** What a row's state means for a person: the plan says of people what becomes of them, and another path may stay. */
@@ -131,7 +133,7 @@ function describe(model, mode, line, account, cell) {
     mixed: "comes and goes with the plan",
   };
   const more = { ...words, unmanaged: "not declared or overdue", missing: "applied, and gone" }[cell.kind];
-  const parts = [[...names].slice(0, 6).join(", "), more, cell.risky ? "administration" : undefined];
+  const parts = [[...names].slice(0, 6).join(", "), more, cell.risky ? "administration" : cell.wayUp ? "privilege escalation or sensitive" : undefined];
   return `${who}, ${where}: ${parts.filter((part) => part).join("; ")}`;
 }
 
@@ -260,7 +262,10 @@ class Grid {
       let end = at;
       while (end < range.right && this.model.accounts[this.accounts[end]].unit === unit) end += 1;
       const name = unit < 0 ? "" : this.model.units[unit];
-      const band = el("div", { class: "band", role: "presentation", title: name }, el("span", {}, name));
+      // Where there is little room, the last part of the path says most.
+      const fits = name.length * 7 < (end - at) * CELL.width;
+      const shown = fits ? name : name.slice(name.lastIndexOf("/") + 1);
+      const band = el("div", { class: "band", role: "presentation", title: name }, el("span", {}, shown));
       band.style.left = `${this.side + at * CELL.width}px`;
       band.style.width = `${(end - at) * CELL.width}px`;
       bands.push(band);
@@ -286,6 +291,7 @@ class Grid {
       const attributes = { class: `cell ${shown.kind}`, role: "gridcell", "aria-colindex": column + 2 };
       const cell = el("div", { ...attributes, "aria-label": label, title: label }, shown.text);
       if (shown.risky) cell.classList.add("risky");
+      else if (shown.wayUp) cell.classList.add("way-up");
       cell.style.left = `${this.side + column * CELL.width}px`;
       cell.dataset.row = at;
       cell.dataset.column = column;

@@ -2,7 +2,7 @@
 //
 // Rows hold indices into tables of names; groups are expanded to people only for what is looked at.
 
-const STATE = { present: 1, granted: 2, revoked: 4, unmanaged: 8, missing: 16, overdue: 32 };
+const STATE = { present: 1, granted: 2, revoked: 4, unmanaged: 8, missing: 16, overdue: 32, stranger: 64 };
 
 /** Decodes the data and builds the indices that views need. */
 function readModel(text) {
@@ -15,6 +15,7 @@ function readModel(text) {
   model.principalsOfPerson = principalsOfPerson(data);
   model.changesOfPerson = changesOfPerson(data);
   model.slugs = slugs(data);
+  model.editedRole = new Map(data.edited.map((role) => [`${role.account} ${role.set}`, role]));
   return model;
 }
 
@@ -49,7 +50,8 @@ function principalsOfPerson(data) {
   const found = data.people.map(() => []);
   data.principals.forEach((principal, index) => {
     (principal.members ?? []).forEach((person, place) => {
-      found[person].push({ principal: index, joined: principal.joined?.[place] ?? -1 });
+      const stranger = principal.undeclared?.includes(person) ?? false;
+      found[person].push({ principal: index, joined: principal.joined?.[place] ?? -1, stranger });
     });
   });
   return found;
@@ -101,8 +103,23 @@ function fate(state) {
   if (state & STATE.missing) return ["missing", "∅", "applied, and gone from the service"];
   if (state & STATE.overdue) return ["unmanaged", "?", "expired, and still there"];
   if (state & STATE.unmanaged) return ["unmanaged", "?", "nobody declared it"];
+  if (state & STATE.stranger) return STRANGER;
   return ["", "", ""];
 }
+
+/** A membership, though this stack writes the members of the group. */
+const STRANGER = ["unmanaged", "?", "no block declares the membership"];
+
+/** The role of a set in an account where somebody edited it. */
+const editedRole = (model, row) => model.editedRole.get(`${row.account} ${row.set}`);
+
+/** Whether a set in an account is administration: by itself, or by what its role was edited to. */
+const administers = (model, row) =>
+  model.sets[row.set].administrator === true || editedRole(model, row)?.administrator === true;
+
+/** Whether a set in an account is marked, though it is no administration. */
+const isMarked = (model, row) =>
+  !administers(model, row) && Boolean(model.sets[row.set].risk || editedRole(model, row)?.risk);
 
 /** The later of two dates: access through a group is as old as the younger of grant and membership. */
 function laterSince(model, first, second) {
@@ -123,12 +140,14 @@ function withoutText(model, since) {
   return without < 0 ? "" : `not there at ${model.times[without]}`;
 }
 
-/** The runs between the readings that a date names. */
-function runsOf(model, since) {
-  if (since < 0) return [];
-  const [without, first] = model.since[since];
-  if (without < 0) return [];
-  return model.runs.filter((run) => run.at >= model.times[without] && run.at <= model.times[first]);
+/** The run that made it, as it journaled. */
+function runOf(model, since) {
+  return since < 0 ? undefined : model.runs[model.since[since][2]];
+}
+
+/** Whether it came between two readings, and no run of this stack made it. */
+function isOthers(model, since) {
+  return since >= 0 && model.since[since][0] >= 0 && runOf(model, since) === undefined;
 }
 
 function roleArn(model, row) {
@@ -148,9 +167,10 @@ function accessOfPerson(model, person) {
     if (!lines.has(key)) lines.set(key, { account, set, paths: [], change: undefined });
     return lines.get(key);
   };
-  for (const { principal, joined } of model.principalsOfPerson[person]) {
+  for (const { principal, joined, stranger } of model.principalsOfPerson[person]) {
     for (const row of model.rowsOfPrincipal[principal]) {
-      line(row.account, row.set).paths.push({ row, since: isPresent(row) ? laterSince(model, row.since, joined) : -1 });
+      const since = isPresent(row) ? laterSince(model, row.since, joined) : -1;
+      line(row.account, row.set).paths.push({ row, since, stranger });
     }
   }
   for (const [key, change] of model.changesOfPerson.get(person) ?? []) {
@@ -167,10 +187,11 @@ function fateOfLine(line) {
   if (line.change?.change === "gains") return ["gains", "+", "gains it with the plan"];
   if (line.change?.change === "loses") return ["loses", "−", "loses it with the plan"];
   if (line.change?.change === "keeps") return ["keeps", "=", "keeps it through another path"];
-  const states = line.paths.map((path) => path.row.state);
+  const states = line.paths.map((path) => path.row.state | (path.stranger ? STATE.stranger : 0));
   const there = states.filter((state) => state & STATE.present);
   if (there.length === 0) return fate(states.find((state) => state & STATE.missing) ?? 0);
-  const marked = states.find((state) => state & (STATE.unmanaged | STATE.overdue));
+  const wrong = STATE.unmanaged | STATE.overdue | STATE.stranger;
+  const marked = states.find((state) => state & STATE.present && state & wrong);
   return fate(marked === undefined ? 0 : marked & ~(STATE.granted | STATE.revoked));
 }
 

@@ -37,8 +37,10 @@ function personPage(model, person) {
   const lines = accessOfPerson(model, person);
   const there = lines.filter((line) => line.paths.some((path) => isPresent(path.row)));
   const accounts = new Set(there.map((line) => line.account)).size;
-  const administers = there.filter((line) => model.sets[line.set].administrator);
-  const changed = lines.filter((line) => fateOfLine(line)[0] !== "");
+  const administered = there.filter((line) => administers(model, line));
+  const shown = lines.filter((line) => fateOfLine(line)[0] !== "");
+  const changed = shown.filter((line) => line.change !== undefined);
+  const wrong = shown.filter((line) => line.change === undefined);
   return [
     heading("person", name),
     facts(
@@ -46,16 +48,17 @@ function personPage(model, person) {
       ["May enter", `${counted(accounts, "account")}, with ${counted(there.length, "role")}`],
       [
         "Administers",
-        administers.length === 0
+        administered.length === 0
           ? "nothing"
-          : joined(administers.slice(0, 12).map((line) => accountLink(model, line.account))),
+          : joined(administered.slice(0, 12).map((line) => accountLink(model, line.account))),
       ],
-      ["Changes", changed.length === 0 ? "none" : counted(changed.length, "role")],
+      ["Changes with the plan", changed.length === 0 ? "" : counted(changed.length, "role")],
+      ["Not as declared", wrong.length === 0 ? "" : counted(wrong.length, "role")],
     ),
     el("h2", {}, "Groups"),
     groupsOfPerson(model, person),
     el("h2", {}, "Access"),
-    there.length + changed.length === 0 ? el("p", {}, "None.") : personTable(model, lines),
+    there.length + shown.length === 0 ? el("p", {}, "None.") : personTable(model, lines),
   ];
 }
 
@@ -64,13 +67,14 @@ function groupsOfPerson(model, person) {
     ({ principal }) => model.principals[principal].kind === "group",
   );
   if (groups.length === 0) return el("p", {}, "In no group.");
-  const item = ({ principal, joined: since }) =>
+  const item = ({ principal, joined: since, stranger }) =>
     el(
       "li",
       {},
       principalLink(model, principal),
       " ",
       el("span", { class: "aside" }, `member since ${sinceText(model, since, STATE.present)}`),
+      stranger ? [" ", badge(STRANGER)] : "",
     );
   return el("ul", {}, groups.map(item));
 }
@@ -79,17 +83,19 @@ function groupsOfPerson(model, person) {
 function personTable(model, lines) {
   const alike = (line) => {
     const paths = line.paths.map(({ row, since }) => `${row.principal}/${row.note}/${since}/${row.state}`);
-    return [line.set, fateOfLine(line)[2], ...paths].join(" ");
+    const edits = editedRole(model, line)?.edits ?? [];
+    return [line.set, fateOfLine(line)[2], ...paths, ...edits].join(" ");
   };
   const headings = ["Permission set", "Accounts", "Through", "Since", "Declared by", "Change"];
-  const groups = [...gathered(lines, alike)].sort((a, b) => byRisk(model, a[0].set, b[0].set));
+  const groups = [...gathered(lines, alike)].sort((a, b) => byRisk(model, a[0], b[0]));
   return table("Access of a person", headings, groups, (group) => personRows(model, group));
 }
 
 /** Administration first, then by name. */
 function byRisk(model, first, second) {
-  const rank = (set) => (model.sets[set].administrator ? 0 : model.sets[set].risk ? 1 : 2);
-  return rank(first) - rank(second) || first - second;
+  const marked = (row) => model.sets[row.set].risk || editedRole(model, row)?.risk;
+  const rank = (row) => (administers(model, row) ? 0 : marked(row) ? 1 : 2);
+  return rank(first) - rank(second) || first.set - second.set;
 }
 
 /** A row for each path; what all paths share spans them. */
@@ -106,7 +112,7 @@ function personRows(model, group) {
     return el(
       "tr",
       { class: last ? "" : "joined" },
-      span && el("th", { scope: "rowgroup", ...span }, setLink(model, line.set)),
+      span && el("th", { scope: "rowgroup", ...span }, setLink(model, line.set), editsOf(model, line)),
       span &&
         el(
           "td",
@@ -131,7 +137,12 @@ function pathCells(model, line, path) {
   const { row } = path;
   const direct = model.principals[row.principal].kind === "user";
   return [
-    el("td", {}, direct ? "directly" : principalLink(model, row.principal)),
+    el(
+      "td",
+      {},
+      direct ? "directly" : principalLink(model, row.principal),
+      path.stranger ? [" ", badge(STRANGER)] : "",
+    ),
     el("td", {}, sinceCell(model, path.since, row.state)),
     el("td", {}, blocksOf(model, row.note)),
   ];
@@ -190,12 +201,15 @@ function groupPage(model, index) {
     since: principal.joined?.[place] ?? -1,
   }));
   const accounts = new Set(rows.filter(isPresent).map((row) => row.account)).size;
-  const memberTable = table("Members", ["Person", "Member since"], members, ({ person, since }) =>
+  const strangers = new Set(principal.undeclared ?? []);
+  members.sort((a, b) => Number(strangers.has(b.person)) - Number(strangers.has(a.person)));
+  const memberTable = table("Members", ["Person", "Member since", "Declared"], members, ({ person, since }) =>
     el(
       "tr",
       {},
       el("th", { scope: "row" }, personLink(model, person)),
-      el("td", {}, sinceText(model, since, STATE.present)),
+      el("td", {}, sinceCell(model, since, STATE.present)),
+      el("td", {}, strangers.has(person) ? badge(STRANGER) : ""),
     ),
   );
   return [
@@ -224,7 +238,7 @@ function accountPage(model, index) {
   const rows = model.rowsOfAccount[index];
   const there = rows.filter(isPresent);
   const everyone = peopleOf(model, rows);
-  const administrators = everyone.filter((line) => model.sets[line.row.set].administrator);
+  const administrators = everyone.filter((line) => administers(model, line.row));
   const count = (lines) =>
     new Set(lines.filter((line) => isPresent(line.row)).map((line) => line.person)).size;
   const all = el(
@@ -260,7 +274,7 @@ function accountPage(model, index) {
 function changesHere(model, index) {
   const here = model.people_changes.filter((change) => change.accounts.includes(index));
   if (here.length === 0) return [];
-  here.sort((a, b) => byRisk(model, a.set, b.set));
+  here.sort((a, b) => byRisk(model, { account: index, set: a.set }, { account: index, set: b.set }));
   const words = {
     gains: ["gains", "+", "gain it with the plan"],
     loses: ["loses", "−", "lose it with the plan"],
@@ -302,6 +316,7 @@ function peopleOf(model, rows) {
     return principal.members.map((person, place) => ({
       row,
       person,
+      stranger: principal.undeclared?.includes(person) ?? false,
       since:
         principal.kind === "group" && isPresent(row)
           ? laterSince(model, row.since, principal.joined?.[place] ?? -1)
@@ -320,19 +335,20 @@ function peopleTable(model, caption, lines) {
     (line) => {
       const { row } = line;
       const principal = model.principals[row.principal];
+      const whole = fate(row.state | (line.stranger && isPresent(row) ? STATE.stranger : 0));
       return el(
         "tr",
-        { class: fate(row.state)[0] },
+        { class: whole[0] },
         el(
           "th",
           { scope: "row" },
           line.person === undefined ? "members not known" : personLink(model, line.person),
         ),
         el("td", {}, principal.kind === "user" ? "directly" : principalLink(model, row.principal)),
-        el("td", {}, setLink(model, row.set)),
+        el("td", {}, setLink(model, row.set), editsOf(model, row)),
         el("td", {}, sinceCell(model, line.since, row.state)),
         el("td", {}, blocksOf(model, row.note)),
-        el("td", {}, badge(fate(row.state))),
+        el("td", {}, badge(whole)),
       );
     },
   );
@@ -367,9 +383,10 @@ function setPage(model, index) {
 
 /** Assignments as rows; what the page is about has no column, and rows that differ in nothing but the account are one. */
 function assignmentTable(model, rows, about) {
-  const alike = (row) => [row.set, row.principal, row.note, row.since, row.state].join(" ");
+  const alike = (row) =>
+    [row.set, row.principal, row.note, row.since, row.state, ...(editedRole(model, row)?.edits ?? [])].join(" ");
   const groups = about === "" ? rows.map((row) => [row]) : [...gathered(rows, alike)];
-  if (about !== "") groups.sort((a, b) => byRisk(model, a[0].set, b[0].set));
+  if (about !== "") groups.sort((a, b) => byRisk(model, a[0], b[0]));
   const unit = (row) => el("span", { class: "block aside" }, model.unitOf(model.accounts[row.account]));
   const account = (group) => {
     const where =
@@ -387,7 +404,11 @@ function assignmentTable(model, rows, about) {
     [
       "set",
       "Permission set",
-      (group) => [setLink(model, group[0].set), about === "account" ? arnList(model, group) : ""],
+      (group) => [
+        setLink(model, group[0].set),
+        editsOf(model, group[0]),
+        about === "account" ? arnList(model, group) : "",
+      ],
     ],
     ["principal", "Who", ([row]) => [principalLink(model, row.principal), membersOf(model, row.principal)]],
     ["account", "Accounts", account],
@@ -411,7 +432,11 @@ function membersOf(model, index) {
   const principal = model.principals[index];
   if (principal.kind !== "group") return "";
   if (!principal.members) return el("span", { class: "block aside" }, "members not known");
-  const names = principal.members.slice(0, 5).map((person) => model.people[person][0]);
+  const strangers = principal.undeclared ?? [];
+  const first = [...strangers, ...principal.members.filter((person) => !strangers.includes(person))].slice(0, 5);
+  const names = first.map(
+    (person) => model.people[person][0] + (strangers.includes(person) ? " (? no block declares the membership)" : ""),
+  );
   const rest = principal.members.length - names.length;
   const list = rest > 0 ? `${names.join(", ")} … ${number(rest)} more` : names.join(", ");
   return el(

@@ -1,0 +1,49 @@
+//! Who is in a group that this stack writes the members of, and whom no block declares.
+
+use std::collections::BTreeSet;
+
+use crate::id::{GroupName, ServiceId, UserName};
+use crate::model::principal::Group;
+use crate::model::snapshot::{Entity, Management, Snapshot};
+
+/// The members of a group, as read, whom this stack did not declare when it was last applied. Nobody for groups whose
+/// members live in a directory, or are not known.
+pub fn undeclared(applied: &Snapshot, live: &Snapshot, group: &GroupName) -> BTreeSet<UserName> {
+    let Some(there) = live.groups.get(group) else {
+        return BTreeSet::new();
+    };
+    let known = applied_group(applied, group, there);
+    let written = known.filter(|known| known.management >= Management::Managed);
+    let declared = written.and_then(|known| known.value.members.as_ref());
+    let (Some(declared), Some(members)) = (declared, &there.value.members) else {
+        return BTreeSet::new();
+    };
+    // Who was renamed in the service is the same person by the id.
+    let ids: BTreeSet<&ServiceId> = declared
+        .iter()
+        .filter_map(|user| applied.users.get(user)?.value.id.as_ref())
+        .collect();
+    let is_declared = |user: &UserName| {
+        let id = live.users.get(user).and_then(|user| user.value.id.as_ref());
+        match (declared.contains(user), id) {
+            (true, _) => true,
+            (false, Some(id)) => ids.contains(id),
+            (false, None) => false,
+        }
+    };
+    let undeclared = members.iter().filter(|user| !is_declared(user));
+    undeclared.cloned().collect()
+}
+
+/// The group as it was applied: by its name, or by its id where it was renamed since.
+fn applied_group<'s>(
+    applied: &'s Snapshot,
+    name: &GroupName,
+    there: &Entity<Group>,
+) -> Option<&'s Entity<Group>> {
+    applied.groups.get(name).or_else(|| {
+        let id = there.value.id.as_ref()?;
+        let mut groups = applied.groups.values();
+        groups.find(|group| group.value.id.as_ref() == Some(id))
+    })
+}

@@ -1,0 +1,214 @@
+//! What a plan gives that nobody may overlook, in one sentence each: who comes to administer, who comes to a way to
+//! more rights, who comes into production.
+
+use std::collections::BTreeSet;
+
+use crate::id::{PrincipalKey, UserName};
+use crate::plan::people::PeopleChange;
+use crate::plan::risk::RiskMark;
+use crate::report::wording::{self, counted, number};
+
+use super::PlanView;
+use super::people::PeopleLine;
+use super::risk::Risk;
+
+/// How many names a headline has at hand.
+const MOST_NAMES: usize = 20;
+
+/// One sentence about all that a plan gives of one mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Headline {
+    /// Which mark.
+    pub mark: RiskMark,
+    /// The first of those who gain, by user name.
+    pub people: Vec<UserName>,
+    /// How many gain.
+    pub count: u64,
+    /// Not all of them are named in the plan, so that they may be more.
+    pub at_least: bool,
+    /// Groups that get it and whose members cannot be read.
+    pub unreadable: u64,
+    /// In how many accounts.
+    pub accounts: u64,
+}
+
+impl Headline {
+    /// `1 person gains administrator access in 20 accounts`.
+    pub fn words(&self) -> String {
+        let mut who = Vec::new();
+        if self.count > 0 {
+            let least = if self.at_least { "at least " } else { "" };
+            who.push(format!("{least}{}", wording::people(self.count)));
+        }
+        if self.unreadable > 0 {
+            let groups = counted(self.unreadable, "group");
+            who.push(format!("the members of {groups} that cannot be read"));
+        }
+        let verb = match (self.count, self.unreadable) {
+            (1, 0) => "gains",
+            _ => "gain",
+        };
+        let accounts = counted(self.accounts, "account");
+        let what = match self.mark {
+            RiskMark::Administrator => format!("administrator access in {accounts}"),
+            RiskMark::PrivilegeEscalation => format!("a way to more rights in {accounts}"),
+            RiskMark::Production => {
+                let number = number(self.accounts);
+                let plural = if self.accounts == 1 { "" } else { "s" };
+                format!("access to {number} production account{plural}")
+            }
+            mark => format!("{} access in {accounts}", mark.word()),
+        };
+        format!("{} {verb} {what}", who.join(" and "))
+    }
+}
+
+#[derive(Default)]
+struct Sum<'v> {
+    people: BTreeSet<&'v UserName>,
+    /// The largest row of which not all are named.
+    unnamed: u64,
+    unreadable: BTreeSet<u32>,
+    accounts: BTreeSet<u32>,
+}
+
+impl<'v> Sum<'v> {
+    fn line(&mut self, line: &'v PeopleLine) {
+        self.people.extend(&line.people);
+        if line.count > line.people.len() as u64 {
+            self.unnamed = self.unnamed.max(line.count);
+        }
+    }
+}
+
+/// The headlines of a view, the gravest first.
+pub fn headlines(view: &PlanView<'_>) -> Vec<Headline> {
+    let marks = [
+        RiskMark::Administrator,
+        RiskMark::PrivilegeEscalation,
+        RiskMark::Sensitive,
+        RiskMark::Production,
+    ];
+    let sums = marks.into_iter().map(|mark| (mark, sum(view, mark)));
+    sums.filter_map(|(mark, sum)| {
+        let named = sum.people.len() as u64;
+        let found = Headline {
+            mark,
+            people: sum.people.into_iter().take(MOST_NAMES).cloned().collect(),
+            count: named.max(sum.unnamed),
+            at_least: sum.unnamed > 0,
+            unreadable: sum.unreadable.len() as u64,
+            accounts: sum.accounts.len() as u64,
+        };
+        (found.count > 0 || found.unreadable > 0).then_some(found)
+    })
+    .collect()
+}
+
+fn sum<'v>(view: &'v PlanView<'_>, mark: RiskMark) -> Sum<'v> {
+    let has = |risks: &[Risk]| risks.iter().any(|risk| risk.mark == mark);
+    let production = &view.plan.risks.production;
+    let counts = |rank: &&u32| mark != RiskMark::Production || production.binary_search(rank).is_ok();
+    let mut sum = Sum::default();
+    let gains = view
+        .people
+        .iter()
+        .filter(|line| line.change == PeopleChange::Gains);
+    for line in gains.filter(|line| has(&line.risks)) {
+        sum.line(line);
+        sum.accounts.extend(line.accounts.iter().filter(counts));
+    }
+    let unreadable = |rank: &u32| match view.labels.principal(*rank) {
+        Some(PrincipalKey::Group(name)) => view.plan.people.unreadable.contains(name),
+        _ => false,
+    };
+    let grants = view.assignments.iter().filter(|row| row.change.is_grant());
+    for row in grants.filter(|row| has(&row.risks)) {
+        let groups: Vec<u32> = row.principals.iter().copied().filter(unreadable).collect();
+        if !groups.is_empty() {
+            sum.unreadable.extend(groups);
+            sum.accounts.extend(row.accounts.iter().filter(counts));
+        }
+    }
+    becoming(view, mark, &mut sum);
+    sum
+}
+
+/// Those whose permission set the plan turns into it.
+fn becoming<'v>(view: &'v PlanView<'_>, mark: RiskMark, sum: &mut Sum<'v>) {
+    let risks = &view.plan.risks;
+    let is_it = |set| risks.sets.get(set).and_then(|risk| risk.mark()) == Some(mark);
+    for row in risks.becoming.iter().filter(|row| is_it(&row.permission_set)) {
+        if row.people.is_empty() {
+            continue;
+        }
+        sum.people.extend(&row.people);
+        if row.everyone.is_some() {
+            sum.unnamed = sum.unnamed.max(row.people.len() as u64);
+        }
+        sum.accounts.extend(&row.accounts);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::GroupName;
+    use crate::model::privilege::{Judged, Privilege};
+    use crate::plan::Plan;
+    use crate::plan::risk::SetRisk;
+    use crate::report::plan_view::tests::small;
+
+    fn administrating() -> Plan {
+        let mut plan = small();
+        let judged = Judged {
+            privilege: Some(Privilege::Administrator),
+            ..Judged::default()
+        };
+        let risk = SetRisk {
+            judged,
+            ..SetRisk::default()
+        };
+        plan.risks
+            .sets
+            .insert(plan.names.permission_sets[0].clone(), risk);
+        plan
+    }
+
+    #[test]
+    fn who_comes_to_administer_is_one_sentence() {
+        let words = |plan: &Plan| -> Vec<String> {
+            let view = PlanView::new(plan);
+            view.headlines.iter().map(Headline::words).collect()
+        };
+        assert!(words(&small()).is_empty());
+        let mut plan = administrating();
+        plan.risks.production = vec![0, 1];
+        assert_eq!(
+            words(&plan),
+            [
+                "14 people gain administrator access in 12 accounts",
+                "14 people gain access to 2 production accounts"
+            ]
+        );
+        plan.risks.production.clear();
+        plan.people.unreadable.insert(GroupName::new("platform").unwrap());
+        plan.people.rows.retain(|row| row.count != 14);
+        assert_eq!(
+            words(&plan),
+            ["the members of 1 group that cannot be read gain administrator access in 12 accounts"]
+        );
+    }
+
+    #[test]
+    fn people_of_whom_not_all_are_named_are_a_least_number() {
+        let mut plan = administrating();
+        plan.people.rows[0].count = 1200;
+        plan.people.rows[0].everyone = Some("h".into());
+        let words = PlanView::new(&plan).headlines[0].words();
+        assert_eq!(
+            words,
+            "at least 1,200 people gain administrator access in 12 accounts"
+        );
+    }
+}
