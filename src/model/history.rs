@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 
-use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName};
+use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, ServiceId, UserName};
 
 use super::access::{Access, CapacityError, Names, Tuple};
 use super::privilege::{Privilege, judge};
@@ -45,6 +45,8 @@ pub struct History {
     names: Names,
     grants: FxHashMap<Tuple, Since>,
     members: BTreeMap<GroupName, BTreeMap<UserName, Since>>,
+    /// By which ids the service knew people and groups when they were last read.
+    ids: BTreeMap<PrincipalKey, ServiceId>,
 }
 
 impl History {
@@ -58,8 +60,9 @@ impl History {
             .as_deref()
             .is_some_and(|around| !around.held.is_empty());
         let access = &seen.snapshot.access;
-        self.read_grants(access, seen.at, partial)?;
-        self.read_members(&seen.snapshot, seen.at, partial);
+        let others = self.read_ids(&seen.snapshot);
+        self.read_grants(access, seen.at, partial, &others)?;
+        self.read_members(&seen.snapshot, seen.at, partial, &others);
         self.points.push(Point {
             at: seen.at,
             assignments: access.len() as u64,
@@ -108,7 +111,25 @@ impl History {
         self.points.last().map(|point| point.at)
     }
 
-    fn read_grants(&mut self, access: &Access, at: Timestamp, partial: bool) -> Result<(), CapacityError> {
+    /// Who has the name of somebody else now: made anew, or renamed. What those before them had says nothing.
+    fn read_ids(&mut self, snapshot: &Snapshot) -> BTreeSet<PrincipalKey> {
+        let mut others = BTreeSet::new();
+        for (key, id) in ids(snapshot) {
+            let before = self.ids.insert(key.clone(), id.clone());
+            if before.is_some_and(|before| before != *id) {
+                others.insert(key);
+            }
+        }
+        others
+    }
+
+    fn read_grants(
+        &mut self,
+        access: &Access,
+        at: Timestamp,
+        partial: bool,
+        others: &BTreeSet<PrincipalKey>,
+    ) -> Result<(), CapacityError> {
         let names = Names::union([&self.names, &access.names])?;
         let (old, new) = (self.names.remap_to(&names), access.names.remap_to(&names));
         let fresh = Since {
@@ -118,6 +139,10 @@ impl History {
         let before: FxHashMap<Tuple, Since> = std::mem::take(&mut self.grants)
             .into_iter()
             .map(|(tuple, since)| (old.tuple(tuple), since))
+            .filter(|(tuple, _)| {
+                let principal = names.principal(tuple.principal());
+                !principal.is_some_and(|principal| others.contains(principal))
+            })
             .collect();
         let there = access.tuples.iter().map(|tuple| new.tuple(*tuple));
         self.grants = there
@@ -132,21 +157,29 @@ impl History {
         Ok(())
     }
 
-    fn read_members(&mut self, snapshot: &Snapshot, at: Timestamp, partial: bool) {
+    fn read_members(
+        &mut self,
+        snapshot: &Snapshot,
+        at: Timestamp,
+        partial: bool,
+        others: &BTreeSet<PrincipalKey>,
+    ) {
         let fresh = Since {
             last_without: self.last(),
             first_with: at,
         };
+        let is_other = |key: PrincipalKey| !others.is_empty() && others.contains(&key);
         let mut before = std::mem::take(&mut self.members);
         for (name, group) in &snapshot.groups {
-            let known = before.remove(name).unwrap_or_default();
+            let known = before.remove(name).filter(|_| !is_other(PrincipalKey::Group(name.clone())));
+            let known = known.unwrap_or_default();
             let Some(members) = &group.value.members else {
                 self.members.insert(name.clone(), known);
                 continue;
             };
             let dated = members.iter().map(|user| {
-                let since = known.get(user).copied().unwrap_or(fresh);
-                (user.clone(), since)
+                let known = known.get(user).filter(|_| !is_other(PrincipalKey::User(user.clone())));
+                (user.clone(), known.copied().unwrap_or(fresh))
             });
             self.members.insert(name.clone(), dated.collect());
         }
@@ -156,7 +189,17 @@ impl History {
     }
 }
 
-/// How many people reach any account, through a group or directly.
+/// The ids by which the service knows people and groups.
+fn ids(snapshot: &Snapshot) -> impl Iterator<Item = (PrincipalKey, &ServiceId)> {
+    let groups = snapshot.groups.iter().filter_map(|(name, group)| {
+        Some((PrincipalKey::Group(name.clone()), group.value.id.as_ref()?))
+    });
+    let users = snapshot.users.iter().filter_map(|(name, user)| {
+        Some((PrincipalKey::User(name.clone()), user.value.id.as_ref()?))
+    });
+    groups.chain(users)
+}
+
 /// People who have a set that amounts to administration, as the reading has it.
 fn administrators(snapshot: &Snapshot) -> u64 {
     let names = &snapshot.access.names.permission_sets;
@@ -203,9 +246,8 @@ fn people_with_access(snapshot: &Snapshot, counts: &dyn Fn(u32) -> bool) -> u64 
 mod tests {
     use super::*;
     use crate::id::AccountId;
-    use crate::id::ServiceId;
     use crate::model::instance::{Held, HeldSubject, Instance};
-    use crate::model::principal::Group;
+    use crate::model::principal::{Group, User};
     use crate::model::record::Around;
     use crate::model::snapshot::Entity;
 
@@ -254,6 +296,32 @@ mod tests {
             roles: Vec::new(),
             around: None,
         }
+    }
+
+    #[test]
+    fn who_is_made_anew_under_an_old_name_has_nothing_of_the_one_before() {
+        let named = |mut seen: Seen, id: &str| {
+            let ada = UserName::new("ada").unwrap();
+            let user = User {
+                user_name: ada.clone(),
+                id: Some(ServiceId::new(id).unwrap()),
+                given_name: "".into(),
+                family_name: "".into(),
+                display_name: "".into(),
+                email: None,
+                external_id: None,
+            };
+            seen.snapshot.users.insert(ada, Entity::observed(user));
+            seen
+        };
+        let mut history = History::default();
+        history.read(&named(reading(1, &[1], &["ada", "bob"]), "u-1")).unwrap();
+        history.read(&named(reading(2, &[1], &["ada", "bob"]), "u-1")).unwrap();
+        history.read(&named(reading(3, &[1], &["ada", "bob"]), "u-2")).unwrap();
+        let since = |name: &str| history.member(&ops(), &UserName::new(name).unwrap()).unwrap();
+        assert_eq!((since("ada").last_without, since("ada").first_with), (Some(at(2)), at(3)));
+        assert_eq!((since("bob").last_without, since("bob").first_with), (None, at(1)));
+        assert_eq!(grant(&history, 1), Some((None, at(1))));
     }
 
     fn grant(history: &History, number: u64) -> Option<(Option<Timestamp>, Timestamp)> {

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
-use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName};
+use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, ServiceId, UserName};
 use crate::model::in_account::{edits_of, with_attached};
 use crate::model::record::Recorded;
 use crate::model::roles::role_arn;
@@ -146,6 +146,8 @@ pub struct Since<'a> {
     readings: u64,
     /// When it began, and whether that was the first reading.
     paths: BTreeMap<Reached, (Timestamp, bool)>,
+    /// By which ids the service knew people and groups when they were last read.
+    ids: BTreeMap<PrincipalKey, ServiceId>,
 }
 
 impl<'a> Since<'a> {
@@ -155,17 +157,44 @@ impl<'a> Since<'a> {
             asked,
             readings: 0,
             paths: BTreeMap::new(),
+            ids: BTreeMap::new(),
         }
     }
 
     /// The next reading.
     pub fn read(&mut self, snapshot: &Snapshot, at: Timestamp) {
         let there = reached(snapshot, self.asked);
-        self.paths.retain(|path, _| there.contains(path));
+        let person = PrincipalKey::User(self.asked.person.clone());
+        let is_other = |key: &PrincipalKey, known: &BTreeMap<PrincipalKey, ServiceId>| {
+            let id = id_of(snapshot, key);
+            known.get(key).zip(id).is_some_and(|(before, now)| before != now)
+        };
+        // Made anew under the same name is somebody else.
+        let known = std::mem::take(&mut self.ids);
+        let begins_anew = is_other(&person, &known);
+        self.paths.retain(|path, _| {
+            there.contains(path) && !begins_anew && !is_other(&path.1, &known)
+        });
+        self.ids = known;
+        let seen = there.iter().map(|(_, principal)| principal).chain([&person]);
+        for key in seen {
+            if let Some(id) = id_of(snapshot, key) {
+                self.ids.insert(key.clone(), id.clone());
+            }
+        }
         for path in there {
             self.paths.entry(path).or_insert((at, self.readings == 0));
         }
         self.readings += 1;
+    }
+}
+
+/// The id by which the service knows a person or a group.
+fn id_of<'s>(snapshot: &'s Snapshot, key: &PrincipalKey) -> Option<&'s ServiceId> {
+    match key {
+        PrincipalKey::Group(name) => snapshot.groups.get(name)?.value.id.as_ref(),
+        PrincipalKey::User(name) => snapshot.users.get(name)?.value.id.as_ref(),
+        PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => None,
     }
 }
 
@@ -456,6 +485,27 @@ mod tests {
         assert_eq!(shown, expected);
         let once = explained(Snapshot::default(), &readings[..1]);
         assert!(once.permission_sets[0].paths[0].at_least);
+    }
+
+    #[test]
+    fn a_group_made_anew_gives_access_from_then_on() {
+        let with_id = |id: &str| {
+            let mut made = snapshot(&[("x", ops())], Some(&["ada"][..]));
+            let group = made.groups.values_mut().next().unwrap();
+            group.value.id = Some(ServiceId::new(id).unwrap());
+            made
+        };
+        let (old, new) = (with_id("g-1"), with_id("g-2"));
+        let readings = [
+            ("2026-01-01T00:00:00Z", &old),
+            ("2026-02-01T00:00:00Z", &old),
+            ("2026-03-01T00:00:00Z", &new),
+            ("2026-04-01T00:00:00Z", &new),
+        ];
+        let found = explained(Snapshot::default(), &readings);
+        let path = &found.permission_sets[0].paths[0];
+        assert_eq!(path.since.unwrap().to_string(), "2026-03-01T00:00:00Z");
+        assert!(!path.at_least);
     }
 
     #[test]

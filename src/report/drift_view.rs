@@ -65,6 +65,57 @@ impl DriftRow<'_> {
     }
 }
 
+/// How it was at the last reading that had no such finding, in words behind its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// What is gone now was there.
+    There,
+    /// What is there now was not.
+    Without,
+    /// It was there as it should be.
+    AsItWas,
+}
+
+impl Before {
+    /// For findings of a cause.
+    pub fn of(cause: Cause) -> Self {
+        match cause {
+            Cause::Missing | Cause::RoleMissing | Cause::SamlProviderMissing | Cause::PolicyMissing => {
+                Before::There
+            }
+            Cause::Unmanaged | Cause::UnmanagedMembership => Before::Without,
+            Cause::Rebound
+            | Cause::Orphaned
+            | Cause::Overdue
+            | Cause::Renamed
+            | Cause::Changed
+            | Cause::AccountMoved
+            | Cause::AccountSuspended
+            | Cause::StaleProvisioning
+            | Cause::RoleTampered
+            | Cause::QuotaNear => Before::AsItWas,
+        }
+    }
+
+    /// `last read without it`
+    pub fn last_read(self) -> &'static str {
+        match self {
+            Before::There => "last read with it",
+            Before::Without => "last read without it",
+            Before::AsItWas => "last read as it was",
+        }
+    }
+
+    /// `not there at`, before a time.
+    pub fn at(self) -> &'static str {
+        match self {
+            Before::There => "still there at",
+            Before::Without => "not there at",
+            Before::AsItWas => "as it was at",
+        }
+    }
+}
+
 impl<'a> DriftView<'a> {
     /// The view of a comparison with what was read.
     pub fn new(stack: &'a str, drift: &'a Drift, around: &Around<'a>) -> Self {

@@ -50,6 +50,7 @@ pub fn of_plan(plan: &Plan, hide: &Hide) -> Result<String, SerializeError> {
     ];
     for (level, title) in suites {
         let mut suite = TestSuite::new(title);
+        suite.add_property(("digest", &*plan.digest));
         let of_level = plan.findings.iter().filter(|finding| finding.level == level);
         for finding in of_level {
             suite.add_test_case(plan_case(finding, hide));

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::diagnostic::{Diagnostics, Severity};
+use crate::id::PrincipalKey;
+use crate::model::action::Effect;
 use crate::plan::Plan;
+use crate::plan::guardrails::breach::{Breach, Subject};
 use crate::plan::finding::{Finding, Level};
 use crate::source::{Location, SourceMap};
 
@@ -21,6 +24,8 @@ const MOST_RESULTS: usize = 5000;
 /// The longest message, in characters.
 const MOST_MESSAGE: usize = 1000;
 const MOST_SUBJECTS: usize = 20;
+/// How many places of one breach are results of their own; what is beyond stands with the last of them.
+const MOST_PLACES: usize = 50;
 
 /// A SARIF file.
 #[derive(Debug, Serialize)]
@@ -38,6 +43,8 @@ struct Run {
     invocations: Vec<Invocation>,
     column_kind: &'static str,
     results: Vec<Finished>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    properties: BTreeMap<&'static str, String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,6 +94,8 @@ struct Finished {
     level: &'static str,
     message: Message,
     locations: Vec<Place>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    related_locations: Vec<Place>,
     partial_fingerprints: BTreeMap<&'static str, String>,
 }
 
@@ -94,6 +103,8 @@ struct Finished {
 #[serde(rename_all = "camelCase")]
 struct Place {
     physical_location: Physical,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<Message>,
 }
 
 #[derive(Debug, Serialize)]
@@ -121,6 +132,10 @@ struct Found {
     level: &'static str,
     text: String,
     location: Option<Location>,
+    /// What the rule is about, where its code does not say it.
+    rule: Option<String>,
+    /// Where else to look, and why.
+    related: Vec<(Location, &'static str)>,
 }
 
 /// The findings of a plan: refusals, what is held, warnings and notes. `directory` is the stack's, as seen from
@@ -128,7 +143,30 @@ struct Found {
 pub fn of_plan(plan: &Plan, hide: &Hide, directory: &str) -> Sarif {
     let mut findings: Vec<&Finding> = plan.findings.iter().collect();
     findings.sort_by_key(|finding| finding.level);
-    let found = findings.into_iter().map(|finding| Found {
+    let breaches: BTreeMap<Finding, &Breach> = plan
+        .guardrails
+        .iter()
+        .map(|breach| (breach.finding(), breach))
+        .collect();
+    let found = findings.into_iter().flat_map(|finding| match breaches.get(finding) {
+        Some(breach) => of_breach(plan, breach, hide),
+        None => vec![of_finding(finding, hide)],
+    });
+    // What concerns no block is shown where the stack begins: a result without a place is not taken.
+    let fallback = plan
+        .declarations
+        .iter()
+        .filter_map(|block| block.location.as_ref());
+    let fallback = fallback.chain(plan.actions.iter().filter_map(|action| action.location.as_ref()));
+    let mut all = sarif(found.collect(), fallback.min(), directory);
+    for run in &mut all.runs {
+        run.properties.insert("digest", plan.digest.to_string());
+    }
+    all
+}
+
+fn of_finding(finding: &Finding, hide: &Hide) -> Found {
+    Found {
         code: finding.code.to_string(),
         level: match finding.level {
             Level::Refusal => "error",
@@ -137,14 +175,80 @@ pub fn of_plan(plan: &Plan, hide: &Hide, directory: &str) -> Sarif {
         },
         text: finding_text(finding, hide),
         location: finding.location.clone(),
+        rule: None,
+        related: Vec::new(),
+    }
+}
+
+/// A breach where it is broken: a result for each block that does, so that the change to review is what is annotated.
+/// Where the guardrail stands is said beside it.
+fn of_breach(plan: &Plan, breach: &Breach, hide: &Hide) -> Vec<Found> {
+    let mut cases: BTreeMap<Option<&Location>, Vec<Subject>> = BTreeMap::new();
+    for subject in &breach.subjects {
+        let mut place = broken_at(plan, subject);
+        if !cases.contains_key(&place) && cases.len() >= MOST_PLACES {
+            place = cases.keys().next_back().copied().flatten();
+        }
+        cases.entry(place).or_default().push(subject.clone());
+    }
+    if cases.is_empty() {
+        cases.insert(None, Vec::new());
+    }
+    let rule = breach.description.as_deref().unwrap_or(&breach.label);
+    let one = |(place, subjects): (Option<&Location>, Vec<Subject>)| {
+        let of_place = Breach {
+            subjects,
+            ..breach.clone()
+        };
+        let guardrail = place.and(breach.location.clone());
+        Found {
+            // Each guardrail is a rule of its own, whatever is the matter with it.
+            code: format!("guardrail/{}", escape(&breach.label)),
+            location: place.cloned().or_else(|| breach.location.clone()),
+            rule: Some(escape(rule).into_owned()),
+            related: guardrail.map(|at| (at, "the guardrail")).into_iter().collect(),
+            ..of_finding(&of_place.finding(), hide)
+        }
+    };
+    cases.into_iter().map(one).collect()
+}
+
+/// What breaks a guardrail in one case: the block of a grant that is new, who joins a group, what becomes of a set; else
+/// the block behind the grant that is there.
+fn broken_at<'a>(plan: &'a Plan, subject: &'a Subject) -> Option<&'a Location> {
+    let names = &plan.names;
+    let tuple = subject.account.as_ref().zip(subject.permission_set.as_ref());
+    let tuple = tuple.zip(subject.principal.as_ref());
+    let tuple = tuple.and_then(|((account, set), principal)| names.tuple(account, set, principal));
+    let is_new = tuple
+        .is_some_and(|tuple| plan.grants.binary_search_by_key(&tuple, |step| step.tuple).is_ok());
+    let block = subject.locations.first();
+    if is_new && block.is_some() {
+        return block;
+    }
+    let place_of = |is_it: &dyn Fn(&Effect) -> bool| {
+        let mut actions = plan.actions.iter();
+        actions.find_map(|action| {
+            let found = action.effect.as_ref().is_some_and(is_it);
+            action.location.as_ref().filter(|_| found)
+        })
+    };
+    let joins = place_of(&|effect| match (effect, &subject.principal, &subject.person) {
+        (Effect::AddMember { group, user }, Some(PrincipalKey::Group(of)), Some(person)) => {
+            group == of && user == person
+        }
+        _ => false,
     });
-    // What concerns no block is shown where the stack begins: a result without a place is not taken.
-    let fallback = plan
-        .declarations
-        .iter()
-        .filter_map(|block| block.location.as_ref());
-    let fallback = fallback.chain(plan.actions.iter().filter_map(|action| action.location.as_ref()));
-    sarif(found.collect(), fallback.min(), directory)
+    let becomes = || {
+        place_of(&|effect| match effect {
+            Effect::CreatePermissionSet { permission_set } => {
+                Some(&permission_set.name) == subject.permission_set.as_ref()
+            }
+            Effect::UpdatePermissionSet { to, .. } => Some(&to.name) == subject.permission_set.as_ref(),
+            _ => false,
+        })
+    };
+    joins.or_else(|| block.is_none().then(becomes).flatten()).or(block)
 }
 
 /// Everything that is wrong with a configuration.
@@ -166,6 +270,8 @@ pub fn of_diagnostics(found: &Diagnostics, sources: &SourceMap, directory: &str)
                 .primary
                 .as_ref()
                 .and_then(|label| sources.location(label.span)),
+            rule: None,
+            related: Vec::new(),
         })
         .collect();
     all.sort_by_key(|item| item.level != "error");
@@ -210,19 +316,25 @@ fn sarif(mut found: Vec<Found>, fallback: Option<&Location>, directory: &str) ->
     }
     let mut codes: Vec<(&String, &usize)> = indices.iter().collect();
     codes.sort_by_key(|(_, index)| **index);
-    let rules = codes.into_iter().map(|(code, _)| Rule {
-        id: code.clone(),
-        short_description: Message {
-            text: code.replace('-', " "),
-        },
-    });
+    let about = |code: &str| {
+        let mut of_code = found.iter().filter(|item| item.code == code);
+        of_code.find_map(|item| item.rule.clone())
+    };
+    let rules: Vec<Rule> = codes
+        .into_iter()
+        .map(|(code, _)| Rule {
+            id: code.clone(),
+            short_description: Message {
+                text: about(code).unwrap_or_else(|| code.replace('-', " ")),
+            },
+        })
+        .collect();
     let notification = (hidden > 0).then(|| Notification {
         level: "warning",
         message: Message {
             text: format!("{} left out", counted(hidden as u64, "more result")),
         },
     });
-    let rules = rules.collect();
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     let results = found
         .into_iter()
@@ -245,6 +357,7 @@ fn sarif(mut found: Vec<Found>, fallback: Option<&Location>, directory: &str) ->
             }],
             column_kind: "unicodeCodePoints",
             results,
+            properties: BTreeMap::new(),
         }],
     }
 }
@@ -264,23 +377,28 @@ fn finished(
     let count = seen.entry(hash.clone()).or_insert(0);
     *count += 1;
     let fingerprint = format!("{hash}:{count}");
-    let place = own.or(fallback).map(|at| Place {
+    let at = |at: &Location, region: Option<&Location>, about: Option<&str>| Place {
         physical_location: Physical {
             artifact_location: Artifact {
                 uri: uri(directory, &at.file),
             },
             region: Region {
-                start_line: own.map_or(1, |at| at.line.max(1)),
-                start_column: own.map_or(1, |at| at.column.max(1)),
+                start_line: region.map_or(1, |at| at.line.max(1)),
+                start_column: region.map_or(1, |at| at.column.max(1)),
             },
         },
-    });
+        message: about.map(|text| Message { text: text.to_owned() }),
+    };
+    let place = own.or(fallback).map(|place| at(place, own, None));
+    let related = item.related.iter().map(|(place, about)| at(place, Some(place), Some(about)));
+    let related_locations = related.collect();
     Finished {
         rule_index: indices.get(&item.code).copied().unwrap_or_default(),
         rule_id: item.code,
         level: item.level,
         message: Message { text: item.text },
         locations: place.into_iter().collect(),
+        related_locations,
         partial_fingerprints: [("primaryLocationLineHash", fingerprint)].into(),
     }
 }
@@ -306,6 +424,7 @@ fn uri(directory: &str, file: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::guardrails::breach::{RuleKind, Severity, Since, Verdict};
     use crate::report::plan_view::tests::small;
 
     fn written(plan: &Plan, directory: &str) -> serde_json::Value {
@@ -348,6 +467,83 @@ mod tests {
         plan.findings[1] = finding(Level::Refusal, "guardrail", "no", Some(70));
         let moved = written(&plan, "access");
         assert_eq!(moved["runs"][0]["results"][0]["partialFingerprints"], before);
+    }
+
+    #[test]
+    fn a_breach_is_shown_where_it_is_broken_and_each_guardrail_is_a_rule() {
+        let mut plan = small();
+        let at = |line| Location {
+            file: "access/prod.hcl".into(),
+            line,
+            column: 1,
+        };
+        let subject = |who: &str, line: Option<u32>| Subject {
+            text: format!("{who} would").into(),
+            person: None,
+            principal: None,
+            permission_set: None,
+            account: None,
+            declared_by: Vec::new(),
+            locations: line.map(at).into_iter().collect(),
+            on_the_way: false,
+        };
+        let breach = |label: &str, description: Option<&str>, subjects: Vec<Subject>| Breach {
+            level: Verdict::Refused,
+            label: label.into(),
+            rule: RuleKind::Deny,
+            severity: Severity::Error,
+            since: Since::Plan,
+            as_last_applied: false,
+            message: format!("{label} is broken").into(),
+            description: description.map(Into::into),
+            count: subjects.len() as u64,
+            subjects,
+            remedy: None,
+            location: Some(Location {
+                file: "rules.hcl".into(),
+                line: 3,
+                column: 1,
+            }),
+        };
+        plan.guardrails = vec![
+            breach("no strangers", None, vec![subject("ada", Some(31)), subject("bob", Some(40))]),
+            breach("few", Some("few administrators"), Vec::new()),
+        ];
+        plan.findings = plan.guardrails.iter().map(Breach::finding).collect();
+        let all = written(&plan, ".");
+        let run = &all["runs"][0];
+        assert_eq!(run["properties"]["digest"], "9f3c-2ab7");
+        let results = run["results"].as_array().unwrap();
+        let told: Vec<_> = results
+            .iter()
+            .map(|result| {
+                let place = &result["locations"][0]["physicalLocation"];
+                let related = &result["relatedLocations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+                (
+                    result["ruleId"].as_str().unwrap(),
+                    place["artifactLocation"]["uri"].as_str().unwrap(),
+                    place["region"]["startLine"].as_u64().unwrap(),
+                    related.as_str(),
+                )
+            })
+            .collect();
+        let (strangers, few) = ("guardrail/no strangers", "guardrail/few");
+        assert_eq!(
+            told,
+            [
+                (strangers, "access/prod.hcl", 31, Some("rules.hcl")),
+                (strangers, "access/prod.hcl", 40, Some("rules.hcl")),
+                (few, "rules.hcl", 3, None),
+            ]
+        );
+        let text = results[1]["message"]["text"].as_str().unwrap();
+        assert!(text.contains("bob would") && !text.contains("ada would"), "{text}");
+        let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+        let rules: Vec<_> = rules
+            .iter()
+            .map(|rule| (rule["id"].as_str().unwrap(), rule["shortDescription"]["text"].as_str().unwrap()))
+            .collect();
+        assert_eq!(rules, [(strangers, "no strangers"), (few, "few administrators")]);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! What drifted, by cause, as of the reading that the page shows.
 
-use crate::drift::{Cause, Effect};
-use crate::report::drift_view::{DriftRow, DriftView, Room};
+use crate::drift::{Cause, DriftItem, Effect};
+use crate::report::drift_view::{Before, DriftRow, DriftView, Room};
 use crate::report::escape::{escape, name};
 use crate::report::hide::Hide;
 use crate::report::plan_view::risk::words;
 use crate::report::wording::{number, some_of};
+
+use super::text::{day, moment};
 
 /// Rows of one cause; more are counted.
 const MOST_ROWS: usize = 100;
@@ -111,7 +113,7 @@ fn line(view: &DriftView<'_>, row: &DriftRow<'_>) -> DriftLine {
     let place = item.location.as_ref().map(ToString::to_string);
     let expired = item
         .expired
-        .map(|time| format!("expired {}", super::text::day(time)));
+        .map(|time| format!("expired {}", day(time)));
     let origin: Vec<String> = [block, place, expired].into_iter().flatten().collect();
     let command = row.remedy.command.as_deref().unwrap_or_default();
     DriftLine {
@@ -119,9 +121,23 @@ fn line(view: &DriftView<'_>, row: &DriftRow<'_>) -> DriftLine {
         place: view.place(row, ROOM, &Hide::default()),
         details: details(view, row),
         origin: origin.join(" · "),
-        since: item.since.map(super::text::since).unwrap_or_default(),
+        since: since(item),
         remedy: escape(&row.remedy.text).into_owned(),
         command: escape(command).into_owned(),
+    }
+}
+
+fn since(item: &DriftItem) -> String {
+    match (item.expired, item.since) {
+        (Some(expired), _) => format!("{}, when it expired", moment(expired)),
+        (None, Some(since)) => match since.last_without {
+            Some(last) => {
+                let before = Before::of(item.cause).at();
+                format!("{} ({before} {})", moment(since.first_with), moment(last))
+            }
+            None => format!("{} or before", moment(since.first_with)),
+        },
+        (None, None) => String::new(),
     }
 }
 

@@ -383,7 +383,7 @@ fn listed<'n>(names: impl Iterator<Item = &'n str>, total: usize) -> String {
     }
 }
 
-/// Since when, in the words of [`super::text::since`], from the tables.
+/// Since when, in words, from the tables.
 fn since_text(review: &Review, since: i32, state: u8) -> String {
     let data = &review.data;
     let time = |at: i32| usize::try_from(at).ok().and_then(|at| data.times.get(at));

@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::model::history::Since;
 use crate::model::permission_set::{Boundary, PermissionSet};
 use crate::report::escape::escape;
 
@@ -20,14 +19,6 @@ pub fn day(time: Timestamp) -> String {
     match text.strip_suffix(" 00:00:00 UTC") {
         Some(day) => day.to_owned(),
         None => text,
-    }
-}
-
-/// Since when something is there, as far as readings tell.
-pub fn since(since: Since) -> String {
-    match since.last_without {
-        Some(last) => format!("{} (not there at {})", moment(since.first_with), moment(last)),
-        None => format!("{} or before", moment(since.first_with)),
     }
 }
 

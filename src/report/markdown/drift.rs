@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::drift::{Cause, Effect, Subject};
 use crate::id::AccountKey;
 use crate::plan::risk::RiskMark;
-use crate::report::drift_view::{DriftRow, DriftView};
+use crate::report::drift_view::{Before, DriftRow, DriftView};
 use crate::report::hide::Hide;
 use crate::report::plan_view::origin::moment;
 use crate::report::wording::{counted, number};
@@ -270,11 +270,15 @@ fn more(count: usize, shown: usize, thing: &str) -> Option<String> {
 /// Since when it is so, as far as recorded readings tell. The reading just made is none of them.
 fn since(view: &DriftView<'_>, row: &DriftRow<'_>) -> Option<String> {
     let second = |time: Timestamp| Timestamp::from_second(time.as_second()).unwrap_or(time);
+    if let Some(expired) = row.item.expired {
+        return Some(format!("since {}, when it expired", second(expired)));
+    }
     let since = row.item.since?;
+    let before_it = Before::of(row.item.cause).last_read();
     let before = (since.first_with < view.observed.at).then(|| second(since.first_with));
     match (since.last_without.map(second), before) {
-        (Some(last), Some(first)) => Some(format!("since between {last} (last read without it) and {first}")),
-        (Some(last), None) => Some(format!("since after {last}, when it was last read without it")),
+        (Some(last), Some(first)) => Some(format!("since between {last} ({before_it}) and {first}")),
+        (Some(last), None) => Some(format!("since after {last}, when it was {before_it}")),
         (None, Some(first)) => Some(format!("since {first} at the latest")),
         (None, None) => None,
     }

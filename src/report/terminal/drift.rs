@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::drift::{Cause, Effect, Remedy};
 use crate::plan::risk::RiskMark;
-use crate::report::drift_view::{DriftRow, DriftView, Room, held_title};
+use crate::report::drift_view::{Before, DriftRow, DriftView, Room, held_title};
 use crate::report::escape::{escape, name};
 use crate::report::hide::Hide;
 use crate::report::style::{Meaning, Styles};
@@ -234,13 +234,19 @@ fn facts(view: &DriftView<'_>, row: &DriftRow<'_>, hide: &Hide) -> Vec<(&'static
 
 /// Since when it is so, as far as readings tell.
 fn since(row: &DriftRow<'_>) -> String {
+    if let Some(expired) = row.item.expired {
+        return format!("{}, when it expired", moment(expired));
+    }
     let Some(since) = row.item.since else {
         return String::new();
     };
     let first = moment(since.first_with);
     match since.last_without {
         Some(last) if moment(last) == first => format!("{first}"),
-        Some(last) => format!("between {} (last read without it) and {first}", moment(last)),
+        Some(last) => {
+            let before = Before::of(row.item.cause).last_read();
+            format!("between {} ({before}) and {first}", moment(last))
+        }
         None => format!("{first} at the latest; earlier: unknown"),
     }
 }
