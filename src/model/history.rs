@@ -171,14 +171,18 @@ impl History {
         let is_other = |key: PrincipalKey| !others.is_empty() && others.contains(&key);
         let mut before = std::mem::take(&mut self.members);
         for (name, group) in &snapshot.groups {
-            let known = before.remove(name).filter(|_| !is_other(PrincipalKey::Group(name.clone())));
+            let known = before
+                .remove(name)
+                .filter(|_| !is_other(PrincipalKey::Group(name.clone())));
             let known = known.unwrap_or_default();
             let Some(members) = &group.value.members else {
                 self.members.insert(name.clone(), known);
                 continue;
             };
             let dated = members.iter().map(|user| {
-                let known = known.get(user).filter(|_| !is_other(PrincipalKey::User(user.clone())));
+                let known = known
+                    .get(user)
+                    .filter(|_| !is_other(PrincipalKey::User(user.clone())));
                 (user.clone(), known.copied().unwrap_or(fresh))
             });
             self.members.insert(name.clone(), dated.collect());
@@ -191,12 +195,14 @@ impl History {
 
 /// The ids by which the service knows people and groups.
 fn ids(snapshot: &Snapshot) -> impl Iterator<Item = (PrincipalKey, &ServiceId)> {
-    let groups = snapshot.groups.iter().filter_map(|(name, group)| {
-        Some((PrincipalKey::Group(name.clone()), group.value.id.as_ref()?))
-    });
-    let users = snapshot.users.iter().filter_map(|(name, user)| {
-        Some((PrincipalKey::User(name.clone()), user.value.id.as_ref()?))
-    });
+    let groups = snapshot
+        .groups
+        .iter()
+        .filter_map(|(name, group)| Some((PrincipalKey::Group(name.clone()), group.value.id.as_ref()?)));
+    let users = snapshot
+        .users
+        .iter()
+        .filter_map(|(name, user)| Some((PrincipalKey::User(name.clone()), user.value.id.as_ref()?)));
     groups.chain(users)
 }
 
@@ -315,12 +321,24 @@ mod tests {
             seen
         };
         let mut history = History::default();
-        history.read(&named(reading(1, &[1], &["ada", "bob"]), "u-1")).unwrap();
-        history.read(&named(reading(2, &[1], &["ada", "bob"]), "u-1")).unwrap();
-        history.read(&named(reading(3, &[1], &["ada", "bob"]), "u-2")).unwrap();
+        history
+            .read(&named(reading(1, &[1], &["ada", "bob"]), "u-1"))
+            .unwrap();
+        history
+            .read(&named(reading(2, &[1], &["ada", "bob"]), "u-1"))
+            .unwrap();
+        history
+            .read(&named(reading(3, &[1], &["ada", "bob"]), "u-2"))
+            .unwrap();
         let since = |name: &str| history.member(&ops(), &UserName::new(name).unwrap()).unwrap();
-        assert_eq!((since("ada").last_without, since("ada").first_with), (Some(at(2)), at(3)));
-        assert_eq!((since("bob").last_without, since("bob").first_with), (None, at(1)));
+        assert_eq!(
+            (since("ada").last_without, since("ada").first_with),
+            (Some(at(2)), at(3))
+        );
+        assert_eq!(
+            (since("bob").last_without, since("bob").first_with),
+            (None, at(1))
+        );
         assert_eq!(grant(&history, 1), Some((None, at(1))));
     }
 

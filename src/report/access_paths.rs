@@ -172,9 +172,8 @@ impl<'a> Since<'a> {
         // Made anew under the same name is somebody else.
         let known = std::mem::take(&mut self.ids);
         let begins_anew = is_other(&person, &known);
-        self.paths.retain(|path, _| {
-            there.contains(path) && !begins_anew && !is_other(&path.1, &known)
-        });
+        self.paths
+            .retain(|path, _| there.contains(path) && !begins_anew && !is_other(&path.1, &known));
         self.ids = known;
         let seen = there.iter().map(|(_, principal)| principal).chain([&person]);
         for key in seen {

@@ -11,6 +11,7 @@ use crate::model::snapshot::Snapshot;
 use crate::model::stack::RiskSettings;
 use crate::plan::risk::{ProductionAccounts, RiskMark, SetJudge, SetRisk};
 
+use super::drift_causes::{self, follows_from};
 use super::escape;
 use super::hide::{Hide, names_of};
 use super::people_names::PeopleNames;
@@ -49,6 +50,8 @@ pub struct DriftRow<'a> {
     pub marks: Vec<Risk>,
     /// The same for each of the item's classes of people.
     pub risks: Vec<Vec<RiskMark>>,
+    /// The row that this one follows from and stands below.
+    pub follows: Option<usize>,
 }
 
 impl DriftRow<'_> {
@@ -128,12 +131,21 @@ impl<'a> DriftView<'a> {
             remedy: around.remedy(item),
             marks: Vec::new(),
             risks: Vec::new(),
+            follows: None,
         };
+        let mut rows: Vec<DriftRow<'a>> = drift.items.iter().map(row).collect();
+        for (place, follows) in follows_from(&drift.items).into_iter().enumerate() {
+            let remedy = follows.and_then(|at| rows.get(at)).map(|row| row.remedy.clone());
+            if let (Some(row), Some(remedy)) = (rows.get_mut(place), remedy) {
+                // What mends the one mends the other.
+                (row.follows, row.remedy) = (follows, remedy);
+            }
+        }
         DriftView {
             stack,
             observed,
             drift,
-            rows: drift.items.iter().map(row).collect(),
+            rows,
             held: frozen(drift)
                 .chain(
                     drift
@@ -169,6 +181,29 @@ impl<'a> DriftView<'a> {
         }
     }
 
+    /// The findings that follow from no other one, each with its place.
+    pub fn causes(&self) -> impl Iterator<Item = &DriftRow<'a>> {
+        self.rows.iter().filter(|row| row.follows.is_none())
+    }
+
+    /// What follows from a finding, a sentence each with a word before it: `left over`, `Ops → Admin  payments`.
+    pub fn consequences(&self, cause: &DriftRow<'_>, room: Room, hide: &Hide) -> Vec<(&'static str, String)> {
+        let place = self
+            .rows
+            .iter()
+            .position(|row| std::ptr::eq(row.item, cause.item));
+        let Some(place) = place else {
+            return Vec::new();
+        };
+        let rows = self.rows.iter().filter(|row| row.follows == Some(place));
+        rows.map(|row| {
+            let title = hide.apply(&row.title());
+            let text = format!("{title}  {}", self.place(row, room, hide));
+            (drift_causes::word(row.item.cause), text)
+        })
+        .collect()
+    }
+
     /// What is not listed, with how much there is of it: compared and as applied, ignored, out of scope.
     pub fn rest(&self) -> String {
         let drift = self.drift;
@@ -186,7 +221,7 @@ impl<'a> DriftView<'a> {
 
     /// How it went, in a sentence: `Drift: 3 findings.`, `No drift in what could be read.`
     pub fn sum(&self) -> String {
-        let found = self.drift.items.len() as u64;
+        let found = self.causes().count() as u64;
         let not_found = match self.drift.not_found {
             0 => None,
             1 => Some("1 name that a block refers to is not there".to_owned()),

@@ -10,6 +10,7 @@ pub mod access_paths;
 pub mod access_view;
 pub mod apply_view;
 pub mod diagnostics;
+pub mod drift_causes;
 pub mod drift_view;
 pub mod escape;
 pub mod graph_view;

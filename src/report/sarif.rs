@@ -11,8 +11,8 @@ use crate::diagnostic::{Diagnostics, Severity};
 use crate::id::PrincipalKey;
 use crate::model::action::Effect;
 use crate::plan::Plan;
-use crate::plan::guardrails::breach::{Breach, Subject};
 use crate::plan::finding::{Finding, Level};
+use crate::plan::guardrails::breach::{Breach, Subject};
 use crate::source::{Location, SourceMap};
 
 use super::escape::{escape, escape_lines};
@@ -148,10 +148,12 @@ pub fn of_plan(plan: &Plan, hide: &Hide, directory: &str) -> Sarif {
         .iter()
         .map(|breach| (breach.finding(), breach))
         .collect();
-    let found = findings.into_iter().flat_map(|finding| match breaches.get(finding) {
-        Some(breach) => of_breach(plan, breach, hide),
-        None => vec![of_finding(finding, hide)],
-    });
+    let found = findings
+        .into_iter()
+        .flat_map(|finding| match breaches.get(finding) {
+            Some(breach) => of_breach(plan, breach, hide),
+            None => vec![of_finding(finding, hide)],
+        });
     // What concerns no block is shown where the stack begins: a result without a place is not taken.
     let fallback = plan
         .declarations
@@ -203,9 +205,9 @@ fn of_breach(plan: &Plan, breach: &Breach, hide: &Hide) -> Vec<Found> {
         let guardrail = place.and(breach.location.clone());
         Found {
             // Each guardrail is a rule of its own, whatever is the matter with it.
-            code: format!("guardrail/{}", escape(&breach.label)),
+            code: format!("guardrail/{}", escape(&hide.apply(&breach.label))),
             location: place.cloned().or_else(|| breach.location.clone()),
-            rule: Some(escape(rule).into_owned()),
+            rule: Some(escape(&hide.apply(rule)).into_owned()),
             related: guardrail.map(|at| (at, "the guardrail")).into_iter().collect(),
             ..of_finding(&of_place.finding(), hide)
         }
@@ -220,8 +222,11 @@ fn broken_at<'a>(plan: &'a Plan, subject: &'a Subject) -> Option<&'a Location> {
     let tuple = subject.account.as_ref().zip(subject.permission_set.as_ref());
     let tuple = tuple.zip(subject.principal.as_ref());
     let tuple = tuple.and_then(|((account, set), principal)| names.tuple(account, set, principal));
-    let is_new = tuple
-        .is_some_and(|tuple| plan.grants.binary_search_by_key(&tuple, |step| step.tuple).is_ok());
+    let is_new = tuple.is_some_and(|tuple| {
+        plan.grants
+            .binary_search_by_key(&tuple, |step| step.tuple)
+            .is_ok()
+    });
     let block = subject.locations.first();
     if is_new && block.is_some() {
         return block;
@@ -248,7 +253,9 @@ fn broken_at<'a>(plan: &'a Plan, subject: &'a Subject) -> Option<&'a Location> {
             _ => false,
         })
     };
-    joins.or_else(|| block.is_none().then(becomes).flatten()).or(block)
+    joins
+        .or_else(|| block.is_none().then(becomes).flatten())
+        .or(block)
 }
 
 /// Everything that is wrong with a configuration.
@@ -387,10 +394,15 @@ fn finished(
                 start_column: region.map_or(1, |at| at.column.max(1)),
             },
         },
-        message: about.map(|text| Message { text: text.to_owned() }),
+        message: about.map(|text| Message {
+            text: text.to_owned(),
+        }),
     };
     let place = own.or(fallback).map(|place| at(place, own, None));
-    let related = item.related.iter().map(|(place, about)| at(place, Some(place), Some(about)));
+    let related = item
+        .related
+        .iter()
+        .map(|(place, about)| at(place, Some(place), Some(about)));
     let related_locations = related.collect();
     Finished {
         rule_index: indices.get(&item.code).copied().unwrap_or_default(),
@@ -506,7 +518,11 @@ mod tests {
             }),
         };
         plan.guardrails = vec![
-            breach("no strangers", None, vec![subject("ada", Some(31)), subject("bob", Some(40))]),
+            breach(
+                "no strangers",
+                None,
+                vec![subject("ada", Some(31)), subject("bob", Some(40))],
+            ),
             breach("few", Some("few administrators"), Vec::new()),
         ];
         plan.findings = plan.guardrails.iter().map(Breach::finding).collect();
@@ -537,11 +553,19 @@ mod tests {
             ]
         );
         let text = results[1]["message"]["text"].as_str().unwrap();
-        assert!(text.contains("bob would") && !text.contains("ada would"), "{text}");
+        assert!(
+            text.contains("bob would") && !text.contains("ada would"),
+            "{text}"
+        );
         let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
         let rules: Vec<_> = rules
             .iter()
-            .map(|rule| (rule["id"].as_str().unwrap(), rule["shortDescription"]["text"].as_str().unwrap()))
+            .map(|rule| {
+                (
+                    rule["id"].as_str().unwrap(),
+                    rule["shortDescription"]["text"].as_str().unwrap(),
+                )
+            })
             .collect();
         assert_eq!(rules, [(strangers, "no strangers"), (few, "few administrators")]);
     }

@@ -64,7 +64,7 @@ impl DriftSection {
     /// The section of a comparison.
     pub fn new(view: &DriftView<'_>) -> Self {
         let of = |cause: Cause| {
-            let rows: Vec<&DriftRow<'_>> = view.rows.iter().filter(|row| row.item.cause == cause).collect();
+            let rows: Vec<&DriftRow<'_>> = view.causes().filter(|row| row.item.cause == cause).collect();
             let (class, sign) = mark(cause);
             (!rows.is_empty()).then(|| CauseSection {
                 title: cause.title(),
@@ -111,9 +111,7 @@ fn line(view: &DriftView<'_>, row: &DriftRow<'_>) -> DriftLine {
         .first()
         .map(|block| escape(&block.to_string()).into_owned());
     let place = item.location.as_ref().map(ToString::to_string);
-    let expired = item
-        .expired
-        .map(|time| format!("expired {}", day(time)));
+    let expired = item.expired.map(|time| format!("expired {}", day(time)));
     let origin: Vec<String> = [block, place, expired].into_iter().flatten().collect();
     let command = row.remedy.command.as_deref().unwrap_or_default();
     DriftLine {
@@ -173,5 +171,11 @@ fn details(view: &DriftView<'_>, row: &DriftRow<'_>) -> Vec<(&'static str, Strin
         .map(|edit| ("", format!("edited: {}", escape(edit))));
     out.extend(edits);
     out.extend(row.details.iter().flat_map(super::plan::detail));
+    let follows = view.consequences(row, ROOM, &Hide::default());
+    out.extend(
+        follows
+            .into_iter()
+            .map(|(word, text)| ("unknown", format!("{word}: {text}"))),
+    );
     out
 }

@@ -227,7 +227,7 @@ fn tiles(sources: &Sources<'_>, review: &Review) -> Vec<Tile> {
         tiles.push(tile(losing, "people lose access with the plan", "#plan", false));
     }
     if let Ok(drift) = sources.drift {
-        let count = drift.rows.len() as u64;
+        let count = drift.causes().count() as u64;
         tiles.push(tile(count, "drift findings", "#drift", count > 0));
     }
     tiles
@@ -504,7 +504,7 @@ fn edited_roles(review: &Review, out: &mut Vec<Observation>) {
 
 fn drifted(view: &DriftView<'_>, out: &mut Vec<Observation>) {
     let mut causes: BTreeMap<crate::drift::Cause, u64> = BTreeMap::new();
-    for row in &view.rows {
+    for row in view.causes() {
         *causes.entry(row.item.cause).or_default() += 1;
     }
     for (cause, count) in causes {

@@ -89,6 +89,9 @@ pub struct DriftItemJson<'a> {
     /// Since when it is so, as far as readings tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<SinceJson>,
+    /// The finding that this one follows from, as an index into `items`: what resolves that one resolves this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consequence_of: Option<u64>,
     /// What to do about it.
     pub remedy: String,
     /// A command line that does it, or shows more.
@@ -263,6 +266,7 @@ fn item<'a>(row: &DriftRow<'a>) -> DriftItemJson<'a> {
             last_without: since.last_without,
             first_with: since.first_with,
         }),
+        consequence_of: row.follows.map(|at| at as u64),
         remedy: row.remedy.text.clone(),
         command: row.remedy.command.clone(),
     }

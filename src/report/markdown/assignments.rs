@@ -103,7 +103,7 @@ fn cells(view: &PlanView<'_>, group: &Group<'_>, hide: &Hide) -> Vec<String> {
         principals(view, &distinct(|row| &row.principals), hide),
         sets(view, &distinct(|row| &row.permission_sets)),
         place,
-        why(group, &origin, hide),
+        why(view, group, &origin, hide),
         until(first.change, origin.expires),
         written.unwrap_or_default(),
     ]
@@ -171,11 +171,16 @@ fn names_only(listed: &str) -> &str {
     }
 }
 
-fn why(group: &Group<'_>, origin: &Origin<'_>, hide: &Hide) -> String {
+fn why(view: &PlanView<'_>, group: &Group<'_>, origin: &Origin<'_>, hide: &Hide) -> String {
     let Some(row) = group.first() else {
         return String::new();
     };
     let mut parts: Vec<String> = risks(group).into_iter().collect();
+    let mut principals = row
+        .principals
+        .iter()
+        .filter_map(|rank| view.labels.principal(*rank));
+    let left_over = principals.all(PrincipalKey::is_orphan);
     match row.change {
         RowChange::Grant(reason) => {
             let reasons = origin.reasons.iter();
@@ -191,6 +196,7 @@ fn why(group: &Group<'_>, origin: &Origin<'_>, hide: &Hide) -> String {
                 Some(block) => format!("{} was removed", hide.name(&block.to_string())),
                 None => "its block was removed".to_owned(),
             },
+            RevokeReason::NoLongerSelected if left_over => "it was deleted in the service".to_owned(),
             RevokeReason::NoLongerSelected => "its block no longer selects it".to_owned(),
             RevokeReason::Expired => "expired".to_owned(),
             RevokeReason::Unmanaged => "nobody declares it".to_owned(),

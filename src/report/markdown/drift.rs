@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::drift::{Cause, Effect, Subject};
 use crate::id::AccountKey;
 use crate::plan::risk::RiskMark;
-use crate::report::drift_view::{Before, DriftRow, DriftView};
+use crate::report::drift_view::{Before, DriftRow, DriftView, Room};
 use crate::report::hide::Hide;
 use crate::report::plan_view::origin::moment;
 use crate::report::wording::{counted, number};
@@ -21,6 +21,12 @@ use super::{Options, marker, text};
 const MOST_NAME: usize = 200;
 const MOST_PEOPLE: usize = 5;
 const MOST_REACHED: usize = 6;
+/// How much the place of a consequence names.
+const CONSEQUENCE: Room = Room {
+    minus: "−",
+    people: 5,
+    accounts: 5,
+};
 const MOST_SELECTORS: usize = 8;
 const MOST_ACCOUNTS: usize = 6;
 
@@ -88,7 +94,7 @@ fn held(view: &DriftView<'_>, hide: &Hide, most: usize) -> Section {
 }
 
 fn section(view: &DriftView<'_>, cause: Cause, rank: u8, hide: &Hide, most: usize) -> Section {
-    let rows: Vec<&DriftRow<'_>> = view.rows.iter().filter(|row| row.item.cause == cause).collect();
+    let rows: Vec<&DriftRow<'_>> = view.causes().filter(|row| row.item.cause == cause).collect();
     let mut section = Section {
         title: cause.title(),
         summary: number(rows.len() as u64),
@@ -225,6 +231,10 @@ fn facts(view: &DriftView<'_>, row: &DriftRow<'_>, hide: &Hide) -> Vec<String> {
     }
     out.extend(more(selectors.len(), MOST_SELECTORS, "block"));
     out.extend(since(view, row));
+    let follows = view.consequences(row, CONSEQUENCE, hide);
+    let lines = follows.iter().take(MOST_SELECTORS);
+    out.extend(lines.map(|(word, text)| format!("{word}: {}", hide.sentence(text))));
+    out.extend(more(follows.len(), MOST_SELECTORS, "consequence"));
     out
 }
 

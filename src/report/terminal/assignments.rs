@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use crate::address::Address;
+use crate::id::PrincipalKey;
 use crate::plan::change::{GrantReason, RevokeReason};
 use crate::report::escape::{escape, name};
 use crate::report::plan_view::assignments::{AssignmentRow, RowChange};
@@ -91,10 +92,22 @@ pub fn line(view: &PlanView<'_>, row: &AssignmentRow) -> Line {
         mark: mark(row.change),
         who: format!("{principals} → {sets}"),
         accounts: accounts(view, row),
-        origin: origin(view, row.change, &row.notes, row.blocked),
+        origin: match is_left_over(view, row) {
+            true => left_over(view, row),
+            false => origin(view, row.change, &row.notes, row.blocked),
+        },
         risks: words(&row.risks),
         count: row.count(),
     }
+}
+
+/// Whether the assignments of a row are left over from principals that were deleted.
+fn is_left_over(view: &PlanView<'_>, row: &AssignmentRow) -> bool {
+    let mut principals = row
+        .principals
+        .iter()
+        .filter_map(|rank| view.labels.principal(*rank));
+    !row.change.is_grant() && principals.all(PrincipalKey::is_orphan)
 }
 
 fn mark(change: RowChange) -> (Meaning, &'static str) {
@@ -163,6 +176,18 @@ fn origin(view: &PlanView<'_>, change: RowChange, notes: &[u32], blocked: bool) 
     }
     parts.retain(|part| !part.is_empty());
     parts.join("  ")
+}
+
+/// Where the block of what is left over stands: it did not let go of anything.
+fn left_over(view: &PlanView<'_>, row: &AssignmentRow) -> String {
+    let origin = view.origin(&row.notes);
+    let place = origin.place().map(|(at, _)| escape(&at.to_string()).into_owned());
+    let blocked = row.blocked.then(|| "blocked for this caller".to_owned());
+    let parts = place
+        .into_iter()
+        .chain(["was deleted in the service".to_owned()])
+        .chain(blocked);
+    parts.collect::<Vec<_>>().join("  ")
 }
 
 fn revoke_origin(

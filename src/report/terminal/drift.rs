@@ -18,6 +18,8 @@ use super::page::column;
 
 const MOST_ROWS: usize = 40;
 const MOST_HELD: usize = 12;
+/// What follows from one finding.
+const MOST_CONSEQUENCES: usize = 5;
 const MOST_PEOPLE: usize = 4;
 const MOST_SELECTORS: usize = 6;
 const ROOM: Room = Room {
@@ -68,7 +70,7 @@ fn held(view: &DriftView<'_>, page: &mut Page<'_>) -> io::Result<()> {
 }
 
 fn section(view: &DriftView<'_>, cause: Cause, hide: &Hide, page: &mut Page<'_>) -> io::Result<()> {
-    let rows: Vec<&DriftRow<'_>> = view.rows.iter().filter(|row| row.item.cause == cause).collect();
+    let rows: Vec<&DriftRow<'_>> = view.causes().filter(|row| row.item.cause == cause).collect();
     if rows.is_empty() {
         return Ok(());
     }
@@ -93,6 +95,7 @@ fn section(view: &DriftView<'_>, cause: Cause, hide: &Hide, page: &mut Page<'_>)
         for (label, text) in facts(view, row, hide) {
             fact(label, &text, page)?;
         }
+        consequences(view, row, hide, page)?;
         if common.since.is_none() {
             fact("since", &since(row), page)?;
         }
@@ -111,6 +114,24 @@ fn section(view: &DriftView<'_>, cause: Cause, hide: &Hide, page: &mut Page<'_>)
         Some(found) => remedy(found, page),
         None => Ok(()),
     }
+}
+
+/// What follows from a finding, the first of much.
+fn consequences(
+    view: &DriftView<'_>,
+    row: &DriftRow<'_>,
+    hide: &Hide,
+    page: &mut Page<'_>,
+) -> io::Result<()> {
+    let found = view.consequences(row, ROOM, hide);
+    for (label, text) in found.iter().take(MOST_CONSEQUENCES) {
+        fact(label, text, page)?;
+    }
+    let rest = found.len().saturating_sub(MOST_CONSEQUENCES) as u64;
+    if rest > 0 {
+        fact("", &format!("… {} more (--json lists all)", number(rest)), page)?;
+    }
+    Ok(())
 }
 
 /// What all rows of a section share, so that it is said once, below them.
@@ -189,8 +210,15 @@ fn facts(view: &DriftView<'_>, row: &DriftRow<'_>, hide: &Hide) -> Vec<(&'static
             false => format!("  ! {}", words.join(", ")),
         };
         let who = view.people(&reached.people, 2, hide);
+        // Two that differ in nothing but the accounts name them.
+        let alike = row.item.people.iter().filter(|other| {
+            other.effect == found.effect
+                && other.reached.permission_set == reached.permission_set
+                && other.reached.accounts.len() == reached.accounts.len()
+        });
         let accounts = match reached.accounts.len() {
             1 => view.places(&reached.accounts, ROOM),
+            _ if alike.count() > 1 => view.places(&reached.accounts, ROOM),
             count => counted(count as u64, "account"),
         };
         out.push((
