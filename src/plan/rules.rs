@@ -144,6 +144,18 @@ pub(super) fn rule_changes(input: &PlanInput, names: &NamesNow) -> RuleChanges {
     RuleChanges { known: true, changes }
 }
 
+/// What differs between the rules of two applies, in the names that each had them in.
+pub fn between(before: &Rules, after: &Rules) -> Vec<RuleChange> {
+    let nothing = Snapshot::default();
+    changes(
+        before,
+        after,
+        Spelling {
+            snapshots: [&nothing; 3],
+        },
+    )
+}
+
 fn changes(before: &Rules, after: &Rules, spelling: Spelling<'_>) -> Vec<RuleChange> {
     let mut found = Vec::new();
     let (was, is) = (&before.settings, &after.settings);

@@ -197,7 +197,8 @@ impl<'a> DriftView<'a> {
         };
         let rows = self.rows.iter().filter(|row| row.follows == Some(place));
         rows.map(|row| {
-            let title = hide.apply(&row.title());
+            let title = row.title();
+            let title = hide.apply(&title);
             let text = format!("{title}  {}", self.place(row, room, hide));
             (drift_causes::word(row.item.cause), text)
         })

@@ -20,6 +20,7 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod memberships;
+pub mod naming;
 pub mod people_names;
 pub mod plan_view;
 pub mod sarif;

@@ -4,6 +4,8 @@ use crate::cli::args::FormatArgs;
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
+use crate::model::rules::Rules;
+use crate::plan::rules::{RuleChange, RuleChangeKind, between};
 use crate::report::escape::escape;
 use crate::report::json::history::{HistoryJson, LogLine, What};
 use crate::state::entry::{Entry, RunCounts, RunEnd};
@@ -42,14 +44,27 @@ pub(super) struct Log {
     pub(super) lines: Vec<LogLine>,
     /// Done and failed steps of the run that is being read, as far as it got to say how they ended.
     steps: RunCounts,
+    /// The rules of the last run.
+    rules: Option<Rules>,
 }
 
 impl Log {
+    /// What rules differ from those known before, a sentence each; nothing about the first ones.
+    fn rules(&mut self, now: Option<&Rules>) -> Vec<String> {
+        let Some(now) = now else {
+            return Vec::new();
+        };
+        let before = self.rules.replace(now.clone());
+        let found = before.map(|before| between(&before, now)).unwrap_or_default();
+        found.iter().map(rule_change).collect()
+    }
+
     /// Takes in the next entry.
     pub(super) fn add(&mut self, entry: &Entry) {
         match entry {
             Entry::RunStarted(run) => {
                 self.steps = RunCounts::default();
+                let rule_changes = self.rules(run.rules.as_deref());
                 self.lines.push(LogLine {
                     at: run.by.at,
                     actor: run.by.actor.to_string(),
@@ -60,6 +75,7 @@ impl Log {
                         goes_on_with: run.rest.as_ref().map(|_| run.digest.to_string()),
                         reason: run.reason.as_deref().map(str::to_owned),
                         revision: run.revision.as_deref().map(str::to_owned),
+                        rule_changes,
                         end: None,
                         done: 0,
                         failed: 0,
@@ -117,13 +133,16 @@ impl Log {
                     reason: reason.as_deref().map(str::to_owned),
                 },
             }),
-            Entry::Noted(noted) => self.lines.extend(noted.revision.iter().map(|revision| LogLine {
-                at: noted.by.at,
-                actor: noted.by.actor.to_string(),
-                what: What::Noted {
-                    revision: revision.to_string(),
-                },
-            })),
+            Entry::Noted(noted) => {
+                self.rules(noted.rules.as_deref());
+                self.lines.extend(noted.revision.iter().map(|revision| LogLine {
+                    at: noted.by.at,
+                    actor: noted.by.actor.to_string(),
+                    what: What::Noted {
+                        revision: revision.to_string(),
+                    },
+                }))
+            }
             Entry::Intents { .. }
             | Entry::Accepted { .. }
             | Entry::Recorded(_)
@@ -131,6 +150,25 @@ impl Log {
             | Entry::Confirmed { .. } => {}
         }
     }
+}
+
+/// `guardrail "few" removed (something may pass that did not)`
+fn rule_change(change: &RuleChange) -> String {
+    let label = change
+        .label
+        .as_deref()
+        .map(|label| format!(" \"{label}\""))
+        .unwrap_or_default();
+    let verb = match change.change {
+        RuleChangeKind::Added => "added",
+        RuleChangeKind::Changed => "changed",
+        RuleChangeKind::Removed => "removed",
+    };
+    let loosened = match change.may_loosen {
+        true => " (something may pass that did not before)",
+        false => "",
+    };
+    format!("{}{label} {verb}{loosened}", change.rule.name())
 }
 
 fn tally(line: Option<&mut LogLine>, ended: Option<RunEnd>, steps: RunCounts) {

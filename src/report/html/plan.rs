@@ -5,12 +5,12 @@ use crate::plan::change::Reason;
 use crate::plan::finding::Level;
 use crate::plan::rules::{RuleChange, RuleChangeKind};
 use crate::report::escape::{escape, name};
-use crate::report::plan_view::PlanView;
 use crate::report::plan_view::entities::{Detail, EntityChange, EntityRow};
 use crate::report::plan_view::entity_lines;
 use crate::report::plan_view::headline::Headline;
 use crate::report::plan_view::policy_diff::{self, DiffLine};
 use crate::report::plan_view::risk::words;
+use crate::report::plan_view::{PlanView, principal_name};
 use crate::report::terminal::{assignments, people};
 use crate::report::wording::{self, counted, number, some_of};
 
@@ -19,6 +19,8 @@ use super::text::moment;
 /// Rows of one table; more are counted.
 const MOST_ROWS: usize = 250;
 const MOST_POLICY_LINES: usize = 60;
+/// How much the full lists of one table take, in bytes.
+const MOST_WHOLE: usize = 1_500_000;
 /// Names of entities on one line.
 const MOST_NAMES: usize = 20;
 
@@ -84,6 +86,8 @@ pub struct Line {
     pub sign: String,
     /// The cells.
     pub cells: Vec<String>,
+    /// What the cells cut short: a label and all names each.
+    pub whole: Vec<(&'static str, String)>,
 }
 
 /// An entity that changes, or several that do alike.
@@ -165,10 +169,13 @@ fn findings(view: &PlanView<'_>) -> Vec<FindingLine> {
             Level::Note => "note",
         },
         code: escape(&finding.code).into_owned(),
-        text: escape(&finding.message).into_owned(),
+        text: escape(&view.naming.apply(&finding.message)).into_owned(),
         subjects: match finding.subjects.len() {
             0 => String::new(),
-            count => some_of(&finding.subjects, count as u64, 20),
+            count => {
+                let subjects = finding.subjects.iter().map(|subject| view.naming.apply(subject));
+                some_of(subjects, count as u64, 20)
+            }
         },
         place: finding
             .location
@@ -219,8 +226,58 @@ fn rule(change: &RuleChange) -> EntityLine {
     }
 }
 
+/// Lists in full, as long as there is room on the page for them.
+struct Whole {
+    left: usize,
+}
+
+impl Whole {
+    /// All names of a list, if it is longer than what a cell shows.
+    fn list<'n>(
+        &mut self,
+        label: &'static str,
+        names: impl IntoIterator<Item = &'n str>,
+        count: usize,
+        shown: usize,
+    ) -> Option<(&'static str, String)> {
+        if count <= shown {
+            return None;
+        }
+        let names: Vec<String> = names.into_iter().map(|shown| name(shown).into_owned()).collect();
+        let rest = count.saturating_sub(names.len()) as u64;
+        let mut text = names.join(", ");
+        if rest > 0 {
+            text.push_str(&format!(" … {} more, which the plan does not name", number(rest)));
+        }
+        match self.left.checked_sub(text.len()) {
+            Some(left) => {
+                self.left = left;
+                Some((label, text))
+            }
+            None => Some((label, "the plan as JSON has all".to_owned())),
+        }
+    }
+}
+
 fn people_table(view: &PlanView<'_>) -> Table {
+    let mut room = Whole { left: MOST_WHOLE };
     let lines = people::sentences(view, MOST_ROWS).map(|sentence| {
+        let line = sentence.line;
+        let people: Vec<_> = line.people.iter().map(|user| view.labels.user(user)).collect();
+        let people = people.iter().map(|shown| &**shown);
+        let sets = line
+            .permission_sets
+            .iter()
+            .map(|rank| view.labels.permission_set(*rank));
+        let accounts = view.labels.accounts(&line.accounts);
+        let named = line.people.len();
+        let everyone = usize::try_from(line.count).unwrap_or(named);
+        let whole = [
+            room.list("Everyone", people, if named == 0 { 0 } else { everyone }, 3),
+            room.list("Permission sets", sets, line.permission_sets.len(), 4),
+            room.list("Accounts", accounts.iter().copied(), accounts.len(), 4),
+        ];
+        let whole = whole.into_iter().flatten().collect();
         let (class, sign) = match sentence.verb {
             "gain" | "gains" => ("gains", "+"),
             "lose" | "loses" => ("loses", "−"),
@@ -236,6 +293,7 @@ fn people_table(view: &PlanView<'_>) -> Table {
                 marked(&sentence.risks, sentence.detail),
                 view.how(sentence.line),
             ],
+            whole,
         }
     });
     let lines: Vec<Line> = lines.collect();
@@ -246,9 +304,31 @@ fn people_table(view: &PlanView<'_>) -> Table {
 }
 
 fn assignments_table(view: &PlanView<'_>) -> Table {
+    let mut room = Whole { left: MOST_WHOLE };
     let rows = view.assignments.iter().take(MOST_ROWS);
     let lines = rows.map(|row| {
         let line = assignments::line(view, row);
+        let principals = row
+            .principals
+            .iter()
+            .filter_map(|rank| view.labels.principal(*rank));
+        let principals: Vec<String> = principals.map(principal_name).collect();
+        let sets = row
+            .permission_sets
+            .iter()
+            .map(|rank| view.labels.permission_set(*rank));
+        let accounts = view.labels.accounts(&row.accounts);
+        let whole = [
+            room.list(
+                "Groups and people",
+                principals.iter().map(String::as_str),
+                principals.len(),
+                4,
+            ),
+            room.list("Permission sets", sets, row.permission_sets.len(), 4),
+            room.list("Accounts", accounts.iter().copied(), accounts.len(), 1),
+        ];
+        let whole = whole.into_iter().flatten().collect();
         let (class, sign) = match row.change {
             change if change.is_restore() => ("gains", "+ restored"),
             change if change.is_grant() => ("gains", "+ added"),
@@ -258,6 +338,7 @@ fn assignments_table(view: &PlanView<'_>) -> Table {
             class,
             sign: sign.to_owned(),
             cells: vec![line.who, line.accounts, marked(&words(&row.risks), line.origin)],
+            whole,
         }
     });
     Table {

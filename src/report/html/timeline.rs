@@ -110,6 +110,7 @@ fn event(line: &LogLine) -> Event {
             end,
             done,
             failed,
+            rule_changes,
             ..
         } => {
             let end = match end {
@@ -118,11 +119,14 @@ fn event(line: &LogLine) -> Event {
                 Some(RunEnd::Interrupted) => "interrupted",
                 None => "did not end",
             };
-            let text = format!(
+            let mut text = format!(
                 "{command}, {end}: {} steps done, {} failed",
                 number(*done),
                 number(*failed)
             );
+            if !rule_changes.is_empty() {
+                text.push_str(&format!(". Rules: {}", rule_changes.join("; ")));
+            }
             (text, digest.clone(), reason.clone().unwrap_or_default())
         }
         What::Frozen { principal, reason } => (

@@ -64,6 +64,9 @@ pub enum What {
         /// The revision of the configuration, as given on the command line.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         revision: Option<String>,
+        /// What it changed about the rules that plans are judged by, a sentence each.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        rule_changes: Vec<String>,
         /// How it ended; absent if it did not.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         end: Option<RunEnd>,

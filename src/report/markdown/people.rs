@@ -1,5 +1,7 @@
 //! The section for people: who gains and loses what, where, and through whom.
 
+use std::collections::BTreeSet;
+
 use crate::id::PrincipalKey;
 use crate::plan::change::RevokeReason;
 use crate::plan::people::PeopleChange;
@@ -110,7 +112,6 @@ fn paths(keys: &[PrincipalKey]) -> String {
 fn how(view: &PlanView<'_>, line: &PeopleLine, hide: &Hide) -> String {
     let mut lines = vec![path(view, line)];
     let causes = view.causes(line);
-    let count = causes.assignments.len() + causes.memberships.len();
     let assignments = causes.assignments.iter();
     let assignments = assignments.map(|(change, origin)| assignment(*change, origin, hide));
     let memberships = causes.memberships.iter().map(|joined| {
@@ -127,7 +128,12 @@ fn how(view: &PlanView<'_>, line: &PeopleLine, hide: &Hide) -> String {
             place.unwrap_or_default()
         )
     });
-    lines.extend(memberships.chain(assignments).take(MOST_CAUSES));
+    // Instances of one block read alike.
+    let mut told: Vec<String> = memberships.chain(assignments).collect();
+    let mut known = BTreeSet::new();
+    told.retain(|text| known.insert(text.clone()));
+    let count = told.len();
+    lines.extend(told.into_iter().take(MOST_CAUSES));
     if count > MOST_CAUSES {
         lines.push(format!(
             "… {} more",

@@ -149,12 +149,12 @@ fn findings(view: &PlanView<'_>, hide: &Hide, most: usize) -> Section {
         rank: 0,
         ..Section::default()
     };
-    section.fill(&findings, most, |item| finding(item, hide), |_| 1);
+    section.fill(&findings, most, |item| finding(view, item, hide), |_| 1);
     section
 }
 
 /// One finding as an item of a list.
-fn finding(finding: &Finding, hide: &Hide) -> Row {
+fn finding(view: &PlanView<'_>, finding: &Finding, hide: &Hide) -> Row {
     let word = match finding.level {
         Level::Refusal => "refused",
         Level::Held => "held",
@@ -162,7 +162,8 @@ fn finding(finding: &Finding, hide: &Hide) -> Row {
         Level::Unverified => "unverified",
         Level::Note => "note",
     };
-    let message = hide.sentence(&text::clip(&finding.message, MOST_MESSAGE));
+    let message = view.naming.apply(&finding.message);
+    let message = hide.sentence(&text::clip(&message, MOST_MESSAGE));
     let place = finding
         .location
         .as_ref()
@@ -179,7 +180,8 @@ fn finding(finding: &Finding, hide: &Hide) -> Row {
         let names = if hide.counts_only() {
             format!("{} not named here", number(total))
         } else {
-            text::some_of(&finding.subjects, total, MOST_SUBJECTS)
+            let subjects = finding.subjects.iter().map(|subject| view.naming.apply(subject));
+            text::some_of(subjects, total, MOST_SUBJECTS)
         };
         full.push_str(&format!("\n  - {names}"));
     }

@@ -27,6 +27,7 @@ use crate::model::action::Effect;
 use crate::plan::change::{RecordChange, RevokeReason};
 use crate::plan::input::Mode;
 use crate::plan::{ActionKind, Plan, Totals};
+use crate::report::naming::Naming;
 use crate::report::people_names::PeopleNames;
 use crate::report::wording::{counted, number};
 
@@ -60,6 +61,8 @@ pub struct PlanView<'a> {
     pub records: RecordCounts,
     /// The footer's counts.
     pub counts: Counts,
+    /// What people are called in the texts of findings.
+    pub naming: Naming,
     /// Lines about people say as text, too, which blocks bring it about.
     pub detailed: bool,
     /// Assignments by principal, made when first asked for.
@@ -164,6 +167,7 @@ impl<'a> PlanView<'a> {
             record_rows: records::rows(plan),
             records: record_counts(plan),
             counts: counts(plan),
+            naming: Naming::of_plan(plan),
             detailed: false,
             by_principal: OnceLock::new(),
             labels,

@@ -118,7 +118,6 @@ impl<'a> PlanView<'a> {
             });
         }
         let causes = self.causes(line);
-        let count = causes.memberships.len() + causes.assignments.len();
         let memberships = causes.memberships.iter().map(|joined| {
             let verb = if comes { "joins" } else { "leaves" };
             let place = joined.location.map(|at| format!(" ({at})")).unwrap_or_default();
@@ -128,7 +127,12 @@ impl<'a> PlanView<'a> {
             .assignments
             .iter()
             .map(|(change, origin)| block(*change, origin));
-        parts.extend(memberships.chain(blocks).take(MOST_CAUSES));
+        // Instances of one block read alike.
+        let mut told: Vec<String> = memberships.chain(blocks).collect();
+        let mut known = BTreeSet::new();
+        told.retain(|text| known.insert(text.clone()));
+        let count = told.len();
+        parts.extend(told.into_iter().take(MOST_CAUSES));
         if count > MOST_CAUSES {
             parts.push(format!(
                 "… {}",

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use crate::plan::finding::{Finding, Level};
 use crate::report::escape::{escape, name};
+use crate::report::naming::Naming;
 use crate::report::plan_view::{Counts, PlanView, nothing_to_do, others};
 use crate::report::style::{Meaning, Styles};
 use crate::report::wording::{self, counted, number, some_of};
@@ -100,7 +101,7 @@ fn findings(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
     findings.sort_by_key(|finding| finding.level);
     page.heading("Read this first", &counted(findings.len() as u64, "finding"))?;
     for item in findings.iter().take(MOST_FINDINGS) {
-        finding(item, page)?;
+        finding(item, &view.naming, page)?;
     }
     let rest = findings.len().saturating_sub(MOST_FINDINGS) as u64;
     if rest > 0 {
@@ -110,7 +111,7 @@ fn findings(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
 }
 
 /// One finding: its weight, message, subjects, place and remedy.
-pub fn finding(finding: &Finding, page: &mut Page<'_>) -> io::Result<()> {
+pub fn finding(finding: &Finding, naming: &Naming, page: &mut Page<'_>) -> io::Result<()> {
     let (meaning, word) = match finding.level {
         Level::Refusal => (Meaning::Error, "refused"),
         Level::Held => (Meaning::Warning, "held"),
@@ -125,11 +126,13 @@ pub fn finding(finding: &Finding, page: &mut Page<'_>) -> io::Result<()> {
         .map(|at| format!("   {at}"))
         .unwrap_or_default();
     let place = page.paint(Meaning::Aside, place);
-    let message = escape(&finding.message);
+    let message = naming.apply(&finding.message);
+    let message = escape(&message);
     page.line(&format!("  {label}[{}]: {message}{place}", finding.code))?;
     if !finding.subjects.is_empty() {
         let total = finding.subjects.len() as u64;
-        page.line(&format!("      {}", some_of(&finding.subjects, total, 5)))?;
+        let subjects = finding.subjects.iter().map(|subject| naming.apply(subject));
+        page.line(&format!("      {}", some_of(subjects, total, 5)))?;
     }
     match &finding.remedy {
         Some(remedy) => page.line(&format!("      help: {}", escape(remedy))),

@@ -132,6 +132,7 @@ function start() {
   // Long tables are printed whole.
   addEventListener("beforeprint", () => {
     for (const shown of document.querySelectorAll("table")) shown.showAll?.();
+    for (const list of document.querySelectorAll("td details")) list.open = true;
   });
   document.documentElement.dataset.ready = "yes";
 }
