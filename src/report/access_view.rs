@@ -375,7 +375,7 @@ mod tests {
         ops.management = Management::Managed;
         let members = ops.value.members.as_mut().unwrap();
         members.retain(|user| user.as_str() == "ada");
-        let view = |applied: &Snapshot| super::view(&snapshot(), applied, None, &Query::default());
+        let view = |applied: &Snapshot| view(&snapshot(), applied, None, &Query::default());
         let told = view(&applied);
         let rows: Vec<_> = told
             .rows
