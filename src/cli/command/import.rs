@@ -12,8 +12,9 @@ use crate::cli::exit::Exit;
 use crate::cli::pipeline::{Planned, Stack, make_plan_with};
 use crate::config::evaluate::ProviderSettings;
 use crate::config::program::Program;
+use crate::id::EntityKey;
 use crate::import::{self, Import, Options};
-use crate::model::instance::Observed;
+use crate::model::instance::{HeldSubject, Observed};
 use crate::model::record::Seen;
 use crate::model::roles::Provisioning;
 use crate::model::stack::{NamedMatcher, Scope};
@@ -57,7 +58,7 @@ pub fn run(env: &Env, args: &ImportArgs) -> Result<Exit, Failure> {
     let written = place.write(&imported)?;
     // From here on the reading stands in for the service: nothing can be written to it, nor can it change meanwhile.
     let frozen = |observed| Frozen::new(provider.name(), provider.now(), observed);
-    let fresh = frozen(with_fresh_roles(&observed));
+    let fresh = frozen(to_adopt(&observed));
     adopt(&place.env, &mut store, fresh.clone())?;
     confirm(&place.env, &mut store, fresh)?;
     let next = planned(&place.env, &mut store, frozen(observed.clone()), Warnings::Shown)?;
@@ -73,14 +74,20 @@ enum Warnings {
     Shown,
 }
 
-/// The reading as if every role were up to date. Roles that are not are no question of what is declared: they are
-/// listed, and the next apply provisions them.
-fn with_fresh_roles(observed: &Observed) -> Observed {
-    let mut fresh = observed.clone();
-    for role in &mut fresh.roles {
+/// The reading as far as it is a question of what is declared. Roles that are out of date are none: they are listed, and
+/// the next apply provisions them. Nor are parts of permission sets that could not be read: such sets are looked up, and
+/// who has them where is known, so that it is recorded.
+fn to_adopt(observed: &Observed) -> Observed {
+    let mut adopted = observed.clone();
+    for role in &mut adopted.roles {
         role.provisioning = Provisioning::Latest;
     }
-    fresh
+    let sets = &observed.snapshot.permission_sets;
+    adopted.held.retain(|held| match &held.subject {
+        HeldSubject::Entity(EntityKey::PermissionSet(name)) => !sets.contains_key(name),
+        _ => true,
+    });
+    adopted
 }
 
 /// Records the reading as it was.

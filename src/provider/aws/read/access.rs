@@ -131,7 +131,7 @@ pub async fn whole(
                 if !rest.is_empty() {
                     let by_pair = rest.len();
                     session.notice(format!(
-                        "assignments were read by user and group ({calls} calls; by account and set it would have been \
+                        "assignments were read by user and group (calls: {calls}, where by account and set it is \
                          {by_pair}): those of deleted users and groups show only where nobody else has the set; \
                          `rolecall drift` reads by account and set"
                     ));
