@@ -40,10 +40,12 @@ impl DiskFiles {
         // The stack itself may live below a directory of that name.
         let common = real.components().zip(root.components());
         let common = common.take_while(|(one, other)| one == other).count();
-        if real
-            .components()
-            .skip(common)
-            .any(|part| part.as_os_str() == OWN_DIRECTORY)
+        let is_own = |part: Component<'_>| part.as_os_str() == OWN_DIRECTORY;
+        // The directory itself may be a link to another place, be it as written or as this stack has it.
+        let written = Path::new(path);
+        if real.components().skip(common).any(is_own)
+            || written.is_relative() && written.components().any(is_own)
+            || real.starts_with(self::real(&self.root.join(OWN_DIRECTORY)))
         {
             return Err(format!(
                 "it lies in `{OWN_DIRECTORY}`, where state and plans are kept, and no configuration reads those"
@@ -278,5 +280,17 @@ mod tests {
         assert!(!reads(&files, "../stack/.rolecall/last-plan.txt"));
         files.root = directory.path().join("stack/.rolecall");
         assert!(reads(&files, "last-plan.txt"), "a stack that lives there");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nor_do_they_by_another_name_of_the_directory() {
+        let (directory, mut files) = stack();
+        files.within = None;
+        let at = |path: &str| directory.path().join(path);
+        fs::rename(at("stack/.rolecall"), at("kept")).unwrap();
+        std::os::unix::fs::symlink(at("kept"), at("stack/.rolecall")).unwrap();
+        assert!(!reads(&files, ".rolecall/last-plan.txt"));
+        assert!(!reads(&files, "../kept/last-plan.txt"));
     }
 }

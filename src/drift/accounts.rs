@@ -126,9 +126,15 @@ fn has_access(sources: &Sources<'_>, account: &AccountKey) -> bool {
     let Some(rank) = access.names.account_rank(account) else {
         return false;
     };
-    let grants = sources.filter.over(&access.names);
-    let mut there = access.tuples.iter().filter(|tuple| tuple.account() == rank);
-    there.any(|tuple| grants.covers(*tuple))
+    // Ascending by account.
+    let start = access.tuples.partition_point(|tuple| tuple.account() < rank);
+    let rest = access.tuples.iter().skip(start);
+    let mut there = rest.take_while(|tuple| tuple.account() == rank).peekable();
+    // What the filter needs to know of all names is worth it only where there is something.
+    there.peek().is_some() && {
+        let grants = sources.filter.over(&access.names);
+        there.any(|tuple| grants.covers(*tuple))
+    }
 }
 
 /// What is said about an account: by its block, else by the last recorded reading. Of the name a block says something

@@ -195,8 +195,9 @@ pub fn view(
         };
         for (person, user_name, via) in people(snapshot, principal) {
             if matches(&query.principal, &[&person, &user_name, principal.name()]) {
-                let is_stranger =
-                    |users: &BTreeSet<UserName>| users.iter().any(|user| user.as_str() == user_name);
+                let is_stranger = |users: &BTreeSet<UserName>| {
+                    !users.is_empty() && UserName::new(&*user_name).is_ok_and(|user| users.contains(&user))
+                };
                 let stranger = strangers.is_some_and(is_stranger);
                 let key = (shown.clone(), id.clone(), set.to_string(), person, user_name);
                 let (paths, not_declared) = rows.entry(key).or_default();

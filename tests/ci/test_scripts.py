@@ -283,6 +283,11 @@ class GitHub(Case):
         # What a stranger asks for holds nobody up.
         self.approve(by="mallory", state="CHANGES_REQUESTED", at="2026-11-28T12:00:00Z")
         self.assertEqual(self.approved(), digest)
+        # Somebody of whom nobody can tell whether they may write may be holding it up.
+        self.store["permissions"]["mallory"] = None
+        self.approved(code=3)
+        self.assertIn("does not say whether mallory", self.said)
+        self.store["permissions"]["mallory"] = "read"
         self.approve(state="DISMISSED", at="2026-11-28T12:10:00Z")
         self.approve(by="grace", state="DISMISSED", at="2026-11-28T12:10:00Z")
         self.approved(code=3)

@@ -10,6 +10,50 @@ fn example() -> Sandbox {
     sandbox
 }
 
+/// Instances of one block are shown together, and each path still has the block of its own.
+#[test]
+fn a_path_names_the_instance_that_gives_it() {
+    let sandbox = Sandbox::new();
+    let stack = r#"
+account "a" { id = "111122223333" }
+permission_set "admin" { managed_policies = ["arn:aws:iam::aws:policy/AdministratorAccess"] }
+user "u" {
+  for_each    = toset(["ada", "bob", "eve"])
+  user_name   = each.key
+  given_name  = each.key
+  family_name = "X"
+}
+group "g" {
+  for_each     = toset(["ada", "bob", "eve"])
+  display_name = "team ${each.key}"
+  members      = [user.u[each.key]]
+}
+assignment "t" {
+  for_each        = toset(["ada", "bob", "eve"])
+  principals      = [group.g[each.key]]
+  permission_sets = [permission_set.admin]
+  accounts        = [account.a]
+}
+"#;
+    sandbox.write("main.hcl", stack);
+    let plan: serde_json::Value = serde_json::from_str(&sandbox.ok(&["plan", "--json"])).unwrap();
+    let mut paths: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in plan["people"]["changes"].as_array().unwrap() {
+        for path in line["via"].as_array().unwrap() {
+            let blocks = path["assignments"].as_array().unwrap();
+            let blocks = blocks.iter().map(|block| block["block"].as_str().unwrap());
+            paths.push((path["name"].as_str().unwrap(), blocks.collect()));
+        }
+    }
+    paths.sort_unstable();
+    let expected = [
+        ("team ada", vec!["assignment.t[\"ada\"]"]),
+        ("team bob", vec!["assignment.t[\"bob\"]"]),
+        ("team eve", vec!["assignment.t[\"eve\"]"]),
+    ];
+    assert_eq!(paths, expected);
+}
+
 #[test]
 fn the_page_is_written_for_its_owner_and_is_the_same_each_time() {
     let sandbox = example();

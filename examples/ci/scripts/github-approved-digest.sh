@@ -31,7 +31,8 @@ head=$(jq -r '.[0].head.sha' <<<"$pulls")
 # Anybody may review a pull request of a public repository. What a workflow approves, nobody has read.
 may_write() {
   local permission
-  permission=$(gh api "$repository/collaborators/$1/permission" | jq -r .permission) || return 1
+  permission=$(gh api "$repository/collaborators/$1/permission" | jq -er .permission) ||
+    refuse "GitHub does not say whether $1, who reviewed pull request #$number, may write; run this again"
   [ "$permission" = admin ] || [ "$permission" = write ]
 }
 

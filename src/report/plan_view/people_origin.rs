@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rustc_hash::FxHashMap;
 
 use crate::id::{GroupName, PrincipalKey};
+use crate::model::access::Tuple;
 use crate::model::action::Effect;
 use crate::plan::people::PeopleChange;
 use crate::report::escape;
@@ -70,8 +71,9 @@ impl<'a> PlanView<'a> {
                 && meets(&line.permission_sets, &row.permission_sets)
                 && meets(&line.accounts, &row.accounts)
         });
-        let mut found: Vec<(Option<RowChange>, Vec<u32>)> =
-            rows.map(|row| (Some(row.change), row.notes.clone())).collect();
+        let mut found: Vec<(Option<RowChange>, Vec<u32>)> = rows
+            .map(|row| (Some(row.change), self.notes_of(row, line, principal)))
+            .collect();
         let behind = &self.plan.behind;
         let start = behind.partition_point(|row| row.principal < principal);
         let of_principal = behind
@@ -83,6 +85,38 @@ impl<'a> PlanView<'a> {
         });
         found.extend(standing.map(|row| (None, row.note.into_iter().collect())));
         found
+    }
+
+    /// The notes of one principal's assignments in a row, as far as a line is about them: a row may join those of many
+    /// principals, each by a block of its own.
+    fn notes_of(&self, row: &AssignmentRow, line: &PeopleLine, principal: u32) -> Vec<u32> {
+        if row.notes.len() <= 1 {
+            return row.notes.clone();
+        }
+        let in_both = |left: &[u32], right: &[u32]| -> Vec<u32> {
+            let ranks = left.iter().copied();
+            ranks.filter(|rank| right.binary_search(rank).is_ok()).collect()
+        };
+        let accounts = in_both(&line.accounts, &row.accounts);
+        let sets = in_both(&line.permission_sets, &row.permission_sets);
+        let tuples = accounts
+            .iter()
+            .flat_map(|account| sets.iter().map(|set| Tuple::new(*account, *set, principal)));
+        let notes: BTreeSet<u32> = tuples
+            .filter_map(|tuple| self.note_of(row.change, tuple))
+            .collect();
+        notes.into_iter().collect()
+    }
+
+    /// The note of one assignment that comes or goes.
+    fn note_of(&self, change: RowChange, tuple: Tuple) -> Option<u32> {
+        let (grants, revokes) = (&self.plan.grants, &self.plan.revokes);
+        if change.is_grant() {
+            let at = grants.binary_search_by_key(&tuple, |step| step.tuple).ok()?;
+            return grants.get(at).map(|step| step.note);
+        }
+        let at = revokes.binary_search_by_key(&tuple, |step| step.tuple).ok()?;
+        revokes.get(at).map(|step| step.note)
     }
 
     fn assignments_of(&self, principal: u32) -> impl Iterator<Item = &AssignmentRow> {
