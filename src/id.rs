@@ -279,6 +279,16 @@ pub enum AccountKey {
     Email(Email),
 }
 
+impl AccountKey {
+    /// The id or the address as text.
+    pub fn as_str(&self) -> &str {
+        match self {
+            AccountKey::Id(id) => id.as_str(),
+            AccountKey::Email(email) => email.as_str(),
+        }
+    }
+}
+
 impl fmt::Display for AccountKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

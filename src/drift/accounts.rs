@@ -1,6 +1,7 @@
 //! Drift of accounts and of what stands in them: their place and tags, their status, roles, the SAML provider,
 //! policies.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -12,12 +13,17 @@ use crate::model::roles::Provisioning;
 use crate::model::snapshot::Entity;
 use crate::model::stack::Unmanaged;
 
+use super::filter::GrantFilter;
 use super::named::live_key;
 use super::{Cause, Content, DriftItem, Selector, Sources, Subject};
 
 /// Adds the drift of accounts.
 pub(super) fn find(sources: &Sources<'_>, out: &mut Vec<DriftItem>) {
     let mut selectors = Selectors::new(sources);
+    let assigned = Assigned {
+        sources,
+        filter: OnceCell::new(),
+    };
     let (desired, applied) = (
         &sources.desired.snapshot.accounts,
         &sources.recorded.applied.accounts,
@@ -41,18 +47,19 @@ pub(super) fn find(sources: &Sources<'_>, out: &mut Vec<DriftItem>) {
     }
     for (key, entity) in known {
         let is_applied = applied.contains_key(&key) || seen.is_some_and(|seen| seen.contains_key(&key));
-        account(sources, &mut selectors, key, entity, is_applied, out);
+        account(&assigned, &mut selectors, key, entity, is_applied, out);
     }
 }
 
 fn account(
-    sources: &Sources<'_>,
+    assigned: &Assigned<'_>,
     selectors: &mut Selectors<'_>,
     key: AccountKey,
     entity: &Entity<Account>,
     is_applied: bool,
     out: &mut Vec<DriftItem>,
 ) {
+    let sources = assigned.sources;
     let name = EntityKey::Account(key.clone());
     if sources.filter.unreadable(&name) {
         return;
@@ -76,7 +83,7 @@ fn account(
     };
     if !live.status.is_assignable() {
         let mut selected_by = selectors.of(&key);
-        let has_access = has_access(sources, &key);
+        let has_access = assigned.is_anything(&key);
         // Nothing is recorded of an account where nothing can be changed: what is there was granted before.
         for selector in selected_by.iter_mut().filter(|_| has_access) {
             selector.before |= selector.now;
@@ -117,23 +124,33 @@ fn account(
     }
 }
 
-/// Whether something is assigned in an account that the stack looks at.
-fn has_access(sources: &Sources<'_>, account: &AccountKey) -> bool {
-    if sources.desired.settings.unmanaged == Unmanaged::Ignore {
-        return false;
-    }
-    let access = &sources.live.access;
-    let Some(rank) = access.names.account_rank(account) else {
-        return false;
-    };
-    // Ascending by account.
-    let start = access.tuples.partition_point(|tuple| tuple.account() < rank);
-    let rest = access.tuples.iter().skip(start);
-    let mut there = rest.take_while(|tuple| tuple.account() == rank).peekable();
-    // What the filter needs to know of all names is worth it only where there is something.
-    there.peek().is_some() && {
-        let grants = sources.filter.over(&access.names);
-        there.any(|tuple| grants.covers(*tuple))
+/// What is assigned in accounts.
+struct Assigned<'a> {
+    sources: &'a Sources<'a>,
+    /// Which assignments the stack looks at: over all names, so that it is made once, and only if it is needed.
+    filter: OnceCell<GrantFilter>,
+}
+
+impl Assigned<'_> {
+    /// Whether something is assigned in an account that the stack looks at.
+    fn is_anything(&self, account: &AccountKey) -> bool {
+        if self.sources.desired.settings.unmanaged == Unmanaged::Ignore {
+            return false;
+        }
+        let access = &self.sources.live.access;
+        let Some(rank) = access.names.account_rank(account) else {
+            return false;
+        };
+        // Ascending by account.
+        let start = access.tuples.partition_point(|tuple| tuple.account() < rank);
+        let rest = access.tuples.iter().skip(start);
+        let mut there = rest.take_while(|tuple| tuple.account() == rank);
+        there.any(|tuple| {
+            let filter = self
+                .filter
+                .get_or_init(|| self.sources.filter.over(&access.names));
+            filter.covers(*tuple)
+        })
     }
 }
 

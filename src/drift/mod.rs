@@ -247,7 +247,8 @@ pub struct DriftItem {
 }
 
 impl DriftItem {
-    fn new(cause: Cause, subject: Subject) -> Self {
+    /// A finding about something, of which nothing else is known yet.
+    pub(crate) fn new(cause: Cause, subject: Subject) -> Self {
         DriftItem {
             cause,
             subject,

@@ -70,15 +70,15 @@ pub fn edits_of<'f>(
     faults: &'f [InAccount],
     in_account: &AccountKey,
     of: &PermissionSetName,
-) -> impl Iterator<Item = &'f Arc<str>> {
-    let of_role = faults.iter().filter_map(move |found| match &found.fault {
+) -> Vec<&'f Arc<str>> {
+    let of_role = faults.iter().filter_map(|found| match &found.fault {
         AccountFault::RoleEdited {
             permission_set,
             edits,
         } if found.account == *in_account && permission_set == of => Some(edits),
         _ => None,
     });
-    of_role.flatten().collect::<Vec<_>>().into_iter()
+    of_role.flatten().collect()
 }
 
 /// The ARN of the policy that an edit attached, if that is what it did.

@@ -73,15 +73,7 @@ impl Standing {
             let via = row.via.iter().filter_map(|key| plan.names.principal_rank(key));
             pairs.extend(via.map(|principal| (principal, row.permission_set)));
         }
-        let stays = |tuple: Tuple| {
-            plan.grants
-                .binary_search_by_key(&tuple, |step| step.tuple)
-                .is_err()
-                && plan
-                    .revokes
-                    .binary_search_by_key(&tuple, |step| step.tuple)
-                    .is_err()
-        };
+        let stays = |tuple: Tuple| plan.grant(tuple).is_none() && plan.revoke(tuple).is_none();
         let mut found: BTreeMap<(u32, u32, Option<u32>), Vec<u32>> = BTreeMap::new();
         for (tuple, note) in self.rows {
             let pair = (tuple.principal(), tuple.permission_set());

@@ -63,13 +63,8 @@ pub fn concerns(plan: &Plan, what: &Effect) -> bool {
             let Some(tuple) = plan.names.tuple(account, permission_set, principal) else {
                 return false;
             };
-            plan.grants
-                .binary_search_by_key(&tuple, |step| step.tuple)
-                .is_ok()
-                || plan
-                    .revokes
-                    .binary_search_by_key(&tuple, |step| step.tuple)
-                    .is_ok()
+            plan.grant(tuple).is_some()
+                || plan.revoke(tuple).is_some()
                 || plan
                     .records
                     .binary_search_by_key(&tuple, |step| step.tuple)

@@ -68,22 +68,12 @@ impl NamesNow {
         rules
     }
 
-    /// What is declared, with every account by its id that has one.
-    pub fn declared(&self, rules: Rules) -> Rules {
-        let by_id = NamesNow {
+    /// For what is declared: of it, accounts alone go by another name, their ids.
+    pub fn by_id(&self) -> NamesNow {
+        NamesNow {
             emails: self.emails.clone(),
             ..NamesNow::default()
-        };
-        by_id.rules(&rules)
-    }
-
-    /// A declared guardrail to judge by.
-    pub fn judging_declared<'g>(&self, guardrail: &'g Guardrail) -> Cow<'g, Guardrail> {
-        let by_id = NamesNow {
-            emails: self.emails.clone(),
-            ..NamesNow::default()
-        };
-        by_id.judging(guardrail)
+        }
     }
 
     /// A guardrail of the last apply to be compared with declared ones.
@@ -91,7 +81,7 @@ impl NamesNow {
         self.translated(guardrail, Names::Last)
     }
 
-    /// A guardrail of the last apply to judge by.
+    /// A guardrail to judge by.
     pub fn judging<'g>(&self, guardrail: &'g Guardrail) -> Cow<'g, Guardrail> {
         self.translated(guardrail, Names::All)
     }

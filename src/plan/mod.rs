@@ -208,6 +208,18 @@ impl Plan {
         self.account_names.get(&key).cloned().unwrap_or(key)
     }
 
+    /// The step that makes an assignment.
+    pub fn grant(&self, tuple: Tuple) -> Option<&GrantStep> {
+        let at = self.grants.binary_search_by_key(&tuple, |step| step.tuple);
+        self.grants.get(at.ok()?)
+    }
+
+    /// The step that takes an assignment away.
+    pub fn revoke(&self, tuple: Tuple) -> Option<&RevokeStep> {
+        let at = self.revokes.binary_search_by_key(&tuple, |step| step.tuple);
+        self.revokes.get(at.ok()?)
+    }
+
     /// The tuple a grant or revoke step is about.
     pub fn tuple(&self, step: StepId) -> Option<Tuple> {
         match step {

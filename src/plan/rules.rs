@@ -136,7 +136,7 @@ pub(super) fn rule_changes(input: &PlanInput, names: &NamesNow) -> RuleChanges {
     let changes = match input.options.mode {
         Mode::All => changes(
             &names.rules(before),
-            &names.declared(Rules::of(&input.desired)),
+            &names.by_id().rules(&Rules::of(&input.desired)),
             Spelling { snapshots },
         ),
         _ => Vec::new(),

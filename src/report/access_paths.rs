@@ -254,7 +254,7 @@ pub fn explain(asked: &Asked, recorded: &Recorded, since: &Since<'_>, risk: &Ris
     let in_accounts = around.map_or(&[][..], |around| &around.in_accounts);
     let permission_sets = sets.into_iter().map(|(name, paths)| {
         let set = snapshot.permission_sets.get(&name).map(|set| &set.value);
-        let edits: Vec<&Arc<str>> = edits_of(in_accounts, &asked.account, &name).collect();
+        let edits = edits_of(in_accounts, &asked.account, &name);
         let as_edited = set.map(|set| with_attached(set, edits.iter().copied()));
         let judged = judge.set(&name, as_edited.as_ref());
         SetPaths {

@@ -193,12 +193,10 @@ pub fn view(
             ),
             _ => None,
         };
-        for (person, user_name, via) in people(snapshot, principal) {
+        for (person, user, via) in people(snapshot, principal) {
+            let user_name = user.map_or_else(String::new, ToString::to_string);
             if matches(&query.principal, &[&person, &user_name, principal.name()]) {
-                let is_stranger = |users: &BTreeSet<UserName>| {
-                    !users.is_empty() && UserName::new(&*user_name).is_ok_and(|user| users.contains(&user))
-                };
-                let stranger = strangers.is_some_and(is_stranger);
+                let stranger = strangers.zip(user).is_some_and(|(all, user)| all.contains(user));
                 let key = (shown.clone(), id.clone(), set.to_string(), person, user_name);
                 let (paths, not_declared) = rows.entry(key).or_default();
                 not_declared.extend(stranger.then(|| via.clone()));
@@ -226,14 +224,17 @@ pub fn view(
     }
 }
 
-/// The people behind a principal: name, user name and path.
-fn people(snapshot: &Snapshot, principal: &PrincipalKey) -> Vec<(String, String, String)> {
+/// The people behind a principal: what they are called, who they are if that is known, and the path.
+fn people<'s>(
+    snapshot: &'s Snapshot,
+    principal: &'s PrincipalKey,
+) -> Vec<(String, Option<&'s UserName>, String)> {
     let shown = |name: &UserName| match snapshot.users.get(name) {
         Some(user) => user.value.shown().to_owned(),
         None => name.to_string(),
     };
     match principal {
-        PrincipalKey::User(name) => vec![(shown(name), name.to_string(), "direct".to_owned())],
+        PrincipalKey::User(name) => vec![(shown(name), Some(name), "direct".to_owned())],
         PrincipalKey::Group(group) => {
             let members = snapshot
                 .groups
@@ -242,13 +243,13 @@ fn people(snapshot: &Snapshot, principal: &PrincipalKey) -> Vec<(String, String,
             match members {
                 Some(members) if !members.is_empty() => members
                     .iter()
-                    .map(|name| (shown(name), name.to_string(), group.to_string()))
+                    .map(|name| (shown(name), Some(name), group.to_string()))
                     .collect(),
-                _ => vec![(String::new(), String::new(), group.to_string())],
+                _ => vec![(String::new(), None, group.to_string())],
             }
         }
         PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => {
-            vec![(String::new(), String::new(), principal_name(principal))]
+            vec![(String::new(), None, principal_name(principal))]
         }
     }
 }

@@ -1,79 +1,108 @@
 //! Findings that only follow from another one: the assignments of a group that was made anew, the roles of a set that
 //! was changed. One cause is one finding, and what follows from it is told below it.
 
-use crate::drift::{Cause, DriftItem, Subject};
-use crate::id::{EntityKey, GroupName, PermissionSetName, PrincipalKey, UserName};
+use rustc_hash::FxHashMap;
 
-/// For each finding the place of the one it follows from.
+use crate::drift::{Cause, DriftItem, Subject};
+use crate::id::{EntityKey, PermissionSetName, PrincipalKey};
+
+/// For each finding the place of the one it follows from: the first that explains it.
 pub fn follows_from(items: &[DriftItem]) -> Vec<Option<usize>> {
-    let roots: Vec<(usize, Root<'_>)> = items
-        .iter()
-        .enumerate()
-        .filter_map(|(place, item)| Some((place, root(item)?)))
-        .collect();
-    let of = |item: &DriftItem| {
-        let found = roots.iter().find(|(_, root)| root.explains(item));
-        found.map(|(place, _)| *place)
+    let mut causes: FxHashMap<Link<'_>, usize> = FxHashMap::default();
+    for (place, item) in items.iter().enumerate() {
+        for link in explains(item) {
+            causes.entry(link).or_insert(place);
+        }
+    }
+    let first = |item| {
+        let links = needs(item).into_iter();
+        links.filter_map(|link| causes.get(&link).copied()).min()
     };
-    items.iter().map(of).collect()
+    items.iter().map(first).collect()
 }
 
 /// What happened to an entity that others refer to.
-enum Root<'a> {
-    /// The group is gone, or another one has its name; by which id it was known.
-    Group(&'a GroupName, Option<&'a str>),
+#[derive(PartialEq, Eq, Hash)]
+enum Link<'a> {
+    /// The group is gone, or another one has its name.
+    Group(&'a str),
     /// The same for a user.
-    User(&'a UserName, Option<&'a str>),
+    User(&'a str),
+    /// The same for who was known by an id, or, where that is not known, was called so.
+    GroupById(&'a str),
+    GroupCalled(&'a str),
+    UserById(&'a str),
+    UserCalled(&'a str),
     /// The set is gone, or another one has its name.
     Set(&'a PermissionSetName),
     /// The set has other content.
     Content(&'a PermissionSetName),
 }
 
-fn root(item: &DriftItem) -> Option<Root<'_>> {
+/// What follows from a finding, if anything does.
+fn explains(item: &DriftItem) -> Vec<Link<'_>> {
     let Subject::Entity { key, ids, .. } = &item.subject else {
-        return None;
+        return Vec::new();
     };
     let was = ids.as_ref().map(|(was, _)| was.as_str());
     match (item.cause, key) {
-        (Cause::Missing | Cause::Rebound, EntityKey::Group(name)) => Some(Root::Group(name, was)),
-        (Cause::Missing | Cause::Rebound, EntityKey::User(name)) => Some(Root::User(name, was)),
-        (Cause::Missing | Cause::Rebound, EntityKey::PermissionSet(name)) => Some(Root::Set(name)),
-        (Cause::Changed, EntityKey::PermissionSet(name)) => Some(Root::Content(name)),
-        _ => None,
+        (Cause::Missing | Cause::Rebound, EntityKey::Group(name)) => {
+            let name = name.as_str();
+            let before = was.map_or(Link::GroupCalled(name), Link::GroupById);
+            vec![Link::Group(name), before]
+        }
+        (Cause::Missing | Cause::Rebound, EntityKey::User(name)) => {
+            let name = name.as_str();
+            let before = was.map_or(Link::UserCalled(name), Link::UserById);
+            vec![Link::User(name), before]
+        }
+        (Cause::Missing | Cause::Rebound, EntityKey::PermissionSet(name)) => vec![Link::Set(name)],
+        (Cause::Changed, EntityKey::PermissionSet(name)) => vec![Link::Content(name)],
+        _ => Vec::new(),
     }
 }
 
-impl Root<'_> {
-    fn explains(&self, item: &DriftItem) -> bool {
-        let was_it = |name: &str, was: Option<&str>, id: &str| {
-            was.map_or(item.was_called.as_deref() == Some(name), |was| was == id)
-        };
-        match (self, item.cause, &item.subject) {
-            (Root::Group(name, _), Cause::Missing, Subject::Grants { principal, .. }) => {
-                matches!(principal, PrincipalKey::Group(of) if of == *name)
-            }
-            (Root::Group(name, was), Cause::Orphaned, Subject::Grants { principal, .. }) => {
-                matches!(principal, PrincipalKey::OrphanGroup(id) if was_it(name.as_str(), *was, id.as_str()))
-            }
-            (Root::Group(name, _), Cause::Missing, Subject::Members { group, .. }) => group == *name,
-            (Root::User(name, _), Cause::Missing, Subject::Grants { principal, .. }) => {
-                matches!(principal, PrincipalKey::User(of) if of == *name)
-            }
-            (Root::User(name, was), Cause::Orphaned, Subject::Grants { principal, .. }) => {
-                matches!(principal, PrincipalKey::OrphanUser(id) if was_it(name.as_str(), *was, id.as_str()))
-            }
-            (Root::User(name, _), Cause::Missing, Subject::Members { users, .. }) => {
-                users.as_slice() == [(*name).clone()]
-            }
-            (Root::Set(name), Cause::Missing, Subject::Grants { permission_set, .. }) => {
-                permission_set == *name
-            }
-            (Root::Content(name), Cause::StaleProvisioning, Subject::Roles { permission_set, .. }) => {
-                permission_set == *name
-            }
-            _ => false,
+/// What a finding follows from, if any of it was found.
+fn needs(item: &DriftItem) -> Vec<Link<'_>> {
+    let called = item.was_called.as_deref();
+    match (item.cause, &item.subject) {
+        (
+            Cause::Missing,
+            Subject::Grants {
+                principal,
+                permission_set,
+                ..
+            },
+        ) => {
+            let principal = match principal {
+                PrincipalKey::Group(name) => Some(Link::Group(name.as_str())),
+                PrincipalKey::User(name) => Some(Link::User(name.as_str())),
+                PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => None,
+            };
+            principal.into_iter().chain([Link::Set(permission_set)]).collect()
         }
+        (Cause::Missing, Subject::Members { group, users, .. }) => {
+            let user = match users.as_slice() {
+                [user] => Some(Link::User(user.as_str())),
+                _ => None,
+            };
+            user.into_iter().chain([Link::Group(group.as_str())]).collect()
+        }
+        (Cause::Orphaned, Subject::Grants { principal, .. }) => match principal {
+            PrincipalKey::OrphanGroup(id) => {
+                let called = called.map(Link::GroupCalled);
+                called.into_iter().chain([Link::GroupById(id.as_str())]).collect()
+            }
+            PrincipalKey::OrphanUser(id) => {
+                let called = called.map(Link::UserCalled);
+                called.into_iter().chain([Link::UserById(id.as_str())]).collect()
+            }
+            PrincipalKey::Group(_) | PrincipalKey::User(_) => Vec::new(),
+        },
+        (Cause::StaleProvisioning, Subject::Roles { permission_set, .. }) => {
+            vec![Link::Content(permission_set)]
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -90,26 +119,7 @@ pub fn word(cause: Cause) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::address::Addresses;
-    use crate::id::{AccountId, AccountKey, ServiceId};
-
-    fn item(cause: Cause, subject: Subject) -> DriftItem {
-        DriftItem {
-            cause,
-            subject,
-            addresses: Addresses::default(),
-            location: None,
-            declared: false,
-            referred: false,
-            now_called: None,
-            was_called: None,
-            edits: Default::default(),
-            selected_by: Vec::new(),
-            people: Vec::new(),
-            expired: None,
-            since: None,
-        }
-    }
+    use crate::id::{AccountId, AccountKey, GroupName, ServiceId};
 
     fn grants(set: &str, principal: PrincipalKey) -> Subject {
         Subject::Grants {
@@ -135,11 +145,11 @@ mod tests {
             ids: Some((ServiceId::new("g-1").unwrap(), ServiceId::new("g-2").unwrap())),
         };
         let items = [
-            item(Cause::Rebound, rebound),
-            item(Cause::Orphaned, grants("admin", orphan("g-1"))),
-            item(Cause::Orphaned, grants("admin", orphan("g-9"))),
-            item(Cause::Missing, grants("admin", PrincipalKey::Group(group("ops")))),
-            item(Cause::Missing, grants("admin", PrincipalKey::Group(group("dev")))),
+            DriftItem::new(Cause::Rebound, rebound),
+            DriftItem::new(Cause::Orphaned, grants("admin", orphan("g-1"))),
+            DriftItem::new(Cause::Orphaned, grants("admin", orphan("g-9"))),
+            DriftItem::new(Cause::Missing, grants("admin", PrincipalKey::Group(group("ops")))),
+            DriftItem::new(Cause::Missing, grants("admin", PrincipalKey::Group(group("dev")))),
         ];
         assert_eq!(follows_from(&items), [None, Some(0), None, Some(0), None]);
     }
@@ -157,10 +167,10 @@ mod tests {
             ids: None,
         };
         let items = [
-            item(Cause::Changed, changed),
-            item(Cause::StaleProvisioning, roles("read")),
-            item(Cause::StaleProvisioning, roles("view")),
-            item(Cause::RoleTampered, roles("read")),
+            DriftItem::new(Cause::Changed, changed),
+            DriftItem::new(Cause::StaleProvisioning, roles("read")),
+            DriftItem::new(Cause::StaleProvisioning, roles("view")),
+            DriftItem::new(Cause::RoleTampered, roles("read")),
         ];
         assert_eq!(follows_from(&items), [None, Some(0), None, None]);
     }

@@ -14,9 +14,9 @@ use crate::plan::risk::{ProductionAccounts, RiskMark, SetJudge, SetRisk};
 use super::drift_causes::{self, follows_from};
 use super::escape;
 use super::hide::{Hide, names_of};
-use super::people_names::PeopleNames;
 use super::plan_view::entities::{Detail, field, group, permission_set, tags, user};
 use super::plan_view::risk::Risk;
+use super::shared_names::SharedNames;
 use super::wording::{self, counted, number, some_of};
 
 /// Everything that drifted, ready to be shown.
@@ -31,9 +31,8 @@ pub struct DriftView<'a> {
     pub rows: Vec<DriftRow<'a>>,
     /// What is held, and why.
     pub held: Vec<(String, String)>,
-    names: PeopleNames<'a>,
-    /// Names that more than one account has.
-    shared: BTreeSet<&'a str>,
+    names: SharedNames<'a>,
+    accounts: SharedNames<'a>,
 }
 
 /// One finding.
@@ -52,6 +51,8 @@ pub struct DriftRow<'a> {
     pub risks: Vec<Vec<RiskMark>>,
     /// The row that this one follows from and stands below.
     pub follows: Option<usize>,
+    /// The rows that follow from this one.
+    leads_to: Vec<usize>,
 }
 
 impl DriftRow<'_> {
@@ -123,7 +124,7 @@ impl<'a> DriftView<'a> {
     /// The view of a comparison with what was read.
     pub fn new(stack: &'a str, drift: &'a Drift, around: &Around<'a>) -> Self {
         let observed = around.observed;
-        let names = PeopleNames::of(&observed.snapshot);
+        let names = SharedNames::of_people(&observed.snapshot);
         let row = |item: &'a DriftItem| DriftRow {
             item,
             name: name(item, &observed.snapshot, &names),
@@ -132,11 +133,15 @@ impl<'a> DriftView<'a> {
             marks: Vec::new(),
             risks: Vec::new(),
             follows: None,
+            leads_to: Vec::new(),
         };
         let mut rows: Vec<DriftRow<'a>> = drift.items.iter().map(row).collect();
         for (place, follows) in follows_from(&drift.items).into_iter().enumerate() {
-            let remedy = follows.and_then(|at| rows.get(at)).map(|row| row.remedy.clone());
-            if let (Some(row), Some(remedy)) = (rows.get_mut(place), remedy) {
+            let Some(at) = follows else { continue };
+            let Some(cause) = rows.get_mut(at) else { continue };
+            cause.leads_to.push(place);
+            let remedy = cause.remedy.clone();
+            if let Some(row) = rows.get_mut(place) {
                 // What mends the one mends the other.
                 (row.follows, row.remedy) = (follows, remedy);
             }
@@ -155,7 +160,7 @@ impl<'a> DriftView<'a> {
                 )
                 .collect(),
             names,
-            shared: shared_names(&observed.snapshot),
+            accounts: SharedNames::of_accounts(&observed.snapshot),
         }
     }
 
@@ -188,14 +193,7 @@ impl<'a> DriftView<'a> {
 
     /// What follows from a finding, a sentence each with a word before it: `left over`, `Ops → Admin  payments`.
     pub fn consequences(&self, cause: &DriftRow<'_>, room: Room, hide: &Hide) -> Vec<(&'static str, String)> {
-        let place = self
-            .rows
-            .iter()
-            .position(|row| std::ptr::eq(row.item, cause.item));
-        let Some(place) = place else {
-            return Vec::new();
-        };
-        let rows = self.rows.iter().filter(|row| row.follows == Some(place));
+        let rows = cause.leads_to.iter().filter_map(|place| self.rows.get(*place));
         rows.map(|row| {
             let title = row.title();
             let title = hide.apply(&title);
@@ -242,11 +240,7 @@ impl<'a> DriftView<'a> {
     /// What an account is called; with its id where two have the name.
     pub fn account(&self, key: &AccountKey) -> String {
         let name = self.observed.snapshot.account_name(key);
-        if self.shared.contains(name.as_str()) {
-            format!("{name} ({key})")
-        } else {
-            name
-        }
+        self.accounts.show(key.as_str(), &name).into_owned()
     }
 
     /// What a person is called.
@@ -499,14 +493,14 @@ fn risk(mark: RiskMark, count: u64, of: u64) -> Risk {
     }
 }
 
-fn person(user: &UserName, observed: &Snapshot, names: &PeopleNames<'_>) -> String {
+fn person(user: &UserName, observed: &Snapshot, names: &SharedNames<'_>) -> String {
     match observed.users.get(user) {
         Some(found) => names.show(user.as_str(), found.value.shown()).into_owned(),
         None => user.to_string(),
     }
 }
 
-fn name(item: &DriftItem, observed: &Snapshot, names: &PeopleNames<'_>) -> String {
+fn name(item: &DriftItem, observed: &Snapshot, names: &SharedNames<'_>) -> String {
     match &item.subject {
         Subject::Entity { key, .. } => entity_name(key, observed, names),
         Subject::Members { group, .. } => group.to_string(),
@@ -539,14 +533,7 @@ fn name(item: &DriftItem, observed: &Snapshot, names: &PeopleNames<'_>) -> Strin
     }
 }
 
-/// Names that more than one account has.
-fn shared_names(observed: &Snapshot) -> BTreeSet<&str> {
-    let mut seen = BTreeSet::new();
-    let names = observed.accounts.values().map(|account| &*account.value.name);
-    names.filter(|name| !seen.insert(*name)).collect()
-}
-
-fn entity_name(key: &EntityKey, observed: &Snapshot, names: &PeopleNames<'_>) -> String {
+fn entity_name(key: &EntityKey, observed: &Snapshot, names: &SharedNames<'_>) -> String {
     match key {
         EntityKey::Account(key) => observed.account_name(key),
         EntityKey::User(name) => person(name, observed, names),

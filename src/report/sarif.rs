@@ -222,11 +222,7 @@ fn broken_at<'a>(plan: &'a Plan, subject: &'a Subject) -> Option<&'a Location> {
     let tuple = subject.account.as_ref().zip(subject.permission_set.as_ref());
     let tuple = tuple.zip(subject.principal.as_ref());
     let tuple = tuple.and_then(|((account, set), principal)| names.tuple(account, set, principal));
-    let is_new = tuple.is_some_and(|tuple| {
-        plan.grants
-            .binary_search_by_key(&tuple, |step| step.tuple)
-            .is_ok()
-    });
+    let is_new = tuple.is_some_and(|tuple| plan.grant(tuple).is_some());
     let block = subject.locations.first();
     if is_new && block.is_some() {
         return block;

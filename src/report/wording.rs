@@ -1,5 +1,7 @@
 //! Small pieces of language that every view needs: counts, lists cut short, durations.
 
+use std::collections::BTreeSet;
+
 use super::escape;
 
 /// A number with a comma at every third digit: `1,000,000`.
@@ -27,6 +29,13 @@ pub fn people(count: u64) -> String {
         1 => "1 person".to_owned(),
         count => format!("{} people", number(count)),
     }
+}
+
+/// Texts in their order, each once: instances of one block read alike.
+pub fn each_once(texts: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut known = BTreeSet::new();
+    let texts = texts.into_iter();
+    texts.filter(|text| known.insert(text.clone())).collect()
 }
 
 /// The first names of a list and how many more there are: `Ada Lovelace, Grace Hopper … 12 more`.

@@ -31,7 +31,7 @@ use crate::report::markdown;
 use crate::report::plan_view::PlanView;
 use crate::report::sarif;
 use crate::report::style::Styles;
-use crate::report::terminal::plan::{Title, write_body, write_title};
+use crate::report::terminal::plan::{Detail, Title, write_body, write_title};
 
 /// Runs it.
 pub fn run(env: &Env, args: &PlanArgs) -> Result<Exit, Failure> {
@@ -260,7 +260,7 @@ fn remember(env: &Env, view: &PlanView<'_>, body: &OnceCell<Vec<u8>>) {
 fn plain_body(view: &PlanView<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     // Writing to memory does not fail.
-    let _ = write_body(view, Styles::PLAIN, &mut out);
+    let _ = write_body(view, Detail::Sentences, Styles::PLAIN, &mut out);
     out
 }
 
@@ -291,11 +291,11 @@ fn show(
             super::print_text_for(env, &hide, |out| {
                 write_title(view, title, env.out, out)?;
                 if hide.counts_only() {
-                    write_body(&view.counting_people(), env.out, out)
+                    write_body(&view.counting_people(), Detail::Sentences, env.out, out)
                 } else if env.verbose > 0 {
-                    write_body(&view.detailed(), env.out, out)
+                    write_body(view, Detail::Causes, env.out, out)
                 } else if env.out.color() {
-                    write_body(view, env.out, out)
+                    write_body(view, Detail::Sentences, env.out, out)
                 } else {
                     out.write_all(body.get_or_init(|| plain_body(view)))
                 }

@@ -3,13 +3,65 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rustc_hash::FxHashSet;
+
 use crate::id::PrincipalKey;
+use crate::model::access::Tuple;
 use crate::model::guardrail::OnUnknown;
 use crate::plan::base;
 use crate::plan::people_effects::Unknown;
 
 use super::breach::{Breach, RuleKind, Since, Subject, Verdict};
+use super::selection::{Exceptions, Suspect};
 use super::{Case, Court};
+
+/// Somebody has a set in an account.
+pub(super) type Fact = (u32, u32, u32);
+
+/// Who has what where by anybody's account, where nobody can tell whom a rule is about.
+#[derive(Default)]
+pub(super) struct Anybody {
+    has: FxHashSet<Fact>,
+    may: FxHashSet<Fact>,
+}
+
+impl Anybody {
+    /// Notes whoever has something by a grant, and whoever may come to have it: when everything is done, or at any step
+    /// on the way there.
+    pub fn note(
+        &mut self,
+        (tuple, was, will): (Tuple, bool, bool),
+        all: &[Suspect],
+        except: &Exceptions,
+        steps: Steps,
+    ) {
+        for suspect in all {
+            let fact = (suspect.who, tuple.permission_set(), tuple.account());
+            let excused = except.of(tuple, suspect.who);
+            if was && suspect.before && !excused.before {
+                self.has.insert(fact);
+            }
+            let at_the_end = will && suspect.after && !excused.after;
+            if at_the_end || steps == Steps::All && !(excused.before || excused.after) {
+                self.may.insert(fact);
+            }
+        }
+    }
+
+    /// What somebody may come to have who does not have it.
+    pub fn newly(&self) -> impl Iterator<Item = &Fact> {
+        self.may.difference(&self.has)
+    }
+}
+
+/// At which steps of a plan a rule must hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Steps {
+    /// When all is done.
+    Last,
+    /// At each.
+    All,
+}
 
 /// What of a rule cannot be judged.
 pub(super) struct Unjudged {

@@ -13,14 +13,11 @@ use crate::plan::change::Reason;
 use crate::plan::provisioning::of_pair;
 
 use super::breach::{Breach, RuleKind, Since};
-use super::dark::Unjudged;
+use super::dark::{Anybody, Fact, Steps, Unjudged};
 use super::selection::{Crowd, Exceptions, PRINCIPAL, Selected, Suspect, merged};
 use super::{Case, Court, MOST_SUBJECTS, When, have, who};
 
 const REMEDY: &str = "take them out of what gives it, or add an `except` block that says why";
-
-/// Somebody has a set in an account.
-type Fact = (u32, u32, u32);
 
 /// How somebody comes to have it: by which grant, and whether that path is a new one.
 #[derive(Clone, Copy)]
@@ -42,18 +39,9 @@ struct Found {
     had: BTreeMap<Fact, Tuple>,
     end: FxHashSet<Fact>,
     may: BTreeMap<Fact, Path>,
-    dark: Dark,
-}
-
-/// What nobody can judge.
-#[derive(Default)]
-struct Dark {
     /// Principals with new grants whose members cannot be read, with those.
     unread: BTreeMap<u32, Vec<Tuple>>,
-    /// What anybody has now, where nobody can tell who is denied.
-    had: FxHashSet<Fact>,
-    /// What anybody may come to have there.
-    may: FxHashSet<Fact>,
+    anybody: Anybody,
 }
 
 impl<'a> Court<'a> {
@@ -107,13 +95,12 @@ impl<'a> Court<'a> {
                 )
             });
         }
-        let Dark { unread, had, may } = found.dark;
-        let unread = unread.into_iter().filter(|(principal, tuples)| {
+        let unread = found.unread.into_iter().filter(|(principal, tuples)| {
             let fact = |tuple: &Tuple| (principal | PRINCIPAL, tuple.permission_set(), tuple.account());
             !tuples.iter().map(fact).all(|fact| is_kept(&fact))
         });
         let unread: BTreeSet<u32> = unread.map(|(principal, _)| principal).collect();
-        let mut newly = may.iter().filter(|fact| !had.contains(*fact) && !is_kept(fact));
+        let mut newly = found.anybody.newly().filter(|fact| !is_kept(fact));
         let dark = Unjudged {
             newly: !unread.is_empty() || newly.next().is_some(),
             principals: unread,
@@ -208,30 +195,14 @@ impl<'a> Court<'a> {
             if self.people.is_unreadable(principal) {
                 let excused = except.of(tuple, principal | PRINCIPAL);
                 if will && !was && !excused.after {
-                    found.dark.unread.entry(principal).or_default().push(tuple);
+                    found.unread.entry(principal).or_default().push(tuple);
                 }
             } else if wanted.is_open() {
                 let all = everyone.entry(principal);
                 let all = all.or_insert_with(|| self.suspects(principal, None));
-                found.dark.note((tuple, was, will), all, &except);
+                found.anybody.note((tuple, was, will), all, &except, Steps::All);
             }
         }
         found
-    }
-}
-
-impl Dark {
-    /// Notes who has it, and may come to have it, whoever that is.
-    fn note(&mut self, (tuple, was, will): (Tuple, bool, bool), all: &[Suspect], except: &Exceptions) {
-        for suspect in all {
-            let fact = (suspect.who, tuple.permission_set(), tuple.account());
-            let excused = except.of(tuple, suspect.who);
-            if was && suspect.before && !excused.before {
-                self.had.insert(fact);
-            }
-            if will && suspect.after && !excused.after || !(excused.before || excused.after) {
-                self.may.insert(fact);
-            }
-        }
     }
 }

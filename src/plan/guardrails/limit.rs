@@ -11,8 +11,8 @@ use crate::model::permission_set::PermissionSet;
 use crate::plan::finding::counted;
 
 use super::breach::{Breach, RuleKind, Since, Subject};
-use super::dark::Unjudged;
-use super::selection::{Crowd, Exceptions, PRINCIPAL, Selected, Suspect, merged};
+use super::dark::{Anybody, Steps, Unjudged};
+use super::selection::{Crowd, PRINCIPAL, Selected, Suspect, merged};
 use super::{Case, Court, MOST_SUBJECTS, When, people};
 
 /// What there is of the access that a limit is about.
@@ -31,12 +31,8 @@ struct Count {
     /// Principals whose members cannot be read, with new grants and with old ones.
     unread: BTreeSet<u32>,
     unread_before: BTreeSet<u32>,
-    /// Who has what where, by anybody's account, where nobody can tell whom the limit is about: before, and after.
-    anybody: (FxHashSet<Fact>, FxHashSet<Fact>),
+    anybody: Anybody,
 }
-
-/// Somebody has a set in an account.
-type Fact = (u32, u32, u32);
 
 impl<'a> Court<'a> {
     pub(super) fn limit(&self, case: &Case<'a>, limit: &'a Limit) -> Vec<Breach> {
@@ -60,7 +56,7 @@ impl<'a> Court<'a> {
         };
         let newly = !count.unread.is_empty()
             || !count.unread_before.is_empty() && count.grows(rule)
-            || !count.anybody.1.is_subset(&count.anybody.0);
+            || count.anybody.newly().next().is_some();
         let dark = Unjudged {
             newly,
             principals: if count.unread.is_empty() {
@@ -98,7 +94,7 @@ impl<'a> Court<'a> {
             if hidden {
                 let all = everyone.entry(principal);
                 let all = all.or_insert_with(|| self.suspects(principal, None));
-                note_anybody((tuple, was, will), all, &except, &mut count.anybody);
+                count.anybody.note((tuple, was, will), all, &except, Steps::Last);
             }
             let behind = suspects
                 .entry(principal)
@@ -281,25 +277,6 @@ impl Count {
             let (before, after) = self.accounts.entry(who).or_default();
             before.extend(had.then(|| tuple.account()));
             after.extend(has.then(|| tuple.account()));
-        }
-    }
-}
-
-/// Notes who has it before and after, whoever that is.
-fn note_anybody(
-    (tuple, was, will): (Tuple, bool, bool),
-    all: &[Suspect],
-    except: &Exceptions,
-    (before, after): &mut (FxHashSet<Fact>, FxHashSet<Fact>),
-) {
-    for suspect in all {
-        let fact = (suspect.who, tuple.permission_set(), tuple.account());
-        let excused = except.of(tuple, suspect.who);
-        if was && suspect.before && !excused.before {
-            before.insert(fact);
-        }
-        if will && suspect.after && !excused.after {
-            after.insert(fact);
         }
     }
 }

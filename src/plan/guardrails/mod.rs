@@ -95,11 +95,9 @@ struct Book<'a> {
 
 impl<'a> Book<'a> {
     fn new(input: &'a PlanInput, names: &NamesNow) -> Self {
-        let declared = &input.desired.guardrails;
-        let declared: Vec<Cow<'a, Guardrail>> = declared
-            .iter()
-            .map(|guardrail| names.judging_declared(guardrail))
-            .collect();
+        let declared = input.desired.guardrails.iter();
+        let by_id = names.by_id();
+        let declared: Vec<Cow<'a, Guardrail>> = declared.map(|guardrail| by_id.judging(guardrail)).collect();
         let recorded = input.recorded.rules.iter().flat_map(|rules| &rules.guardrails);
         let last = recorded.map(|recorded| {
             let compared = names.compared(recorded);

@@ -176,11 +176,6 @@ fn why(view: &PlanView<'_>, group: &Group<'_>, origin: &Origin<'_>, hide: &Hide)
         return String::new();
     };
     let mut parts: Vec<String> = risks(group).into_iter().collect();
-    let mut principals = row
-        .principals
-        .iter()
-        .filter_map(|rank| view.labels.principal(*rank));
-    let left_over = principals.all(PrincipalKey::is_orphan);
     match row.change {
         RowChange::Grant(reason) => {
             let reasons = origin.reasons.iter();
@@ -196,7 +191,9 @@ fn why(view: &PlanView<'_>, group: &Group<'_>, origin: &Origin<'_>, hide: &Hide)
                 Some(block) => format!("{} was removed", hide.name(&block.to_string())),
                 None => "its block was removed".to_owned(),
             },
-            RevokeReason::NoLongerSelected if left_over => "it was deleted in the service".to_owned(),
+            RevokeReason::NoLongerSelected if view.is_left_over(row) => {
+                "it was deleted in the service".to_owned()
+            }
             RevokeReason::NoLongerSelected => "its block no longer selects it".to_owned(),
             RevokeReason::Expired => "expired".to_owned(),
             RevokeReason::Unmanaged => "nobody declares it".to_owned(),

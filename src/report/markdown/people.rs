@@ -1,7 +1,5 @@
 //! The section for people: who gains and loses what, where, and through whom.
 
-use std::collections::BTreeSet;
-
 use crate::id::PrincipalKey;
 use crate::plan::change::RevokeReason;
 use crate::plan::people::PeopleChange;
@@ -11,7 +9,7 @@ use crate::report::plan_view::origin::{Origin, moment};
 use crate::report::plan_view::people::PeopleLine;
 use crate::report::plan_view::risk::{gravest, words};
 use crate::report::plan_view::{PlanView, principal_name};
-use crate::report::wording::{self, counted};
+use crate::report::wording::{self, counted, each_once};
 
 use super::page::{Row, Section};
 use super::plan::accounts;
@@ -128,10 +126,7 @@ fn how(view: &PlanView<'_>, line: &PeopleLine, hide: &Hide) -> String {
             place.unwrap_or_default()
         )
     });
-    // Instances of one block read alike.
-    let mut told: Vec<String> = memberships.chain(assignments).collect();
-    let mut known = BTreeSet::new();
-    told.retain(|text| known.insert(text.clone()));
+    let told = each_once(memberships.chain(assignments));
     let count = told.len();
     lines.extend(told.into_iter().take(MOST_CAUSES));
     if count > MOST_CAUSES {

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use rustc_hash::FxHashSet;
+
 use crate::id::{PrincipalKey, UserName};
 use crate::plan::people::PeopleChange;
 use crate::plan::risk::RiskMark;
@@ -65,7 +67,7 @@ impl Headline {
 
 #[derive(Default)]
 struct Sum<'v> {
-    people: BTreeSet<&'v UserName>,
+    people: FxHashSet<&'v UserName>,
     /// The largest row of which not all are named.
     unnamed: u64,
     unreadable: BTreeSet<u32>,
@@ -91,11 +93,12 @@ pub fn headlines(view: &PlanView<'_>) -> Vec<Headline> {
     ];
     let sums = marks.into_iter().map(|mark| (mark, sum(view, mark)));
     sums.filter_map(|(mark, sum)| {
-        let named = sum.people.len() as u64;
+        let mut people: Vec<&UserName> = sum.people.into_iter().collect();
+        people.sort_unstable();
         let found = Headline {
             mark,
-            people: sum.people.into_iter().take(MOST_NAMES).cloned().collect(),
-            count: named.max(sum.unnamed),
+            people: people.iter().take(MOST_NAMES).copied().cloned().collect(),
+            count: sum.unnamed.max(people.len() as u64),
             at_least: sum.unnamed > 0,
             unreadable: sum.unreadable.len() as u64,
             accounts: sum.accounts.len() as u64,
@@ -154,24 +157,12 @@ fn becoming<'v>(view: &'v PlanView<'_>, mark: RiskMark, sum: &mut Sum<'v>) {
 mod tests {
     use super::*;
     use crate::id::GroupName;
-    use crate::model::privilege::{Judged, Privilege};
     use crate::plan::Plan;
-    use crate::plan::risk::SetRisk;
-    use crate::report::plan_view::tests::small;
+    use crate::report::plan_view::tests::{administers, small};
 
     fn administrating() -> Plan {
         let mut plan = small();
-        let judged = Judged {
-            privilege: Some(Privilege::Administrator),
-            ..Judged::default()
-        };
-        let risk = SetRisk {
-            judged,
-            ..SetRisk::default()
-        };
-        plan.risks
-            .sets
-            .insert(plan.names.permission_sets[0].clone(), risk);
+        administers(&mut plan, 0);
         plan
     }
 

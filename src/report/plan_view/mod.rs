@@ -16,7 +16,7 @@ pub mod risk;
 pub mod roles;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use rustc_hash::FxHashMap;
@@ -28,7 +28,7 @@ use crate::plan::change::{RecordChange, RevokeReason};
 use crate::plan::input::Mode;
 use crate::plan::{ActionKind, Plan, Totals};
 use crate::report::naming::Naming;
-use crate::report::people_names::PeopleNames;
+use crate::report::shared_names::SharedNames;
 use crate::report::wording::{counted, number};
 
 use assignments::AssignmentRow;
@@ -63,8 +63,6 @@ pub struct PlanView<'a> {
     pub counts: Counts,
     /// What people are called in the texts of findings.
     pub naming: Naming,
-    /// Lines about people say as text, too, which blocks bring it about.
-    pub detailed: bool,
     /// Assignments by principal, made when first asked for.
     by_principal: OnceLock<FxHashMap<u32, Vec<usize>>>,
 }
@@ -168,7 +166,6 @@ impl<'a> PlanView<'a> {
             records: record_counts(plan),
             counts: counts(plan),
             naming: Naming::of_plan(plan),
-            detailed: false,
             by_principal: OnceLock::new(),
             labels,
         };
@@ -188,12 +185,11 @@ impl<'a> PlanView<'a> {
         view
     }
 
-    /// The same with every line about people explained.
-    pub fn detailed(&self) -> PlanView<'a> {
-        PlanView {
-            detailed: true,
-            ..PlanView::new(self.plan)
-        }
+    /// Whether the assignments of a row are taken away because their principals were deleted.
+    pub fn is_left_over(&self, row: &AssignmentRow) -> bool {
+        let principals = row.principals.iter();
+        let mut principals = principals.filter_map(|rank| self.labels.principal(*rank));
+        !row.change.is_grant() && principals.all(PrincipalKey::is_orphan)
     }
 
     /// The declarations behind a note, in address order.
@@ -251,27 +247,25 @@ fn record_counts(plan: &Plan) -> RecordCounts {
 pub struct Labels<'a> {
     plan: &'a Plan,
     accounts: Vec<Arc<str>>,
-    people: PeopleNames<'a>,
+    people: SharedNames<'a>,
 }
 
 impl<'a> Labels<'a> {
     /// The names of a plan's ranks.
     pub fn new(plan: &'a Plan) -> Self {
-        let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
-        for name in plan.account_names.values() {
-            *uses.entry(name).or_default() += 1;
-        }
+        let named = plan.account_names.iter().map(|(key, name)| (&**key, &**name));
+        let shared = SharedNames::new(named);
         let accounts = plan.names.accounts.iter().map(|key| {
             let name = plan.account_name(key);
-            match uses.get(&*name) {
-                Some(2..) => format!("{name} ({key})").into(),
-                _ => name,
+            match shared.show(key.as_str(), &name) {
+                Cow::Borrowed(_) => name,
+                Cow::Owned(told_apart) => told_apart.into(),
             }
         });
         Labels {
             plan,
             accounts: accounts.collect(),
-            people: PeopleNames::new(people(plan)),
+            people: SharedNames::new(people(plan)),
         }
     }
 
@@ -345,10 +339,12 @@ pub(crate) mod tests {
     use crate::model::access::{Names, Note, Pair, Tuple};
     use crate::model::instance::Instance;
     use crate::model::permission_set::PermissionSet;
+    use crate::model::privilege::{Judged, Privilege};
     use crate::model::stack::Selection;
     use crate::model::text::Text;
     use crate::plan::change::{GrantReason, GrantStep, Reason, RevokeReason, RevokeStep};
     use crate::plan::people::{PeopleChange, PeopleEffects, PeopleRow};
+    use crate::plan::risk::SetRisk;
     use crate::plan::roles::{DeletedRole, RoleEffects};
     use crate::plan::{Action, Totals, Waits, cost::Cost, input::Mode};
     use crate::source::Location;
@@ -424,6 +420,21 @@ pub(crate) mod tests {
         Some(Text::known(format!(
             r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"{action}","Resource":"*"}}]}}"#
         )))
+    }
+
+    /// A plan in which a permission set, by rank, is administration.
+    pub(crate) fn administers(plan: &mut Plan, set: usize) {
+        let judged = Judged {
+            privilege: Some(Privilege::Administrator),
+            ..Judged::default()
+        };
+        let risk = SetRisk {
+            judged,
+            ..SetRisk::default()
+        };
+        plan.risks
+            .sets
+            .insert(plan.names.permission_sets[set].clone(), risk);
     }
 
     /// The example of the design: a set that changes, twelve grants, three revokes.

@@ -100,9 +100,7 @@ fn line(row: &PeopleRow, sessions: Option<u32>) -> PeopleLine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::privilege::{Judged, Privilege};
-    use crate::plan::risk::SetRisk;
-    use crate::report::plan_view::tests::small;
+    use crate::report::plan_view::tests::{administers, small};
 
     #[test]
     fn classes_of_which_not_all_are_named_are_one_line_only_if_they_are_the_same_people() {
@@ -134,17 +132,7 @@ mod tests {
         (few.count, few.permission_set, few.accounts) = (1, 1, vec![3]);
         plan.people.rows.insert(1, few);
         plan.risks.production = vec![0];
-        let judged = Judged {
-            privilege: Some(Privilege::Administrator),
-            ..Judged::default()
-        };
-        let risk = SetRisk {
-            judged,
-            ..SetRisk::default()
-        };
-        plan.risks
-            .sets
-            .insert(plan.names.permission_sets[1].clone(), risk);
+        administers(&mut plan, 1);
         let lines = lines(&plan, &Marker::new(&plan));
         let counts: Vec<u64> = lines.iter().map(|line| line.count).collect();
         assert_eq!(counts, [1, 14, 1]);

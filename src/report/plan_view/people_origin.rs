@@ -9,7 +9,7 @@ use crate::model::access::Tuple;
 use crate::model::action::Effect;
 use crate::plan::people::PeopleChange;
 use crate::report::escape;
-use crate::report::wording::{counted, some_of};
+use crate::report::wording::{counted, each_once, some_of};
 use crate::source::Location;
 
 use super::PlanView;
@@ -110,13 +110,10 @@ impl<'a> PlanView<'a> {
 
     /// The note of one assignment that comes or goes.
     fn note_of(&self, change: RowChange, tuple: Tuple) -> Option<u32> {
-        let (grants, revokes) = (&self.plan.grants, &self.plan.revokes);
-        if change.is_grant() {
-            let at = grants.binary_search_by_key(&tuple, |step| step.tuple).ok()?;
-            return grants.get(at).map(|step| step.note);
+        match change {
+            RowChange::Grant(_) => self.plan.grant(tuple).map(|step| step.note),
+            RowChange::Revoke(_) => self.plan.revoke(tuple).map(|step| step.note),
         }
-        let at = revokes.binary_search_by_key(&tuple, |step| step.tuple).ok()?;
-        revokes.get(at).map(|step| step.note)
     }
 
     fn assignments_of(&self, principal: u32) -> impl Iterator<Item = &AssignmentRow> {
@@ -161,10 +158,7 @@ impl<'a> PlanView<'a> {
             .assignments
             .iter()
             .map(|(change, origin)| block(*change, origin));
-        // Instances of one block read alike.
-        let mut told: Vec<String> = memberships.chain(blocks).collect();
-        let mut known = BTreeSet::new();
-        told.retain(|text| known.insert(text.clone()));
+        let told = each_once(memberships.chain(blocks));
         let count = told.len();
         parts.extend(told.into_iter().take(MOST_CAUSES));
         if count > MOST_CAUSES {

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::io;
 
 use crate::address::Address;
-use crate::id::PrincipalKey;
 use crate::plan::change::{GrantReason, RevokeReason};
 use crate::report::escape::{escape, name};
 use crate::report::plan_view::assignments::{AssignmentRow, RowChange};
@@ -92,22 +91,13 @@ pub fn line(view: &PlanView<'_>, row: &AssignmentRow) -> Line {
         mark: mark(row.change),
         who: format!("{principals} → {sets}"),
         accounts: accounts(view, row),
-        origin: match is_left_over(view, row) {
+        origin: match view.is_left_over(row) {
             true => left_over(view, row),
             false => origin(view, row.change, &row.notes, row.blocked),
         },
         risks: words(&row.risks),
         count: row.count(),
     }
-}
-
-/// Whether the assignments of a row are left over from principals that were deleted.
-fn is_left_over(view: &PlanView<'_>, row: &AssignmentRow) -> bool {
-    let mut principals = row
-        .principals
-        .iter()
-        .filter_map(|rank| view.labels.principal(*rank));
-    !row.change.is_grant() && principals.all(PrincipalKey::is_orphan)
 }
 
 fn mark(change: RowChange) -> (Meaning, &'static str) {

@@ -13,6 +13,7 @@ use crate::report::wording::{self, counted, number, some_of};
 
 use super::Page;
 use super::page::column;
+use super::plan::Detail;
 
 const ORDER: [PeopleChange; 4] = [
     PeopleChange::Loses,
@@ -30,7 +31,7 @@ fn budget(change: PeopleChange) -> usize {
 }
 
 /// Writes the section, if anyone is concerned.
-pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
+pub fn write(view: &PlanView<'_>, detail: Detail, page: &mut Page<'_>) -> io::Result<()> {
     if view.people.is_empty() {
         return Ok(());
     }
@@ -55,13 +56,16 @@ pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
         let indent = " ".repeat(who.saturating_sub(sentence.who.chars().count()));
         let padding = " ".repeat(what.saturating_sub(sentence.what.chars().count()));
         let Sentence {
-            who, what, detail, ..
+            who,
+            what,
+            detail: rest,
+            ..
         } = sentence;
         let risks = page.marks(&sentence.risks);
         page.line(&format!(
-            "  {verb} {indent}{who}   {what}{padding}   {detail}{risks}"
+            "  {verb} {indent}{who}   {what}{padding}   {rest}{risks}"
         ))?;
-        if view.detailed {
+        if detail == Detail::Causes {
             let how = page.paint(Meaning::Aside, view.how(sentence.line));
             page.line(&format!("      {how}"))?;
         }

@@ -30,7 +30,7 @@ pub struct Title<'a> {
 /// When `out` cannot be written to.
 pub fn write(view: &PlanView<'_>, title: Title<'_>, styles: Styles, out: &mut dyn Write) -> io::Result<()> {
     write_title(view, title, styles, out)?;
-    write_body(view, styles, out)
+    write_body(view, Detail::Sentences, styles, out)
 }
 
 /// Writes what stands above a plan.
@@ -46,11 +46,25 @@ pub fn write_title(
     header(view, title, &mut Page::new(out, styles))
 }
 
+/// How much is said of people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Who gains and loses what.
+    Sentences,
+    /// Below each sentence, by which blocks.
+    Causes,
+}
+
 /// Writes a plan without its title.
 ///
 /// # Errors
 /// When `out` cannot be written to.
-pub fn write_body(view: &PlanView<'_>, styles: Styles, out: &mut dyn Write) -> io::Result<()> {
+pub fn write_body(
+    view: &PlanView<'_>,
+    detail: Detail,
+    styles: Styles,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut page = Page::new(out, styles);
     super::rules::write(view, &mut page)?;
     findings(view, &mut page)?;
@@ -58,7 +72,7 @@ pub fn write_body(view: &PlanView<'_>, styles: Styles, out: &mut dyn Write) -> i
     super::assignments::write(view, &mut page)?;
     super::records::write(view, &mut page)?;
     roles(view, &mut page)?;
-    super::people::write(view, &mut page)?;
+    super::people::write(view, detail, &mut page)?;
     super::outputs::write(view, &mut page)?;
     totals(view, &mut page)?;
     footer(view, &mut page)

@@ -6,8 +6,8 @@ use crate::model::record::Recorded;
 use crate::model::snapshot::Management;
 use crate::report::access_view::AccessView;
 use crate::report::escape::{escape, name};
-use crate::report::people_names::PeopleNames;
 use crate::report::plan_view::principal_name;
+use crate::report::shared_names::SharedNames;
 use crate::report::state_view::StateView;
 use crate::report::style::{Meaning, Styles};
 use crate::report::wording::{self, counted};
@@ -125,7 +125,7 @@ pub fn access(view: &AccessView, styles: Styles, out: &mut dyn Write) -> io::Res
         "{} {when}",
         counted(view.rows.len() as u64, "access path")
     ))?;
-    let people = PeopleNames::new(
+    let people = SharedNames::new(
         view.rows
             .iter()
             .map(|row| (row.user_name.as_str(), row.person.as_str())),
