@@ -347,10 +347,17 @@ fn classes_of_set(set: u32, reaches: &BTreeMap<u32, Reach>, people: &People, row
     }
     paths.sort_unstable();
     let mut classes: FxHashMap<Vec<Path>, Vec<u32>> = FxHashMap::default();
+    // Classes are few beside people: most find theirs, and need no signature of their own.
+    let mut signature = Vec::new();
     for same in paths.chunk_by(|left, right| left.0 == right.0) {
-        if let Some((person, _)) = same.first() {
-            let signature = same.iter().map(|(_, path)| *path).collect();
-            classes.entry(signature).or_default().push(*person);
+        let Some((person, _)) = same.first() else { continue };
+        signature.clear();
+        signature.extend(same.iter().map(|(_, path)| *path));
+        match classes.get_mut(&signature) {
+            Some(members) => members.push(*person),
+            None => {
+                classes.insert(signature.clone(), vec![*person]);
+            }
         }
     }
     let mut classes: Vec<(Vec<Path>, Vec<u32>)> = classes.into_iter().collect();

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rustc_hash::FxHashSet;
+
 use crate::id::{AccountKey, EntityKey, PrincipalKey, ServiceId};
 use crate::model::access::{Pair, Tuple};
 use crate::model::action::Effect;
@@ -16,6 +18,7 @@ use super::identity::Identity;
 use super::relations::Relations;
 
 pub(super) fn check(plan: &Plan, input: &PlanInput, identity: &Identity, found: &mut Found) {
+    let managed = managed_groups(input);
     for action in &plan.actions {
         let name = || format!("{:?} {}", action.kind, action.entity);
         found.require(kind_fits_effect(action), "effect-of-another-kind", name);
@@ -33,7 +36,7 @@ pub(super) fn check(plan: &Plan, input: &PlanInput, identity: &Identity, found: 
                 // Whoever put the user in: asked in `freeze`.
                 continue;
             }
-            memberships(effect, input, identity, found);
+            memberships(effect, input, &managed, identity, found);
             continue;
         }
         let observed = exists(&input.observed.snapshot, input, &action.entity);
@@ -163,9 +166,25 @@ fn membership(effect: &Effect) -> bool {
     matches!(effect, Effect::AddMember { .. } | Effect::RemoveMember { .. })
 }
 
+/// The names of the groups that the configuration manages. Plans may have a hundred thousand memberships in a thousand
+/// groups, which must not be gone through for each.
+fn managed_groups(input: &PlanInput) -> FxHashSet<&str> {
+    let groups = input.desired.snapshot.groups.values();
+    groups
+        .filter(|group| group.is_managed())
+        .map(|group| group.value.display_name.as_str())
+        .collect()
+}
+
 /// Who joins is declared as a member and not yet one; who leaves is a member by our doing and declared no more. The
 /// configuration, the service and the state may each have another name for the group and the user.
-fn memberships(effect: &Effect, input: &PlanInput, identity: &Identity, found: &mut Found) {
+fn memberships(
+    effect: &Effect,
+    input: &PlanInput,
+    managed: &FxHashSet<&str>,
+    identity: &Identity,
+    found: &mut Found,
+) {
     let (Effect::AddMember { group, user } | Effect::RemoveMember { group, user }) = effect else {
         return;
     };
@@ -178,11 +197,11 @@ fn memberships(effect: &Effect, input: &PlanInput, identity: &Identity, found: &
         identity.in_configuration(&group),
         identity.in_configuration(&user),
     );
-    let groups = &input.desired.snapshot.groups;
-    let managed = groups
-        .values()
-        .any(|group| group.is_managed() && group.value.display_name.as_str() == declared.0.name());
-    found.require(managed, "membership-not-managed", name);
+    found.require(
+        managed.contains(declared.0.name()),
+        "membership-not-managed",
+        name,
+    );
     let adds = matches!(effect, Effect::AddMember { .. });
     let wanted = is_in(&input.desired.snapshot, &declared.0, &declared.1);
     found.require(wanted == adds, "membership-against-declaration", name);

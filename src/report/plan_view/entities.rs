@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::sync::Arc;
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
 use crate::id::{EntityKey, GroupName, PrincipalKey, UserName};
 use crate::model::action::Effect;
 use crate::model::permission_set::PermissionSet;
@@ -120,13 +122,13 @@ pub fn rows<'a>(plan: &'a Plan, labels: &Labels<'a>, marker: &Marker<'_>) -> Vec
 /// Marks groups that people join with what they gain by it, and brings rows with the gravest marks to the front of
 /// their kind. A group that people are in already, with a new assignment, has its mark there.
 pub fn mark_memberships(plan: &Plan, marker: &Marker<'_>, people: &[PeopleLine], rows: &mut [EntityRow<'_>]) {
-    let mut joining: BTreeMap<&GroupName, BTreeSet<&UserName>> = BTreeMap::new();
+    let mut joining: FxHashMap<&GroupName, FxHashSet<&UserName>> = FxHashMap::default();
     for action in &plan.actions {
         if let Some(Effect::AddMember { group, user }) = &action.effect {
             joining.entry(group).or_default().insert(user);
         }
     }
-    let mut gained: BTreeMap<&GroupName, (BTreeSet<u32>, BTreeSet<u32>)> = BTreeMap::new();
+    let mut gained: FxHashMap<&GroupName, (BTreeSet<u32>, BTreeSet<u32>)> = FxHashMap::default();
     for line in people.iter().filter(|line| line.change == PeopleChange::Gains) {
         let groups = line.via.iter().filter_map(|key| match key {
             PrincipalKey::Group(name) => joining.get_key_value(name),
