@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::model::approved::ApprovedRow;
 use crate::model::record::Recorded;
-use crate::plan::approved_people::{ApprovedPeople, NewlyGaining};
+use crate::plan::approved_people::{ApprovedPeople, NewlyGaining, names_everyone};
 use crate::plan::change::GrantReason;
 use crate::plan::risk::SetRisk;
 use crate::plan::{Plan, resume_of};
@@ -146,6 +146,13 @@ fn goes_on(env: &Env, plan: &Plan, rows: Option<&[ApprovedRow]>) -> Result<(), F
             .help("review the plan as it is now, and approve that one"));
         }
     };
+    if !news.is_empty() && !rows.is_none_or(names_everyone) {
+        return Err(Failure::refused(
+            "this goes on with the interrupted run of the approved plan, but that one covered more people than were \
+             recorded by name, and nobody can tell whether it covered those who still gain something; nothing was done",
+        )
+        .help("review the plan as it is now, and approve that one"));
+    }
     if !news.is_empty() {
         return Err(newly_gaining(plan, &news));
     }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountKey, PermissionSetName, PrincipalKey, UserName};
@@ -13,7 +14,8 @@ use crate::model::approved::ApprovedRow;
 
 use super::Plan;
 use super::digest;
-use super::people::PeopleChange;
+use super::people::{Crowds, PeopleChange};
+use super::people_effects::hash_of_crowd;
 
 /// The people that a plan's digest covers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,12 +31,12 @@ pub struct ApprovedPeople {
 /// Somebody who newly gains access that an approval does not cover.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NewlyGaining {
-    /// Who; `None` when nobody can tell, or when there are too many to be named.
+    /// Who; `None` when nobody can tell, or when they are too many and not named.
     pub person: Option<UserName>,
     /// Which set.
     pub permission_set: PermissionSetName,
     /// Where.
-    pub accounts: Vec<AccountKey>,
+    pub accounts: Arc<[AccountKey]>,
     /// Through whom.
     pub via: BTreeSet<PrincipalKey>,
 }
@@ -44,36 +46,28 @@ impl ApprovedPeople {
     pub fn of(plan: &Plan) -> Self {
         let covered = plan.people.rows.iter().filter(|row| plan.risks.covers(plan, row));
         let rows = covered.filter_map(|row| {
-            let unnamed = row.everyone.is_some() || row.change == PeopleChange::Unknown;
-            let accounts = row.accounts.iter();
-            let accounts = accounts.filter_map(|rank| plan.names.account(*rank).cloned());
+            let unknown = row.change == PeopleChange::Unknown;
             Some(ApprovedRow {
-                people: if unnamed { Vec::new() } else { row.people.clone() },
+                people: if unknown { Vec::new() } else { row.people.clone() },
                 everyone: row.everyone.clone(),
                 permission_set: plan.names.permission_set(row.permission_set)?.clone(),
-                accounts: accounts.collect(),
+                accounts: accounts_of(plan, &row.accounts),
                 via: row.via.clone(),
             })
         });
-        let becoming = plan.risks.covered_becoming().iter().map(|row| {
-            let accounts = row.accounts.iter();
-            let accounts = accounts.filter_map(|rank| plan.names.account(*rank).cloned());
-            ApprovedRow {
-                people: if row.everyone.is_some() {
-                    Vec::new()
-                } else {
-                    row.people.clone()
-                },
-                everyone: row.everyone.clone(),
-                permission_set: row.permission_set.clone(),
-                accounts: accounts.collect(),
-                via: [row.via.clone()].into(),
-            }
+        let becoming = plan.risks.covered_becoming().iter().map(|row| ApprovedRow {
+            people: row.people.clone(),
+            everyone: row.everyone.clone(),
+            permission_set: row.permission_set.clone(),
+            accounts: accounts_of(plan, &row.accounts),
+            via: [row.via.clone()].into(),
         });
+        let mut rows: Vec<ApprovedRow> = rows.chain(becoming).collect();
+        name_crowds(&mut rows, [&plan.people.crowds, &plan.risks.crowds]);
         ApprovedPeople {
             digest: plan.digest.clone(),
             steps: digest::steps(plan),
-            rows: rows.chain(becoming).collect(),
+            rows,
         }
     }
 
@@ -85,46 +79,88 @@ impl ApprovedPeople {
     /// Who gains what is covered, and does not in rows that were approved. Ascending.
     pub fn not_in(&self, approved: &[ApprovedRow]) -> Vec<NewlyGaining> {
         let known = Known::new(approved);
-        let mut found: Vec<NewlyGaining> = self.rows.iter().flat_map(|row| known.news_of(row)).collect();
+        let crowds = crowds(&self.rows);
+        let mut found = Vec::new();
+        for row in &self.rows {
+            known.news_of(row, &crowds, &mut found);
+        }
         found.sort();
         found
     }
 }
 
-/// What is approved, by person.
+/// Whether rows that were approved say by name who was approved, as far as anybody could tell: those that were written
+/// before large crowds were named do not.
+pub fn names_everyone(approved: &[ApprovedRow]) -> bool {
+    let named = crowds(approved);
+    let mut hashes = approved.iter().filter_map(|row| row.everyone.as_deref());
+    hashes.all(|hash| named.contains_key(hash))
+}
+
+fn accounts_of(plan: &Plan, ranks: &[u32]) -> Vec<AccountKey> {
+    let ranks = ranks.iter();
+    ranks
+        .filter_map(|rank| plan.names.account(*rank).cloned())
+        .collect()
+}
+
+/// Names everyone of each crowd once, in its first row.
+fn name_crowds(rows: &mut [ApprovedRow], crowds: [&Crowds; 2]) {
+    let mut named: BTreeSet<Arc<str>> = BTreeSet::new();
+    for row in rows {
+        let Some(hash) = row.everyone.clone() else {
+            continue;
+        };
+        let names = crowds.iter().find_map(|crowds| crowds.get(&hash));
+        row.people = match names {
+            Some(names) if named.insert(hash) => names.clone(),
+            _ => Vec::new(),
+        };
+    }
+}
+
+/// The crowds of some rows, by the hash that stands for them. What has another hash is another crowd: rows may come
+/// from a file, and what was looked at is the hash.
+fn crowds(rows: &[ApprovedRow]) -> BTreeMap<&str, &[UserName]> {
+    let named = rows.iter().filter_map(|row| {
+        let hash = row.everyone.as_deref()?;
+        let is_it = !row.people.is_empty() && *hash_of_crowd(row.people.iter()) == *hash;
+        is_it.then_some((hash, &*row.people))
+    });
+    named.collect()
+}
+
+/// What is approved, by person. Rows go by their places.
 struct Known<'a> {
-    gains: BTreeMap<(&'a UserName, &'a PermissionSetName), BTreeSet<&'a AccountKey>>,
+    rows: &'a [ApprovedRow],
+    gains: FxHashMap<(&'a UserName, &'a PermissionSetName), Vec<u32>>,
     /// By group, where nobody could tell who is in it.
-    unread: BTreeMap<(&'a PrincipalKey, &'a PermissionSetName), BTreeSet<&'a AccountKey>>,
+    unread: BTreeMap<(&'a PrincipalKey, &'a PermissionSetName), Vec<u32>>,
     /// By the hash of all names: rows of too many people.
-    crowds: BTreeMap<(&'a str, &'a PermissionSetName), BTreeSet<&'a AccountKey>>,
+    crowds: BTreeMap<(&'a str, &'a PermissionSetName), Vec<u32>>,
 }
 
 impl<'a> Known<'a> {
     fn new(approved: &'a [ApprovedRow]) -> Self {
         let mut known = Known {
-            gains: BTreeMap::new(),
+            rows: approved,
+            gains: FxHashMap::default(),
             unread: BTreeMap::new(),
             crowds: BTreeMap::new(),
         };
-        for row in approved {
+        let named = crowds(approved);
+        for (place, row) in (0..).zip(approved) {
             let set = &row.permission_set;
-            for person in &row.people {
-                known
-                    .gains
-                    .entry((person, set))
-                    .or_default()
-                    .extend(&row.accounts);
+            let hash = row.everyone.as_deref();
+            let people = hash.map_or(&*row.people, |hash| named.get(hash).copied().unwrap_or_default());
+            for person in people {
+                known.gains.entry((person, set)).or_default().push(place);
             }
-            match &row.everyone {
-                Some(hash) => known
-                    .crowds
-                    .entry((&**hash, set))
-                    .or_default()
-                    .extend(&row.accounts),
+            match hash {
+                Some(hash) => known.crowds.entry((hash, set)).or_default().push(place),
                 None if row.people.is_empty() => {
                     for via in &row.via {
-                        known.unread.entry((via, set)).or_default().extend(&row.accounts);
+                        known.unread.entry((via, set)).or_default().push(place);
                     }
                 }
                 None => {}
@@ -133,38 +169,55 @@ impl<'a> Known<'a> {
         known
     }
 
-    /// What of a row is new.
-    fn news_of(&self, row: &ApprovedRow) -> Vec<NewlyGaining> {
-        let news = |person: Option<&UserName>, accounts: Vec<AccountKey>| {
-            (!accounts.is_empty()).then(|| NewlyGaining {
-                person: person.cloned(),
-                permission_set: row.permission_set.clone(),
-                accounts,
-                via: row.via.clone(),
-            })
+    /// Adds what of a row is new. `crowds` are those of the rows it belongs to.
+    fn news_of(
+        &self,
+        row: &ApprovedRow,
+        crowds: &BTreeMap<&str, &[UserName]>,
+        found: &mut Vec<NewlyGaining>,
+    ) {
+        let mut news = |person: Option<&UserName>, accounts: Arc<[AccountKey]>| {
+            if !accounts.is_empty() {
+                found.push(NewlyGaining {
+                    person: person.cloned(),
+                    permission_set: row.permission_set.clone(),
+                    accounts,
+                    via: row.via.clone(),
+                });
+            }
         };
         let set = &row.permission_set;
+        let mut people = &*row.people;
         if let Some(hash) = &row.everyone {
-            let known = self.crowds.get(&(&**hash, set));
-            return news(None, lacking(row, known)).into_iter().collect();
+            let lacking = self.lacking(row, self.crowds.get(&(&**hash, set)));
+            match crowds.get(&**hash) {
+                Some(names) if !lacking.is_empty() => people = *names,
+                _ => return news(None, lacking),
+            }
+        } else if people.is_empty() {
+            let new = row.via.iter();
+            let new = new.map(|via| self.lacking(row, self.unread.get(&(via, set))));
+            let new: BTreeSet<AccountKey> = new.flat_map(|accounts| accounts.to_vec()).collect();
+            return news(None, new.into_iter().collect());
         }
-        if row.people.is_empty() {
-            let new = row
-                .via
-                .iter()
-                .flat_map(|via| lacking(row, self.unread.get(&(via, set))));
-            let new: BTreeSet<AccountKey> = new.collect();
-            return news(None, new.into_iter().collect()).into_iter().collect();
+        // Most people were approved by the same rows.
+        let mut answers: BTreeMap<&[u32], Arc<[AccountKey]>> = BTreeMap::new();
+        for person in people {
+            let rows = self.gains.get(&(person, set));
+            let answer = answers.entry(rows.map_or(&[][..], Vec::as_slice));
+            let lacking = answer.or_insert_with(|| self.lacking(row, rows));
+            news(Some(person), Arc::clone(lacking));
         }
-        let of_person = |person| news(Some(person), lacking(row, self.gains.get(&(person, set))));
-        row.people.iter().filter_map(of_person).collect()
     }
-}
 
-fn lacking(row: &ApprovedRow, known: Option<&BTreeSet<&AccountKey>>) -> Vec<AccountKey> {
-    let new = row.accounts.iter();
-    let new = new.filter(|account| !known.is_some_and(|known| known.contains(account)));
-    new.cloned().collect()
+    /// The accounts of a row that are in none of these rows.
+    fn lacking(&self, row: &ApprovedRow, rows: Option<&Vec<u32>>) -> Arc<[AccountKey]> {
+        let rows = rows.into_iter().flatten();
+        let rows = rows.filter_map(|place| self.rows.get(*place as usize));
+        let known: BTreeSet<&AccountKey> = rows.flat_map(|row| &row.accounts).collect();
+        let new = row.accounts.iter().filter(|account| !known.contains(account));
+        new.cloned().collect()
+    }
 }
 
 #[cfg(test)]
@@ -232,6 +285,59 @@ mod tests {
             news(&[row(&["ada"], None, &[1])], &[crowd("b")]),
             [("?".into(), 1)]
         );
+    }
+
+    #[test]
+    fn who_was_one_of_many_was_approved() {
+        let names = |from: usize, to: usize| -> Vec<UserName> {
+            let mut names: Vec<UserName> = (from..to)
+                .map(|n| UserName::new(format!("p{n:04}")).unwrap())
+                .collect();
+            names.sort();
+            names
+        };
+        let crowd = |from: usize, to: usize, accounts: &[u64]| {
+            let people = names(from, to);
+            let hash = hash_of_crowd(people.iter());
+            ApprovedRow {
+                people,
+                ..row(&[], Some(&hash), accounts)
+            }
+        };
+        let approved = crowd(0, 1500, &[1, 2]);
+        // Some of them have it by now, be it more or fewer than are named.
+        assert_eq!(
+            news(std::slice::from_ref(&approved), &[crowd(100, 1500, &[1])]),
+            []
+        );
+        let few = ApprovedRow {
+            people: names(1400, 1500),
+            ..row(&[], None, &[2])
+        };
+        assert_eq!(news(std::slice::from_ref(&approved), &[few]), []);
+        // One is new among many, and is told by name.
+        assert_eq!(
+            news(std::slice::from_ref(&approved), &[crowd(100, 1501, &[1, 2])]),
+            [("p1500".into(), 2)]
+        );
+        assert_eq!(
+            news(std::slice::from_ref(&approved), &[crowd(0, 1500, &[3])]).len(),
+            1500
+        );
+        // A second row of a crowd is named by the first.
+        let second = row(&[], approved.everyone.as_deref(), &[3]);
+        assert_eq!(
+            news(&[approved.clone(), second], &[row(&["p0007"], None, &[1, 3])]),
+            []
+        );
+        // Names that are not those that were looked at count for nothing.
+        let mut forged = approved.clone();
+        forged.people.push(UserName::new("mallory").unwrap());
+        assert_eq!(
+            news(&[forged.clone()], &[row(&["mallory"], None, &[1])]),
+            [("mallory".into(), 1)]
+        );
+        assert!(names_everyone(&[approved]) && !names_everyone(&[forged]));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::model::privilege::judge;
 
 use super::Plan;
 use super::input::PlanInput;
-use super::people::PeopleRow;
+use super::people::{Crowds, PeopleRow};
 use super::people_effects::{People, everyone};
 use super::risk::SetRisk;
 
@@ -43,16 +43,17 @@ pub struct Becoming {
     pub accounts: Vec<u32>,
 }
 
-/// Finds them, and counts the holders of each set. `after` is the relation once the plan is carried out.
+/// Finds them, with everyone of those of whom not all are named, and counts the holders of each set. `after` is the
+/// relation once the plan is carried out.
 pub(super) fn becoming(
     plan: &Plan,
     input: &PlanInput,
     after: &[Tuple],
     sets: &mut BTreeMap<PermissionSetName, SetRisk>,
-) -> Vec<Becoming> {
+) -> (Vec<Becoming>, Crowds) {
     let ranks = graver(plan, sets);
     if ranks.is_empty() {
-        return Vec::new();
+        return Default::default();
     }
     let mut places: BTreeMap<(u32, u32), Vec<u32>> = BTreeMap::new();
     for tuple in after
@@ -63,7 +64,7 @@ pub(super) fn becoming(
         places.entry(key).or_default().push(tuple.account());
     }
     let people = People::new(plan, input);
-    let mut found = Vec::new();
+    let (mut found, mut crowds) = (Vec::new(), Crowds::new());
     let mut holders: BTreeMap<u32, (BTreeSet<u32>, BTreeSet<u32>)> = BTreeMap::new();
     for ((set, principal), accounts) in places {
         let members = people
@@ -79,14 +80,20 @@ pub(super) fn becoming(
         if members.is_empty() && !people.is_unreadable(principal) {
             continue;
         }
-        let named = members.iter().take(PeopleRow::MOST_NAMED);
+        let names = || {
+            let names = members.iter();
+            names.filter_map(|rank| people.names.get(*rank as usize).copied().cloned())
+        };
+        let everyone = everyone(members, &people);
+        if let Some(hash) = &everyone {
+            let crowd = crowds.entry(Arc::clone(hash));
+            crowd.or_insert_with(|| names().collect());
+        }
         found.push(Becoming {
             permission_set: name.clone(),
             via: via.clone(),
-            people: named
-                .filter_map(|rank| people.names.get(*rank as usize).copied().cloned())
-                .collect(),
-            everyone: everyone(members, &people),
+            people: names().take(PeopleRow::MOST_NAMED).collect(),
+            everyone,
             accounts,
         });
     }
@@ -99,7 +106,7 @@ pub(super) fn becoming(
             });
         }
     }
-    found
+    (found, crowds)
 }
 
 /// Ranks of the sets that amount to more than they did.

@@ -1,6 +1,6 @@
 //! Who gains and loses what, once groups are expanded.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,9 @@ impl PeopleRow {
     pub const MOST_NAMED: usize = 1000;
 }
 
+/// All names of rows that do not carry them all, by the hash of these names.
+pub type Crowds = BTreeMap<Arc<str>, Vec<UserName>>;
+
 /// Who gains and loses what.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PeopleEffects {
@@ -95,4 +98,7 @@ pub struct PeopleEffects {
     /// BLAKE3 of the people facts, in hexadecimal digits: changes when who gains or loses changes, though the
     /// steps do not.
     pub digest: String,
+    /// Everyone of the rows that gain and do not name everyone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub crowds: Crowds,
 }

@@ -638,6 +638,11 @@ fn finish(
             _ => Default::default(),
         };
         let name = |rank: &u32| people.names.get(*rank as usize).copied().cloned();
+        let everyone = everyone(&members, people);
+        if let (PeopleChange::Gains, Some(hash)) = (change, &everyone) {
+            let crowd = effects.crowds.entry(Arc::clone(hash));
+            crowd.or_insert_with(|| members.iter().filter_map(name).collect());
+        }
         effects.rows.push(PeopleRow {
             change,
             people: members
@@ -653,7 +658,7 @@ fn finish(
             still,
             gained,
             first,
-            everyone: everyone(&members, people),
+            everyone,
         });
     }
     // The widest first within each kind of change; ties in the order of the keys, which is stable.
@@ -681,18 +686,17 @@ fn mark(people: &mut [bool], ranks: &[u32]) {
 
 /// The hash of all names, where a row does not carry them all.
 pub(super) fn everyone(members: &[u32], people: &People) -> Option<Arc<str>> {
-    if members.len() <= PeopleRow::MOST_NAMED {
-        return None;
-    }
+    let name = |rank: &u32| people.names.get(*rank as usize).copied();
+    (members.len() > PeopleRow::MOST_NAMED).then(|| hash_of_crowd(members.iter().filter_map(name)))
+}
+
+/// The hash that stands for a crowd: of all names, ascending.
+pub(super) fn hash_of_crowd<'n>(names: impl Iterator<Item = &'n UserName>) -> Arc<str> {
     let mut hasher = Gathering::new();
-    for member in members {
-        let name = people
-            .names
-            .get(*member as usize)
-            .map_or("", |name| name.as_str());
-        hasher.update(name.as_bytes()).update(&[0]);
+    for name in names {
+        hasher.update(name.as_str().as_bytes()).update(&[0]);
     }
-    Some(hasher.finalize().to_hex().as_str().into())
+    hasher.finalize().to_hex().as_str().into()
 }
 
 /// Covers what the row says by name, so that equal facts have equal digests whatever the ranks are.

@@ -25,7 +25,7 @@ use crate::model::stack::{Production, RiskSettings, StopFor};
 use super::Plan;
 use super::becoming::{Becoming, Holders, becoming};
 use super::input::PlanInput;
-use super::people::{PeopleChange, PeopleRow};
+use super::people::{Crowds, PeopleChange, PeopleRow};
 
 /// Why something should be looked at twice; the gravest first.
 #[derive(
@@ -110,6 +110,9 @@ pub struct Risks {
     /// Who has sets that become a risk.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub becoming: Vec<Becoming>,
+    /// Everyone of those of whom `becoming` does not name all.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub crowds: Crowds,
     /// Ranks of the accounts that are production, ascending.
     pub production: Vec<u32>,
     /// Access to so many accounts at once is wide; 0 when nothing is.
@@ -157,10 +160,11 @@ impl Risks {
             .collect();
         let ranks = (0_u32..).zip(&plan.names.accounts);
         let production = ranks.filter(|(_, key)| rules.iter().any(|rule| rule.contains(key, &snapshots)));
-        let becoming = becoming(plan, input, after, &mut sets);
+        let (becoming, crowds) = becoming(plan, input, after, &mut sets);
         Risks {
             sets,
             becoming,
+            crowds,
             production: production.map(|(rank, _)| rank).collect(),
             wide_accounts: in_force()
                 .map(|risk| risk.wide_accounts)
@@ -440,7 +444,7 @@ mod tests {
             assert_eq!(of(&["ada", "bob"]).newly_gaining(&of(&["ada"])), []);
             let shown = found.iter().map(|new| {
                 let who = new.person.as_ref().unwrap().to_string();
-                (who, new.permission_set.to_string(), new.accounts.clone())
+                (who, new.permission_set.to_string(), new.accounts.to_vec())
             });
             shown.collect::<Vec<_>>()
         };

@@ -133,25 +133,43 @@ fn planned_event(planned: &Planned) -> Event {
 /// When, and by whom, the plan with this digest was carried out to its end. A history that cannot be read tells
 /// nothing.
 fn applied_before(store: &mut LocalStore, digest: &str) -> Option<(Timestamp, Arc<str>)> {
-    let mut last = None;
-    let mut found = None;
-    let mut take = |entry| {
+    let mut applied = Applied::default();
+    let take = &mut |entry| {
+        applied.take(entry, digest);
+        true
+    };
+    store.read_each(Kinds::Story, take).ok()?;
+    applied.found
+}
+
+/// Whether a plan was carried out, as the history tells it.
+#[derive(Default)]
+struct Applied {
+    /// Who runs it, at the place that is being read.
+    running: Option<Arc<str>>,
+    found: Option<(Timestamp, Arc<str>)>,
+}
+
+impl Applied {
+    fn take(&mut self, entry: Entry, digest: &str) {
         match entry {
             Entry::RunStarted(run) => {
                 let same = *run.digest == *digest || run.rest.as_deref() == Some(digest);
-                last = same.then_some(run.by.actor);
+                self.running = same.then_some(run.by.actor);
+                // Carried out once, and begun once more: what counts is how that ended.
+                if self.running.is_some() {
+                    self.found = None;
+                }
             }
-            Entry::RunFinished {
-                at,
-                end: RunEnd::Complete,
-                ..
-            } => found = last.take().map(|actor| (at, actor)).or(found.take()),
+            Entry::RunFinished { at, end, .. } => {
+                let actor = self.running.take();
+                if end == RunEnd::Complete && actor.is_some() {
+                    self.found = actor.map(|actor| (at, actor));
+                }
+            }
             _ => {}
         }
-        true
-    };
-    store.read_each(Kinds::Story, &mut take).ok()?;
-    found
+    }
 }
 
 /// Whether two revisions are one: the same text, or one the beginning of the other, as short commit ids are.
@@ -528,6 +546,83 @@ impl Job<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::instance::Instance;
+    use crate::model::snapshot::Snapshot;
+    use crate::state::entry::RunStarted;
+
+    /// What the history says about the plan `d` after these runs: a digest, and how it ended if it did.
+    fn applied(runs: &[(&str, Option<&str>, Option<RunEnd>)]) -> Option<i64> {
+        let mut applied = Applied::default();
+        for (second, (digest, rest, end)) in (0..).zip(runs) {
+            let at = Timestamp::from_second(second).unwrap();
+            let started = RunStarted {
+                run: "r".into(),
+                by: Author {
+                    at,
+                    actor: "ada".into(),
+                },
+                command: "apply".into(),
+                reason: None,
+                digest: (*digest).into(),
+                rest: rest.map(Arc::from),
+                lineage: "l".into(),
+                instance: Instance {
+                    arn: crate::id::ServiceId::new("a").unwrap(),
+                    identity_store: crate::id::ServiceId::new("i").unwrap(),
+                    organization: None,
+                    region: "r".into(),
+                    management_account: None,
+                },
+                steps: Vec::new(),
+                people: None,
+                actions: Vec::new(),
+                records: Vec::new(),
+                narrowed: false,
+                rules: None,
+                revision: None,
+                names: Default::default(),
+                declarations: Vec::new(),
+                notes: Vec::new(),
+                entities: Snapshot::default(),
+            };
+            applied.take(Entry::RunStarted(Box::new(started)), "d");
+            if let Some(end) = *end {
+                let finished = Entry::RunFinished {
+                    at,
+                    end,
+                    outputs: Default::default(),
+                    counts: None,
+                };
+                applied.take(finished, "d");
+            }
+        }
+        applied.found.map(|(at, _)| at.as_second())
+    }
+
+    #[test]
+    fn a_plan_was_applied_when_its_last_run_came_to_its_end() {
+        let (complete, partial) = (Some(RunEnd::Complete), Some(RunEnd::Partial));
+        assert_eq!(applied(&[("d", None, complete)]), Some(0));
+        assert_eq!(applied(&[("d", None, complete), ("e", None, None)]), Some(0));
+        assert_eq!(applied(&[("d", None, None), ("e", None, complete)]), None);
+        assert_eq!(
+            applied(&[("d", None, partial), ("d", Some("e"), complete)]),
+            Some(1)
+        );
+        assert_eq!(applied(&[("c", Some("d"), complete)]), Some(0));
+        // Begun once more, and cut off: it is on the way, and nobody may say that it is done.
+        for end in [None, partial, Some(RunEnd::Interrupted)] {
+            assert_eq!(
+                applied(&[("d", None, complete), ("d", None, end)]),
+                None,
+                "{end:?}"
+            );
+            assert_eq!(
+                applied(&[("d", None, complete), ("d", None, end), ("e", None, complete)]),
+                None
+            );
+        }
+    }
 
     #[test]
     fn short_commit_ids_are_those_of_the_long_ones() {

@@ -2,16 +2,16 @@
 //! more rights, who comes into production.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
 use crate::id::{PrincipalKey, UserName};
-use crate::plan::people::PeopleChange;
+use crate::plan::people::{Crowds, PeopleChange};
 use crate::plan::risk::RiskMark;
 use crate::report::wording::{self, counted, number};
 
 use super::PlanView;
-use super::people::PeopleLine;
 use super::risk::Risk;
 
 /// How many names a headline has at hand.
@@ -26,7 +26,7 @@ pub struct Headline {
     pub people: Vec<UserName>,
     /// How many gain.
     pub count: u64,
-    /// Not all of them are named in the plan, so that they may be more.
+    /// The plan does not name all of them, and nobody can tell who of several rows is the same: they may be more.
     pub at_least: bool,
     /// Groups that get it and whose members cannot be read.
     pub unreadable: u64,
@@ -68,6 +68,10 @@ impl Headline {
 #[derive(Default)]
 struct Sum<'v> {
     people: FxHashSet<&'v UserName>,
+    /// How many rows there are.
+    rows: usize,
+    /// Nobody knows how many one of them is about.
+    uncounted: bool,
     /// The largest row of which not all are named.
     unnamed: u64,
     unreadable: BTreeSet<u32>,
@@ -75,11 +79,19 @@ struct Sum<'v> {
 }
 
 impl<'v> Sum<'v> {
-    fn line(&mut self, line: &'v PeopleLine) {
-        self.people.extend(&line.people);
-        if line.count > line.people.len() as u64 {
-            self.unnamed = self.unnamed.max(line.count);
+    /// Takes in so many people, of whom some are named, and all where the plan names their crowd.
+    fn row(&mut self, count: u64, named: &'v [UserName], crowd: Option<&'v Vec<UserName>>) {
+        self.rows += 1;
+        let named = crowd.map_or(named, Vec::as_slice);
+        self.people.extend(named);
+        if count > named.len() as u64 {
+            self.unnamed = self.unnamed.max(count);
         }
+    }
+
+    /// Whether there may be more than are counted: one row alone says how many it is about.
+    fn is_cut(&self) -> bool {
+        self.uncounted || self.unnamed > 0 && self.rows > 1
     }
 }
 
@@ -93,13 +105,14 @@ pub fn headlines(view: &PlanView<'_>) -> Vec<Headline> {
     ];
     let sums = marks.into_iter().map(|mark| (mark, sum(view, mark)));
     sums.filter_map(|(mark, sum)| {
+        let at_least = sum.is_cut();
         let mut people: Vec<&UserName> = sum.people.into_iter().collect();
         people.sort_unstable();
         let found = Headline {
             mark,
             people: people.iter().take(MOST_NAMES).copied().cloned().collect(),
             count: sum.unnamed.max(people.len() as u64),
-            at_least: sum.unnamed > 0,
+            at_least,
             unreadable: sum.unreadable.len() as u64,
             accounts: sum.accounts.len() as u64,
         };
@@ -118,7 +131,11 @@ fn sum<'v>(view: &'v PlanView<'_>, mark: RiskMark) -> Sum<'v> {
         .iter()
         .filter(|line| line.change == PeopleChange::Gains);
     for line in gains.filter(|line| has(&line.risks)) {
-        sum.line(line);
+        sum.row(
+            line.count,
+            &line.people,
+            crowd(&view.plan.people.crowds, line.everyone.as_ref()),
+        );
         sum.accounts.extend(line.accounts.iter().filter(counts));
     }
     let unreadable = |rank: &u32| match view.labels.principal(*rank) {
@@ -145,12 +162,17 @@ fn becoming<'v>(view: &'v PlanView<'_>, mark: RiskMark, sum: &mut Sum<'v>) {
         if row.people.is_empty() {
             continue;
         }
-        sum.people.extend(&row.people);
-        if row.everyone.is_some() {
-            sum.unnamed = sum.unnamed.max(row.people.len() as u64);
-        }
+        let crowd = crowd(&risks.crowds, row.everyone.as_ref());
+        // Of a crowd that is not at hand nobody knows more than that not all are named.
+        sum.uncounted |= row.everyone.is_some() && crowd.is_none();
+        sum.row(row.people.len() as u64, &row.people, crowd);
         sum.accounts.extend(&row.accounts);
     }
+}
+
+/// Everyone of a row that does not name everyone.
+fn crowd<'v>(crowds: &'v Crowds, everyone: Option<&Arc<str>>) -> Option<&'v Vec<UserName>> {
+    crowds.get(everyone?)
 }
 
 #[cfg(test)]
@@ -192,14 +214,38 @@ mod tests {
     }
 
     #[test]
-    fn people_of_whom_not_all_are_named_are_a_least_number() {
+    fn a_number_is_a_least_one_only_where_nobody_knows_the_whole() {
+        let words = |plan: &Plan| PlanView::new(plan).headlines[0].words();
+        let names = |from: usize, to: usize| -> Vec<UserName> {
+            let all = from..to;
+            all.map(|n| UserName::new(format!("p{n:04}")).unwrap()).collect()
+        };
+        let row = |plan: &mut Plan, at: usize, (from, to): (usize, usize), hash: &str| {
+            let people = &mut plan.people;
+            people.rows[at].people = names(from, from + 1000);
+            people.rows[at].count = (to - from) as u64;
+            people.rows[at].everyone = Some(hash.into());
+            people.crowds.insert(hash.into(), names(from, to));
+        };
         let mut plan = administrating();
-        plan.people.rows[0].count = 1200;
-        plan.people.rows[0].everyone = Some("h".into());
-        let words = PlanView::new(&plan).headlines[0].words();
+        row(&mut plan, 0, (0, 1200), "h");
+        let exactly = "1,200 people gain administrator access in 12 accounts";
+        assert_eq!(words(&plan), exactly);
+        // One row says how many it is about, named or not.
+        plan.people.crowds.clear();
+        assert_eq!(words(&plan), exactly);
+        // Who is in two rows counts once; who is in both is known by name alone.
+        let mut second = plan.people.rows[0].clone();
+        second.accounts = vec![0];
+        second.via.clear();
+        plan.people.rows.insert(1, second);
+        row(&mut plan, 0, (0, 1200), "h");
+        row(&mut plan, 1, (100, 1250), "i");
         assert_eq!(
-            words,
-            "at least 1,200 people gain administrator access in 12 accounts"
+            words(&plan),
+            "1,250 people gain administrator access in 12 accounts"
         );
+        plan.people.crowds.clear();
+        assert!(words(&plan).starts_with("at least "), "{}", words(&plan));
     }
 }
