@@ -68,6 +68,11 @@ impl NamesNow {
         rules
     }
 
+    /// Permission sets that get another name: the one they have and the one they get.
+    pub fn renamed_sets(&self) -> impl Iterator<Item = (&PermissionSetName, &PermissionSetName)> {
+        self.permission_sets.iter()
+    }
+
     /// For what is declared: of it, accounts alone go by another name, their ids.
     pub fn by_id(&self) -> NamesNow {
         NamesNow {

@@ -8,8 +8,8 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::address::Kind;
-use crate::id::{AccountKey, GroupName, PrincipalKey, UserName};
+use crate::address::{Address, Kind};
+use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName};
 use crate::model::access::Tuple;
 use crate::model::action::Effect;
 use crate::model::guardrail::{Deny, Guardrail, Limit, OnUnknown, Rule, Selector};
@@ -17,12 +17,11 @@ use crate::model::instance::HeldSubject;
 use crate::model::snapshot::Management;
 use crate::plan::Plan;
 use crate::plan::base::is_declared;
-use crate::plan::change::Reason;
 use crate::plan::guardrails::breach::{RuleKind, Verdict};
 use crate::plan::input::PlanInput;
 
 use super::Found;
-use super::identity::Identity;
+use super::identity::{Identity, moved_to};
 use super::relations::{Relations, has};
 
 /// So many single facts are looked at; what a plan breaks beyond that is left to the evaluator.
@@ -51,7 +50,7 @@ pub(super) fn check(
         });
         return;
     }
-    let guardrails: Vec<&Guardrail> = in_force(plan, input).collect();
+    let guardrails: Vec<&Guardrail> = in_force(input).collect();
     if guardrails.is_empty() || renames(plan) || !identity.now.is_empty() || !identity.declared.is_empty() {
         return;
     }
@@ -64,6 +63,7 @@ pub(super) fn check(
         after: before.after(plan, input),
         before,
         unread,
+        renamed: renamed_sets(input),
         facts: Cell::default(),
         facts_in_the_dark: Cell::default(),
     };
@@ -80,11 +80,8 @@ pub(super) fn check(
 
 /// The guardrails that refuse: the declared ones, and those of the last apply that none of that name replaces.
 /// What permission sets are called anew is left to the evaluator.
-fn in_force<'a>(plan: &Plan, input: &'a PlanInput) -> impl Iterator<Item = &'a Guardrail> {
-    let renamed = plan
-        .actions
-        .iter()
-        .any(|action| matches!(action.reason, Reason::Renamed { .. }));
+fn in_force(input: &PlanInput) -> impl Iterator<Item = &Guardrail> {
+    let renamed = !renamed_sets(input).is_empty();
     let declared = &input.desired.guardrails;
     let last = input.recorded.rules.iter().flat_map(|rules| &rules.guardrails);
     let last = last.filter(move |last| {
@@ -92,6 +89,25 @@ fn in_force<'a>(plan: &Plan, input: &'a PlanInput) -> impl Iterator<Item = &'a G
         !renamed && !same.any(|guardrail| guardrail.covers(last))
     });
     declared.iter().chain(last).filter(|guardrail| guardrail.refuses)
+}
+
+/// Permission sets that stay what they are under another name: by the new name, what the state calls them.
+fn renamed_sets(input: &PlanInput) -> BTreeMap<&PermissionSetName, &PermissionSetName> {
+    let (recorded, desired) = (&input.recorded.applied, &input.desired.snapshot);
+    let gone = recorded.permission_sets.iter();
+    let gone = gone.filter(|(name, set)| {
+        set.management == Management::Created && !desired.permission_sets.contains_key(*name)
+    });
+    let renamed = gone.filter_map(|(old, set)| {
+        let addresses = set.addresses.iter();
+        let now: Vec<Address> = addresses
+            .map(|address| moved_to(&input.desired.moved, address))
+            .collect();
+        let mut sets = desired.permission_sets.iter();
+        let (new, _) = sets.find(|(_, set)| set.addresses.iter().any(|address| now.contains(address)))?;
+        Some((new, old))
+    });
+    renamed.collect()
 }
 
 fn only_removes(plan: &Plan) -> bool {
@@ -213,6 +229,8 @@ struct Bench<'a> {
     before: Groups,
     after: Groups,
     unread: Unread<'a>,
+    /// By the new name, the old one.
+    renamed: BTreeMap<&'a PermissionSetName, &'a PermissionSetName>,
     facts: Cell<u64>,
     /// Those that are looked at for what nobody can judge: so that they leave enough for what can be judged.
     facts_in_the_dark: Cell<u64>,
@@ -377,10 +395,16 @@ impl<'a> Bench<'a> {
     /// Whether a grant's permission set had another name: what its people had by that is left to the evaluator.
     fn may_be_renamed(&self, tuple: Tuple) -> bool {
         let set = self.plan.names.permission_set(tuple.permission_set());
-        self.plan.actions.iter().any(|action| match &action.reason {
-            Reason::Renamed { to, .. } => Some(to) == set,
-            _ => false,
-        })
+        set.is_some_and(|set| self.renamed.contains_key(set))
+    }
+
+    /// A grant by the name that its permission set gets.
+    fn new_name(&self, tuple: Tuple) -> Option<Tuple> {
+        let names = &self.plan.names;
+        let old = names.permission_set(tuple.permission_set())?;
+        let (new, _) = self.renamed.iter().find(|(_, from)| **from == old)?;
+        let set = names.permission_set_rank(new)?;
+        Some(Tuple::new(tuple.account(), set, tuple.principal()))
     }
 
     fn is_refused(&self, guardrail: &Guardrail, rule: RuleKind) -> bool {
@@ -399,7 +423,11 @@ impl<'a> Bench<'a> {
             &self.relations.observed
         };
         let mut holders = Holders::new();
-        for tuple in tuples.iter().filter(|tuple| self.takes(of, **tuple)) {
+        // What there is by an old name is there already.
+        let takes = |tuple: Tuple| {
+            self.takes(of, tuple) || !later && self.new_name(tuple).is_some_and(|new| self.takes(of, new))
+        };
+        for tuple in tuples.iter().filter(|tuple| takes(**tuple)) {
             let groups = if later { &self.after } else { &self.before };
             let Some(principal) = self.plan.names.principal(tuple.principal()) else {
                 continue;

@@ -8,8 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::access::{Pair, Tuple};
-use crate::model::guardrail::{Deny, Guardrail, Rule, Selector};
-use crate::plan::change::Reason;
+use crate::model::guardrail::{Deny, Rule, Selector};
 use crate::plan::provisioning::of_pair;
 
 use super::breach::{Breach, RuleKind, Since};
@@ -113,32 +112,17 @@ impl<'a> Court<'a> {
     /// Permission sets that only get another name, and whose old one was denied as well, by this guardrail or by its
     /// form of the last apply: who had it by the old name does not newly have it.
     fn denied_by_old_names(&self, case: &Case<'a>, of: &Selector) -> BTreeMap<u32, OldName> {
-        let recorded = self.book.last.iter().map(|(guardrail, _)| &**guardrail);
-        let forms: Vec<&'a Guardrail> = recorded
-            .filter(|form| form.label == case.guardrail.label)
-            .chain([case.guardrail])
-            .collect();
-        let names = &self.plan.names;
-        let renames = self
-            .plan
-            .actions
-            .iter()
-            .filter_map(|action| match &action.reason {
-                Reason::Renamed { from, to } => Some((from, to)),
-                _ => None,
-            });
-        let old = renames.filter_map(|(from, to)| {
-            let was = Selector {
-                permission_sets: Some([from.clone()].into()),
-                ..of.clone()
-            };
-            let denies = |rule: &Rule| matches!(rule, Rule::Deny(old) if old.of.covers(&was));
-            let form = forms.iter().find(|form| form.rules.iter().any(denies))?;
+        let denies = |rule: &'a Rule| match rule {
+            Rule::Deny(deny) => Some(&deny.of),
+            Rule::Limit(_) | Rule::Require(_) => None,
+        };
+        let old = self.old_names(case, of, denies).into_iter();
+        let old = old.map(|(from, to, form)| {
             let old = OldName {
-                permission_set: names.permission_set_rank(from)?,
+                permission_set: from,
                 except: self.exceptions(form),
             };
-            Some((names.permission_set_rank(to)?, old))
+            (to, old)
         });
         old.collect()
     }

@@ -1,12 +1,13 @@
 //! `limit`: how much of some access there may be, counted once the plan is carried out.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::access::Tuple;
 use crate::model::action::Effect;
-use crate::model::guardrail::Limit;
+use crate::model::guardrail::{Limit, Rule, Selector};
 use crate::model::permission_set::PermissionSet;
 use crate::plan::finding::counted;
 
@@ -77,7 +78,8 @@ impl<'a> Court<'a> {
         let mut suspects: FxHashMap<u32, Vec<Suspect>> = FxHashMap::default();
         let mut everyone: FxHashMap<u32, Vec<Suspect>> = FxHashMap::default();
         let mut count = Count::default();
-        for (tuple, was, will) in merged(self.before, self.after) {
+        let before = self.before_by_new_names(case, &limit.of);
+        for (tuple, was, will) in merged(&before, self.after) {
             if !selected.takes(tuple) {
                 continue;
             }
@@ -107,6 +109,28 @@ impl<'a> Court<'a> {
             }
         }
         count
+    }
+
+    /// What there is now, where a permission set that only gets another name counts as having that already, as far as
+    /// it was limited: who keeps it is not one more.
+    fn before_by_new_names(&self, case: &Case<'a>, of: &Selector) -> Cow<'a, [Tuple]> {
+        let limits = |rule: &'a Rule| match rule {
+            Rule::Limit(limit) => Some(&limit.of),
+            Rule::Deny(_) | Rule::Require(_) => None,
+        };
+        let old = self.old_names(case, of, limits).into_iter();
+        let new: FxHashMap<u32, u32> = old.map(|(from, to, _)| (from, to)).collect();
+        if new.is_empty() {
+            return Cow::Borrowed(self.before);
+        }
+        let renamed = self.before.iter().filter_map(|tuple| {
+            let set = new.get(&tuple.permission_set())?;
+            Some(Tuple::new(tuple.account(), *set, tuple.principal()))
+        });
+        let mut before: Vec<Tuple> = self.before.iter().copied().chain(renamed).collect();
+        before.sort_unstable();
+        before.dedup();
+        Cow::Owned(before)
     }
 
     fn people_over(&self, case: &Case<'a>, count: &Count, most: u64) -> Option<Breach> {
@@ -229,7 +253,10 @@ impl<'a> Court<'a> {
             return (None, None);
         };
         let seconds = |set: &PermissionSet| set.session_duration.seconds();
-        let there = self.input.observed.snapshot.permission_sets.get(name);
+        let observed = &self.input.observed.snapshot.permission_sets;
+        let mut renamed = self.names.renamed_sets();
+        let old = renamed.find_map(|(from, to)| (to == name).then_some(from));
+        let there = observed.get(name).or_else(|| observed.get(old?));
         let before = there.map(|set| seconds(&set.value));
         let changed = self.plan.actions.iter().find_map(|action| match &action.effect {
             Some(

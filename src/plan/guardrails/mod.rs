@@ -25,7 +25,7 @@ use std::sync::Arc;
 use crate::address::Address;
 use crate::model::access::{Access, Tuple};
 use crate::model::action::Effect;
-use crate::model::guardrail::{Guardrail, Rule};
+use crate::model::guardrail::{Guardrail, Rule, Selector};
 use crate::source::Location;
 
 use super::Plan;
@@ -233,6 +233,36 @@ impl<'a> Court<'a> {
             remedy: Some(remedy.into()),
             location: guardrail.location.clone(),
         }
+    }
+
+    /// Permission sets that only get another name, of which this guardrail, or its form of the last apply, had such a
+    /// rule under the old one too: ranks of the old name and of the new one, and the form that says so.
+    fn old_names(
+        &self,
+        case: &Case<'a>,
+        of: &Selector,
+        ruled: impl Fn(&'a Rule) -> Option<&'a Selector>,
+    ) -> Vec<(u32, u32, &'a Guardrail)> {
+        let recorded = self.book.last.iter().map(|(guardrail, _)| &**guardrail);
+        let forms: Vec<&'a Guardrail> = recorded
+            .filter(|form| form.label == case.guardrail.label)
+            .chain([case.guardrail])
+            .collect();
+        let names = &self.plan.names;
+        let old = self.names.renamed_sets().filter_map(|(from, to)| {
+            let was = Selector {
+                permission_sets: Some([from.clone()].into()),
+                ..of.clone()
+            };
+            let rules_it = |rule: &'a Rule| ruled(rule).is_some_and(|old| old.covers(&was));
+            let form = forms.iter().find(|form| form.rules.iter().any(rules_it))?;
+            Some((
+                names.permission_set_rank(from)?,
+                names.permission_set_rank(to)?,
+                *form,
+            ))
+        });
+        old.collect()
     }
 
     /// `ada would have admin in prod, by group Developers (assignment.ops, main.hcl:12)`.

@@ -482,6 +482,92 @@ fn a_set_that_only_gets_another_name_breaks_nothing_anew() {
     assert!(other.is_refused());
 }
 
+#[test]
+fn a_set_that_keeps_its_old_name_for_a_while_breaks_nothing_anew() {
+    let looked_up = |name: &str, keeps: bool| {
+        Stack::new()
+            .accounts(&[1, 2])
+            .set_with("admin", name, |entity| {
+                if keeps {
+                    entity.keep_old_until = Some(time("2027-01-01T00:00:00Z"));
+                }
+            })
+            .data_group("ops", "Ops")
+            .data_group("contractors", "Contractors")
+            .assign("a", &[group("Ops")], &[name], &[1])
+    };
+    let denied = |name: &str| Rule::Deny(selector(&[group("Contractors")], &[name], &[]).into());
+    let mut world = directory().apply(looked_up("admin", false));
+    last_applied(&mut world, vec![guardrail(denied("admin"), &[])]);
+    let gone = crate::id::GroupName::new("Contractors").unwrap();
+    world.observed.snapshot.groups.remove(&gone);
+    for keeps in [false, true] {
+        let plan = world.plan(guarded(looked_up("power", keeps), denied("power"), &[]));
+        assert_eq!(plan.revokes.is_empty(), keeps, "the old name stays");
+        assert!(!plan.grants.is_empty());
+        let worst = found(&plan).into_iter().map(|(_, level)| level).min();
+        assert_eq!(worst, Some(Level::Warning), "{keeps}: {:?}", found(&plan));
+    }
+}
+
+#[test]
+fn a_limit_that_is_broken_gets_no_worse_by_a_new_name() {
+    let named = |name: &str, ops: &[&str], accounts: &[u32], length: &str| {
+        Stack::new()
+            .accounts(&[1, 2])
+            .set_with("admin", name, |entity| {
+                entity.value.session_duration = length.parse().unwrap();
+            })
+            .user("ada", "ada")
+            .user("bob", "bob")
+            .user("cyd", "cyd")
+            .group("ops", "Ops", ops)
+            .assign("a", &[group("Ops")], &[name], accounts)
+    };
+    let limits = |name: &str, most: (Option<u64>, Option<u64>, Option<u32>)| {
+        Rule::Limit(Limit {
+            of: selector(&[], &[name], &[]),
+            max_people: most.0,
+            max_accounts: most.1,
+            max_session: most.2,
+            on_unknown: OnUnknown::Refuse,
+        })
+    };
+    let now = named("admin", &["ada", "bob"], &[1], "PT4H");
+    for (most, worse) in [
+        (
+            (Some(1), None, None),
+            named("power", &["ada", "bob", "cyd"], &[1], "PT4H"),
+        ),
+        (
+            (None, Some(0), None),
+            named("power", &["ada", "bob"], &[1, 2], "PT4H"),
+        ),
+        (
+            (None, None, Some(3600)),
+            named("power", &["ada", "bob"], &[1], "PT8H"),
+        ),
+    ] {
+        let mut world = World::new().apply(now.clone());
+        last_applied(&mut world, vec![guardrail(limits("admin", most), &[])]);
+        let renamed = named("power", &["ada", "bob"], &[1], "PT4H");
+        let same = world.plan(guarded(renamed.clone(), limits("power", most), &[]));
+        assert!(!same.grants.is_empty() && !same.revokes.is_empty());
+        let levels: Vec<Level> = found(&same).into_iter().map(|(_, level)| level).collect();
+        assert!(
+            !levels.is_empty() && levels.iter().all(|level| *level == Level::Warning),
+            "{most:?}: {levels:?}"
+        );
+        assert!(same.guardrails.iter().all(|breach| breach.since == Since::Before));
+        let worse = world.plan(guarded(worse, limits("power", most), &[]));
+        assert!(found(&worse).contains(&("guardrail", Level::Refusal)), "{most:?}");
+        // What was not limited before is not broken already.
+        last_applied(&mut world, Vec::new());
+        let other = world.plan(guarded(renamed, limits("power", most), &[]));
+        assert!(other.is_refused(), "{most:?}");
+    }
+}
+
 /// Whom the directory keeps: Ops and Contractors are looked up.
 fn looked_up(accounts: &[u32]) -> Stack {
     let stack = Stack::new()
