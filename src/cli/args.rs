@@ -282,7 +282,7 @@ pub struct PlanArgs {
 /// What the state must be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct StateArgs {
-    /// Refuse where there is no state: whoever lost it would plan as if nothing had ever been applied
+    /// Refuse where there is no state: whoever lost it would plan, and look for drift, as if nothing had ever been applied
     #[arg(long)]
     pub require_state: bool,
     /// Refuse where there is no state, or another one than this: its lineage, which `rolecall show` says
@@ -372,6 +372,9 @@ pub struct DestroyArgs {
 /// `drift`
 #[derive(Debug, Args)]
 pub struct DriftArgs {
+    /// The state
+    #[command(flatten)]
+    pub state: StateArgs,
     /// Variables
     #[command(flatten)]
     pub variables: VariableArgs,

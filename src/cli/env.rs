@@ -21,8 +21,9 @@ use crate::state::local::LocalStore;
 use crate::state::{LockInfo, LockRequest, StateStore};
 
 use super::args::Global;
-use super::disk_files::{DiskFiles, real};
+use super::disk_files::DiskFiles;
 use super::error::Failure;
+use super::place::Allowed;
 
 /// What a stack's own directory is called: state, journal, simulated world.
 pub const OWN_DIRECTORY: &str = ".rolecall";
@@ -47,7 +48,7 @@ pub struct Env {
     /// Whether anything went to standard output.
     pub printed: Arc<AtomicBool>,
     /// Below which directories configurations may read; `None`: anywhere.
-    pub within: Option<Arc<[PathBuf]>>,
+    pub within: Option<Arc<[Allowed]>>,
 }
 
 impl Env {
@@ -297,17 +298,14 @@ impl Env {
 
     /// The files of the stack, for compiling and for file functions.
     pub fn files(&self) -> DiskFiles {
-        DiskFiles {
-            root: self.dir.clone(),
-            within: self.within.clone(),
-        }
+        DiskFiles::new(&self.dir, self.within.clone())
     }
 
     /// The same, where configurations may read nothing but what lies below these directories.
     #[must_use]
     pub fn confined<'d>(&self, to: impl Iterator<Item = &'d Path>) -> Self {
         Env {
-            within: Some(to.map(real).collect()),
+            within: Some(to.map(Allowed::new).collect()),
             ..self.clone()
         }
     }
@@ -363,9 +361,10 @@ impl Env {
             .filter(|path| path.to_string_lossy().ends_with(".auto.hclvars"))
             .collect();
         found.sort();
-        for path in found.iter().filter(|_| self.within.is_some()) {
+        let files = self.files();
+        for path in &found {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let place = self.files().place(&name);
+            let place = files.place(&name);
             place.map_err(|why| Failure::new(format!("{} cannot be read: {why}", path.display())))?;
         }
         Ok(found)

@@ -9,6 +9,7 @@ pub mod env;
 pub mod error;
 pub mod exit;
 pub mod pipeline;
+pub mod place;
 mod policies;
 pub mod progress;
 pub mod saved_plan;

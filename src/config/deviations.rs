@@ -162,7 +162,7 @@ pub const DEVIATIONS: &[Deviation] = &[
     Deviation {
         subject: "`file`, `templatefile`, `fileset` and the like",
         terraform: "read whatever the process may read",
-        here: "never read `.rolecall`; with `plan --base`, nothing outside of the two stacks",
+        here: "never read `.rolecall`, or a state that is kept elsewhere; with `plan --base`, nothing outside of the two stacks",
         reason: "state and plans name people, and a plan shows what it is made of",
     },
 ];

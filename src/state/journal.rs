@@ -31,7 +31,8 @@ pub const FRAME_TRAILER: usize = 32;
 /// The longest body that is written; a longer batch becomes several frames.
 pub const MAX_BODY: usize = 64 << 20;
 
-const MAGIC: &[u8; 16] = b"rolecall journal";
+/// How a journal begins.
+pub const MAGIC: &[u8; 16] = b"rolecall journal";
 const MARK: &[u8; 4] = b"jrnl";
 const RECORD_HEADER: usize = 8;
 

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use super::files::{io_error, sync_directory_of};
 use super::journal::{
-    Damage, FILE_HEADER, FORMAT, Position, Record, Step, Torn, decode_frame, decode_header, encode_frames,
-    encode_header,
+    Damage, FILE_HEADER, FORMAT, MAGIC, Position, Record, Step, Torn, decode_frame, decode_header,
+    encode_frames, encode_header,
 };
 use super::{Remedy, StateError};
 
@@ -146,6 +146,13 @@ pub fn read(path: &Path, from: Option<Position>) -> Result<Contents, StateError>
 pub fn has_begun(path: &Path) -> bool {
     path.metadata()
         .is_ok_and(|found| found.is_file() && found.len() >= FILE_HEADER as u64)
+}
+
+/// Whether a file begins as a journal does.
+pub fn is_one(path: &Path) -> bool {
+    let mut start = [0; MAGIC.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start == *MAGIC
 }
 
 /// Reads the whole journal and checks that each frame follows from the one before it.

@@ -9,6 +9,7 @@
 //!
 //! The database is opened for the moment it takes to read or write it, because nobody else can read it meanwhile.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -112,6 +113,19 @@ impl LocalStore {
     pub fn last_known(&self) -> Option<Recorded> {
         let (_, rows) = self.read_checkpoint().ok()??;
         recorded_rows::decode(&rows).ok()
+    }
+
+    /// Whether a state is kept in a directory: there is a journal, a checkpoint or an export of it.
+    pub fn is_in(directory: &Path) -> bool {
+        journal_file::is_one(&directory.join("journal"))
+            || SledCheckpoint::exists(&directory.join("checkpoint"))
+            || !export_file::list(&directory.join("exports")).is_empty()
+    }
+
+    /// Whether something in a directory with a state is called as what belongs to it is.
+    pub fn is_own_name(name: &OsStr) -> bool {
+        let stem = name.to_str().and_then(|name| name.split('.').next());
+        stem.is_some_and(|stem| ["journal", "checkpoint", "exports", "lock"].contains(&stem))
     }
 
     /// Whether nothing was ever recorded here, as far as can be told.

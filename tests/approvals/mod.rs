@@ -78,6 +78,84 @@ fn a_run_that_is_interrupted_again_keeps_whom_it_was_approved_for() {
     assert_eq!(apply.code, 3, "{}{}", apply.stdout, apply.stderr);
 }
 
+/// More people than a plan names come into a group that administers, and another group gets the same access.
+const MANY: &str = r#"
+account "prod" { id = "111122223333" }
+data "group" "extra" { display_name = "Extra" }
+permission_set "admin" { managed_policies = ["arn:aws:iam::aws:policy/AdministratorAccess"] }
+user "p" {
+  for_each    = toset([for n in concat(range(1000), range(1000, 1200)) : "p${n}"])
+  user_name   = each.key
+  given_name  = "P"
+  family_name = each.key
+}
+group "ops" {
+  display_name = "Ops"
+  members      = [MEMBERS]
+}
+assignment "a" {
+  principals      = [PRINCIPALS]
+  permission_sets = [permission_set.admin]
+  accounts        = [account.prod]
+}
+"#;
+
+/// The first 150 people were let in; the other group was not. What is left are as many people as can be named, or more.
+#[test]
+fn a_run_for_more_people_than_are_named_is_gone_on_with_as_well() {
+    let many =
+        |members: &str, principals: &str| MANY.replace("MEMBERS", members).replace("PRINCIPALS", principals);
+    let sandbox = Sandbox::new();
+    sandbox.write("main.hcl", &many("", "group.ops"));
+    sandbox.ok(&["apply", "--auto-approve"]);
+    sandbox.ok(&["sim", "do", "create-user", "ada"]);
+    sandbox.ok(&["sim", "do", "create-user", "mallory"]);
+    sandbox.ok(&["sim", "do", "add-member", "Extra", "ada"]);
+    sandbox.write(
+        "main.hcl",
+        &many("for user in user.p : user", "group.ops, data.group.extra"),
+    );
+    let digest = sandbox.ok(&["plan", "--digest-only"]).trim().to_owned();
+    let apply = || sandbox.run(&["apply", "--digest", &digest], "");
+    for refused in ["1150", "150"] {
+        let failing = [
+            "sim",
+            "do",
+            "fail",
+            "CreateGroupMembership",
+            refused,
+            "AccessDenied",
+        ];
+        sandbox.ok(&failing);
+        refuse_one(&sandbox);
+        let partly = apply();
+        assert_eq!(partly.code, 4, "{}{}", partly.stdout, partly.stderr);
+        assert!(!partly.stderr.contains("applied already"), "{}", partly.stderr);
+    }
+    sandbox.ok(&["sim", "do", "add-member", "Extra", "mallory"]);
+    let stopped = apply();
+    assert_eq!(stopped.code, 3, "{}{}", stopped.stdout, stopped.stderr);
+    let news: Vec<&str> = stopped
+        .stderr
+        .lines()
+        .filter(|line| line.contains(" gains "))
+        .collect();
+    assert_eq!(news.len(), 1, "{news:?}");
+    assert!(news[0].contains("mallory gains admin"), "{news:?}");
+    sandbox.ok(&["sim", "do", "remove-member", "Extra", "mallory"]);
+    let done = apply();
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    assert!(
+        done.stderr.contains("goes on with the interrupted run"),
+        "{}",
+        done.stderr
+    );
+    assert!(!done.stderr.contains("applied already"), "{}", done.stderr);
+    let again = apply();
+    assert_eq!(again.code, 0, "{}{}", again.stdout, again.stderr);
+    assert!(again.stderr.contains("was applied already"), "{}", again.stderr);
+}
+
 #[test]
 fn where_nobody_knows_whom_an_approval_covered_it_is_not_gone_on_with() {
     let (sandbox, digest) = interrupted();
@@ -163,7 +241,12 @@ fn help_is_a_command_as_well() {
 fn a_runner_without_the_state_that_is_meant_plans_and_applies_nothing() {
     let sandbox = Sandbox::new();
     sandbox.write("main.hcl", STACK);
-    for args in [&["plan", "--require-state"][..], &["plan", "--lineage", "x"]] {
+    for args in [
+        &["plan", "--require-state"][..],
+        &["plan", "--lineage", "x"],
+        &["drift", "--require-state"],
+        &["drift", "--lineage", "x"],
+    ] {
         let output = sandbox.run(args, "");
         assert_eq!(output.code, 3, "{args:?}: {}", output.stderr);
         assert!(
@@ -181,6 +264,9 @@ fn a_runner_without_the_state_that_is_meant_plans_and_applies_nothing() {
     let lineage = state["lineage"].as_str().unwrap();
     sandbox.ok(&["plan", "--require-state", "--lineage", lineage]);
     sandbox.ok(&["apply", "--auto-approve", "--lineage", lineage]);
+    sandbox.ok(&["drift", "--require-state", "--lineage", lineage]);
+    let drift = sandbox.run(&["drift", "--lineage", "another"], "");
+    assert_eq!((drift.code, drift.stdout.as_str()), (3, ""));
     let other = sandbox.run(&["apply", "--auto-approve", "--lineage", "another"], "");
     assert_eq!(other.code, 3);
     assert!(
@@ -273,6 +359,145 @@ fn what_is_compared_with_a_base_reads_nothing_of_the_machine_it_runs_on() {
         assert!(!output.stderr.contains("hunter2"), "{name}: {}", output.stderr);
         std::fs::remove_file(link).unwrap();
     }
+}
+
+/// Wherever a state is kept, and whatever the configuration says about that.
+#[test]
+fn no_configuration_reads_a_state_that_is_kept_elsewhere() {
+    let sandbox = Sandbox::new();
+    let kept = "state \"local\" {\n  path = \"../kept/acme\"\n}\n";
+    sandbox.write("main.hcl", STACK);
+    sandbox.write("state.hcl", kept);
+    sandbox.ok(&["apply", "--auto-approve"]);
+    let exports = sandbox.path().join("../kept/acme/exports");
+    let export = std::fs::read_dir(exports).unwrap().next().unwrap().unwrap();
+    let export = export.file_name().into_string().unwrap();
+    let absolute = std::fs::canonicalize(sandbox.path().join("../kept/acme/journal")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("../kept", sandbox.path().join("near")).unwrap();
+    for path in [
+        format!("../kept/acme/exports/{export}"),
+        "../kept/../kept/./acme/journal".to_owned(),
+        "near/acme/journal".to_owned(),
+        absolute.display().to_string(),
+    ] {
+        for read in [
+            format!("filebase64(\"{path}\")"),
+            format!("templatefile(\"{path}\", {{}})"),
+            format!("csvdecode(file(\"{path}\"))"),
+            format!("tostring(fileexists(\"{path}\"))"),
+        ] {
+            sandbox.write("out.hcl", &format!("output \"o\" {{\n  value = {read}\n}}\n"));
+            // A change that says that the state is somewhere else does not read it either.
+            for state in [kept, ""] {
+                sandbox.write("state.hcl", state);
+                let plan = sandbox.run(&["plan"], "");
+                assert_eq!(plan.code, 1, "{read}: {}{}", plan.stdout, plan.stderr);
+                assert!(
+                    plan.stderr.contains("no configuration reads those") && plan.stderr.contains("out.hcl:2"),
+                    "{read}: {}",
+                    plan.stderr
+                );
+            }
+            let compare = ["plan", "--base", ".", "--also-read", ".."];
+            let compared = sandbox.run(&compare, "");
+            assert_eq!(compared.code, 1, "{read}: {}", compared.stdout);
+            assert!(
+                compared.stderr.contains("no configuration reads those"),
+                "{read}: {}",
+                compared.stderr
+            );
+        }
+    }
+    sandbox.write("state.hcl", kept);
+    sandbox.write(
+        "out.hcl",
+        "output \"o\" {\n  value = fileset(\"..\", \"**\")\n}\n",
+    );
+    let files = sandbox.ok(&["plan"]);
+    assert!(
+        files.contains("acme/main.hcl") && !files.contains("journal"),
+        "{files}"
+    );
+    #[cfg(unix)]
+    for name in ["linked.hcl", "linked.auto.hclvars"] {
+        sandbox.write("out.hcl", "");
+        let link = sandbox.path().join(name);
+        std::os::unix::fs::symlink("../kept/acme/lock", &link).unwrap();
+        let plan = sandbox.run(&["plan"], "");
+        assert_eq!(plan.code, 1, "{name}: {}", plan.stdout);
+        assert!(
+            plan.stderr.contains("no configuration reads those"),
+            "{name}: {}",
+            plan.stderr
+        );
+        std::fs::remove_file(link).unwrap();
+    }
+}
+
+/// Whether something is there is nobody's business who sends in a change.
+#[cfg(unix)]
+#[test]
+fn what_is_compared_does_not_tell_what_is_on_the_machine() {
+    let sandbox = Sandbox::new();
+    sandbox.write("base/main.hcl", STACK);
+    sandbox.write("change/main.hcl", STACK);
+    sandbox.write("there.txt", "x");
+    let compare = |base: &str| {
+        let output = sandbox.run(&["-C", "change", "plan", "--base", base], "");
+        assert_eq!(output.code, 1, "{}", output.stdout);
+        output.stderr
+    };
+    for directory in ["base", "change"] {
+        for (name, over) in [
+            ("x.hcl", ""),
+            ("x.auto.hclvars", ""),
+            ("x.hcl", "../change/main.hcl"),
+        ] {
+            let link = sandbox.path().join(directory).join(name);
+            let said = ["there.txt", "gone.txt"].map(|target| {
+                let target = sandbox.path().join(target).join(over);
+                std::os::unix::fs::symlink(target, &link).unwrap();
+                let said = compare("base");
+                std::fs::remove_file(&link).unwrap();
+                said
+            });
+            assert_eq!(said[0], said[1]);
+            assert!(said[0].contains("lies outside"), "{}", said[0]);
+        }
+    }
+    // A base that is reached over a link is what the link leads to, and no more.
+    std::os::unix::fs::symlink("base", sandbox.path().join("way")).unwrap();
+    sandbox.write(
+        "base/x.hcl",
+        "output \"x\" {\n  value = file(\"../there.txt\")\n}\n",
+    );
+    assert_eq!(compare("way"), compare("base"));
+}
+
+/// The history in text says what the JSON says.
+#[test]
+fn the_history_tells_which_rules_a_run_changed() {
+    let sandbox = Sandbox::new();
+    let guarded = |most: u32| {
+        format!(
+            "{STACK}guardrail \"few\" {{\n  limit {{\n    permission_sets = [permission_set.admin]\n    max_people = {most}\n  }}\n}}\n"
+        )
+    };
+    sandbox.write("main.hcl", &guarded(3));
+    sandbox.ok(&["apply", "--auto-approve"]);
+    sandbox.write("main.hcl", &guarded(9));
+    sandbox.ok(&["apply", "--auto-approve", "--accept-rules", "--reason", "OPS-9"]);
+    let text = sandbox.ok(&["state", "log"]);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    assert!(lines[1].ends_with("OPS-9"), "{text}");
+    assert_eq!(
+        lines[2],
+        "    guardrail \"few\" changed (something may pass that did not before)"
+    );
+    let json: serde_json::Value = serde_json::from_str(&sandbox.ok(&["state", "log", "--json"])).unwrap();
+    assert_eq!(json["history"][1]["rule_changes"][0], lines[2].trim());
 }
 
 /// What is kept of plans and states names people, whoever may see a plan.

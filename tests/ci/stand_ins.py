@@ -149,6 +149,8 @@ def gitlab_answer(store, method, url, body):
             [job] = [j for j in store["jobs"] if str(j["id"]) == wanted]
             if path[:2] != ["plan", "access"] or path[2] not in ("digest", "base"):
                 fail(f"no such artifact: {path}")
+            if job.get(path[2], "") is None:
+                fail("curl: (22) The requested URL returned error: 404")
             return job.get(path[2], "")
     fail(f"no such endpoint: {method} {url.path}")
 

@@ -382,6 +382,11 @@ class GitHub(Case):
         self.assertIn("closed", self.script("github-drift-issue.sh", "access", "out"))
         self.assertEqual([issue["state"] for issue in self.store["issues"]], ["closed"])
 
+    def test_a_runner_without_the_state_looks_for_no_drift(self):
+        self.script("drift.sh", "access", "out", LINEAGE="", code=3)
+        self.assertIn("there is no state", self.said)
+        self.assertFalse((self.home / "out/status").exists())
+
     def account(self):
         return next(word for word in self.read("access/main.hcl").split('"') if word.isdigit() and len(word) == 12)
 
@@ -395,6 +400,13 @@ class GitLab(Case):
         digest, base = self.read("plan/access/digest").strip(), self.read("plan/access/base").strip()
         self.store["jobs"].append({"id": number, "pipeline": 30, "name": name, "digest": digest, "base": base})
         return digest
+
+    def test_a_job_without_its_artifacts_is_said_with_what_to_do(self):
+        self.plan(1)
+        self.store["jobs"][0]["base"] = None
+        self.assertEqual(self.approved(code=3), "")
+        for part in ["job 1 planned", "plan/access/base", "new merge request"]:
+            self.assertIn(part, self.said)
 
     def test_one_note_is_made_updated_and_left_alone(self):
         self.script("plan.sh", "access", "out")

@@ -23,6 +23,13 @@ api() {
   curl --fail --silent --show-error --location --config - "$@" <<<"header = \"PRIVATE-TOKEN: $READ_TOKEN\""
 }
 
+# What a job that planned has left behind.
+artifact() { # JOB NAME
+  api "$project/jobs/$1/artifacts/plan/$stack/$2" ||
+    refuse "job $1 planned commit $head, and GitLab does not give out its artifact plan/$stack/$2: it has expired, or the" \
+      "plan.sh of that commit wrote none; plan what is left in a new merge request (an empty commit will do), and have that approved"
+}
+
 requests=$(api "$project/repository/commits/$sha/merge_requests?per_page=100" |
   jq --arg branch "$branch" 'map(select(.state == "merged" and .target_branch == $branch))')
 [ "$(jq length <<<"$requests")" = 1 ] ||
@@ -38,8 +45,8 @@ for pipeline in $(api "$project/merge_requests/$number/pipelines?per_page=100" |
   jq -r --arg head "$head" '.[] | select(.sha == $head) | .id'); do
   for job in $(api "$project/pipelines/$pipeline/jobs?scope[]=success&include_retried=true&per_page=100" |
     jq -r --arg name "${PLAN_JOB:-plan}" '.[] | select(.name == $name) | .id'); do
-    digest=$(api "$project/jobs/$job/artifacts/plan/$stack/digest")
-    base=$(api "$project/jobs/$job/artifacts/plan/$stack/base")
+    digest=$(artifact "$job" digest)
+    base=$(artifact "$job" base)
     [[ $base =~ ^[0-9A-Za-z._/-]+$ ]] || base=
     digests+=$digest${base:+ $base}$'\n'
   done

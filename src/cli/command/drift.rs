@@ -26,6 +26,7 @@ pub fn run(env: &Env, args: &DriftArgs) -> Result<Exit, Failure> {
     let recorded = store.load()?;
     super::tell_remarks(env, &mut store);
     super::tell_state(env, &store, &recorded);
+    super::check_state(&args.state, &store, &recorded)?;
     super::tell_run(env, &store)?;
     let recorded = super::foreseen(env, &offline.provider, recorded, &mut store)?;
     let aws = aws_start(&offline.provider);

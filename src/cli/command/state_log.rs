@@ -30,7 +30,10 @@ pub fn run(env: &Env, format: FormatArgs) -> Result<Exit, Failure> {
                     line.at,
                     escape(&line.actor),
                     text(&line.what)
-                )
+                )?;
+                rule_changes(&line.what)
+                    .iter()
+                    .try_for_each(|change| writeln!(out, "    {}", escape(change)))
             })
         })?;
     }
@@ -244,6 +247,14 @@ fn text(what: &What) -> String {
         What::Moved { from, to } => format!("moved {from} to {to}"),
         What::Removed { address } => format!("forgot {address}"),
         What::Imported { serial } => format!("imported state {serial}"),
+    }
+}
+
+/// What a run changed about the rules, a sentence each.
+fn rule_changes(what: &What) -> &[String] {
+    match what {
+        What::Run { rule_changes, .. } => rule_changes,
+        _ => &[],
     }
 }
 

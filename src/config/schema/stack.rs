@@ -192,7 +192,7 @@ pub(super) const STATE_LOCAL: BlockSchema = BlockSchema {
         "path",
         Ty::String,
         Optional,
-        "Where the state is kept; `.rolecall` unless given.",
+        "Where the state is kept; `.rolecall` unless given. No configuration reads files there.",
     )],
     ..block(
         "state",
