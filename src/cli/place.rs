@@ -126,7 +126,8 @@ pub fn real(path: &Path) -> PathBuf {
     })
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
