@@ -128,6 +128,16 @@ impl SourceMap {
         Self::default()
     }
 
+    /// The same files under the names that they have as seen from above `directory`.
+    #[must_use]
+    pub fn within(&self, directory: &str) -> SourceMap {
+        let mut map = self.clone();
+        for file in &mut map.files {
+            file.name = format!("{directory}/{}", file.name).into();
+        }
+        map
+    }
+
     /// Adds a file and returns its id. A leading byte-order mark is dropped.
     pub fn add(&mut self, name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> FileId {
         let text: Arc<str> = text.into();
@@ -196,5 +206,7 @@ mod tests {
         assert_eq!(location.to_string(), "a.hcl:2");
         assert_eq!(map.file(id).unwrap().line_text(2), "zwölf = 1");
         assert_eq!(map.file(id).unwrap().line_text(9), "");
+        let within = map.within("out/all");
+        assert_eq!(&*within.file(id).unwrap().name, "out/all/a.hcl");
     }
 }

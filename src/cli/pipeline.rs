@@ -224,6 +224,15 @@ impl Stack {
         }
     }
 
+    /// The same stack, whose files are named as they are found from the working directory, and not from the stack's.
+    #[must_use]
+    pub fn named_from_outside(mut self, directory: &Path) -> Self {
+        if directory != Path::new(".") {
+            self.sources = self.sources.within(&directory.display().to_string());
+        }
+        self
+    }
+
     /// The same stack, whose warnings were shown already.
     #[must_use]
     pub fn quiet(mut self) -> Self {

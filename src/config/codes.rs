@@ -62,6 +62,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("duplicate-email", "one e-mail address for two accounts or users"),
     ("duplicate-entity", "two blocks for one thing of the service"),
     ("duplicate-key", "one key twice in a `for`"),
+    ("empty-permission-set", "a permission set without any policy"),
     ("function-call", "a call that the function refuses"),
     (
         "inconsistent-conditional",
@@ -187,6 +188,10 @@ pub const CODES: &[(&str, &str)] = &[
         "a condition key or policy variable of all services that AWS does not list",
     ),
     ("unknown-function", "a function that does not exist"),
+    (
+        "unknown-managed-policy",
+        "an AWS-managed policy that is not in the list of them",
+    ),
     ("unknown-name", "a name that nothing declares"),
     (
         "unknown-value",

@@ -61,6 +61,7 @@ pub fn compile(sources: &dyn SourceTree, root: &str) -> (Program, SourceMap, Dia
     loader.refuse_recursion();
     loader.check_arguments();
     loader.program.sources = loader.map.clone();
+    loader.program.has_errors = loader.found.has_errors();
     (loader.program, loader.map, loader.found)
 }
 

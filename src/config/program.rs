@@ -29,6 +29,8 @@ pub struct Program {
     pub modules: Vec<Module>,
     /// What it was read from: in it, places within heredocs are found again.
     pub sources: SourceMap,
+    /// Whether something in it could not be understood, so that more may be written than it says.
+    pub has_errors: bool,
 }
 
 /// A directory's declarations.

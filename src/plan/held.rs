@@ -94,7 +94,7 @@ impl HeldSets {
         for item in &all {
             held.take(&item.subject, names);
         }
-        findings.extend(super::held_findings::of(all));
+        findings.extend(super::held_findings::of(all, &sources.desired));
         held.unassignable(sources, names, findings);
         held.missing(sources, names, findings);
         held.found_before(sources, names, findings);

@@ -142,6 +142,16 @@ pub struct CallError {
     pub missing_action: Option<Arc<str>>,
 }
 
+impl CallError {
+    /// The same error, which says what was being read: for calls whose name alone does not tell it.
+    #[must_use]
+    pub fn while_reading(mut self, what: &str) -> Self {
+        let before = if self.message.is_empty() { "" } else { "; " };
+        self.message = format!("{}{before}while reading {what}", self.message).into();
+        self
+    }
+}
+
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.operation, self.code)?;

@@ -27,8 +27,14 @@ data "group" "auditors" { display_name = "Auditors" }
 
 group "platform" { display_name = "Platform" }
 
-permission_set "admin" { description = "ADMIN" }
-permission_set "view" { description = "VIEW" }
+permission_set "admin" {
+  description      = "ADMIN"
+  managed_policies = ["arn:aws:iam::aws:policy/AdministratorAccess"]
+}
+permission_set "view" {
+  description      = "VIEW"
+  managed_policies = ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
+}
 
 assignment "admin" {
   principals      = [group.platform]

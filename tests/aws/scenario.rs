@@ -212,6 +212,22 @@ fn what_the_caller_may_not_read_is_held_and_what_it_may_not_do_is_named() {
         planned.contains("identitystore:ListGroupMemberships"),
         "{planned}"
     );
+    let said_of = |name: &str| {
+        let mut lines = planned.lines();
+        lines
+            .find(|line| line.contains(&format!("the members of group {name}")))
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let (auditors, platform) = (said_of("Auditors"), said_of("Platform"));
+    assert!(
+        auditors.contains("group.auditors`") && auditors.contains(".hcl:20"),
+        "{planned}"
+    );
+    assert!(
+        platform.contains("`group.platform`") && platform.contains(".hcl:"),
+        "{planned}"
+    );
     sandbox.write(
         "access.hcl",
         &ACCESS.replace("account.sandbox, account.staging, ", ""),

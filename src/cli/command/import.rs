@@ -250,7 +250,7 @@ fn planned(
     frozen: Frozen,
     warnings: Warnings,
 ) -> Result<Planned, Failure> {
-    let stack = Stack::load(env, &VariableArgs::default())?;
+    let stack = Stack::load(env, &VariableArgs::default())?.named_from_outside(&env.dir);
     let stack = match warnings {
         Warnings::New => stack,
         Warnings::Shown => stack.quiet(),

@@ -27,8 +27,10 @@ use crate::config::check::head;
 use crate::config::entities::{Engine, ModuleId, Node};
 use crate::config::evaluate::Referred;
 use crate::config::rules::{policy_lint, quota};
+use crate::id::PermissionSetName;
 use crate::model::access::{Access, Block};
 use crate::model::stack::Desired;
+use crate::source::Span;
 
 use merge::Seen;
 pub(super) use merge::hold_unanswered;
@@ -82,6 +84,8 @@ struct Decoder<'e, 'a> {
     seen: Seen,
     moves: Vec<moved::Rule>,
     lint: policy_lint::Settings,
+    /// Permission sets without any policy.
+    empty: Vec<(Span, PermissionSetName)>,
 }
 
 impl<'e, 'a> Decoder<'e, 'a> {
@@ -93,6 +97,7 @@ impl<'e, 'a> Decoder<'e, 'a> {
             seen: Seen::default(),
             moves: Vec::new(),
             lint: policy_lint::Settings::default(),
+            empty: Vec::new(),
         }
     }
 
@@ -147,6 +152,12 @@ impl<'e, 'a> Decoder<'e, 'a> {
         }
         self.quotas();
         self.finish_moves();
+        // Where something else is wrong, a policy may have been meant that could not be read.
+        if !self.engine.has_errors() {
+            self.empty
+                .drain(..)
+                .for_each(|(head, name)| lint::nothing_given(self.engine, head, &name));
+        }
         match Access::from_blocks(std::mem::take(&mut self.blocks)) {
             Ok(access) => self.out.desired.snapshot.access = access,
             Err(error) => self

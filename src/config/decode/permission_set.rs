@@ -11,7 +11,7 @@ use crate::config::eval::code;
 use crate::config::rules::{Finding, customer_policy, inline_policy, managed_policy, session, tags, text};
 use crate::config::value::{Data, Value};
 use crate::diagnostic::{Code, Diagnostic, Severity, did_you_mean};
-use crate::id::EntityKey;
+use crate::id::{EntityKey, PermissionSetName};
 use crate::model::permission_set::{Boundary, CustomerManagedPolicy, PermissionSet};
 use crate::model::snapshot::Management;
 use crate::model::text::Text;
@@ -49,11 +49,8 @@ impl Decoder<'_, '_> {
         if claimed.is_none() || reader.failed.get() {
             return;
         }
-        if let Some(inline) = contents.as_ref().and_then(|contents| contents.inline.as_ref()) {
-            let has_others = contents
-                .as_ref()
-                .is_some_and(|contents| !contents.managed.is_empty() || !contents.customer.is_empty());
-            super::lint::inline_policy(reader, inline, &self.lint, has_others);
+        if let Some(contents) = &contents {
+            self.lint_set(reader, &name, contents);
         }
         let set = match contents {
             Some(contents) => contents.into_set(PermissionSet::new(name.clone())),
@@ -67,6 +64,21 @@ impl Decoder<'_, '_> {
             entity,
             |_, _| {},
         );
+    }
+
+    /// What is worth a warning in a set's policies.
+    fn lint_set(&mut self, reader: &Reader<'_, '_>, name: &PermissionSetName, contents: &Contents) {
+        let has_others = !contents.managed.is_empty() || !contents.customer.is_empty();
+        match &contents.inline {
+            Some(inline) => super::lint::inline_policy(reader, inline, &self.lint, has_others),
+            None if has_others || self.lint.off => {}
+            None => self.empty.push((reader.block.head, name.clone())),
+        }
+        let boundary = match &contents.boundary {
+            Some(Boundary::Managed(arn)) => Some(arn),
+            _ => None,
+        };
+        super::lint::managed_policies(reader, boundary, &self.lint);
     }
 }
 

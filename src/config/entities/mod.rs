@@ -159,6 +159,11 @@ impl<'a> Engine<'a> {
         self.found.borrow_mut().push(diagnostic);
     }
 
+    /// Whether an error was found so far, in the text or in evaluating it.
+    pub fn has_errors(&self) -> bool {
+        self.program.has_errors || self.found.borrow().has_errors()
+    }
+
     /// Adds a failure's findings.
     pub fn report_failure(&self, failure: Failure) {
         let mut found = self.found.borrow_mut();

@@ -2,9 +2,10 @@
 //!
 //! Source: service model of IAM Identity Center, `ManagedPolicyArn` (20 to 2,048 characters,
 //! `arn:aws:iam::aws:policy/…`); "Quotas and limits in IAM Identity Center": 20 AWS- and customer-managed policies
-//! per set, while IAM's own default is 10 per role, in each account.
+//! per set, while IAM's own default is 10 per role, in each account. Which policies there are is in [`super::iam::managed`].
 
 use crate::config::rules::Finding;
+use crate::config::rules::iam::managed;
 use crate::diagnostic::Code;
 
 /// An ARN that is not that of an AWS-managed policy.
@@ -13,6 +14,8 @@ const INVALID: Code = Code("invalid-managed-policy");
 const TOO_MANY: Code = Code("too-many-policies");
 /// One policy twice.
 const TWICE: Code = Code("repeated-policy");
+/// An AWS-managed policy that is not in the list of them.
+const UNKNOWN: Code = Code("unknown-managed-policy");
 /// A boundary within which nothing is allowed.
 const NOTHING_ALLOWED: Code = Code("boundary-allows-nothing");
 
@@ -118,6 +121,18 @@ pub fn boundary(arn: &str) -> Option<Finding> {
         Finding::warning(NOTHING_ALLOWED, "this permissions boundary denies everything")
             .because("a session of this permission set may do nothing at all, whatever its policies allow")
             .help("choose another boundary; to take access away, remove the assignments")
+    })
+}
+
+/// An ARN of the right form that names no policy of the list: a warning, as AWS adds policies and the list is of one day.
+pub fn unknown(arn: &str) -> Option<Finding> {
+    managed::is_unknown(arn).then(|| {
+        let date = managed::date();
+        let other = "if it is right, name it in `lint { known_policies = […] }`".to_owned();
+        let meant = managed::meant(arn);
+        Finding::warning(UNKNOWN, format!("{arn:?} is not in the list of AWS-managed policies of {date}"))
+            .because("a set cannot attach a policy that there is not; one that AWS has made since is missing in the list")
+            .help(meant.map_or(other.clone(), |meant| format!("{meant} {other}")))
     })
 }
 

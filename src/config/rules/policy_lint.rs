@@ -34,6 +34,8 @@ pub struct Settings {
     pub off: bool,
     /// Actions that are there all the same, with wildcards.
     pub known_actions: Vec<Arc<str>>,
+    /// AWS-managed policies that are there all the same, by ARN, with wildcards.
+    pub known_policies: Vec<Arc<str>>,
     /// `Sid`s of statements that are left alone, with wildcards.
     pub statements: Vec<Arc<str>>,
 }
@@ -372,9 +374,11 @@ impl<'d> Statement<'d> {
                 let name = variable.split(',').next().unwrap_or_default().trim();
                 if is_of_all(name) && !Catalogue::is_global_key(name) {
                     let message = format!("there is no policy variable `${{{name}}}` that is known");
-                    let finding = unknown_key(message, name).because(
-                        "a variable that there is not never has a value, and the statement never matches",
-                    );
+                    let finding = unknown_key(message, name).because(format!(
+                        "a variable that there is not never has a value, and the statement never matches (AWS's \
+                         list of {})",
+                        Catalogue::global_date()
+                    ));
                     found.push(self.found(element, Some(text), finding));
                 }
             }
@@ -397,7 +401,11 @@ impl<'d> Statement<'d> {
                         "{} has the condition key `{key}`, which is not known",
                         self.name()
                     );
-                    found.push(self.found("Condition", Some(key), unknown_key(message, key)));
+                    let finding = unknown_key(message, key).because(format!(
+                        "the list is AWS's of {}; what came later is missing in it",
+                        Catalogue::global_date()
+                    ));
+                    found.push(self.found("Condition", Some(key), finding));
                 }
                 self.as_it_is_written(operator, key, &values, found);
                 let plain = |value: &&String| !value.contains("${");

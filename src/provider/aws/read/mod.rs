@@ -137,8 +137,10 @@ async fn people(session: &Arc<Session>, store: &str) -> Result<Fill, CallError> 
     );
     let (users, users_held) = or_held(users, HeldSubject::All(Kind::User))?;
     let (groups, groups_held) = or_held(groups, HeldSubject::All(Kind::Group))?;
-    let ids: Vec<String> = groups.iter().map(|(id, _)| id.clone()).collect();
-    let members = members(session, store, ids).await?;
+    let ids = groups
+        .iter()
+        .map(|(id, group)| (id.clone(), group.value.display_name.to_string()));
+    let members = members(session, store, ids.collect()).await?;
     Ok(Box::new(move |model| {
         model.users = users.into_iter().collect();
         model.groups = groups.into_iter().collect();
@@ -147,18 +149,27 @@ async fn people(session: &Arc<Session>, store: &str) -> Result<Fill, CallError> 
     }))
 }
 
-/// Who is in these groups.
-pub async fn members(session: &Arc<Session>, store: &str, groups: Vec<String>) -> Result<Fill, CallError> {
+/// Who is in these groups, given by id with what people call them.
+pub async fn members(
+    session: &Arc<Session>,
+    store: &str,
+    groups: Vec<(String, String)>,
+) -> Result<Fill, CallError> {
     let store: Arc<str> = store.into();
-    let listed = for_each(session, groups, move |session, group| {
+    let listed = for_each(session, groups, move |session, (group, name)| {
         let store = Arc::clone(&store);
-        async move { (directory::members(&session, &store, &group).await, group) }
+        async move {
+            let found = directory::members(&session, &store, &group).await;
+            (found, group, name)
+        }
     })
     .await;
     let mut read: Vec<(String, Result<Vec<directory::Membership>, CallError>)> = Vec::new();
-    for (found, group) in listed {
+    for (found, group, name) in listed {
         match found {
-            Err(error) if is_fatal(&error) => return Err(error),
+            Err(error) if is_fatal(&error) => {
+                return Err(error.while_reading(&format!("the members of group {name}")));
+            }
             found => read.push((group, found)),
         }
     }
@@ -219,7 +230,9 @@ pub async fn describe_sets(
     let mut read = Vec::new();
     for (found, arn) in described {
         match found {
-            Err(error) if is_fatal(&error) => return Err(error),
+            Err(error) if is_fatal(&error) => {
+                return Err(error.while_reading(&format!("the permission set {arn}")));
+            }
             Ok(Some(found)) => read.push((arn, Ok(Some(found.judged(session))))),
             found => read.push((arn, found)),
         }
@@ -319,7 +332,9 @@ pub async fn read_tags(
                 }
                 model.tagged.insert(id);
             }
-            Err(error) if is_fatal(&error) => return Err(error),
+            Err(error) if is_fatal(&error) => {
+                return Err(error.while_reading(&format!("the tags of account {id}")));
+            }
             Err(error) => refused.push(error),
         }
     }

@@ -45,7 +45,7 @@ async fn groups(session: &Arc<Session>, model: &mut Model) -> Result<(), CallErr
     let mut there = Vec::new();
     for (found, id) in found {
         if let Some((id, group)) = told::<Group>(model, id, found)? {
-            there.push(id.clone());
+            there.push((id.clone(), group.value.display_name.to_string()));
             model.groups.insert(id, group);
         }
     }

@@ -128,7 +128,9 @@ async fn users(
     }
     for name in names {
         let known = id_of(model.users.iter(), |user: &User| user.user_name == *name);
-        let found = directory::user(session, &store, known.as_deref(), name).await?;
+        let found = directory::user(session, &store, known.as_deref(), name)
+            .await
+            .map_err(|error| error.while_reading(&format!("user {name}")))?;
         known.map(|id| model.users.remove(&id));
         model.users.extend(found);
     }
@@ -149,7 +151,9 @@ async fn groups(
     } else {
         for name in names {
             let known = id_of(model.groups.iter(), |group: &Group| group.display_name == *name);
-            let found = directory::group(session, &store, known.as_deref(), name).await?;
+            let found = directory::group(session, &store, known.as_deref(), name)
+                .await
+                .map_err(|error| error.while_reading(&format!("group {name}")))?;
             known.map(|id| model.groups.remove(&id));
             model.groups.extend(found);
         }
@@ -158,7 +162,8 @@ async fn groups(
         .groups
         .iter()
         .filter(|(_, group)| names.contains(&group.value.display_name));
-    let touched: Vec<String> = touched.map(|(id, _)| id.clone()).collect();
+    let touched = touched.map(|(id, group)| (id.clone(), group.value.display_name.to_string()));
+    let touched: Vec<(String, String)> = touched.collect();
     super::members(session, &store, touched).await?(model);
     Ok(())
 }

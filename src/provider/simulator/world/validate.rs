@@ -2,6 +2,12 @@
 //!
 //! Patterns and lengths are those of the service models (sso-admin 2020-07-20, identitystore 2020-06-15,
 //! organizations 2016-11-28); the words are those of the constraint violations that AWS's JSON services answer with.
+//!
+//! How much of an inline policy's grammar `PutInlinePolicyToPermissionSet` holds it against when it is called is not
+//! known: the service model says a pattern, a length and a `ValidationException`, and nothing of what is in the document,
+//! while a policy that IAM does not take can also fail later, when the role is provisioned. So the simulator takes every
+//! document that is a JSON object within the limits, and refuses none that the service may take; what IAM's grammar
+//! does not allow `validate` reports before a call is made (`config/rules/inline_policy`).
 
 use std::sync::LazyLock;
 
