@@ -12,12 +12,12 @@ use crate::config::evaluate::{
 };
 use crate::config::module::compile;
 use crate::config::program::Program;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 use crate::id::{AccountId, AccountKey, Email, PermissionSetName, PrincipalKey};
 use crate::model::freeze::withhold;
 use crate::model::instance::Observed;
 use crate::model::record::Recorded;
-use crate::model::stack::Desired;
+use crate::model::stack::{ConfigurationWarning, Desired};
 use crate::plan::input::{INPUT_VERSION, Options, PlanInput};
 use crate::plan::{Plan, check::check, plan};
 use crate::provider::frozen::Frozen;
@@ -126,6 +126,7 @@ impl Stack {
             });
             found.extend(of_policies.clone());
         }
+        evaluation.desired.warnings = configuration_warnings(&found, self.sources());
         evaluation.diagnostics = found;
         evaluation
     }
@@ -515,6 +516,25 @@ fn taken_to_exist(referred: &Referred, desired: &Desired) -> TakenToExist {
         Referred::Group(name) => TakenToExist::Group(name.clone(), pinned(PrincipalKey::Group(name.clone()))),
         Referred::PermissionSet(name) => TakenToExist::PermissionSet(name.clone()),
     }
+}
+
+/// The warnings among what was found, for those who see nothing but the plan.
+fn configuration_warnings(found: &Diagnostics, sources: &SourceMap) -> Vec<ConfigurationWarning> {
+    let sorted = found.sorted();
+    let warnings = sorted
+        .into_iter()
+        .filter(|(item, _)| item.severity == Severity::Warning);
+    let warning = |item: &Diagnostic| ConfigurationWarning {
+        code: item.code.0.into(),
+        message: Arc::clone(&item.message),
+        cause: item.cause.clone(),
+        remedy: item.remedy.clone(),
+        location: item
+            .primary
+            .as_ref()
+            .and_then(|label| sources.location(label.span)),
+    };
+    warnings.map(|(item, _)| warning(item)).collect()
 }
 
 /// A checked plan with what it was made from.

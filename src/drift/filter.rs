@@ -61,8 +61,8 @@ pub enum Standing {
 
 /// The rules and what is held, over the names of the relations that are compared.
 pub struct GrantFilter {
-    scope: Option<RankRule>,
-    ignore: Vec<RankRule>,
+    rules: LeftToOthers<RankRule>,
+    last: Option<LeftToOthers<RankRule>>,
     held_accounts: Vec<bool>,
     held_sets: Vec<bool>,
     held_principals: Vec<bool>,
@@ -72,8 +72,24 @@ pub struct GrantFilter {
 impl GrantFilter {
     /// Whether `ignore` and `scope` leave a grant to this stack that nobody declares.
     pub fn covers(&self, tuple: Tuple) -> bool {
-        !self.ignore.iter().any(|rule| rule.matches(tuple))
-            && self.scope.as_ref().is_none_or(|rule| rule.matches(tuple))
+        !self.ignored(tuple) && !self.out_of_scope(tuple)
+    }
+
+    fn ignored(&self, tuple: Tuple) -> bool {
+        let ignored = |rules: &LeftToOthers<RankRule>| rules.ignore.iter().any(|rule| rule.matches(tuple));
+        ignored(&self.rules) && self.hidden_last(tuple)
+    }
+
+    fn out_of_scope(&self, tuple: Tuple) -> bool {
+        self.rules.scope.as_ref().is_some_and(|rule| !rule.matches(tuple)) && self.hidden_last(tuple)
+    }
+
+    /// Whether the rules of the last apply, where they are known and others, hide it as well.
+    fn hidden_last(&self, tuple: Tuple) -> bool {
+        self.last.as_ref().is_none_or(|rules| {
+            rules.ignore.iter().any(|rule| rule.matches(tuple))
+                || rules.scope.as_ref().is_some_and(|rule| !rule.matches(tuple))
+        })
     }
 
     /// Where a grant stands. What is declared or was applied is the stack's business whatever `ignore` says.
@@ -84,9 +100,9 @@ impl GrantFilter {
             || self.held_pairs.contains(&tuple.pair())
         {
             Standing::Held
-        } else if !ours && self.ignore.iter().any(|rule| rule.matches(tuple)) {
+        } else if !ours && self.ignored(tuple) {
             Standing::Ignored
-        } else if self.scope.as_ref().is_some_and(|rule| !rule.matches(tuple)) {
+        } else if self.out_of_scope(tuple) {
             Standing::OutOfScope
         } else {
             Standing::Seen
@@ -94,10 +110,51 @@ impl GrantFilter {
     }
 }
 
-/// What a stack looks at.
+/// What a stack leaves to others.
+struct LeftToOthers<R> {
+    scope: Option<R>,
+    ignore: Vec<R>,
+}
+
+impl LeftToOthers<Matching> {
+    fn of(settings: &Settings) -> Self {
+        // `validate` reports patterns that are no globs.
+        let mut broken = Vec::new();
+        LeftToOthers {
+            scope: match &settings.scope {
+                Scope::Matching(matcher) => Some(Matching::new(matcher, &mut broken)),
+                Scope::Declared | Scope::Instance => None,
+            },
+            ignore: settings
+                .ignore
+                .iter()
+                .map(|rule| Matching::new(&rule.matcher, &mut broken))
+                .collect(),
+        }
+    }
+
+    fn over(&self, names: &Names, observed: &Snapshot) -> LeftToOthers<RankRule> {
+        let rule = |rule: &Matching| RankRule::new(rule, names, observed);
+        LeftToOthers {
+            scope: self.scope.as_ref().map(rule),
+            ignore: self.ignore.iter().map(rule).collect(),
+        }
+    }
+
+    /// Whether a permission set that nobody declared is looked at.
+    fn sees_set(&self, name: &PermissionSetName) -> bool {
+        let hides = |rule: &Matching| rule.only_permission_sets() && rule.permission_set(name);
+        let ignored = self.ignore.iter().any(hides);
+        !ignored && self.scope.as_ref().is_none_or(|rule| rule.permission_set(name))
+    }
+}
+
+/// What a stack looks at. A rule that was never applied hides nothing: a change must not take out of sight what it
+/// would be judged by.
 pub struct Filter<'a> {
-    scope: Option<Matching>,
-    ignore: Vec<Matching>,
+    rules: LeftToOthers<Matching>,
+    /// Those of the last apply, where they are known and others.
+    last: Option<LeftToOthers<Matching>>,
     /// What could not be read.
     unread: BTreeSet<&'a HeldSubject>,
     /// Look-ups that found nothing they may take.
@@ -108,22 +165,15 @@ pub struct Filter<'a> {
 impl<'a> Filter<'a> {
     pub fn new(
         settings: &Settings,
+        last: Option<&Settings>,
         unread: &'a [Held],
         not_found: &'a [Held],
         observed: &'a Snapshot,
     ) -> Self {
-        // `validate` reports patterns that are no globs.
-        let mut broken = Vec::new();
+        let last = last.filter(|last| last.ignore != settings.ignore || last.scope != settings.scope);
         Filter {
-            scope: match &settings.scope {
-                Scope::Matching(matcher) => Some(Matching::new(matcher, &mut broken)),
-                Scope::Declared | Scope::Instance => None,
-            },
-            ignore: settings
-                .ignore
-                .iter()
-                .map(|rule| Matching::new(&rule.matcher, &mut broken))
-                .collect(),
+            rules: LeftToOthers::of(settings),
+            last: last.map(LeftToOthers::of),
             unread: unread.iter().map(|held| &held.subject).collect(),
             not_found: not_found.iter().map(|held| &held.subject).collect(),
             observed,
@@ -132,7 +182,6 @@ impl<'a> Filter<'a> {
 
     /// The filter for grants as ranks in `names`.
     pub fn over(&self, names: &Names) -> GrantFilter {
-        let rule = |rule: &Matching| RankRule::new(rule, names, self.observed);
         let everything = self.unread.contains(&HeldSubject::All(Kind::Assignment));
         let account = |key: &AccountKey| {
             let live = self.observed.accounts.get(key);
@@ -148,8 +197,8 @@ impl<'a> Filter<'a> {
             _ => None,
         });
         GrantFilter {
-            scope: self.scope.as_ref().map(rule),
-            ignore: self.ignore.iter().map(rule).collect(),
+            rules: self.rules.over(names, self.observed),
+            last: self.last.as_ref().map(|rules| rules.over(names, self.observed)),
             held_accounts: names.accounts.iter().map(account).collect(),
             held_sets: names
                 .permission_sets
@@ -208,8 +257,6 @@ impl<'a> Filter<'a> {
 
     /// Whether a permission set that nobody declared is looked at.
     pub fn sees_set(&self, name: &PermissionSetName) -> bool {
-        let hides = |rule: &Matching| rule.only_permission_sets() && rule.permission_set(name);
-        let ignored = self.ignore.iter().any(hides);
-        !ignored && self.scope.as_ref().is_none_or(|rule| rule.permission_set(name))
+        self.rules.sees_set(name) || self.last.as_ref().is_some_and(|rules| rules.sees_set(name))
     }
 }

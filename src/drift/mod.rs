@@ -279,7 +279,9 @@ pub struct Drift {
     /// How many of those are names that blocks refer to and that the service does not have: there the service differs
     /// from what is declared, though nothing is known of grants.
     pub not_found: u64,
-    /// Grants compared and as applied.
+    /// Nothing was ever applied with this state: there is nothing to compare with but what is declared.
+    pub never_applied: bool,
+    /// Grants compared and as applied, or as declared.
     pub unchanged: u64,
     /// Grants that an `ignore` block hides.
     pub ignored: u64,
@@ -327,7 +329,13 @@ impl<'a> Sources<'a> {
             recorded,
             observed,
             live,
-            filter: filter::Filter::new(&desired.settings, &observed.held, &desired.held, live),
+            filter: filter::Filter::new(
+                &desired.settings,
+                recorded.rules.as_ref().map(|rules| &rules.settings),
+                &observed.held,
+                &desired.held,
+                live,
+            ),
             renamed: named::Renamed::find(&recorded.applied, live),
             outlived: outlived(desired, recorded, now),
             now,
@@ -404,6 +412,7 @@ fn compare(
     let mut drift = Drift {
         held,
         frozen: recorded.frozen.clone(),
+        never_applied: recorded.lineage.is_none(),
         not_found: desired.held.len() as u64,
         ..Drift::default()
     };

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::{AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKey, UserName};
-use crate::model::in_account::with_attached;
+use crate::model::in_account::{AccountFault, with_attached};
 use crate::model::permission_set::PermissionSet;
 use crate::model::privilege::judge;
 use crate::model::reach::{Reach, Reached};
@@ -152,7 +152,8 @@ impl People<'_> {
         }
     }
 
-    /// Those who have a set that is not as applied. Where the roles were not provisioned since, nothing has come of it yet.
+    /// Those who have a set that is not as applied. Where the roles were not provisioned since, nothing has come of it yet;
+    /// where a role is gone, nobody enters by it, which is a finding of its own.
     fn by_roles(&self, name: &PermissionSetName, effect: Effect) -> Vec<Consequence> {
         let observed = self.sources.observed;
         let names = &observed.snapshot.access.names;
@@ -164,11 +165,18 @@ impl People<'_> {
         let behind: BTreeSet<&AccountKey> = stale
             .filter_map(|row| names.account(row.pair.account()))
             .collect();
+        let gone: BTreeSet<&AccountKey> = observed
+            .in_accounts
+            .iter()
+            .filter(|found| matches!(&found.fault, AccountFault::RoleGone { permission_set } if permission_set == name))
+            .map(|found| &found.account)
+            .collect();
         let mut out = Vec::new();
         for reached in self.live.holders(name, None) {
             let (late, done): (Vec<AccountKey>, Vec<AccountKey>) = reached
                 .accounts
                 .iter()
+                .filter(|account| !gone.contains(account))
                 .cloned()
                 .partition(|account| behind.contains(account));
             for (effect, accounts) in [(effect, done), (Effect::Concerned, late)] {

@@ -4,10 +4,12 @@ use super::*;
 use crate::address::Kind;
 use crate::id::{AccountId, GroupName};
 use crate::model::access::{Access, Block, Declaration, Names, Pair};
+use crate::model::in_account::{AccountFault, InAccount};
 use crate::model::instance::{HeldSubject, Instance};
 use crate::model::roles::{Provisioning, RoleRow};
+use crate::model::rules::Rules;
 use crate::model::snapshot::{Entity, Management, Snapshot};
-use crate::model::stack::{Matcher, NamedMatcher};
+use crate::model::stack::{Matcher, NamedMatcher, Scope};
 
 fn account(number: u64) -> AccountKey {
     AccountKey::Id(AccountId::new(format!("{number:012}")).unwrap())
@@ -391,6 +393,50 @@ fn ignore_hides_what_others_have_and_nothing_that_is_declared() {
 }
 
 #[test]
+fn a_rule_hides_nothing_before_it_is_applied() {
+    let matcher = Matcher {
+        permission_sets: vec!["admin".into()],
+        ..Matcher::default()
+    };
+    let mut ignoring = Desired::default();
+    ignoring.settings.ignore.push(NamedMatcher {
+        label: "all".into(),
+        matcher: matcher.clone(),
+        location: None,
+    });
+    let mut elsewhere = Desired::default();
+    elsewhere.settings.scope = Scope::Matching(Matcher {
+        permission_sets: vec!["view".into()],
+        ..matcher
+    });
+    let observed = live(&[(3, "admin", group("others"))]);
+    let after = |rules: Option<&Desired>, desired: &Desired| {
+        let recorded = Recorded {
+            rules: rules.map(|desired| Box::new(Rules::of(desired))),
+            ..Recorded::default()
+        };
+        let drift = find_at(desired, &recorded, &observed);
+        (causes(&drift), drift.ignored + drift.out_of_scope)
+    };
+    let seen = (vec![(Cause::Unmanaged, 1)], 0);
+    for desired in [&ignoring, &elsewhere] {
+        assert_eq!(after(Some(&Desired::default()), desired), seen);
+        assert_eq!(after(Some(desired), desired), (Vec::new(), 1));
+        assert_eq!(
+            after(Some(desired), &Desired::default()),
+            seen,
+            "and none that is gone"
+        );
+        assert_eq!(after(None, desired), (Vec::new(), 1), "no rules are known");
+    }
+    assert_eq!(
+        after(Some(&elsewhere), &ignoring),
+        (Vec::new(), 1),
+        "hidden by either"
+    );
+}
+
+#[test]
 fn accounts_that_moved_or_are_suspended_name_the_blocks_that_select_them() {
     let desired_account = |n: u64, ou: &str| {
         let mut value = account_of(n);
@@ -478,7 +524,6 @@ fn account_of(n: u64) -> Account {
 
 #[test]
 fn what_is_wrong_inside_accounts_has_a_cause_each() {
-    use crate::model::in_account::{AccountFault, InAccount};
     let mut observed = live(&[(1, "admin", group("ops")), (2, "admin", group("ops"))]);
     let fault = |n, fault| InAccount {
         account: account(n),
@@ -693,7 +738,7 @@ fn consequences(drift: &Drift) -> Vec<(Cause, Effect, usize, usize)> {
 fn whoever_has_a_set_gains_or_loses_by_what_is_made_of_it_once_its_roles_follow() {
     const ADMIN: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
     const VIEW: &str = "arn:aws:iam::aws:policy/job-function/ViewOnlyAccess";
-    let drift_from = |before: &str, now: &str, stale: &[u64]| {
+    let drift_without = |before: &str, now: &str, stale: &[u64], gone: &[u64]| {
         let mut recorded = Recorded {
             applied: relation(vec![block("a", "ops", "view", &[1, 2], None)]),
             ..Recorded::default()
@@ -718,8 +763,16 @@ fn whoever_has_a_set_gains_or_loses_by_what_is_made_of_it_once_its_roles_follow(
             provisioning: Provisioning::Stale,
         });
         observed.roles = rows.collect();
+        let gone = gone.iter().map(|n| InAccount {
+            account: account(*n),
+            fault: AccountFault::RoleGone {
+                permission_set: set("view"),
+            },
+        });
+        observed.in_accounts = gone.collect();
         consequences(&find_at(&desired, &recorded, &observed))
     };
+    let drift_from = |before: &str, now: &str, stale: &[u64]| drift_without(before, now, stale, &[]);
     let changed = |effect, accounts| (Cause::Changed, effect, 2, accounts);
     let stale = |accounts| (Cause::StaleProvisioning, Effect::Concerned, 2, accounts);
     assert_eq!(drift_from(VIEW, ADMIN, &[]), [changed(Effect::Gained, 2)]);
@@ -732,6 +785,14 @@ fn whoever_has_a_set_gains_or_loses_by_what_is_made_of_it_once_its_roles_follow(
         stale(1),
     ];
     assert_eq!(drift_from(VIEW, ADMIN, &[2]), half);
+    // Nobody enters by a role that is gone, whatever its set has become.
+    let lost = (Cause::RoleMissing, Effect::Lost, 2, 1);
+    let without = drift_without(VIEW, ADMIN, &[], &[2]);
+    assert!(
+        without.contains(&changed(Effect::Gained, 1)) && without.contains(&lost),
+        "{without:?}"
+    );
+    assert_eq!(without.len(), 2);
 }
 
 #[test]

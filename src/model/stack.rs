@@ -333,9 +333,30 @@ pub struct Desired {
     /// What is declared for frozen principals and was taken out of the rest, in the order of the state's list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withheld: Vec<Withheld>,
+    /// What the configuration is warned of, in the order of its files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<ConfigurationWarning>,
     /// Whether sensitive values were taken out of this; a plan of it would not be the stack's.
     #[serde(default)]
     pub redacted: bool,
+}
+
+/// A warning about what is written, as from the lint of policies: plans carry it to where they are reviewed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ConfigurationWarning {
+    /// Its stable code: `wide-statement`.
+    pub code: Arc<str>,
+    /// One sentence.
+    pub message: Arc<str>,
+    /// The rule behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Arc<str>>,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<Arc<str>>,
+    /// Where it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
 }
 
 /// A moment before which nothing declared here expires, were it to be planned again; `None`: nothing expires.

@@ -37,6 +37,8 @@ pub(super) struct AccessDiff {
     pub kept_for_rename: u64,
     /// Made by this stack, declared no more, and not its to remove: hidden by `ignore`, or outside the scope.
     pub left_to_others: Vec<Tuple>,
+    /// There, declared by nobody, and hidden by a rule that the last apply did not have.
+    pub hidden_anew: Vec<Tuple>,
 }
 
 /// One tuple with its place in each relation.
@@ -274,6 +276,9 @@ impl Judge<'_> {
     /// There, and neither declared nor ours.
     fn found(&mut self, row: &Row) {
         let tuple = row.tuple;
+        if self.rules.hides_anew(tuple) {
+            self.out.hidden_anew.push(tuple);
+        }
         if self.rules.ignores(tuple) {
             self.out.totals.ignored += 1;
         } else if !self.rules.in_scope(tuple) {

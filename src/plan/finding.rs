@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::stack::ConfigurationWarning;
 use crate::source::Location;
 
 /// How much a finding weighs.
@@ -57,6 +58,20 @@ impl Finding {
             subjects: BTreeSet::new(),
             remedy: None,
             location: None,
+        }
+    }
+}
+
+impl From<&ConfigurationWarning> for Finding {
+    fn from(warning: &ConfigurationWarning) -> Self {
+        let message = match &warning.cause {
+            Some(cause) => format!("{}: {cause}", warning.message).into(),
+            None => Arc::clone(&warning.message),
+        };
+        Finding {
+            remedy: warning.remedy.clone(),
+            location: warning.location.clone(),
+            ..Finding::new(Level::Warning, &warning.code, message)
         }
     }
 }

@@ -161,6 +161,7 @@ impl<'a> Freezing<'a> {
             }
             if mode != Mode::Destroy {
                 findings.push(self.held(index, frozen, sources));
+                findings.extend(self.look_alike(index, sources, actions));
             }
             findings.extend(has_access(frozen, grants, &stays));
         }
@@ -189,6 +190,40 @@ impl<'a> Freezing<'a> {
             remedy: Some(format!("`rolecall freeze --lift {}` lifts it", frozen.argument()).into()),
             ..Finding::new(Level::Held, "frozen", format!("{}; {what}", frozen.sentence()))
         }
+    }
+
+    /// A user who comes under the name of a frozen one: a block of the frozen user that only has another `user_name` makes
+    /// a new user, who is not frozen. That may be meant, and the person who approves it should know.
+    fn look_alike(&self, index: usize, sources: &Sources<'_>, actions: &[Action]) -> Option<Finding> {
+        let frozen = self.frozen.get(index)?;
+        let is_one = |key: &UserName| self.names.get(&PrincipalKey::User(key.clone())) == Some(&index);
+        let known = [sources.observed, &sources.input.recorded.applied];
+        let called: BTreeSet<&str> = known
+            .into_iter()
+            .flat_map(|snapshot| &snapshot.users)
+            .filter(|(name, _)| is_one(name))
+            .map(|(_, user)| user.value.shown())
+            .collect();
+        let alike = actions.iter().filter_map(|action| match action.effect.as_ref()? {
+            Effect::CreateUser { user } if called.contains(user.shown()) => {
+                Some(Arc::from(user.user_name.as_str()))
+            }
+            _ => None,
+        });
+        let subjects: BTreeSet<Arc<str>> = alike.collect();
+        let name = called.first()?;
+        (!subjects.is_empty()).then(|| Finding {
+            subjects,
+            remedy: Some(
+                "if it is the same person, freeze the new user as well, or leave the block of the frozen one as it is"
+                    .into(),
+            ),
+            ..Finding::new(
+                Level::Warning,
+                "frozen-look-alike",
+                format!("{} is frozen, and a new user is called {name} as well", frozen.principal),
+            )
+        })
     }
 
     /// Groups of which nobody can tell whether a frozen user is in them.
@@ -496,6 +531,30 @@ mod tests {
         let plan = world.plan(renamed);
         assert!(plan.grants.is_empty(), "{plan:#?}");
         assert!(leaves(&plan).iter().all(|effect| !effect.contains("AddMember")));
+    }
+
+    #[test]
+    fn a_new_user_who_is_called_as_a_frozen_one_is_told() {
+        let mut world = freeze(world(), user("bob"));
+        world.options.mode = Mode::Freeze;
+        world.carry_out(&world.plan(stack()), &stack().desired().snapshot);
+        world.options.mode = Mode::All;
+        let called = |shown: &str| {
+            let user_name = UserName::new("somebody").unwrap();
+            stack().user("new", "somebody").with(|desired| {
+                let user = desired.snapshot.users.get_mut(&user_name).unwrap();
+                user.value.display_name = shown.into();
+            })
+        };
+        let bob = world
+            .observed
+            .snapshot
+            .users
+            .values()
+            .find(|user| user.value.user_name.as_str() == "bob");
+        let bob = bob.unwrap().value.shown().to_owned();
+        assert!(codes(&world.plan(called(&bob))).contains("frozen-look-alike"));
+        assert!(!codes(&world.plan(called("Somebody Else"))).contains("frozen-look-alike"));
     }
 
     #[test]

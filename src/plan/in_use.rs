@@ -6,12 +6,14 @@ use std::sync::Arc;
 use crate::id::{EntityKey, PrincipalKey};
 use crate::model::access::Tuple;
 use crate::model::action::Effect;
+use crate::model::privilege::{Privilege, judge};
 
 use super::change::{Action, ActionKind};
 use super::finding::{Finding, Level, counted};
 use super::held::HeldSets;
 use super::input::Mode;
 use super::matching::Rules;
+use super::risk::RiskMark;
 use super::sources::Sources;
 use super::universe::Universe;
 
@@ -150,11 +152,149 @@ pub(super) fn left_to_others(
     lists.map(finding).collect()
 }
 
+/// Says what others made and rules hide from now on: a change may try to keep access from being looked at. What gives
+/// administration, or a way to it, comes first.
+pub(super) fn hidden_anew(
+    tuples: &[Tuple],
+    sources: &Sources<'_>,
+    universe: &Universe<'_>,
+) -> Option<Finding> {
+    if tuples.is_empty() {
+        return None;
+    }
+    let names = &universe.names;
+    let ranks: BTreeSet<u32> = tuples.iter().map(|tuple| tuple.permission_set()).collect();
+    let grave: BTreeMap<u32, &str> = ranks
+        .into_iter()
+        .filter_map(|rank| {
+            let set = names.permission_set(rank)?;
+            let there = sources.observed.permission_sets.get(set)?;
+            let word = match judge(&there.value).privilege? {
+                Privilege::Administrator => RiskMark::Administrator.word(),
+                Privilege::Escalation => RiskMark::PrivilegeEscalation.word(),
+            };
+            Some((rank, word))
+        })
+        .collect();
+    let (first, others): (Vec<Tuple>, Vec<Tuple>) = tuples
+        .iter()
+        .partition(|tuple| grave.contains_key(&tuple.permission_set()));
+    let named = first.iter().chain(&others).take(MOST_NAMED);
+    let subject = |tuple: &Tuple| {
+        let spelled = spell(sources, universe, *tuple)?;
+        Some(match grave.get(&tuple.permission_set()) {
+            Some(word) => format!("{word}: {spelled}").into(),
+            None => spelled,
+        })
+    };
+    let marked = if first.is_empty() {
+        String::new()
+    } else {
+        format!(", {} of them administration or a way to it", first.len())
+    };
+    let message = format!(
+        "{} that nobody declared {} hidden by an `ignore` block or a scope that is new{marked}: `drift` will not tell of \
+         what they hide",
+        counted(tuples.len(), "assignment"),
+        if tuples.len() == 1 { "is" } else { "are" },
+    );
+    Some(Finding {
+        subjects: named.filter_map(subject).collect(),
+        remedy: Some("declare what is to stay, and take away what is not, before it is hidden".into()),
+        ..Finding::new(Level::Warning, "hidden-anew", message)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use crate::id::AccountKey;
     use crate::model::account::AccountStatus;
+    use crate::model::rules::Rules;
+    use crate::model::stack::{Matcher, NamedMatcher, Scope};
+    use crate::plan::Plan;
     use crate::plan::testing::{Stack, World, account, group, user};
+
+    #[test]
+    fn what_others_made_is_named_once_when_a_new_rule_hides_it() {
+        let world = || {
+            let mut world = World::new()
+                .has_set("admin")
+                .has_set("root")
+                .has_group("Tower", &[])
+                .has_group("Ops", &[])
+                .has_grant(1, "admin", group("Tower"))
+                .has_grant(2, "root", group("Tower"))
+                .has_grant(1, "admin", group("Ops"));
+            let sets = world.observed.snapshot.permission_sets.values_mut();
+            for set in sets.filter(|set| set.value.name.as_str() == "root") {
+                set.value.managed_policies = ["arn:aws:iam::aws:policy/AdministratorAccess".into()].into();
+            }
+            world
+        };
+        let ignoring = |principal: &str| {
+            let matcher = Matcher {
+                principals: vec![principal.into()],
+                ..Matcher::default()
+            };
+            Stack::new().with(|desired| {
+                desired.settings.ignore = vec![NamedMatcher {
+                    label: "others".into(),
+                    matcher,
+                    location: None,
+                }];
+            })
+        };
+        let hidden = |plan: &Plan| {
+            let mut found = plan.findings.iter().filter(|f| &*f.code == "hidden-anew");
+            found.next().map(|finding| {
+                let subjects: Vec<String> = finding.subjects.iter().map(ToString::to_string).collect();
+                (finding.message.to_string(), subjects)
+            })
+        };
+        let after = |rules: Option<Rules>, stack: Stack| {
+            let mut world = world();
+            world.recorded.rules = rules.map(Box::new);
+            hidden(&world.plan(stack))
+        };
+        let last = Rules::default();
+        let (message, subjects) = after(Some(last.clone()), ignoring("Tower")).unwrap();
+        assert!(
+            message.starts_with("2 assignments that nobody declared are hidden"),
+            "{message}"
+        );
+        assert!(message.contains("1 of them administration"), "{message}");
+        assert_eq!(subjects.len(), 2);
+        assert!(
+            subjects
+                .iter()
+                .any(|one| one.starts_with("administrator: group Tower → root in ")),
+            "{subjects:?}"
+        );
+        let applied = Rules::of(&ignoring("Tower").desired());
+        assert_eq!(
+            after(Some(applied.clone()), ignoring("Tower")),
+            None,
+            "it was hidden before"
+        );
+        assert_eq!(
+            after(None, ignoring("Tower")),
+            None,
+            "nobody knows what was hidden before"
+        );
+        assert_eq!(
+            after(Some(applied), Stack::new()),
+            None,
+            "nothing is hidden any more"
+        );
+        let scoped = Stack::new().with(|desired| {
+            desired.settings.scope = Scope::Matching(Matcher {
+                principals: vec!["Ops".into()],
+                ..Matcher::default()
+            });
+        });
+        let (message, _) = after(Some(last), scoped).unwrap();
+        assert!(message.starts_with("2 assignments"), "{message}");
+    }
 
     #[test]
     fn a_group_or_user_whose_grants_are_held_stays_until_they_can_go() {

@@ -6,7 +6,7 @@ use crate::id::AccountKey;
 use crate::model::access::{Names, Tuple};
 use crate::model::matching::Matching;
 use crate::model::snapshot::Snapshot;
-use crate::model::stack::{Matcher, Scope};
+use crate::model::stack::{Matcher, Scope, Settings};
 
 use super::input::{Mode, PlanInput};
 
@@ -26,12 +26,20 @@ pub(super) struct NamedRule {
     pub as_last_applied: bool,
 }
 
+/// What rules of the last apply hide.
+struct LeftToOthers {
+    scope: Option<Rule>,
+    ignore: Vec<Rule>,
+}
+
 /// The rules of a stack.
 pub(super) struct Rules {
     scope: Option<Rule>,
     /// Whether the stack says what it is responsible for.
     pub has_scope: bool,
     ignore: Vec<Rule>,
+    /// What the last apply left to others, where its rules are known.
+    last: Option<LeftToOthers>,
     /// What no plan may remove.
     pub protect: Vec<NamedRule>,
     /// Patterns that are not globs, with what is wrong with them.
@@ -47,11 +55,21 @@ impl Rules {
         let settings = &input.desired.settings;
         let mut broken = Vec::new();
         let mut rule = |matcher: &Matcher| Rule::new(matcher, names, snapshots, &mut broken);
-        let scope = match &settings.scope {
-            Scope::Matching(matcher) => Some(rule(matcher)),
-            Scope::Declared | Scope::Instance => None,
+        let mut of_settings = |settings: &Settings| LeftToOthers {
+            scope: match &settings.scope {
+                Scope::Matching(matcher) => Some(rule(matcher)),
+                Scope::Declared | Scope::Instance => None,
+            },
+            ignore: settings.ignore.iter().map(|named| rule(&named.matcher)).collect(),
         };
-        let ignore = settings.ignore.iter().map(|named| rule(&named.matcher)).collect();
+        let LeftToOthers { scope, ignore } = of_settings(settings);
+        let last = input.recorded.rules.as_ref();
+        // Most plans change nothing about them.
+        let changed = last.filter(|rules| {
+            rules.settings.ignore != settings.ignore || rules.settings.scope != settings.scope
+        });
+        let last_rules = changed.map(|rules| of_settings(&rules.settings));
+        let mut rule = |matcher: &Matcher| Rule::new(matcher, names, snapshots, &mut broken);
         let mut protect: Vec<NamedRule> = settings
             .protect
             .iter()
@@ -61,9 +79,8 @@ impl Rules {
                 as_last_applied: false,
             })
             .collect();
-        let last = input.recorded.rules.iter();
         let last = last.filter(|_| input.options.mode != Mode::Freeze);
-        for named in last.flat_map(|rules| &rules.settings.protect) {
+        for named in last.iter().flat_map(|rules| &rules.settings.protect) {
             let mut declared = settings.protect.iter();
             if !declared.any(|now| now.matcher.says_the_same(&named.matcher)) {
                 protect.push(NamedRule {
@@ -81,6 +98,7 @@ impl Rules {
             scope,
             has_scope: settings.scope != Scope::Declared,
             ignore,
+            last: last_rules,
             protect,
             broken,
             idle,
@@ -95,6 +113,16 @@ impl Rules {
     /// Whether the stack is responsible for the grant, as far as its scope says.
     pub fn in_scope(&self, tuple: Tuple) -> bool {
         self.scope.as_ref().is_none_or(|rule| rule.matches(tuple))
+    }
+
+    /// Whether a grant that nobody declared is hidden by a rule that is not among those of the last apply.
+    pub fn hides_anew(&self, tuple: Tuple) -> bool {
+        let hidden = |scope: &Option<Rule>, ignore: &[Rule]| {
+            ignore.iter().any(|rule| rule.matches(tuple))
+                || scope.as_ref().is_some_and(|rule| !rule.matches(tuple))
+        };
+        let last = self.last.as_ref();
+        last.is_some_and(|last| !hidden(&last.scope, &last.ignore) && hidden(&self.scope, &self.ignore))
     }
 
     /// Whether an `ignore` block hides the grant.

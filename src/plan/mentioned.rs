@@ -93,6 +93,7 @@ fn in_texts(texts: &BTreeSet<String>, sources: &Sources<'_>) -> BTreeMap<UserNam
 fn texts(plan: &Plan) -> BTreeSet<String> {
     let mut out = BTreeSet::new();
     collect(&plan.findings, &mut out);
+    collect(&plan.lint, &mut out);
     collect(&plan.guardrails, &mut out);
     collect(&plan.rules, &mut out);
     collect(&plan.output_changes, &mut out);

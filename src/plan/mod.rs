@@ -137,6 +137,9 @@ pub struct Plan {
     pub behind: Vec<behind::Behind>,
     /// What a person should read first: held things, warnings, unverified preconditions, refusals.
     pub findings: Vec<Finding>,
+    /// What the configuration is warned of. Not covered by the digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lint: Vec<Finding>,
     /// What guardrails found; each is among the findings, too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guardrails: Vec<guardrails::breach::Breach>,

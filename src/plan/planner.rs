@@ -23,7 +23,7 @@ use super::finding::{Finding, Level};
 use super::freezing::Freezing;
 use super::guards::{Guarded, keep_sets_in_use};
 use super::held::HeldSets;
-use super::in_use::{InUse, keep_principals_in_use, left_to_others};
+use super::in_use::{InUse, hidden_anew, keep_principals_in_use, left_to_others};
 use super::input::{Mode, PlanInput};
 use super::keeping::Keeping;
 use super::last_rules::NamesNow;
@@ -100,6 +100,11 @@ impl<'a> Stage<'a> {
             .extend(left_to_others(left, &self.rules, self.sources, &self.universe));
         let mode = self.sources.input.options.mode;
         let universe = &self.universe;
+        // Narrowed plans leave the rules as they are.
+        if mode == Mode::All {
+            let hidden = hidden_anew(&self.diff.hidden_anew, self.sources, universe);
+            self.findings.extend(hidden);
+        }
         let after = after(&universe.observed.tuples, &self.diff.grants, &self.diff.revokes);
         keep_sets_in_use(
             self.sources,
@@ -456,6 +461,7 @@ fn empty(input: &PlanInput) -> Plan {
         risks: Default::default(),
         behind: Vec::new(),
         findings: Vec::new(),
+        lint: input.desired.warnings.iter().map(Finding::from).collect(),
         guardrails: Vec::new(),
         rules: Default::default(),
         cost: Default::default(),

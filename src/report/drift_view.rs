@@ -207,7 +207,14 @@ impl<'a> DriftView<'a> {
     pub fn rest(&self) -> String {
         let drift = self.drift;
         let rest = [
-            (drift.unchanged, "as applied"),
+            (
+                drift.unchanged,
+                if drift.never_applied {
+                    "as declared"
+                } else {
+                    "as applied"
+                },
+            ),
             (drift.ignored, "ignored"),
             (drift.out_of_scope, "out of scope"),
         ];
@@ -229,12 +236,19 @@ impl<'a> DriftView<'a> {
                 number(count)
             )),
         };
-        match (found, not_found) {
+        let sum = match (found, not_found) {
             (0, None) if self.held.is_empty() => "No drift.".to_owned(),
             (0, None) => "No drift in what could be read.".to_owned(),
             (0, Some(names)) => format!("Drift: {names}."),
             (found, _) => format!("Drift: {}.", counted(found, "finding")),
+        };
+        if self.drift.never_applied {
+            // Who was taken out of a group, or put into it, cannot be told from what was always so.
+            return format!(
+                "{sum} Nothing was applied with this state yet: only what is declared could be compared with."
+            );
         }
+        sum
     }
 
     /// What an account is called; with its id where two have the name.

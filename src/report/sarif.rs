@@ -143,6 +143,7 @@ struct Found {
 pub fn of_plan(plan: &Plan, hide: &Hide, directory: &str) -> Sarif {
     let mut findings: Vec<&Finding> = plan.findings.iter().collect();
     findings.sort_by_key(|finding| finding.level);
+    findings.extend(&plan.lint);
     let breaches: BTreeMap<Finding, &Breach> = plan
         .guardrails
         .iter()
@@ -475,6 +476,31 @@ mod tests {
         plan.findings[1] = finding(Level::Refusal, "guardrail", "no", Some(70));
         let moved = written(&plan, "access");
         assert_eq!(moved["runs"][0]["results"][0]["partialFingerprints"], before);
+    }
+
+    #[test]
+    fn warnings_about_what_is_written_are_results_with_their_place() {
+        let mut plan = small();
+        plan.lint = vec![Finding {
+            location: Some(Location {
+                file: "sets.hcl".into(),
+                line: 12,
+                column: 5,
+            }),
+            ..Finding::new(Level::Warning, "wide-statement", "everything is allowed")
+        }];
+        let written = written(&plan, "access");
+        let results = written["runs"][0]["results"].as_array().unwrap();
+        let found: Vec<_> = results
+            .iter()
+            .filter(|one| one["ruleId"] == "wide-statement")
+            .collect();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0]["level"], "warning");
+        assert_eq!(
+            found[0]["locations"][0]["physicalLocation"]["region"]["startLine"],
+            12
+        );
     }
 
     #[test]

@@ -275,6 +275,10 @@ fn show(
     let hide = Hide::of_plan(args.format.people(), plan);
     if args.digest_only {
         super::tell_refusals(env, plan, &hide);
+        // What is refused is not to be approved.
+        if plan.is_refused() {
+            return Ok(());
+        }
         return env.print(|out| writeln!(out, "{}", plan.digest));
     }
     let command = if args.destroy {

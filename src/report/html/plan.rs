@@ -160,6 +160,7 @@ fn headlines(view: &PlanView<'_>) -> Vec<(String, String)> {
 fn findings(view: &PlanView<'_>) -> Vec<FindingLine> {
     let mut findings: Vec<_> = view.plan.findings.iter().collect();
     findings.sort_by_key(|finding| finding.level);
+    findings.extend(&view.plan.lint);
     let line = |finding: &crate::plan::Finding| FindingLine {
         level: match finding.level {
             Level::Refusal => "refused",

@@ -58,6 +58,9 @@ pub struct PlanJson<'a> {
     pub rules: RulesJson<'a>,
     /// What a person should read first.
     pub findings: Vec<FindingJson<'a>>,
+    /// What the configuration is warned of, as by the lint of policies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lint: Vec<FindingJson<'a>>,
     /// What guardrails found; each is among the findings, too.
     #[serde(default)]
     pub guardrails: Vec<GuardrailJson<'a>>,
@@ -415,6 +418,7 @@ impl<'a> PlanJson<'a> {
             },
             rules: (&plan.rules).into(),
             findings: plan.findings.iter().map(finding).collect(),
+            lint: plan.lint.iter().map(finding).collect(),
             guardrails: plan.guardrails.iter().map(GuardrailJson::from).collect(),
             entities: view.entities.iter().map(entity).collect(),
             assignments: view.assignments.iter().map(|row| names.assignment(row)).collect(),

@@ -53,6 +53,7 @@ pub fn write(view: &PlanView<'_>, title: Title<'_>, options: Options) -> String 
     sections.push(roles(view, &hide, most));
     sections.push(super::records::section(view, &hide, most));
     sections.push(super::outputs::section(view, &hide, most));
+    sections.push(lint(view, &hide, most));
     let page = Page {
         top: top(view, title, &hide),
         sections,
@@ -150,6 +151,20 @@ fn findings(view: &PlanView<'_>, hide: &Hide, most: usize) -> Section {
         ..Section::default()
     };
     section.fill(&findings, most, |item| finding(view, item, hide), |_| 1);
+    section
+}
+
+/// What the configuration is warned of, whether or not the plan changes anything about it.
+fn lint(view: &PlanView<'_>, hide: &Hide, most: usize) -> Section {
+    let warnings: Vec<&Finding> = view.plan.lint.iter().collect();
+    let mut section = Section {
+        title: "Warnings about what is written",
+        summary: counted(warnings.len() as u64, "warning"),
+        open: 0,
+        rank: 7,
+        ..Section::default()
+    };
+    section.fill(&warnings, most, |item| finding(view, item, hide), |_| 1);
     section
 }
 

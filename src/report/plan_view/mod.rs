@@ -401,6 +401,7 @@ pub(crate) mod tests {
             risks: Default::default(),
             behind: Vec::new(),
             findings: Vec::new(),
+            lint: Vec::new(),
             guardrails: Vec::new(),
             rules: crate::plan::rules::RuleChanges::default(),
             cost: Cost {
