@@ -1,6 +1,6 @@
 //! From files to a checked plan: the one way that every command takes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -13,7 +13,8 @@ use crate::config::evaluate::{
 use crate::config::module::compile;
 use crate::config::program::Program;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
-use crate::id::{AccountId, AccountKey, Email, PermissionSetName, PrincipalKey};
+use crate::id::{AccountId, AccountKey, Email, PermissionSetName, PrincipalKey, ServiceId};
+use crate::model::access::Pair;
 use crate::model::freeze::withhold;
 use crate::model::instance::Observed;
 use crate::model::record::Recorded;
@@ -397,6 +398,10 @@ fn read_with(
                 true => granted(recorded),
                 false => BTreeSet::new(),
             },
+            granted_to: match provider.may_miss_orphans() {
+                true => granted_to(recorded),
+                false => BTreeMap::new(),
+            },
             ..ReadRequest::default()
         };
         env.timed("reading the service", || match &recorded.unfinished {
@@ -420,15 +425,43 @@ fn read_with(
 
 /// Where the state has assignments.
 fn granted(recorded: &Recorded) -> BTreeSet<(AccountId, PermissionSetName)> {
-    let access = &recorded.applied.access;
-    let pairs = access.pairs().into_iter().filter_map(|pair| {
-        let AccountKey::Id(account) = access.names.account(pair.account())? else {
-            return None;
+    let pairs = recorded.applied.access.pairs().into_iter();
+    pairs.filter_map(|pair| by_id(recorded, pair)).collect()
+}
+
+/// A set in an account, by the account's id: one that was created is recorded by its address, and was seen since.
+fn by_id(recorded: &Recorded, pair: Pair) -> Option<(AccountId, PermissionSetName)> {
+    let names = &recorded.applied.access.names;
+    let set = names.permission_set(pair.permission_set())?.clone();
+    let email = match names.account(pair.account())? {
+        AccountKey::Id(id) => return Some((id.clone(), set)),
+        AccountKey::Email(email) => email,
+    };
+    let seen = recorded.seen.as_ref()?.snapshot.accounts.values();
+    let mut seen = seen.filter(|account| account.value.email.as_ref() == Some(email));
+    Some((seen.next()?.value.id()?.clone(), set))
+}
+
+/// Where the state has assignments of whom, by the ids that users and groups had.
+fn granted_to(recorded: &Recorded) -> BTreeMap<ServiceId, BTreeSet<(AccountId, PermissionSetName)>> {
+    let snapshot = &recorded.applied;
+    let id = |principal: &PrincipalKey| match principal {
+        PrincipalKey::Group(name) => snapshot.groups.get(name)?.value.id.clone(),
+        PrincipalKey::User(name) => snapshot.users.get(name)?.value.id.clone(),
+        PrincipalKey::OrphanGroup(id) | PrincipalKey::OrphanUser(id) => Some(id.clone()),
+    };
+    let access = &snapshot.access;
+    let ids: Vec<Option<ServiceId>> = access.names.principals.iter().map(id).collect();
+    let mut granted: BTreeMap<ServiceId, BTreeSet<(AccountId, PermissionSetName)>> = BTreeMap::new();
+    for tuple in &access.tuples {
+        let Some(Some(id)) = ids.get(tuple.principal() as usize) else {
+            continue;
         };
-        let set = access.names.permission_set(pair.permission_set())?;
-        Some((account.clone(), set.clone()))
-    });
-    pairs.collect()
+        if let Some(pair) = by_id(recorded, tuple.pair()) {
+            granted.entry(id.clone()).or_default().insert(pair);
+        }
+    }
+    granted
 }
 
 /// Passes on what people should know about how the service was read.

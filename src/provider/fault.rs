@@ -266,6 +266,10 @@ where
         self.inner.may_list_in_part()
     }
 
+    fn may_miss_orphans(&self) -> bool {
+        self.inner.may_miss_orphans()
+    }
+
     fn stop(&self) {
         self.inner.stop();
     }

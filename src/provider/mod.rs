@@ -8,7 +8,7 @@ pub mod fault;
 pub mod frozen;
 pub mod simulator;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +42,9 @@ pub struct ReadRequest {
     /// Where the state has assignments: asked for of servers that do not list all of them, see
     /// [`Provider::may_list_in_part`].
     pub granted: BTreeSet<(AccountId, PermissionSetName)>,
+    /// Where the state has assignments of whom, by the ids of users and groups: what those have who are gone is looked
+    /// for there, see [`Provider::may_miss_orphans`].
+    pub granted_to: BTreeMap<ServiceId, BTreeSet<(AccountId, PermissionSetName)>>,
 }
 
 /// An entity that a stack refers to but does not create: an account with an id, or a `data` look-up.
@@ -224,6 +227,12 @@ pub trait Provider: Send + Sync {
     /// there is room, so that a slot is taken again as soon as it is seen to be free.
     fn holds_back(&self) -> u32 {
         0
+    }
+
+    /// Whether it may read assignments in a way that misses those of users and groups that are gone: then it is told
+    /// where the state has some of whom, and looks there.
+    fn may_miss_orphans(&self) -> bool {
+        false
     }
 
     /// Whether it may be a server that does not list every account in which something is assigned, as mocks of the

@@ -10,6 +10,7 @@ mod least_privilege;
 mod organization;
 mod pace;
 mod proxy;
+mod recreated;
 mod scenario;
 mod server;
 

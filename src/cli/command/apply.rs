@@ -505,11 +505,18 @@ impl Job<'_> {
         let result = match result {
             Ok(result) => result,
             Err(ApplyError::Stale(changes)) => {
+                let is_unseen = changes.iter().any(|change| change.contains("is there again"));
                 let changes = changes.join("\n  ");
                 return Err(Failure::refused(format!(
                     "the service changed since this was planned:\n  {changes}"
                 ))
-                .help("plan again, and review that plan"));
+                .help(match is_unseen {
+                    false => "plan again, and review that plan",
+                    true => {
+                        "plan again, and review that plan; should it not show what is there either, plan with \
+                         `read_by = \"pairs\"` in the provider block, which reads every assignment"
+                    }
+                }));
             }
             Err(error) => return Err(error.into()),
         };

@@ -16,7 +16,7 @@ use super::read::{Scope, access::Strategy, touched, whole};
 use super::requests::{Kind, Requests, describe};
 use super::session::Session;
 use super::work::resolve;
-use crate::id::{AccountId, Email, PermissionSetName};
+use crate::id::{AccountId, Email, PermissionSetName, ServiceId};
 use crate::model::account::Account;
 use crate::model::action::Effect;
 use crate::model::instance::Observed;
@@ -50,6 +50,7 @@ struct Known {
     declared: Vec<Account>,
     addresses: BTreeSet<Email>,
     granted: BTreeSet<(AccountId, PermissionSetName)>,
+    granted_to: BTreeMap<ServiceId, BTreeSet<(AccountId, PermissionSetName)>>,
 }
 
 /// Calls that were accepted or have ended, and were not asked for yet.
@@ -119,6 +120,7 @@ impl Aws {
             addresses: known.addresses.clone(),
             tagged: tagged.unwrap_or_default(),
             granted: known.granted.clone(),
+            granted_to: known.granted_to.clone(),
         }
     }
 
@@ -204,6 +206,9 @@ impl Provider for Aws {
         if !request.granted.is_empty() {
             known.granted = request.granted.clone();
         }
+        if !request.granted_to.is_empty() {
+            known.granted_to = request.granted_to.clone();
+        }
         if request.assumes_nothing {
             self.session.assume_nothing();
         }
@@ -260,6 +265,10 @@ impl Provider for Aws {
 
     fn may_list_in_part(&self) -> bool {
         self.session.endpoint.is_some()
+    }
+
+    fn may_miss_orphans(&self) -> bool {
+        self.strategy != Strategy::Pairs
     }
 
     fn stop(&self) {

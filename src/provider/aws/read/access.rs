@@ -68,6 +68,15 @@ pub fn calls_for_users(users: &[PrincipalId], members: &Members, of_group: impl 
 /// An account's id and a permission set's ARN.
 pub type AccountAndSet = (String, String);
 
+/// What the state says about assignments.
+#[derive(Debug, Default)]
+pub struct InState {
+    /// Where it has some, for servers that may not list them all.
+    pub granted: Vec<AccountAndSet>,
+    /// Where it has some of users and groups that are not there any more: reading by principal does not show these.
+    pub of_the_gone: BTreeSet<AccountAndSet>,
+}
+
 /// So many pairs of the state that a server does not list are asked for before the rest is.
 const SAMPLE: usize = 20;
 
@@ -109,12 +118,13 @@ pub type Refused = Vec<((String, String), CallError)>;
 pub async fn whole(
     session: &Arc<Session>,
     instance: &str,
-    (accounts, sets, granted): (Vec<String>, Vec<String>, Vec<AccountAndSet>),
+    (accounts, sets): (Vec<String>, Vec<String>),
+    state: InState,
     (principals, members): (Vec<PrincipalId>, &Members),
     choice: Choice,
 ) -> Result<(Relation, Refused), CallError> {
     let mut pairs = provisioned(session, instance, accounts, sets).await?;
-    let unlisted = unlisted(session, instance, &pairs, granted).await?;
+    let unlisted = unlisted(session, instance, &pairs, state.granted).await?;
     pairs.extend(unlisted.into_iter().map(|pair| (pair, false)));
     let mut relation = Relation::default();
     for ((account, set), is_stale) in &pairs {
@@ -132,12 +142,15 @@ pub async fn whole(
                     let by_pair = rest.len();
                     session.notice(format!(
                         "assignments were read by user and group (calls: {calls}, where by account and set it is \
-                         {by_pair}): those of deleted users and groups show only where nobody else has the set; \
-                         `rolecall drift` reads by account and set"
+                         {by_pair}): those of deleted users and groups show only where nobody else has the set or where \
+                         the state has them; `rolecall drift` reads by account and set"
                     ));
                 }
-                // A role without a principal that is there must belong to one that is not.
-                rest.retain(|(account, set)| relation.row(account, set).principals.is_empty());
+                // A role without a principal that is there must belong to one that is not; and so may those that the
+                // state gave to one who is gone, whoever else has them.
+                rest.retain(|pair| {
+                    state.of_the_gone.contains(pair) || relation.row(&pair.0, &pair.1).principals.is_empty()
+                });
             }
             Ok(None) => {}
             Err(error) if matches!(error.meaning, Meaning::Denied | Meaning::Unsupported) => {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use super::model::{Model, PrincipalId};
 use super::session::{Session, for_each};
 use crate::address::Kind;
-use crate::id::{AccountId, AccountKey, Email, EntityKey, PermissionSetName};
+use crate::id::{AccountId, AccountKey, Email, EntityKey, PermissionSetName, ServiceId};
 use crate::model::account::Account;
 use crate::model::instance::{CallerRole, HeldSubject};
 use crate::provider::{CallError, Meaning, ProviderError};
@@ -42,6 +42,8 @@ pub struct Scope {
     pub tagged: BTreeSet<AccountId>,
     /// Where the state has assignments, for servers that may not list them all.
     pub granted: BTreeSet<(AccountId, PermissionSetName)>,
+    /// Where the state has assignments of whom, by id.
+    pub granted_to: BTreeMap<ServiceId, BTreeSet<(AccountId, PermissionSetName)>>,
 }
 
 /// Whether an error says nothing about the instance: then nothing can be concluded from it, not even that something
@@ -365,8 +367,11 @@ async fn assignments(session: &Arc<Session>, model: &mut Model, scope: &Scope) -
     let choice = choice(model, scope);
     let arn = model.instance.arn.to_string();
     let principals = (principals, &model.members);
-    let granted = granted(model, scope);
-    match access::whole(session, &arn, (accounts, sets, granted), principals, choice).await {
+    let state = access::InState {
+        granted: by_ids(model, &scope.granted),
+        of_the_gone: of_the_gone(model, scope),
+    };
+    match access::whole(session, &arn, (accounts, sets), state, principals, choice).await {
         Ok((relation, refused)) => {
             model.relation = relation;
             hold_pairs(model, refused);
@@ -380,14 +385,24 @@ async fn assignments(session: &Arc<Session>, model: &mut Model, scope: &Scope) -
     Ok(())
 }
 
-/// Where the state has assignments, by ids.
-fn granted(model: &Model, scope: &Scope) -> Vec<access::AccountAndSet> {
+/// Where the state has assignments of users and groups that are not there any more.
+fn of_the_gone(model: &Model, scope: &Scope) -> BTreeSet<access::AccountAndSet> {
+    let is_there =
+        |id: &ServiceId| model.users.contains_key(id.as_str()) || model.groups.contains_key(id.as_str());
+    let gone = scope.granted_to.iter().filter(|(id, _)| !is_there(id));
+    let pairs: BTreeSet<(AccountId, PermissionSetName)> =
+        gone.flat_map(|(_, pairs)| pairs.iter().cloned()).collect();
+    by_ids(model, &pairs).into_iter().collect()
+}
+
+/// Accounts and sets by ids.
+fn by_ids(model: &Model, pairs: &BTreeSet<(AccountId, PermissionSetName)>) -> Vec<access::AccountAndSet> {
     let sets = model.sets.iter();
     let arns: BTreeMap<&PermissionSetName, &String> = sets.map(|(arn, set)| (&set.name, arn)).collect();
     let pair = |(account, set): &(AccountId, PermissionSetName)| {
         Some((account.to_string(), (*arns.get(set)?).clone()))
     };
-    scope.granted.iter().filter_map(pair).collect()
+    pairs.iter().filter_map(pair).collect()
 }
 
 /// Everybody in the identity store.

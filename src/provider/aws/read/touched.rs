@@ -291,6 +291,9 @@ async fn tuples(
             model.relation.grant(account, set, principal);
         }
         model.relation.pairs.retain(|_, row| !row.principals.is_empty());
+        let of_the_gone = of_the_gone(model, is_touched);
+        let refused = access::of_pairs(session, &instance, of_the_gone, &mut model.relation).await?;
+        super::hold_pairs(model, refused);
         return Ok(());
     }
     let pairs: Vec<(String, String)> = if all_pairs <= existing || session.is_listing_in_part() {
@@ -315,6 +318,29 @@ async fn tuples(
     let refused = access::of_pairs(session, &instance, pairs, &mut model.relation).await?;
     super::hold_pairs(model, refused);
     Ok(())
+}
+
+/// The touched pairs that somebody has who is not there any more: no reading by principal says whether they still do.
+fn of_the_gone(model: &Model, is_touched: impl Fn(&(u32, u32)) -> bool) -> Vec<access::AccountAndSet> {
+    let is_gone = |number: &u32| {
+        model.relation.principals.value(*number).is_some_and(|who| {
+            let there = (
+                model.groups.contains_key(&who.id),
+                model.users.contains_key(&who.id),
+            );
+            !(if who.is_group { there.0 } else { there.1 })
+        })
+    };
+    let rows = model.relation.pairs.iter();
+    let rows = rows.filter(|(key, row)| is_touched(key) && row.principals.iter().any(is_gone));
+    let pair = |(account, set): &(u32, u32)| {
+        let relation = &model.relation;
+        Some((
+            relation.accounts.value(*account)?.clone(),
+            relation.sets.value(*set)?.clone(),
+        ))
+    };
+    rows.filter_map(|(key, _)| pair(key)).collect()
 }
 
 /// How many calls reading the users among these takes, by what their groups had.
