@@ -284,12 +284,14 @@ fn coalescelist(arguments: &[Value]) -> Outcome {
             return refuse(index, message, "use `tolist`");
         }
     }
+    // What is chosen tells of those that were not.
+    let sensitive = arguments.iter().any(Value::contains_sensitive);
     for value in arguments {
         if !value.is_known() {
-            return Ok(Value::unknown(Type::Any).with_sensitive(value.is_sensitive()));
+            return Ok(Value::unknown(Type::Any).with_sensitive(sensitive));
         }
         if value.children().next().is_some() {
-            return Ok(value.clone());
+            return Ok(value.clone().with_sensitive(sensitive));
         }
     }
     Err(FunctionError::new("every list is empty").with_help("add a last list that is not"))

@@ -188,6 +188,11 @@ fn parse_verb(text: &str, next: usize) -> Result<(Verb, &str), FunctionError> {
     };
     let after = rest.get(letter.len_utf8()..).unwrap_or_default();
     let shown = text.get(..text.len() - after.len()).unwrap_or(text).to_owned();
+    if letter.is_ascii_digit() {
+        return Err(problem(format!(
+            "the width or precision in {text:?} is beyond {MOST_WIDE}"
+        )));
+    }
     if !"vtbdoxXeEfgGsq".contains(letter) {
         return Err(problem(format!("{shown:?} is not a verb")));
     }
@@ -202,11 +207,13 @@ fn parse_verb(text: &str, next: usize) -> Result<(Verb, &str), FunctionError> {
     ))
 }
 
+/// Wider than this is a mistake, and would only fill memory.
+const MOST_WIDE: usize = 100_000;
+
 fn digits(text: &str) -> Option<(usize, &str)> {
     let end = text.bytes().take_while(u8::is_ascii_digit).count();
     let (digits, rest) = text.split_at_checked(end)?;
-    // Wider than this is a mistake, and would only fill memory.
-    let number = digits.parse().ok().filter(|number| *number <= 100_000)?;
+    let number = digits.parse().ok().filter(|number| *number <= MOST_WIDE)?;
     Some((number, rest))
 }
 

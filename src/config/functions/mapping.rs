@@ -222,7 +222,7 @@ fn merge(arguments: &[Value]) -> Outcome {
     for (index, value) in arguments.iter().enumerate() {
         sensitive |= value.is_sensitive();
         match value.data() {
-            Data::Null(_) => {}
+            Data::Null(Type::Map(_) | Type::Object(_) | Type::Any) => {}
             Data::Unknown(state) if matches!(state.ty, Type::Map(_) | Type::Object(_) | Type::Any) => {
                 unknown = true
             }
@@ -233,7 +233,10 @@ fn merge(arguments: &[Value]) -> Outcome {
             _ => {
                 return refuse(
                     index,
-                    format!("it is {}, and a map or object is required", kind(value)),
+                    match value.data() {
+                        Data::Null(ty) => format!("it is a null {ty}, and a map or object is required"),
+                        _ => format!("it is {}, and a map or object is required", kind(value)),
+                    },
                     "write a map as { key = value }",
                 );
             }
@@ -323,6 +326,13 @@ fn zipmap(arguments: &[Value]) -> Outcome {
 fn transpose(arguments: &[Value]) -> Outcome {
     let mut turned: BTreeMap<Arc<str>, Vec<Value>> = BTreeMap::new();
     for (key, list) in fields(arguments, 0)?.iter() {
+        if list.is_null() {
+            return refuse(
+                0,
+                format!("the list of {key:?} is null"),
+                "write `[]` for an empty list",
+            );
+        }
         for item in list.children() {
             let Some(text) = item.as_str() else {
                 return refuse(

@@ -480,6 +480,8 @@ fn parseint(arguments: &[Value]) -> Outcome {
             "check its digits and the base",
         );
     }
+    // Zero has no sign here: it is no result of arithmetic.
+    let negative = negative && total != dashu::integer::UBig::ZERO;
     Ok(Value::number(Number::from_integer(negative, total)))
 }
 
