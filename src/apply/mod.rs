@@ -22,6 +22,7 @@ mod recover;
 pub mod retry;
 pub mod run;
 mod settle;
+mod silence;
 mod since;
 mod stale;
 #[cfg(test)]

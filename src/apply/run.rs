@@ -21,7 +21,7 @@ use crate::model::snapshot::Snapshot;
 use crate::plan::approved_people::ApprovedPeople;
 use crate::plan::input::{Mode, PlanInput};
 use crate::plan::{Plan, StepId, resume};
-use crate::provider::{CallError, Provider, ProviderError, ReadRequest, Ticket};
+use crate::provider::{CallError, Provider, ProviderError, ReadRequest, Silence, Ticket};
 use crate::source::Location;
 use crate::state::entry::{Author, RunCounts, RunEnd, RunStarted, StepRef};
 use crate::state::fold::Fold;
@@ -148,8 +148,10 @@ pub fn apply(
     };
     let mut run = Run::new(plan, input, seams, recorded, &fresh, checked);
     run.begin(options)?;
-    run.work()?;
-    run.finish()
+    match run.work()? {
+        None => run.finish(),
+        Some(silence) => run.abandon(&silence),
+    }
 }
 
 /// Effects of the plan that the interrupted run may have begun: those on permission sets, which are several calls.
@@ -219,6 +221,8 @@ pub(super) struct Run<'a> {
     pub failures: Vec<Failure>,
     pub denied: Vec<Failure>,
     pub wants_steps: bool,
+    /// When it is said next that nobody answers.
+    pub next_word: Duration,
 }
 
 impl<'a> Run<'a> {
@@ -255,6 +259,7 @@ impl<'a> Run<'a> {
             failures: Vec::new(),
             denied: Vec::new(),
             wants_steps,
+            next_word: super::silence::FIRST_WORD,
         }
     }
 
@@ -329,14 +334,17 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Runs steps until nothing is left that can run.
-    fn work(&mut self) -> Result<(), ApplyError> {
+    /// Runs steps until nothing is left that can run, or nobody has answered for too long.
+    fn work(&mut self) -> Result<Option<Silence>, ApplyError> {
         let mut stopping = false;
         loop {
             if !stopping && (self.seams.stop)() {
                 stopping = true;
                 self.seams.provider.stop();
                 self.seams.sink.event(&Event::Stopping);
+            }
+            if let Some(silence) = self.outlasted(stopping) {
+                return Ok(Some(silence));
             }
             self.wake();
             self.seams.store.keep()?;
@@ -349,7 +357,7 @@ impl<'a> Run<'a> {
                 self.poll(self.until_later().unwrap_or(SLICE));
                 self.note_accepted()?;
             } else if !self.rest_until_later(stopping) {
-                return Ok(());
+                return Ok(None);
             }
         }
     }
@@ -448,7 +456,7 @@ impl<'a> Run<'a> {
 
     /// How many steps that change the service stand where. Actions that only the record knows are no steps to
     /// whoever reads the count.
-    fn counts(&self) -> Counts {
+    pub fn counts(&self) -> Counts {
         let mut counts = self.walk.counts();
         let actions = (0..).zip(&self.plan.actions);
         for (index, _) in actions.filter(|(_, action)| action.effect.is_none()) {
@@ -467,11 +475,11 @@ impl<'a> Run<'a> {
     /// dated; but whoever asks `access` must know. Returns what there is to say about it.
     fn observe(&mut self) -> Result<Vec<Arc<str>>, StateError> {
         let touched_by = touched(self.plan, &self.input.observed);
-        let reading = self.seams.provider.read(&ReadRequest {
+        let request = ReadRequest {
             of_access_only: self.assigned_only(),
             ..self.request(touched_by)
-        });
-        match reading {
+        };
+        match self.read_patiently(&request) {
             Ok(observed) => {
                 self.ids.observe(&observed.snapshot);
                 let entry = Entry::of_reading(self.fold.seen(), Seen::of(observed));
@@ -489,6 +497,19 @@ impl<'a> Run<'a> {
                 });
                 Ok(vec![message])
             }
+        }
+    }
+
+    /// A reading that waits for a service that does not answer, as long as the run would.
+    fn read_patiently(&mut self, request: &ReadRequest) -> Result<Observed, ProviderError> {
+        loop {
+            let reading = self.seams.provider.read(request);
+            let stopping = (self.seams.stop)();
+            let is_unheard = reading.is_err() && self.seams.provider.silence().is_some();
+            if !is_unheard || self.outlasted(stopping).is_some() {
+                return reading;
+            }
+            self.seams.provider.sleep(SLICE);
         }
     }
 

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Call, CallError, Ids, Meaning, Outcome, Provider, ProviderError, ReadRequest, Started, Ticket};
+use super::{
+    Call, CallError, Ids, Meaning, Outcome, Provider, ProviderError, ReadRequest, Silence, Started, Ticket,
+};
 use crate::model::action::Effect;
 use crate::model::instance::Observed;
 
@@ -268,6 +270,10 @@ where
 
     fn may_miss_orphans(&self) -> bool {
         self.inner.may_miss_orphans()
+    }
+
+    fn silence(&self) -> Option<Silence> {
+        self.inner.silence()
     }
 
     fn stop(&self) {

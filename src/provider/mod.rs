@@ -173,6 +173,17 @@ impl fmt::Display for CallError {
 
 impl std::error::Error for CallError {}
 
+/// A service that does not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silence {
+    /// Which one, for people.
+    pub whence: Arc<str>,
+    /// From its last answer, or the first attempt since, to the last attempt.
+    pub lasted: Duration,
+    /// How many attempts there were.
+    pub attempts: u32,
+}
+
 /// Why a provider cannot be used at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderError {
@@ -239,6 +250,11 @@ pub trait Provider: Send + Sync {
     /// service do: then it is told where the state has assignments.
     fn may_list_in_part(&self) -> bool {
         false
+    }
+
+    /// How long nothing has answered although calls were tried; `None` when the last one was answered.
+    fn silence(&self) -> Option<Silence> {
+        None
     }
 
     /// Nothing is to be started any more: calls that are held back end with [`Meaning::Retry`], unsent.

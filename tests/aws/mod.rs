@@ -13,6 +13,7 @@ mod proxy;
 mod recreated;
 mod scenario;
 mod server;
+mod silence;
 
 use std::process::Stdio;
 

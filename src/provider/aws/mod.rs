@@ -16,6 +16,8 @@ mod contents;
 #[cfg(feature = "aws")]
 mod effects;
 #[cfg(feature = "aws")]
+mod hearing;
+#[cfg(feature = "aws")]
 mod meaning;
 #[cfg(feature = "aws")]
 mod model;

@@ -21,8 +21,8 @@ use crate::model::account::Account;
 use crate::model::action::Effect;
 use crate::model::instance::Observed;
 use crate::provider::{
-    Call, CallError, Ids, Meaning, Outcome, Provider, ProviderError, ReadRequest, Started, TakenToExist,
-    Ticket,
+    Call, CallError, Ids, Meaning, Outcome, Provider, ProviderError, ReadRequest, Silence, Started,
+    TakenToExist, Ticket,
 };
 
 /// How many calls of a kind wait here for a slot of the service: as many as end in a second, which is more than the
@@ -229,6 +229,7 @@ impl Provider for Aws {
     }
 
     fn start(&self, calls: &[Call], ids: &dyn Ids) -> Vec<Started> {
+        self.session.begin_run();
         calls
             .iter()
             .map(|call| match self.spawn(call, ids) {
@@ -269,6 +270,10 @@ impl Provider for Aws {
 
     fn may_miss_orphans(&self) -> bool {
         self.strategy != Strategy::Pairs
+    }
+
+    fn silence(&self) -> Option<Silence> {
+        self.session.silence()
     }
 
     fn stop(&self) {

@@ -269,6 +269,8 @@ async fn ask(requests: Arc<Requests>, session: Arc<Session>, instance: Arc<str>,
         Ok(Some(ended)) => requests.settle(kind, &id, ended),
         Ok(None) => requests.again(kind, &id),
         Err(error) if error.meaning == Meaning::Retry => requests.again(kind, &id),
+        // Nobody answers at all: whoever waits has patience with that, or has not.
+        Err(_) if session.is_unheard(kind.list()) => requests.again(kind, &id),
         Err(error) => requests.settle(kind, &id, Err(unfollowed(kind, &id, &error))),
     }
 }

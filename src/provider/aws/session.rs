@@ -15,10 +15,11 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::task::JoinSet;
 
+use super::hearing::Hearing;
 use super::meaning::{call_error, refusal};
 use super::operation::{Family, Operation};
 use super::rate::Bucket;
-use crate::provider::{CallError, Meaning};
+use crate::provider::{CallError, Meaning, Silence};
 
 /// How many reads are under way at once; the rate is the limit, this only hides their latency.
 const READERS: usize = 16;
@@ -32,6 +33,10 @@ const PAGE_ATTEMPTS: u32 = 3;
 
 /// How often one is tried where nothing has answered at all: three seconds tell that the endpoint is a wrong one.
 const FIRST_ATTEMPTS: u32 = 5;
+
+/// Seconds without an answer after which a read of a run is not tried again: the run has patience of its own, and must
+/// hear whoever asks it to stop meanwhile.
+const SILENT: f64 = 5.0;
 
 /// How often a read is tried that the service throttles: more than an hour.
 const THROTTLED_ATTEMPTS: u32 = 1_000;
@@ -94,6 +99,9 @@ pub struct Session {
     /// Something has answered, be it with a refusal.
     heard: AtomicBool,
     answering: Mutex<BTreeSet<Operation>>,
+    hearing: [Mutex<Hearing>; 4],
+    /// Changes are being made.
+    in_run: AtomicBool,
     notices: Mutex<Notices>,
 }
 
@@ -126,6 +134,8 @@ impl Session {
             strict: AtomicBool::new(false),
             heard: AtomicBool::new(false),
             answering: Mutex::default(),
+            hearing: Family::ALL.map(|_| Mutex::default()),
+            in_run: AtomicBool::new(false),
             notices: Mutex::default(),
         }
     }
@@ -168,6 +178,7 @@ impl Session {
             let most = match error.meaning {
                 Meaning::Retry => THROTTLED_ATTEMPTS,
                 Meaning::Unknown if self.is_silent() => FIRST_ATTEMPTS,
+                Meaning::Unknown if self.leaves_it_to_the_run(operation) => attempt,
                 Meaning::Unknown => ATTEMPTS,
                 Meaning::Unsupported if !self.lacks(operation) && is_page(&error) => PAGE_ATTEMPTS,
                 Meaning::Unsupported => 1,
@@ -266,14 +277,21 @@ impl Session {
         }
         self.admit(operation.family(), spare(operation)).await;
         *lock(&self.calls).entry(operation).or_default() += 1;
-        let error = match sent.await {
+        let left = self.pacer.now();
+        let answer = sent.await;
+        let error = match answer {
             Ok(answer) => {
                 lock(&self.answering).insert(operation);
                 self.heard.store(true, Ordering::Relaxed);
+                self.hear(operation, |hearing, now| hearing.answered(now));
                 return Ok(answer);
             }
             Err(error) => self.named(call_error(operation, refusal(&error))),
         };
+        match is_no_answer(&error) {
+            true => self.hear(operation, |hearing, now| hearing.unanswered(left, now)),
+            false => self.hear(operation, |hearing, now| hearing.answered(now)),
+        }
         match error.meaning {
             Meaning::Retry if is_throttle(&error) => self.slow_down(operation.family()),
             // That there is none is an answer as well.
@@ -283,9 +301,51 @@ impl Session {
         Err(error)
     }
 
+    fn hear(&self, operation: Operation, take: impl FnOnce(&mut Hearing, f64)) {
+        if let Some(hearing) = self.hearing.get(operation.family() as usize) {
+            take(&mut lock(hearing), self.pacer.now());
+        }
+    }
+
+    /// For how many seconds a service has not answered, and how many attempts.
+    fn silence_of(&self, family: Family) -> Option<(f64, u32)> {
+        let hearing = self.hearing.get(family as usize)?;
+        lock(hearing).silence(self.pacer.now())
+    }
+
+    /// Whether the service of an operation has not answered the last attempt.
+    pub fn is_unheard(&self, operation: Operation) -> bool {
+        self.silence_of(operation.family()).is_some()
+    }
+
+    /// Which service has not answered for longest, if any.
+    pub fn silence(&self) -> Option<Silence> {
+        let silences = Family::ALL
+            .into_iter()
+            .filter_map(|family| Some((family, self.silence_of(family)?)));
+        let (family, (seconds, attempts)) =
+            silences.max_by(|(_, (one, _)), (_, (other, _))| one.total_cmp(other))?;
+        let of_aws = || format!("AWS ({}, {})", family.prefix(), self.region).into();
+        Some(Silence {
+            whence: self.endpoint.clone().unwrap_or_else(of_aws),
+            lasted: Duration::from_secs_f64(seconds.max(0.0)),
+            attempts,
+        })
+    }
+
+    /// From now on there is a run that tries again by itself.
+    pub fn begin_run(&self) {
+        self.in_run.store(true, Ordering::Relaxed);
+    }
+
+    fn leaves_it_to_the_run(&self, operation: Operation) -> bool {
+        let silence = self.silence_of(operation.family());
+        self.in_run.load(Ordering::Relaxed) && silence.is_some_and(|(seconds, _)| seconds >= SILENT)
+    }
+
     /// An error that says where nothing answered.
     fn named(&self, error: CallError) -> CallError {
-        if &*error.code != "NoAnswer" {
+        if !is_no_answer(&error) {
             self.heard.store(true, Ordering::Relaxed);
             return error;
         }
@@ -489,6 +549,10 @@ impl Pages {
             token => Ok(token.is_some()),
         }
     }
+}
+
+fn is_no_answer(error: &CallError) -> bool {
+    &*error.code == "NoAnswer"
 }
 
 fn lacking(operation: Operation) -> CallError {
