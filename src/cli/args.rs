@@ -587,6 +587,9 @@ pub enum SimCommand {
         words: Vec<String>,
     },
     /// The latest calls the simulated service answered, as JSON lines
+    ///
+    /// Those of a world that `sim serve` serves are seen where a stack names that world:
+    /// `provider "simulator" { world = "DIR" }`.
     Calls,
     /// Serve the simulated service to AWS clients, in AWS's own protocols
     #[command(long_about = SERVE_ABOUT, after_long_help = crate::provider::simulator::wire::fault::SYNTAX)]

@@ -490,7 +490,7 @@ impl Writer<'_> {
 /// The mark of a block that says more than what is there.
 fn inferred(over: &[String]) -> Item {
     Item::Comment(format!(
-        "Inferred: accounts that join {} later get this access too.",
+        "Inferred: accounts declared later in {} get this access too; those that nobody declares here do not.",
         enumeration(over)
     ))
 }

@@ -85,6 +85,8 @@ pub struct Import {
     pub counts: Counts,
     /// Part of the service could not be read.
     pub is_read_in_part: bool,
+    /// Whole kinds of things that could not be read, for people: without them the configuration is not whole.
+    pub unread: Vec<String>,
 }
 
 /// Something of the service that the configuration does not declare.
@@ -219,6 +221,7 @@ pub fn import(observed: &Observed, options: &Options) -> Import {
         ignored,
         counts,
         is_read_in_part: !observed.held.is_empty(),
+        unread: unread(observed),
     }
 }
 
@@ -363,6 +366,14 @@ fn is_held(observed: &Observed, key: &EntityKey) -> bool {
         HeldSubject::All(kind) => *kind == key.kind(),
         _ => false,
     })
+}
+
+/// The kinds of things of which not even a list could be read.
+fn unread(observed: &Observed) -> Vec<String> {
+    let held = observed.held.iter();
+    let whole = held.filter(|held| matches!(held.subject, HeldSubject::All(_)));
+    let names: BTreeSet<String> = whole.map(|held| held_name(&held.subject)).collect();
+    names.into_iter().collect()
 }
 
 /// How much of what is held could not be read.

@@ -226,6 +226,24 @@ fn a_process_brings_credentials() {
 }
 
 #[test]
+fn what_is_wrong_with_credentials_comes_first() {
+    let case = Case::new();
+    let said = |environment: &[(&str, &str)]| {
+        let output = case.plan(environment);
+        assert_eq!(output.code, 1);
+        output.stderr
+    };
+    case.with("", "region = \"eu-west-1\"\nendpoint_url = \"URL\"");
+    let unknown = said(&[("AWS_PROFILE", "nope2")]);
+    assert!(unknown.contains("there is no profile `nope2`"), "{unknown}");
+    let failing = "[profile acme]\nregion = eu-west-1\ncredential_process = /bin/false\n";
+    case.with(failing, "profile = \"acme\"\nendpoint_url = \"URL\"");
+    let failed = said(&[]);
+    assert!(failed.contains("`credential_process` failed"), "{failed}");
+    assert!(!failed.contains("aws sso login"), "{failed}");
+}
+
+#[test]
 fn a_profile_may_assume_a_role() {
     let case = Case::new();
     let profiles = format!(

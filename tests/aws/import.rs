@@ -115,7 +115,26 @@ fn selectors_are_inferred_on_request() {
         access.contains("accounts        = organizational_unit.workloads.accounts"),
         "{access}"
     );
+    // One that nobody declares is not selected.
+    assert!(
+        access.contains("# Inferred: accounts declared later in"),
+        "{access}"
+    );
     is_empty(&sandbox, &server, "access");
+}
+
+#[test]
+fn a_configuration_that_is_not_whole_is_called_so() {
+    let (sandbox, server) = served(STACK, &QUICK);
+    apply(&sandbox, &server.url);
+    drop(server);
+    let mut denied = QUICK.to_vec();
+    denied.extend(["--deny", "sso:ListPermissionSets"]);
+    let server = Server::start(&super::server::world_of(&sandbox), &denied);
+    let sandbox = stranger("");
+    let said = expect(&sandbox, &server.url, &["import", "--out", "access"], 0);
+    assert!(said.contains("This is not the whole configuration: "), "{said}");
+    assert!(said.contains("permission sets"), "{said}");
 }
 
 #[test]

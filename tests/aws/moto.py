@@ -182,6 +182,15 @@ account "two" {{ id = "{self.accounts[1]}" }}
         self.write("people.hcl", PEOPLE.replace("MEMBERS", "user.bob"))
         self.apply()
 
+        # Without a state or a hint, what no list of accounts shows is seen all the same.
+        (self.stack.parent / "stranger").mkdir()
+        provider = f'provider "aws" {{\n  region = "{REGION}"\n  endpoint_url = "{self.moto.url}"\n  rate = 1000\n}}\n'
+        (self.stack.parent / "stranger" / "main.hcl").write_text(provider)
+        said = self.rolecall("-C", "../stranger", "import", "--out", "../found")
+        self.assertIn("4 grants in 2 assignment blocks", said)
+        self.assertEqual(said.count("this server lists no account"), 1, said)
+        self.rolecall("-C", "../found", "plan", "--detailed-exitcode")
+
         # What is there becomes configuration that says the same.
         said = self.rolecall("import", "--out", "again")
         self.assertIn("4 grants in 2 assignment blocks", said)

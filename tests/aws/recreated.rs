@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::server::Server;
 use super::{QUICK, apply, expect, served};
+use crate::common::Sandbox;
 
 /// Fewer groups than sets in accounts, so that assignments are read by group.
 const STACK: &str = r#"
@@ -122,4 +123,20 @@ fn what_a_group_left_that_the_stack_makes_again_is_planned_and_goes() {
         "provider \"aws\" {\n  rate = 1000\n  read_by = \"pairs\"\n}\n",
     );
     expect(&sandbox, url, &["drift"], 0);
+}
+
+#[test]
+fn what_a_group_left_is_not_something_that_could_not_be_read() {
+    let (sandbox, server) = served(STACK, &QUICK);
+    apply(&sandbox, &server.url);
+    delete_group(&server, "G6", false);
+    let stranger = Sandbox::new();
+    stranger.write("main.hcl", "provider \"aws\" {\n  rate = 1000\n}\n");
+    let said = expect(&stranger, &server.url, &["import", "--out", "access"], 0);
+    assert!(said.contains("the identity store no longer knows it"), "{said}");
+    assert!(!said.contains("could not be read"), "{said}");
+    assert!(
+        said.contains("The plan is empty: the configuration says"),
+        "{said}"
+    );
 }

@@ -245,6 +245,8 @@ fn a_wrong_region_says_where_the_instance_is() {
     let output = run_as(&sandbox, &server.url, "AKIAIOSFODNN7EXAMPLE", &more, &["plan"]);
     assert_eq!(output.code, 1, "{}", output.stderr);
     assert!(output.stderr.contains("us-east-1"), "{}", output.stderr);
+    let asked_as = format!("asked as account {}", server.management());
+    assert!(output.stderr.contains(&asked_as), "{}", output.stderr);
     assert!(output.stderr.contains("eu-west-1"), "{}", output.stderr);
 }
 
@@ -275,4 +277,23 @@ fn nobody_answers_is_an_error_and_no_mass_removal() {
     let output = run(&sandbox, &url, &["plan"]);
     assert_eq!(output.code, 1, "{}{}", output.stdout, output.stderr);
     assert_eq!(output.stdout, "");
+}
+
+#[test]
+fn the_calls_of_a_served_world_are_shown_where_a_stack_names_it() {
+    let sandbox = stack();
+    let server = Server::start(&world_of(&sandbox), &QUICK);
+    apply(&sandbox, &server.url);
+    drop(server);
+    let other = Sandbox::new();
+    let world = world_of(&sandbox);
+    let text = format!(
+        "provider \"simulator\" {{\n  world = \"{}\"\n}}\n",
+        world.display()
+    );
+    other.write("main.hcl", &text);
+    let calls = other.ok(&["sim", "calls"]);
+    let made = calls.lines().find(|line| line.contains("CreateGroup\""));
+    let made: serde_json::Value = serde_json::from_str(made.unwrap()).unwrap();
+    assert_eq!(made["subject"], "Platform", "{made}");
 }

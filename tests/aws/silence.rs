@@ -39,7 +39,7 @@ const CLOCK: [&str; 4] = ["--clock", "real", "--quotas", "on"];
 /// Starts an apply, and ends the server once it works on requests.
 fn cut_off(speed: &str) -> (Sandbox, Child) {
     let more = [("ROLECALL_TEST_SPEED", speed)];
-    let sandbox = stack_and_world(&[("main.hcl", STACK)], "rate = 20");
+    let sandbox = stack_and_world(&[("main.hcl", STACK)], "rate = 10");
     let server = Server::start_with(&world_of(&sandbox), &CLOCK, &more);
     let mut command: Command = sandbox.command();
     let child = command
@@ -66,7 +66,8 @@ fn cut_off(speed: &str) -> (Sandbox, Child) {
             break;
         }
         assert!(Instant::now() < until, "nothing is under way");
-        std::thread::sleep(Duration::from_millis(20));
+        // The service's rate is shared.
+        std::thread::sleep(Duration::from_millis(400).div_f64(speed.parse().unwrap()));
     }
     drop(server);
     (sandbox, child)

@@ -360,9 +360,20 @@ fn next_plan(plan: &Plan, imported: &Import) -> String {
         let counts = PlanView::new(plan).counts;
         return format!("The plan is not empty: {}.", sum_of(counts));
     }
-    if plan.totals.held > 0 || imported.is_read_in_part {
+    if !imported.unread.is_empty() {
+        return format!(
+            "This is not the whole configuration: {} could not be read, and the plan is empty because it says nothing \
+             about them. Import again as a caller who may read them before anything is applied from here.",
+            imported.unread.join(", ")
+        );
+    }
+    if imported.is_read_in_part {
         return "The plan is empty, but part of the service could not be read: about that the configuration says \
                 nothing."
+            .to_owned();
+    }
+    if plan.totals.held > 0 && imported.left_out.is_empty() {
+        return "The plan is empty: the configuration says what the service holds, but for what the plan holds back."
             .to_owned();
     }
     let but = if imported.left_out.is_empty() {

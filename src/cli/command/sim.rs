@@ -6,8 +6,21 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::pipeline::Stack;
 use crate::provider::simulator::Simulator;
-use crate::provider::simulator::world::call::CallEntry;
+use crate::provider::simulator::world::call::Operation;
+use crate::provider::simulator::world::clock::Time;
+use crate::provider::simulator::world::error::ErrorCode;
 use crate::provider::simulator::world::tamper::Tamper;
+
+/// A call as a line of JSON.
+#[derive(serde::Serialize)]
+struct CallLine {
+    sequence: u64,
+    at: Time,
+    operation: Operation,
+    /// What it was about, by names and ids.
+    subject: String,
+    error: Option<ErrorCode>,
+}
 
 /// Runs it.
 pub fn run(env: &Env, command: SimCommand) -> Result<Exit, Failure> {
@@ -21,8 +34,16 @@ pub fn run(env: &Env, command: SimCommand) -> Result<Exit, Failure> {
         }
         SimCommand::Serve(args) => return super::sim_serve::run(env, &args),
         SimCommand::Calls => {
-            let calls: Vec<CallEntry> =
-                simulator(env)?.with_world(|world| world.calls().entries().cloned().collect())?;
+            let calls: Vec<CallLine> = simulator(env)?.with_world(|world| {
+                let lines = world.calls().entries().map(|call| CallLine {
+                    sequence: call.sequence,
+                    at: call.at,
+                    operation: call.operation,
+                    subject: world.subject_text(&call.subject),
+                    error: call.error,
+                });
+                lines.collect()
+            })?;
             let printed = env.print(|out| {
                 calls.iter().try_for_each(|call| {
                     serde_json::to_writer(&mut *out, call)?;

@@ -81,10 +81,11 @@ pub async fn connect(options: &Options) -> Result<Clients, ProviderError> {
         ));
     };
     let Some(provider) = config.credentials_provider() else {
-        return Err(no_credentials(options, "none are configured"));
+        return Err(no_credentials(options.profile.as_deref(), "none are configured"));
     };
     if let Err(error) = provider.provide_credentials().await {
-        if let Some(profile) = &options.profile
+        let profile = profile(&config, options);
+        if let Some(profile) = &profile
             && is_unknown(profile).await
         {
             return Err(no_profile(profile));
@@ -94,7 +95,7 @@ pub async fn connect(options: &Options) -> Result<Clients, ProviderError> {
         }
         let why: Vec<String> = errors(&error).map(ToString::to_string).collect();
         let why = why.join(": ");
-        return Err(no_credentials(options, &why));
+        return Err(no_credentials(profile.as_deref(), &why));
     }
     let sections = Sections(config.clone());
     let endpoint = endpoint(&config, &sections);
@@ -163,6 +164,18 @@ impl LoadServiceConfig for Sections {
     }
 }
 
+/// The profile that the block names, or else the environment.
+fn profile(config: &SdkConfig, options: &Options) -> Option<String> {
+    let named = || {
+        let key = ServiceConfigKey::builder()
+            .service_id(NO_SERVICE)
+            .env("AWS_PROFILE")
+            .profile("profile");
+        Sections(config.clone()).load_config(key.build().ok()?)
+    };
+    options.profile.clone().or_else(named)
+}
+
 /// Whether no shared configuration has a profile of this name, or nothing that brings credentials in it.
 async fn is_unknown(profile: &str) -> bool {
     let named = ProfileFileCredentialsProvider::builder()
@@ -229,11 +242,18 @@ fn endpoint(config: &SdkConfig, sections: &Sections) -> Option<Arc<str>> {
         .map(Arc::from)
 }
 
-fn no_credentials(options: &Options, why: &str) -> ProviderError {
-    let login = match &options.profile {
+fn no_credentials(profile: Option<&str>, why: &str) -> ProviderError {
+    let login = match profile {
         Some(profile) => format!("aws sso login --profile {profile}"),
         None => "aws sso login".to_owned(),
     };
+    // What a program of the user's own says is for whoever wrote it.
+    if is_of_a_process(why) {
+        let message = format!(
+            "no AWS credentials: the profile's `credential_process` failed ({why}); run that command by itself to see why"
+        );
+        return unusable("NoCredentials", &message);
+    }
     unusable(
         "NoCredentials",
         &format!(
@@ -241,6 +261,11 @@ fn no_credentials(options: &Options, why: &str) -> ProviderError {
              AWS_SECRET_ACCESS_KEY; `{login}` renews a session that has ended"
         ),
     )
+}
+
+/// Whether an error is about `credential_process`, which the SDK says in words alone.
+fn is_of_a_process(why: &str) -> bool {
+    why.contains("external process")
 }
 
 fn unusable(code: &str, message: &str) -> ProviderError {

@@ -108,6 +108,33 @@ async fn unlisted(
     Ok(missing)
 }
 
+/// What is assigned according to users and groups, on a server that lists no account where something is assigned: mocks
+/// of the service do not, and say nothing about it. AWS itself is not asked.
+async fn unlisted_at_all(
+    session: &Arc<Session>,
+    instance: &str,
+    principals: Vec<PrincipalId>,
+    choice: Choice,
+) -> Result<Vec<Grant>, CallError> {
+    if session.endpoint.is_none() || !choice.from_management {
+        return Ok(Vec::new());
+    }
+    let grants = match of_principals(session, instance, principals).await {
+        Ok(grants) => grants,
+        Err(error) if super::is_fatal(&error) => return Err(error),
+        // It is as the lists say, for all that can be known.
+        Err(_) => return Ok(Vec::new()),
+    };
+    if !grants.is_empty() {
+        session.lists_in_part();
+        session.notice(
+            "this server lists no account in which a permission set is assigned, and has assignments: they are read by \
+             user and group, and those of deleted ones are not seen",
+        );
+    }
+    Ok(grants)
+}
+
 /// Pairs that could not be read, and why.
 pub type Refused = Vec<((String, String), CallError)>;
 
@@ -132,7 +159,15 @@ pub async fn whole(
     }
     let mut rest: Vec<(String, String)> = pairs.into_keys().collect();
     if by_principal(choice, rest.len(), principals.len()) {
-        match all_principals(session, instance, principals, members, (choice, rest.len())).await {
+        match all_principals(
+            session,
+            instance,
+            principals.clone(),
+            members,
+            (choice, rest.len()),
+        )
+        .await
+        {
             Ok(Some((grants, calls))) => {
                 for (account, set, principal) in &grants {
                     relation.grant(account, set, principal);
@@ -162,6 +197,11 @@ pub async fn whole(
         }
     }
     let refused = of_pairs(session, instance, rest, &mut relation).await?;
+    if refused.is_empty() && relation.assigned().is_empty() {
+        for (account, set, principal) in unlisted_at_all(session, instance, principals, choice).await? {
+            relation.grant(&account, &set, &principal);
+        }
+    }
     Ok((relation, refused))
 }
 

@@ -31,7 +31,8 @@ pub async fn find(session: &Arc<Session>) -> Result<(Instance, Option<Caller>), 
     let management = organization.as_ref().and_then(|found| found.management.clone());
     let found = choose(&instances, management.as_ref());
     let Some(found) = found.filter(|found| !is_an_accounts_own(found, management.as_ref())) else {
-        return Err(elsewhere(session, &instances).await);
+        let account = identity.as_ref().and_then(|found| found.account());
+        return Err(elsewhere(session, &instances, account).await);
     };
     if let Some(primary) = found
         .primary_region()
@@ -110,7 +111,11 @@ fn is_an_accounts_own(found: &InstanceMetadata, management: Option<&AccountId>) 
 }
 
 /// What to say when there is no instance here.
-async fn elsewhere(session: &Arc<Session>, here: &[InstanceMetadata]) -> ProviderError {
+async fn elsewhere(
+    session: &Arc<Session>,
+    here: &[InstanceMetadata],
+    asked_as: Option<&str>,
+) -> ProviderError {
     let others = match here.is_empty() {
         true => instances(session, Some(RegionScope::AllRegions))
             .await
@@ -140,9 +145,10 @@ async fn elsewhere(session: &Arc<Session>, here: &[InstanceMetadata]) -> Provide
                          it: set `region` and `profile` in the provider block"
             .to_owned(),
     };
+    let asked_as = asked_as.map_or_else(String::new, |account| format!("asked as account {account}; "));
     ProviderError::NoInstance {
         region: Arc::clone(&session.region),
-        message: message.into(),
+        message: format!("{asked_as}{message}").into(),
     }
 }
 

@@ -387,7 +387,8 @@ impl World {
         Ok(())
     }
 
-    fn subject_text(&self, subject: &Subject) -> String {
+    /// What a call was about, for people: names and ids.
+    pub fn subject_text(&self, subject: &Subject) -> String {
         let account = |at: u32| {
             let account = self.organization.account(AccountIx::new(at as usize));
             account.map_or("?", |account| account.id.as_str())
