@@ -1,16 +1,23 @@
 //! What a permission set amounts to: administration, or a way to it.
 //!
-//! Read from what the set attaches, never from its name. The AWS-managed policies in `KNOWN` are as the AWS managed
-//! policy reference has them; the ways to more rights in `WAYS` are those of Rhino Security Labs, "AWS IAM Privilege
-//! Escalation – Methods and Mitigation", with passing a role to further compute services, and with what administers
-//! IAM Identity Center and AWS Organizations. Policies that live in accounts cannot be read and say nothing.
+//! Read from what the set attaches, and never from the set's own name. The AWS-managed policies in `KNOWN` are as the
+//! AWS managed policy reference has them; the ways to more rights are in [`super::escalation`], what resources a
+//! statement reaches in [`super::resource_pattern`]. Policies that live in accounts cannot be read: all that they can say
+//! is their name.
+//!
+//! Policies that AWS publishes for a job or a service, like PowerUserAccess and AmazonEC2FullAccess, are no risk by
+//! themselves, though who runs code on what is there gets the rights of its roles: a mark on most sets would be a mark
+//! on none. They count as soon as something else comes to them, as `iam:PassRole` does. A stack that sees it otherwise
+//! names its sets in its `risk` block. What is written in an inline policy is judged by what it says.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::escalation::{ROLES, WAYS, Way};
 use super::permission_set::{Boundary, PermissionSet};
-use super::policy_document::{Listed, PolicyDocument, StatementEffect};
+use super::policy_document::{Listed, PolicyDocument, Statement, StatementEffect};
+use super::resource_pattern::Reached;
 
 /// What a permission set amounts to.
 #[derive(
@@ -119,62 +126,13 @@ const KNOWN: &[Known] = &[
     known("SupportUser", None, &[]),
 ];
 
-/// Who may do all of these may write IAM without limit.
+/// Who may do all of these with any role may write IAM without limit.
 const ADMINISTRATION: &[&str] = &[
     "iam:AttachRolePolicy",
-    "iam:CreatePolicyVersion",
     "iam:CreateRole",
     "iam:PassRole",
     "iam:PutRolePolicy",
     "iam:UpdateAssumeRolePolicy",
-];
-
-/// Ways to more rights: an action, and where it takes another one, which ones will do.
-const WAYS: &[(&str, &[&str])] = &[
-    ("iam:AddUserToGroup", &[]),
-    ("iam:AttachGroupPolicy", &[]),
-    ("iam:AttachRolePolicy", &[]),
-    ("iam:AttachUserPolicy", &[]),
-    ("iam:CreateAccessKey", &[]),
-    ("iam:CreateLoginProfile", &[]),
-    ("iam:CreatePolicyVersion", &[]),
-    ("iam:PutGroupPolicy", &[]),
-    ("iam:PutRolePolicy", &[]),
-    ("iam:PutUserPolicy", &[]),
-    ("iam:SetDefaultPolicyVersion", &[]),
-    ("iam:UpdateAssumeRolePolicy", &[]),
-    ("iam:UpdateLoginProfile", &[]),
-    (
-        "iam:PassRole",
-        &[
-            "ec2:RunInstances",
-            "lambda:CreateFunction",
-            "cloudformation:CreateStack",
-            "codebuild:CreateProject",
-            "datapipeline:CreatePipeline",
-            "ecs:RegisterTaskDefinition",
-            "ecs:RunTask",
-            "glue:CreateDevEndpoint",
-            "glue:CreateJob",
-            "sagemaker:CreateNotebookInstance",
-            "sagemaker:CreateTrainingJob",
-        ],
-    ),
-    ("glue:UpdateDevEndpoint", &[]),
-    ("lambda:UpdateFunctionCode", &[]),
-    ("sts:AssumeRole", &[]),
-    ("sso:AttachCustomerManagedPolicyReferenceToPermissionSet", &[]),
-    ("sso:AttachManagedPolicyToPermissionSet", &[]),
-    ("sso:CreateAccountAssignment", &[]),
-    ("sso:DeletePermissionsBoundaryFromPermissionSet", &[]),
-    ("sso:PutInlinePolicyToPermissionSet", &[]),
-    ("sso-directory:AddMemberToGroup", &[]),
-    ("identitystore:CreateGroupMembership", &[]),
-    ("organizations:DetachPolicy", &[]),
-    ("organizations:DisablePolicyType", &[]),
-    ("organizations:MoveAccount", &[]),
-    ("organizations:RegisterDelegatedAdministrator", &[]),
-    ("organizations:UpdatePolicy", &[]),
 ];
 
 impl Known {
@@ -182,6 +140,14 @@ impl Known {
         let is_managed = arn.split(':').nth(4) == Some("aws");
         let name = arn.rsplit('/').next()?;
         KNOWN.iter().find(|known| is_managed && known.name == name)
+    }
+
+    /// The administrator's policy that one in an account has the name of. Names differ in more than letter case.
+    fn administrator_by_name(name: &str) -> Option<&'static Known> {
+        let mut known = KNOWN.iter();
+        known.find(|known| {
+            known.privilege == Some(Privilege::Administrator) && known.name.eq_ignore_ascii_case(name)
+        })
     }
 
     fn document(&self) -> PolicyDocument {
@@ -202,78 +168,120 @@ enum Allowed {
     Outright,
 }
 
+/// A policy that is known by its name, with what it is called where it tells something.
+struct Named {
+    known: &'static Known,
+    document: PolicyDocument,
+    called: Arc<str>,
+}
+
 /// The policies of a set that could be read.
 struct Policies {
     inline: Option<PolicyDocument>,
-    /// With what each amounts to by itself.
-    managed: Vec<(&'static Known, PolicyDocument)>,
+    managed: Vec<Named>,
     boundary: Option<(&'static Known, PolicyDocument)>,
 }
 
+/// What an action must reach to count.
+#[derive(Clone, Copy)]
+enum On<'a> {
+    /// This much of what has ARNs of one of these forms.
+    These(&'a [&'a str], Reached),
+    /// Anything of the action's own service.
+    Anything,
+}
+
 impl Policies {
-    /// Whether an action is allowed on all resources of a type: by a statement, with no denial outright of it, and
+    /// Whether an action is allowed on what it must reach: by a statement, with no denial outright of all of that, and
     /// within the boundary. With `telling`, AWS-managed policies that amount to nothing by themselves do not count.
-    fn allow(&self, action: &str, telling: bool) -> Option<Allowed> {
-        if self.inline.iter().any(|document| denies(document, action)) {
+    fn allow(&self, action: &str, on: On<'_>, telling: bool) -> Option<Allowed> {
+        let own = format!("{}:%:%:", action.split(':').next()?);
+        let (forms, reached): (&[&str], _) = match on {
+            On::These(forms, reached) => (forms, Some(reached)),
+            On::Anything => (&[&own], None),
+        };
+        let forms = forms.iter();
+        forms
+            .filter_map(|form| self.allow_on(action, form, reached, telling))
+            .max()
+    }
+
+    fn allow_on(&self, action: &str, form: &str, reached: Option<Reached>, telling: bool) -> Option<Allowed> {
+        let denials = self.inline.iter().flat_map(|document| &document.statements);
+        let denials: Vec<&Statement> = denials
+            .filter(|s| s.effect == StatementEffect::Deny && !s.conditional && s.covers(action))
+            .collect();
+        if denials.iter().any(|denial| denial.is_about_all(form)) {
             return None;
         }
+        let allows = |document: &PolicyDocument| {
+            let statements = document.statements.iter();
+            let allowing = statements.filter(|s| {
+                s.effect == StatementEffect::Allow
+                    && s.covers(action)
+                    && !s.leaves_out(form)
+                    && s.resource_patterns()
+                        .iter()
+                        .filter(|pattern| !denials.iter().any(|denial| denial.is_about(pattern)))
+                        .any(|pattern| match reached {
+                            Some(least) => pattern.reaches(form) >= Some(least),
+                            None => pattern.may_be(form),
+                        })
+            });
+            allowing
+                .map(|statement| match statement.conditional {
+                    true => Allowed::Conditionally,
+                    false => Allowed::Outright,
+                })
+                .max()
+        };
         let within = match &self.boundary {
             // Nothing within it amounts to more than it does.
             Some((known, _)) if telling && known.privilege.is_none() => return None,
-            Some((_, boundary)) => allows(boundary, action)?,
+            Some((_, boundary)) => allows(boundary)?,
             None => Allowed::Outright,
         };
         let managed = self.managed.iter();
-        let managed = managed.filter(|(known, _)| !telling || known.privilege.is_some());
-        let documents = self.inline.iter().chain(managed.map(|(_, document)| document));
-        let best = documents.filter_map(|document| allows(document, action)).max()?;
+        let managed = managed.filter(|named| !telling || named.known.privilege.is_some());
+        let documents = self.inline.iter().chain(managed.map(|named| &named.document));
+        let best = documents.filter_map(allows).max()?;
         Some(best.min(within))
     }
 
     fn administration(&self) -> Option<Allowed> {
-        let each = ADMINISTRATION.iter().map(|action| self.allow(action, false));
+        let on = On::These(ROLES, Reached::Any);
+        let each = ADMINISTRATION.iter().map(|action| self.allow(action, on, false));
         each.collect::<Option<Vec<_>>>()?.into_iter().min()
     }
 
     /// The ways to more rights, each with how surely it is open.
     fn ways(&self) -> Vec<(Arc<str>, Allowed)> {
-        let mut open = Vec::new();
-        for (action, with) in WAYS {
-            let Some(first) = self.allow(action, false) else {
-                continue;
-            };
-            let first_tells = self.allow(action, true).is_some();
-            if with.is_empty() && first_tells {
-                open.push((Arc::from(*action), first));
-            }
-            let second = with
-                .iter()
-                .filter(|other| first_tells || self.allow(other, true).is_some());
-            let second = second.filter_map(|other| Some((other, self.allow(other, false)?)));
-            for (other, allowed) in second {
-                open.push((format!("{action} with {other}").into(), first.min(allowed)));
-            }
-        }
-        open
+        WAYS.iter().filter_map(|way| self.open(way)).collect()
     }
-}
 
-fn allows(document: &PolicyDocument, action: &str) -> Option<Allowed> {
-    let statements = document.statements.iter();
-    let telling =
-        statements.filter(|s| s.effect == StatementEffect::Allow && s.is_broad() && s.covers(action));
-    telling
-        .map(|statement| match statement.conditional {
-            true => Allowed::Conditionally,
-            false => Allowed::Outright,
-        })
-        .max()
-}
-
-fn denies(document: &PolicyDocument, action: &str) -> bool {
-    let mut statements = document.statements.iter();
-    statements
-        .any(|s| s.effect == StatementEffect::Deny && !s.conditional && s.is_total() && s.covers(action))
+    fn open(&self, way: &Way) -> Option<(Arc<str>, Allowed)> {
+        let (first, others) = way.actions.split_first()?;
+        let any = On::These(way.on, Reached::Any);
+        let named = On::These(way.on, Reached::Administrators);
+        let (on, mut allowed) = match self.allow(first, any, false) {
+            Some(allowed) => (any, allowed),
+            None => (named, self.allow(first, named, false)?),
+        };
+        let mut tells = self.allow(first, on, true).is_some();
+        for other in others {
+            allowed = allowed.min(self.allow(other, On::Anything, false)?);
+            tells |= self.allow(other, On::Anything, true).is_some();
+        }
+        let of = match on {
+            On::These(_, Reached::Administrators) => " on what is an administrator's by its name",
+            _ => "",
+        };
+        let with = match others {
+            [] => String::new(),
+            others => format!(" with {}", others.join(" and ")),
+        };
+        tells.then(|| (format!("{first}{of}{with}").into(), allowed))
+    }
 }
 
 /// Judges a permission set by what it attaches.
@@ -283,11 +291,9 @@ pub fn judge(set: &PermissionSet) -> Judged {
     let mut found: Vec<(Arc<str>, Allowed)> = Vec::new();
     if let Some(allowed) = policies.administration() {
         judged.privilege = Some(Privilege::Administrator);
-        let by_name = policies
-            .managed
-            .iter()
-            .filter(|(known, _)| known.privilege == Some(Privilege::Administrator));
-        found.extend(by_name.map(|(known, _)| (Arc::from(known.name), allowed)));
+        let managed = policies.managed.iter();
+        let by_name = managed.filter(|named| named.known.privilege == Some(Privilege::Administrator));
+        found.extend(by_name.map(|named| (named.called.clone(), allowed)));
         if found.is_empty() {
             found.push(("its policies may write IAM without limit".into(), allowed));
         }
@@ -311,11 +317,22 @@ fn read(set: &PermissionSet, not_considered: &mut Vec<Arc<str>>) -> Policies {
     let mut managed = Vec::new();
     for arn in &set.managed_policies {
         match Known::find(arn) {
-            Some(known) => managed.push((known, known.document())),
+            Some(known) => managed.push(Named {
+                known,
+                document: known.document(),
+                called: known.name.into(),
+            }),
             None => not_considered.push(format!("{arn}, whose content is not known here").into()),
         }
     }
     for policy in &set.customer_managed_policies {
+        if let Some(known) = Known::administrator_by_name(&policy.name) {
+            managed.push(Named {
+                known,
+                document: known.document(),
+                called: format!("customer-managed policy {policy}, an administrator by its name").into(),
+            });
+        }
         not_considered.push(format!("customer-managed policy {policy}, which lives in the accounts").into());
     }
     let boundary = match &set.permissions_boundary {
@@ -470,6 +487,110 @@ mod tests {
             ESCALATION
         );
         assert_eq!(privilege(&[], &[&allow(r#""identitystore:*""#, "*")]), ESCALATION);
+    }
+
+    /// One statement each: what it allows, on what, and what that amounts to.
+    #[test]
+    fn what_statements_amount_to() {
+        let pass = |with: &str| format!(r#"["iam:PassRole","{with}"]"#);
+        let star = |service: &str| format!(r#""{service}""#);
+        let cases: &[(String, &str, Option<Privilege>)] = &[
+            (star("*"), "arn:aws:*", ADMINISTRATOR),
+            (star("*"), "arn:*", ADMINISTRATOR),
+            (star("*"), "arn:aws-cn:*", ADMINISTRATOR),
+            (star("iam:*"), "*", ADMINISTRATOR),
+            (star("i?m:*"), "*", ADMINISTRATOR),
+            (star("IAM:*"), "arn:aws:iam", ADMINISTRATOR),
+            (star("iam:*"), "arn:aws:iam::*", ADMINISTRATOR),
+            (star("iam:*"), "arn:aws:iam::*:*/?*", ADMINISTRATOR),
+            (
+                star("iam:*"),
+                "arn:aws:iam::${aws:PrincipalAccount}:role/*",
+                ADMINISTRATOR,
+            ),
+            (star("iam:*"), "arn:aws:iam::*:role/app-*", None),
+            (star("iam:*"), "arn:aws:iam::*:user/${aws:username}", None),
+            (star("iam:*"), "arn:aws:iam::*:user/*", ESCALATION),
+            (star("iam:Create*"), "*", ESCALATION),
+            (star("iam:Get*"), "*", None),
+            (
+                star("iam:PutRolePolicy"),
+                "arn:aws:iam::*:role/Admin*",
+                ESCALATION,
+            ),
+            (star("sts:AssumeRole"), "*", ESCALATION),
+            (star("sts:AssumeRole"), "arn:aws:iam::*:role/?*", ESCALATION),
+            (
+                star("sts:AssumeRole"),
+                "arn:aws:iam::*:role/OrganizationAccountAccessRole",
+                ESCALATION,
+            ),
+            (
+                star("sts:AssumeRole"),
+                "arn:aws:iam::*:role/AWSControlTowerExecution",
+                ESCALATION,
+            ),
+            (
+                star("sts:AssumeRole"),
+                "arn:aws:iam::111122223333:role/deploy",
+                None,
+            ),
+            (star("sts:AssumeRole"), "arn:aws:s3:::*", None),
+            (star("sts:*"), "arn:aws:iam::*:role/app/*", None),
+            (star("iam:PassRole"), "*", None),
+            (pass("lambda:CreateFunction"), "*", ESCALATION),
+            (pass("scheduler:CreateSchedule"), "*", ESCALATION),
+            (pass("states:*"), "*", ESCALATION),
+            (pass("ssm:StartAutomationExecution"), "*", ESCALATION),
+            (pass("apprunner:CreateService"), "*", ESCALATION),
+            (pass("bedrock-agentcore:*"), "*", ESCALATION),
+            (pass("batch:*"), "*", ESCALATION),
+            (pass("batch:SubmitJob"), "*", None),
+            (pass("s3:*"), "*", None),
+            (pass("ec2:RunInstances"), "arn:aws:iam::*:role/app-*", None),
+            (star("ssm:SendCommand"), "*", ESCALATION),
+            (star("ssm:StartSession"), "arn:aws:ec2:*:*:instance/*", ESCALATION),
+            (star("ssm:StartSession"), "arn:aws:ssm:*::document/AWS-*", None),
+            (star("ssm:Describe*"), "*", None),
+            (
+                star("lambda:UpdateFunctionCode"),
+                "arn:aws:lambda:*:*:function:*",
+                ESCALATION,
+            ),
+            (
+                star("lambda:UpdateFunctionCode"),
+                "arn:aws:lambda:*:*:function:my-app",
+                None,
+            ),
+            (star("lambda:InvokeFunction"), "*", None),
+            (star("ecs:ExecuteCommand"), "*", ESCALATION),
+            (star("iam:UpdateSAMLProvider"), "*", ESCALATION),
+            (star("iam:CreateOpenIDConnectProvider"), "*", ESCALATION),
+            (star("sso:CreateAccountAssignment"), "*", ESCALATION),
+            (star("sso:List*"), "*", None),
+            (star("s3:*"), "*", None),
+            (star("dynamodb:*"), "arn:aws:dynamodb:*:*:table/*", None),
+        ];
+        for (actions, resource, expected) in cases {
+            let found = judged(&[], &[&allow(actions, resource)]);
+            assert_eq!(found.0, *expected, "{actions} on {resource}: {:?}", found.1);
+        }
+    }
+
+    #[test]
+    fn a_policy_of_the_accounts_can_be_told_by_its_name_alone() {
+        let of = |name: &str| {
+            let mut set = set(&[], &[]);
+            set.customer_managed_policies = [CustomerManagedPolicy {
+                path: "/team/".into(),
+                name: name.into(),
+            }]
+            .into();
+            judge(&set)
+        };
+        assert_eq!(of("AdministratorAccess").privilege, ADMINISTRATOR);
+        assert_eq!(of("limits").privilege, None);
+        assert_eq!(of("limits").not_considered.len(), 1);
     }
 
     #[test]

@@ -228,6 +228,19 @@ mod tests {
     }
 
     #[test]
+    fn every_way_to_more_rights_is_of_actions_that_exist() {
+        let list = Catalogue::known();
+        let actions = crate::model::escalation::WAYS.iter().flat_map(|way| way.actions);
+        for action in actions {
+            let (service, name) = action.split_once(':').unwrap();
+            let found = list
+                .service(service)
+                .and_then(|service| service.matching(name).next());
+            assert!(found.is_some(), "{action}");
+        }
+    }
+
+    #[test]
     fn services_actions_and_keys_are_as_aws_documents_them() {
         let list = Catalogue::known();
         let s3 = list.service("S3").unwrap();
