@@ -51,7 +51,7 @@ fn after() -> Scene {
         .set("admin")
         .change_set("admin", |set| {
             set.managed_policies = ["arn:aws:iam::aws:policy/AdministratorAccess".into()].into();
-            set.inline_policy = Some(r#"{"Version":"2012-10-17","Statement":[]}"#.into());
+            set.inline_policy = Some(r#"{"Version":"2012-10-17","Statement":{}}"#.into());
         })
         .assign("look", &["ops", "dev"], &["view"], &[1])
         .assign("rule", &["ops"], &["admin"], &[1, 2])
@@ -461,7 +461,7 @@ fn a_plan_that_no_longer_fits_does_nothing() {
         .arn
         .clone()
         .unwrap();
-    let policy = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    let policy = r#"{"Version":"2012-10-17","Statement":{}}"#;
     simulator
         .with_world(|world| world.put_inline_policy(arn.as_str(), policy))
         .unwrap()

@@ -193,7 +193,7 @@ class Provisioning(WireTest):
         self.assertEqual(self.stale(arn), set())
         policy = "arn:aws:iam::aws:policy/ReadOnlyAccess"
         changes = [
-            lambda: self.sso.put_inline_policy_to_permission_set(**self.on(arn, InlinePolicy="{}")),
+            lambda: self.sso.put_inline_policy_to_permission_set(**self.on(arn, InlinePolicy='{"Statement":{}}')),
             lambda: self.sso.delete_inline_policy_from_permission_set(**self.on(arn)),
             lambda: self.sso.attach_managed_policy_to_permission_set(**self.on(arn, ManagedPolicyArn=policy)),
             lambda: self.sso.detach_managed_policy_from_permission_set(**self.on(arn, ManagedPolicyArn=policy)),

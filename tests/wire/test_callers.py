@@ -103,7 +103,7 @@ class Delegated(WireTest):
         arn = created["PermissionSetArn"]
         started = self.d.create_account_assignment(**self.grant(arn, self.other, self.group()))
         self.assertEqual(started["AccountAssignmentCreationStatus"]["Status"], "IN_PROGRESS")
-        self.d.put_inline_policy_to_permission_set(**self.on(arn, InlinePolicy="{}"))
+        self.d.put_inline_policy_to_permission_set(**self.on(arn, InlinePolicy='{"Statement":{}}'))
         self.assertTrue(self.d.list_permission_sets(InstanceArn=self.arn)["PermissionSets"])
 
     def test_it_does_not_touch_the_management_account(self):
@@ -116,7 +116,7 @@ class Delegated(WireTest):
         arn, group = self.permission_set(), self.group()
         self.assign(arn, self.management, group)
         self.fails("AccessDeniedException", self.d.update_permission_set, **self.on(arn, Description="x"))
-        self.fails("AccessDeniedException", self.d.put_inline_policy_to_permission_set, **self.on(arn, InlinePolicy="{}"))
+        self.fails("AccessDeniedException", self.d.put_inline_policy_to_permission_set, **self.on(arn, InlinePolicy='{"Statement":{}}'))
         self.fails("AccessDeniedException", self.d.delete_permission_set, **self.on(arn))
         self.fails("AccessDeniedException", self.d.create_account_assignment, **self.grant(arn, self.other, group))
         self.fails(

@@ -241,6 +241,7 @@ class Memberships(WireTest):
         self.assertEqual(looked_up["MembershipId"], created["MembershipId"])
         self.ids.delete_group_membership(**one)
         self.fails("ResourceNotFoundException", self.ids.describe_group_membership, **one)
+        self.assertEqual(self.error["ResourceType"], "GROUP_MEMBERSHIP")
         self.fails("ResourceNotFoundException", self.ids.get_group_membership_id, **self.member(group, user))
 
     def test_a_user_is_a_member_once(self):
@@ -285,6 +286,16 @@ class Memberships(WireTest):
             MemberId={"UserId": user}, GroupIds=[inside] * 101,
         )
 
+    def test_a_member_is_named(self):
+        for call, inputs in (
+            (self.ids.create_group_membership, {"GroupId": self.group()}),
+            (self.ids.get_group_membership_id, {"GroupId": self.group()}),
+            (self.ids.list_group_memberships_for_member, {}),
+            (self.ids.is_member_in_groups, {"GroupIds": [self.group()]}),
+        ):
+            with self.subTest(call.__name__):
+                self.fails("ValidationException", call, IdentityStoreId=self.store, MemberId={}, **inputs)
+
     def test_groups_and_users_that_are_not_there_have_no_memberships(self):
         group, user = self.group(), self.user()
         nobody = user[:11] + "00000000-0000-4000-8000-000000000000"
@@ -298,6 +309,38 @@ class Memberships(WireTest):
         self.ids.delete_group(IdentityStoreId=self.store, GroupId=group)
         left = self.ids.list_group_memberships_for_member(IdentityStoreId=self.store, MemberId={"UserId": user})
         self.assertEqual(left["GroupMemberships"], [])
+
+
+class Limits(WireTest):
+    def update(self, user, path, value):
+        operation = {"AttributePath": path, "AttributeValue": value}
+        return self.ids.update_user(IdentityStoreId=self.store, UserId=user, Operations=[operation])
+
+    def test_an_update_holds_lists_to_what_a_user_has_at_most(self):
+        user = self.user()
+        for path, most in (("emails", 1), ("phoneNumbers", 1), ("addresses", 1), ("roles", 1), ("photos", 3)):
+            with self.subTest(path):
+                member = "Country" if path == "addresses" else "Value"
+                items = [{member: f"{path}{n}"} for n in range(most + 1)]
+                self.update(user, path, items[:most])
+                message = self.fails("ValidationException", self.update, user, path, items)
+                self.assertIn(f"'{path}'", message)
+                found = self.ids.describe_user(IdentityStoreId=self.store, UserId=user)
+                self.assertEqual(found[path[0].upper() + path[1:]], items[:most])
+
+    def test_some_names_are_reserved(self):
+        names = dict(IdentityStoreId=self.store, DisplayName="x", Name={"GivenName": "x", "FamilyName": "x"})
+        user, group = self.user(), self.group()
+        for name in ("Administrator", "AWSAdministrators"):
+            with self.subTest(name):
+                self.fails("ValidationException", self.ids.create_user, UserName=name, **names)
+                self.fails("ValidationException", self.ids.create_group, IdentityStoreId=self.store, DisplayName=name)
+                self.fails("ValidationException", self.update, user, "userName", name)
+                self.fails(
+                    "ValidationException", self.ids.update_group, IdentityStoreId=self.store, GroupId=group,
+                    Operations=[{"AttributePath": "displayName", "AttributeValue": name}],
+                )
+        self.update(user, "displayName", "Administrator")
 
 
 class Stores(WireTest):

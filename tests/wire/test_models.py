@@ -37,7 +37,7 @@ class Models(WireTest):
             "InstanceArn": cls.arn, "IdentityStoreId": cls.store, "AccountId": cls.management, "TargetId": cls.management,
             "PermissionSetArn": test.permission_set(), "PrincipalId": test.group(), "GroupId": test.group(),
             "UserId": test.user(), "ResourceArn": cls.arn, "TargetType": "AWS_ACCOUNT", "ChildType": "ACCOUNT",
-            "ServicePrincipal": "sso.amazonaws.com", "RegionName": "us-east-1", "InlinePolicy": "{}",
+            "ServicePrincipal": "sso.amazonaws.com", "RegionName": "us-east-1", "InlinePolicy": '{"Statement":{}}',
             "ManagedPolicyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess", "Email": "a@example.com", "AttributePath": "displayName",
             "MembershipId": "00000000-0000-4000-8000-000000000000", "PrincipalType": "GROUP",
         }

@@ -118,7 +118,7 @@ class Moto(WireTest):
         for name in given:
             self.assertEqual(mine["PermissionSet"][name], theirs["PermissionSet"][name])
         policy = {"ManagedPolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
-        put = {"InlinePolicy": "{}"}
+        put = {"InlinePolicy": '{"Statement":{}}'}
         own = {"CustomerManagedPolicyReference": {"Name": "own", "Path": "/"}}
         self.both("sso-admin", "PutInlinePolicyToPermissionSet", {**on[0], **put}, {**on[1], **put})
         mine, theirs = self.both("sso-admin", "GetInlinePolicyForPermissionSet", *on)

@@ -88,6 +88,54 @@ class Tree(WireTest):
         self.fails("InvalidInputException", self.org.create_account, AccountName="x", Email="nobody")
         self.fails("InvalidInputException", self.org.create_organizational_unit, ParentId=self.root, Name="")
 
+    def refused(self, code, reason, call, **inputs):
+        message = self.fails(code, call, **inputs)
+        self.assertEqual(self.error.get("Reason"), reason, message)
+        return message
+
+    def test_a_refusal_says_why(self):
+        org, bad, limit = self.org, "InvalidInputException", "ConstraintViolationException"
+        self.refused(bad, "INVALID_NEXT_TOKEN", org.list_accounts, NextToken="AAAA")
+        self.refused(bad, "MAX_VALUE_EXCEEDED", org.list_accounts, MaxResults=21)
+        self.refused(bad, "MIN_VALUE_EXCEEDED", org.list_accounts, MaxResults=0)
+        create = org.create_organizational_unit
+        self.refused(bad, "MAX_LENGTH_EXCEEDED", create, ParentId=self.root, Name="x" * 129)
+        self.refused(bad, "MIN_LENGTH_EXCEEDED", create, ParentId=self.root, Name="")
+        self.refused(bad, "INPUT_REQUIRED", create, ParentId=self.root)
+        self.refused(bad, "INVALID_PATTERN", org.describe_account, AccountId="12")
+        self.refused(bad, "INVALID_ENUM", org.list_children, ParentId=self.root, ChildType="POLICY")
+        self.refused(bad, "UNRECOGNIZED_SERVICE_PRINCIPAL", org.enable_aws_service_access, ServicePrincipal="nonsense")
+        register = org.register_delegated_administrator
+        self.refused(
+            bad, "UNRECOGNIZED_SERVICE_PRINCIPAL", register, AccountId=self.management, ServicePrincipal="x.amazonaws.com"
+        )
+        sso = dict(ServicePrincipal="sso.amazonaws.com")
+        self.refused(
+            limit, "CANNOT_REGISTER_MASTER_AS_DELEGATED_ADMINISTRATOR", register, AccountId=self.management, **sso
+        )
+        one, two = self.account(), self.account()
+        register(AccountId=one, **sso)
+        self.refused(
+            limit, "MAX_DELEGATED_ADMINISTRATORS_FOR_SERVICE_LIMIT_EXCEEDED", register, AccountId=two, **sso
+        )
+        self.refused(limit, "CANNOT_CLOSE_MANAGEMENT_ACCOUNT", org.close_account, AccountId=self.management)
+        below = self.root
+        for _ in range(5):
+            below = self.unit(parent=below)["Id"]
+        self.refused(limit, "OU_DEPTH_LIMIT_EXCEEDED", create, ParentId=below, Name="deep")
+
+    def test_a_refusal_of_tags_says_why(self):
+        unit, tag = self.unit()["Id"], self.org.tag_resource
+        twice = [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]
+        bad, duplicate = "InvalidInputException", "DUPLICATE_TAG_KEY"
+        self.refused(bad, duplicate, tag, ResourceId=unit, Tags=twice)
+        self.refused(bad, duplicate, self.org.create_account, AccountName="t", Email="t@example.com", Tags=twice)
+        self.refused(bad, duplicate, self.org.create_organizational_unit, ParentId=self.root, Name="t", Tags=twice)
+        self.refused(
+            bad, "INVALID_SYSTEM_TAGS_PARAMETER", tag, ResourceId=unit, Tags=[{"Key": "aws:x", "Value": "1"}]
+        )
+        self.assertEqual(self.org.list_tags_for_resource(ResourceId=unit)["Tags"], [])
+
     def test_units_accounts_and_the_root_have_tags(self):
         unit = self.unit(Tags=[{"Key": "env", "Value": "prod"}])["Id"]
         tags = lambda of: {tag["Key"]: tag["Value"] for tag in self.org.list_tags_for_resource(ResourceId=of)["Tags"]}

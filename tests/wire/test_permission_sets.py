@@ -64,11 +64,20 @@ class Policies(WireTest):
         self.assertEqual(read(), "")
         self.sso.put_inline_policy_to_permission_set(**self.on(arn, InlinePolicy=POLICY))
         self.assertEqual(read(), POLICY)
-        self.sso.put_inline_policy_to_permission_set(**self.on(arn, InlinePolicy="{ }"))
-        self.assertEqual(read(), "{ }")
+        self.sso.put_inline_policy_to_permission_set(**self.on(arn, InlinePolicy='{ "Statement": {} }'))
+        self.assertEqual(read(), '{ "Statement": {} }')
         self.sso.delete_inline_policy_from_permission_set(**self.on(arn))
         self.assertEqual(read(), "")
         self.sso.delete_inline_policy_from_permission_set(**self.on(arn))
+
+    def test_an_inline_policy_without_statements_is_refused(self):
+        arn = self.permission_set()
+        put = self.sso.put_inline_policy_to_permission_set
+        for bad in ("[]", "{}", '{"Version": "2012-10-17"}', '{"Statement": []}', '{"Statement": "Allow"}', "Allow all"):
+            with self.subTest(bad):
+                message = self.fails("ValidationException", put, **self.on(arn, InlinePolicy=bad))
+                self.assertEqual(message, f"Invalid PermissionsPolicy Document {bad}")
+        self.assertEqual(self.sso.get_inline_policy_for_permission_set(**self.on(arn))["InlinePolicy"], "")
 
     def test_an_inline_policy_is_json_and_not_too_large(self):
         arn = self.permission_set()
@@ -77,7 +86,7 @@ class Policies(WireTest):
         self.fails("ValidationException", put, **self.on(arn, InlinePolicy="x" * 32769))
         dense = json.dumps({"Version": "x" * 10300})
         self.fails("ServiceQuotaExceededException", put, **self.on(arn, InlinePolicy=dense))
-        put(**self.on(arn, InlinePolicy='{"a":' + " " * 20000 + '"b"}'))
+        put(**self.on(arn, InlinePolicy='{"Statement":' + " " * 20000 + '{}}'))
 
     def test_managed_policies_are_attached_listed_and_detached(self):
         arn = self.permission_set()
@@ -263,6 +272,13 @@ class Strangers(WireTest):
     def test_another_instance_is_not_found(self):
         other = "arn:aws:sso:::instance/ssoins-0000000000000000"
         self.fails("ResourceNotFoundException", self.sso.list_permission_sets, InstanceArn=other)
+
+    def test_operations_whose_model_has_no_not_found_deny_another_instance(self):
+        other = "arn:aws:sso:::instance/ssoins-0000000000000000"
+        self.fails("AccessDeniedException", self.sso.list_regions, InstanceArn=other)
+        self.fails("AccessDeniedException", self.sso.add_region, InstanceArn=other, RegionName="eu-central-1")
+        message = self.fails("AccessDeniedException", self.sso.describe_instance, InstanceArn=other)
+        self.assertIn("sso:DescribeInstance", message)
 
     def test_another_set_is_not_found(self):
         other = self.arn.replace("instance", "permissionSet") + "/ps-0000000000000000"

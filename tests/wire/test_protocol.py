@@ -47,7 +47,7 @@ class Raw(WireTest):
 
     def test_errors_say_their_type_in_body_and_header(self):
         body = json.dumps({"InstanceArn": "arn:aws:sso:::instance/ssoins-0000000000000000"})
-        status, headers, body = self.target("SWBExternalService.DescribeInstance", body)
+        status, headers, body = self.target("SWBExternalService.ListPermissionSets", body)
         self.assertEqual((status, headers["x-amzn-ErrorType"]), (400, "ResourceNotFoundException"))
         error = json.loads(body)
         self.assertEqual(error["__type"], "ResourceNotFoundException")

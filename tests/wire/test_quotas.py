@@ -136,6 +136,10 @@ class Limits(WireTest):
         self.sso.tag_resource(InstanceArn=self.arn, ResourceArn=arn, Tags=tags(0, 50))
         self.sso.tag_resource(InstanceArn=self.arn, ResourceArn=arn, Tags=tags(10, 10))
         self.fails("ServiceQuotaExceededException", self.sso.tag_resource, InstanceArn=self.arn, ResourceArn=arn, Tags=tags(50, 1))
+        self.org.tag_resource(ResourceId=self.management, Tags=tags(0, 50))
+        message = self.fails("ConstraintViolationException", self.org.tag_resource, ResourceId=self.management, Tags=tags(50, 1))
+        self.assertEqual(self.error["Reason"], "MAX_TAG_LIMIT_EXCEEDED")
+        self.assertNotIn("SSO", message)
 
 
 class Strict(WireTest):
@@ -150,6 +154,6 @@ class Strict(WireTest):
         ended = self.assign(arn, account, self.group(), wanted="FAILED")
         self.assertEqual(
             ended["FailureReason"],
-            f"Received a 404 status error: Policy arn:aws:iam::{account}:policy/x/audit does not exist or is not attachable.",
+            f"Received a 404 status error: Not supported policy arn:aws:iam::{account}:policy/x/audit",
         )
         self.assertEqual(self.roles(account), [])

@@ -17,6 +17,9 @@ pub fn run(env: &Env, args: &SimServeArgs) -> Result<Exit, Failure> {
     if !cfg!(feature = "serve") {
         return Err(unavailable());
     }
+    if let Some(region) = &args.region {
+        check_region(region)?;
+    }
     let options = options(env, args);
     let setup = Setup {
         clock: if args.fast() { Clock::Fast } else { Clock::Real },
@@ -74,6 +77,29 @@ fn options(env: &Env, args: &SimServeArgs) -> Options {
     options
 }
 
+/// ARNs, roles and identity stores of the simulator are those of the partition `aws`, whose Regions have names of this
+/// form (botocore's partitions.json, without those of its Regions that only isolated partitions have).
+fn check_region(region: &str) -> Result<(), Failure> {
+    let areas = ["af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"];
+    let parts: Vec<&str> = region.split('-').collect();
+    let commercial = match parts.as_slice() {
+        [area, place, number] => {
+            let lower = |c: char| c.is_ascii_lowercase();
+            let digits = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+            areas.contains(area) && !place.is_empty() && place.chars().all(lower) && digits(number)
+        }
+        _ => false,
+    };
+    if commercial {
+        return Ok(());
+    }
+    Err(
+        Failure::new(format!("`{region}` is no Region of AWS's commercial partition")).help(
+            "the simulator has the commercial partition only: give a Region such as us-east-1 or eu-west-1",
+        ),
+    )
+}
+
 fn unavailable() -> Failure {
     Failure::new("this rolecall was built without its server")
         .help("build it with the feature `serve`, which is on by default")
@@ -99,4 +125,37 @@ fn serve(env: &Env, wire: Wire, listen: SocketAddr) -> Result<Exit, Failure> {
 #[cfg(not(feature = "serve"))]
 fn serve(_: &Env, _: Wire, _: SocketAddr) -> Result<Exit, Failure> {
     Err(unavailable())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_simulator_is_in_a_region_of_the_commercial_partition() {
+        for region in [
+            "us-east-1",
+            "eu-central-2",
+            "ap-southeast-7",
+            "mx-central-1",
+            "il-central-1",
+        ] {
+            assert!(check_region(region).is_ok(), "{region}");
+        }
+        for region in [
+            "xx",
+            "",
+            "us-gov-west-1",
+            "cn-north-1",
+            "us-iso-east-1",
+            "eusc-de-east-1",
+            "xx-east-1",
+            "us-east-",
+            "us--1",
+            "US-EAST-1",
+            "us-east-1a",
+        ] {
+            assert!(check_region(region).is_err(), "{region}");
+        }
+    }
 }

@@ -517,7 +517,7 @@ mod tests {
             path: Arc::from("/"),
         }]
         .into();
-        set.inline_policy = Some(Text::from(r#"{"Version":"2012-10-17"}"#));
+        set.inline_policy = Some(Text::from(r#"{"Version":"2012-10-17","Statement":{}}"#));
         set.permissions_boundary = Some(Boundary::Managed(Arc::from(
             "arn:aws:iam::aws:policy/PowerUserAccess",
         )));

@@ -17,9 +17,10 @@ services that it describes on several pages, of which the package keeps one.
 The second package (MIT, TobiLG) is made daily from IAM's ListPolicies. Only the paths and names are taken; the first line
 is the day on which one of the policies last changed.
 
-global_keys.txt is kept by hand, from the IAM user guide's page "AWS global condition context keys". It is held against the
-keys that begin with `aws:` of the Service Authorization Reference and of all versions of AWS's own policies; nothing is
-written while it lacks one. Put the day of the last comparison with the page into its first line.
+global_keys.txt is kept by hand: the keys that the IAM user guide has as "AWS global condition context keys". It was put
+together and checked on the day in its first line, 2026-11-29, against the keys that begin with `aws:` of the Service
+Authorization Reference and of all versions of AWS's own policies; the page itself was not read that day. Nothing is written
+while it lacks one of those keys. Put the day on which it is changed and checked again into its first line.
 """
 
 import gzip

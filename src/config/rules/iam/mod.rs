@@ -17,10 +17,10 @@ use crate::model::policy_document::matches;
 
 static PACKED: &[u8] = include_bytes!("catalogue.gz");
 
-/// First the day on which it was held against its source (IAM user guide, "AWS global condition context keys", and
-/// `aws:RequestTag` and its kind of the Service Authorization Reference). Then a line for each key: `S` before those that
-/// hold texts or lists of texts, `N`, `D`, `B`, `I` and `A` as in the catalogue, and `-` before those that policies of
-/// AWS still have and the page no longer lists. `*` stands for the key of a tag.
+/// First the day on which the list was put together and checked: against the keys of the Service Authorization Reference
+/// and of AWS's own policies (`generate.py`), not against the user guide's page of that day. Then a line for each key: `S`
+/// before those that hold texts or lists of texts, `N`, `D`, `B`, `I` and `A` as in the catalogue, and `-` before those that
+/// policies of AWS still have and that are no longer documented. `*` stands for the key of a tag.
 static GLOBAL_KEYS: &str = include_str!("global_keys.txt");
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
@@ -130,7 +130,7 @@ impl Catalogue {
         global_lines().filter(|(of, _)| *of != "-").map(|(_, name)| name)
     }
 
-    /// The day of the list of condition keys of all services.
+    /// The day on which the list of condition keys of all services was put together and checked.
     pub fn global_date() -> &'static str {
         GLOBAL_KEYS.lines().next().unwrap_or_default()
     }

@@ -181,7 +181,7 @@ fn get_id(world: &mut World, input: Input<'_>, kind: PrincipalKind) -> Answer {
 }
 
 fn create_membership(world: &mut World, input: Input<'_>) -> Answer {
-    let created = world.create_group_membership(id(input, "GroupId"), member(input))?;
+    let created = world.create_group_membership(id(input, "GroupId"), member(input)?)?;
     Ok(in_store(world)
         .with("MembershipId", created.as_str())
         .with("MembershipArn", membership_arn(&created))
@@ -200,7 +200,7 @@ fn delete_membership(world: &mut World, input: Input<'_>) -> Answer {
 }
 
 fn get_membership_id(world: &mut World, input: Input<'_>) -> Answer {
-    let found = world.get_group_membership_id(id(input, "GroupId"), member(input))?;
+    let found = world.get_group_membership_id(id(input, "GroupId"), member(input)?)?;
     Ok(in_store(world)
         .with("MembershipId", found.as_str())
         .with("MembershipArn", membership_arn(&found))
@@ -213,14 +213,14 @@ fn list_memberships(world: &mut World, input: Input<'_>) -> Answer {
 }
 
 fn list_memberships_for_member(world: &mut World, input: Input<'_>) -> Answer {
-    let listed = world.list_group_memberships_for_member(member(input), &input.page())?;
+    let listed = world.list_group_memberships_for_member(member(input)?, &input.page())?;
     Ok(page("GroupMemberships", listed, |found| membership(world, found)))
 }
 
 fn is_member_in_groups(world: &mut World, input: Input<'_>) -> Answer {
     let given = input.texts("GroupIds");
     let groups: Vec<String> = given.iter().map(|id| bare(id).to_owned()).collect();
-    let member = member(input);
+    let member = member(input)?;
     let exists = world.is_member_in_groups(member, &groups)?;
     let results: Value = groups
         .into_iter()
@@ -256,8 +256,11 @@ fn id<'a>(input: Input<'a>, name: &str) -> &'a str {
     bare(input.text(name))
 }
 
-fn member<'a>(input: Input<'a>) -> &'a str {
-    bare(input.inner("MemberId").text("UserId"))
+/// `MemberId` is a union, of which exactly one member is given; there is only `UserId`.
+fn member<'a>(input: Input<'a>) -> Result<&'a str, ServiceError> {
+    let user = input.inner("MemberId").optional("UserId");
+    user.map(bare)
+        .ok_or_else(|| invalid("MemberId must have exactly one member: UserId"))
 }
 
 fn in_store(world: &World) -> Output {

@@ -27,7 +27,7 @@ use serde_json::Value;
 use super::Simulator;
 use super::world::World;
 use super::world::clock::Time;
-use super::world::error::{ErrorCode, ServiceError};
+use super::world::error::{ErrorCode, Reason, ServiceError};
 use crate::provider::ProviderError;
 use credentials::Scope;
 use fault::{Cut, Fault, Faults, Mishap};
@@ -181,7 +181,7 @@ impl Wire {
             world.set_caller(caller);
             let input = Input(&input);
             match service {
-                Service::SsoAdmin => sso_admin::carry_out(handler, world, input),
+                Service::SsoAdmin => sso_admin::carry_out(handler, operation, world, input),
                 Service::IdentityStore => identity_store::carry_out(handler, world, input),
                 _ => handler(world, input),
             }
@@ -309,17 +309,29 @@ fn written(service: Service, error: &ServiceError) -> WireError {
         _ => (own.as_str(), 400),
     };
     let mut written = WireError::new(code, status, error.message.as_str());
-    if let Some(reason) = error.reason.filter(|_| service == Service::IdentityStore) {
+    if let Some(reason) = reason(service, error) {
         written.members.push(("Reason", reason.to_string()));
     }
     if service == Service::IdentityStore && error.code == Code::ResourceNotFoundException {
         // "USER not found." says which type.
-        let kind = error.message.split(' ').next().unwrap_or_default();
-        if ["USER", "GROUP", "IDENTITY_STORE"].contains(&kind) {
+        let kind = match error.message.split(' ').next().unwrap_or_default() {
+            "MEMBERSHIP" => "GROUP_MEMBERSHIP",
+            kind => kind,
+        };
+        if ["USER", "GROUP", "GROUP_MEMBERSHIP", "IDENTITY_STORE"].contains(&kind) {
             written.members.push(("ResourceType", kind.to_owned()));
         }
     }
     written
+}
+
+/// The `Reason` of an exception: the identity store's conflicts have one, and two exceptions of Organizations.
+fn reason(service: Service, error: &ServiceError) -> Option<Reason> {
+    match service {
+        Service::IdentityStore => error.reason.filter(|reason| reason.is_conflict()),
+        Service::Organizations => error.reason.or_else(|| Reason::of_violation(&error.message)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::world::World;
 use super::super::world::call::Listed;
-use super::super::world::error::ServiceError;
+use super::super::world::error::{ErrorCode, Reason, ServiceError};
 use super::super::world::organization::{
     AccountDescription, AccountState, CreateAccountStatus, UnitDescription,
 };
@@ -99,7 +99,7 @@ fn describe_unit(world: &mut World, input: Input<'_>) -> Answer {
 }
 
 fn create_unit(world: &mut World, input: Input<'_>) -> Answer {
-    let tags = input.tags("Tags");
+    let tags = distinct_tags(input)?;
     let found = world.create_organizational_unit(input.text("ParentId"), input.text("Name"), &tags)?;
     Ok(Output::new()
         .with("OrganizationalUnit", unit(world, found))
@@ -164,7 +164,7 @@ fn create_account(world: &mut World, input: Input<'_>) -> Answer {
     let status = world.create_account(
         input.text("AccountName"),
         input.text("Email"),
-        &input.tags("Tags"),
+        &distinct_tags(input)?,
     )?;
     Ok(Output::new().with("CreateAccountStatus", creation(status)).done())
 }
@@ -200,8 +200,18 @@ fn move_account(world: &mut World, input: Input<'_>) -> Answer {
 }
 
 fn tag(world: &mut World, input: Input<'_>) -> Answer {
-    let (id, tags) = (input.text("ResourceId"), input.tags("Tags"));
+    let (id, tags) = (input.text("ResourceId"), distinct_tags(input)?);
     world.tag_organization_resource(id, &tags).map(|()| Value::Null)
+}
+
+/// The tags of an input, in which no key may be given twice (`DUPLICATE_TAG_KEY` of `InvalidInputException`).
+fn distinct_tags(input: Input<'_>) -> Result<BTreeMap<String, String>, ServiceError> {
+    let tags = input.tags("Tags");
+    if tags.len() == input.list("Tags").len() {
+        return Ok(tags);
+    }
+    let message = "Tag keys must be unique among the tags attached to the same entity.";
+    Err(ServiceError::new(ErrorCode::InvalidInputException, message).because(Reason::DuplicateTagKey))
 }
 
 fn untag(world: &mut World, input: Input<'_>) -> Answer {

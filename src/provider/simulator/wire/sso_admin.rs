@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::world::World;
-use super::super::world::error::ServiceError;
+use super::super::world::error::{ErrorCode, ServiceError};
 use super::input::Input;
 use super::{Handler, Table};
 
@@ -134,10 +134,20 @@ pub const OPERATIONS: Table = &[
 /// Carries out an operation on this instance.
 ///
 /// # Errors
-/// `ResourceNotFoundException` for another instance; the operation's own.
-pub fn carry_out(handler: Handler, world: &mut World, input: Input<'_>) -> Answer {
+/// `ResourceNotFoundException` for another instance, or `AccessDeniedException` where the model has no such exception; the
+/// operation's own.
+pub fn carry_out(handler: Handler, operation: &str, world: &mut World, input: Input<'_>) -> Answer {
     if let Some(arn) = input.optional("InstanceArn") {
-        world.check_instance(arn)?;
+        world.check_instance(arn).map_err(|error| match operation {
+            "AddRegion" | "DescribeInstance" | "ListRegions" => ServiceError::new(
+                ErrorCode::AccessDeniedException,
+                format!(
+                    "User: {} is not authorized to perform: sso:{operation} on resource: {arn}",
+                    world.caller_arn()
+                ),
+            ),
+            _ => error,
+        })?;
     }
     handler(world, input)
 }

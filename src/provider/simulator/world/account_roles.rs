@@ -101,7 +101,10 @@ mod tests {
     fn a_roles_policies_can_be_read_one_by_one_and_not_be_changed() {
         let mut stage = stage();
         let set = stage.set.clone();
-        stage.world.put_inline_policy(&set, "{}").unwrap();
+        stage
+            .world
+            .put_inline_policy(&set, r#"{"Statement":{}}"#)
+            .unwrap();
         let policy = "arn:aws:iam::aws:policy/ReadOnlyAccess";
         stage.world.attach_managed_policy(&set, policy).unwrap();
         stage.grant(A);
@@ -109,7 +112,10 @@ mod tests {
         let role = world.list_roles(A, "/aws-reserved/").unwrap().remove(0).name;
         assert_eq!(world.list_attached_role_policies(A, &role).unwrap(), [policy]);
         assert_eq!(world.list_role_policies(A, &role).unwrap(), [INLINE_POLICY]);
-        assert_eq!(world.get_role_policy(A, &role, INLINE_POLICY).unwrap(), "{}");
+        assert_eq!(
+            world.get_role_policy(A, &role, INLINE_POLICY).unwrap(),
+            r#"{"Statement":{}}"#
+        );
         assert!(world.get_role_policy(A, &role, "other").is_err());
         let provider = world.list_saml_providers(A).unwrap().remove(0);
         world.get_saml_provider(A, &provider).unwrap();

@@ -295,7 +295,7 @@ mod tests {
         assert!(denied(
             world.update_permission_set(&set, UpdatePermissionSet::default())
         ));
-        assert!(denied(world.put_inline_policy(&set, "{}")));
+        assert!(denied(world.put_inline_policy(&set, r#"{"Statement":{}}"#)));
         assert!(denied(world.provision_permission_set(
             &set,
             ProvisionTarget::AllProvisionedAccounts

@@ -84,13 +84,76 @@ impl fmt::Display for ErrorCode {
     }
 }
 
-/// The `Reason` member that some exceptions of the identity store carry (service model 2020-06-15).
+/// The `Reason` member of some exceptions: those of the identity store's conflicts (service model 2020-06-15) come first,
+/// and then those of `InvalidInputException` and `ConstraintViolationException` of Organizations (2016-11-28).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
     /// `UNIQUENESS_CONSTRAINT_VIOLATION`: a name, an e-mail address or a membership exists already.
     UniquenessConstraintViolation,
     /// `CONCURRENT_MODIFICATION`: the `Revision` given is not the current one.
     ConcurrentModification,
+    /// `CANNOT_CLOSE_MANAGEMENT_ACCOUNT`
+    CannotCloseManagementAccount,
+    /// `CANNOT_REGISTER_MASTER_AS_DELEGATED_ADMINISTRATOR`
+    CannotRegisterMasterAsDelegatedAdministrator,
+    /// `DUPLICATE_TAG_KEY`: a key is given twice.
+    DuplicateTagKey,
+    /// `INPUT_REQUIRED`: a parameter is missing.
+    InputRequired,
+    /// `INVALID_ENUM`: a value is none of those that there are.
+    InvalidEnum,
+    /// `INVALID_NEXT_TOKEN`: a token was not given out for this list.
+    InvalidNextToken,
+    /// `INVALID_PATTERN`: a text does not have its form.
+    InvalidPattern,
+    /// `INVALID_SYSTEM_TAGS_PARAMETER`: the key of a tag is reserved.
+    InvalidSystemTagsParameter,
+    /// `MAX_DELEGATED_ADMINISTRATORS_FOR_SERVICE_LIMIT_EXCEEDED`
+    MaxDelegatedAdministratorsForServiceLimitExceeded,
+    /// `MAX_LENGTH_EXCEEDED`
+    MaxLengthExceeded,
+    /// `MAX_TAG_LIMIT_EXCEEDED`: a resource would have too many tags.
+    MaxTagLimitExceeded,
+    /// `MAX_VALUE_EXCEEDED`
+    MaxValueExceeded,
+    /// `MIN_LENGTH_EXCEEDED`
+    MinLengthExceeded,
+    /// `MIN_VALUE_EXCEEDED`
+    MinValueExceeded,
+    /// `OU_DEPTH_LIMIT_EXCEEDED`
+    OuDepthLimitExceeded,
+    /// `UNRECOGNIZED_SERVICE_PRINCIPAL`
+    UnrecognizedServicePrincipal,
+}
+
+impl Reason {
+    /// Whether it is one of the identity store's.
+    pub fn is_conflict(self) -> bool {
+        matches!(
+            self,
+            Reason::UniquenessConstraintViolation | Reason::ConcurrentModification
+        )
+    }
+
+    /// The reason for which Organizations refuses an input, from the words that say which constraint it violates. The value
+    /// stands before those, so the last of them count.
+    pub fn of_violation(message: &str) -> Option<Self> {
+        if message == "Invalid NextToken" {
+            return Some(Reason::InvalidNextToken);
+        }
+        let (_, constraint) = message.rsplit_once("failed to satisfy constraint: Member must ")?;
+        let known = [
+            ("not be null", Reason::InputRequired),
+            ("satisfy enum value set", Reason::InvalidEnum),
+            ("satisfy regular expression pattern", Reason::InvalidPattern),
+            ("have length greater than or equal to", Reason::MinLengthExceeded),
+            ("have length less than or equal to", Reason::MaxLengthExceeded),
+            ("have value greater than or equal to", Reason::MinValueExceeded),
+            ("have value less than or equal to", Reason::MaxValueExceeded),
+        ];
+        let found = known.into_iter().find(|(words, _)| constraint.starts_with(words));
+        found.map(|(_, reason)| reason)
+    }
 }
 
 impl fmt::Display for Reason {
@@ -98,6 +161,26 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Reason::UniquenessConstraintViolation => "UNIQUENESS_CONSTRAINT_VIOLATION",
             Reason::ConcurrentModification => "CONCURRENT_MODIFICATION",
+            Reason::CannotCloseManagementAccount => "CANNOT_CLOSE_MANAGEMENT_ACCOUNT",
+            Reason::CannotRegisterMasterAsDelegatedAdministrator => {
+                "CANNOT_REGISTER_MASTER_AS_DELEGATED_ADMINISTRATOR"
+            }
+            Reason::DuplicateTagKey => "DUPLICATE_TAG_KEY",
+            Reason::InputRequired => "INPUT_REQUIRED",
+            Reason::InvalidEnum => "INVALID_ENUM",
+            Reason::InvalidNextToken => "INVALID_NEXT_TOKEN",
+            Reason::InvalidPattern => "INVALID_PATTERN",
+            Reason::InvalidSystemTagsParameter => "INVALID_SYSTEM_TAGS_PARAMETER",
+            Reason::MaxDelegatedAdministratorsForServiceLimitExceeded => {
+                "MAX_DELEGATED_ADMINISTRATORS_FOR_SERVICE_LIMIT_EXCEEDED"
+            }
+            Reason::MaxLengthExceeded => "MAX_LENGTH_EXCEEDED",
+            Reason::MaxTagLimitExceeded => "MAX_TAG_LIMIT_EXCEEDED",
+            Reason::MaxValueExceeded => "MAX_VALUE_EXCEEDED",
+            Reason::MinLengthExceeded => "MIN_LENGTH_EXCEEDED",
+            Reason::MinValueExceeded => "MIN_VALUE_EXCEEDED",
+            Reason::OuDepthLimitExceeded => "OU_DEPTH_LIMIT_EXCEEDED",
+            Reason::UnrecognizedServicePrincipal => "UNRECOGNIZED_SERVICE_PRINCIPAL",
         })
     }
 }
@@ -110,7 +193,7 @@ pub struct ServiceError {
     pub code: ErrorCode,
     /// The message, in the service's words where they are known.
     pub message: String,
-    /// The identity store's reason for a conflict.
+    /// The reason that goes with it, where the service gives one.
     pub reason: Option<Reason>,
 }
 
@@ -121,6 +204,15 @@ impl ServiceError {
             code,
             message: message.into(),
             reason: None,
+        }
+    }
+
+    /// The same refusal with a `Reason`.
+    #[must_use]
+    pub fn because(self, reason: Reason) -> Self {
+        ServiceError {
+            reason: Some(reason),
+            ..self
         }
     }
 

@@ -70,6 +70,7 @@ impl World {
         let subject = Subject::text(&*input.user_name);
         self.call(Operation::CreateUser, subject, |world| {
             check_user(&input)?;
+            validate::unreserved("userName", &input.user_name)?;
             let have = world.identity_store.live_count(PrincipalKind::User);
             quota::room(have, world.settings.quotas.users, "users")?;
             world.check_user_unique(&input, None)?;
@@ -89,6 +90,7 @@ impl World {
                 description: description.map(str::to_owned),
             };
             check_group(&group)?;
+            validate::unreserved("displayName", &group.display_name)?;
             let have = world.identity_store.live_count(PrincipalKind::Group);
             quota::room(have, world.settings.quotas.groups, "groups")?;
             world.check_group_unique(&group, None)?;
@@ -131,10 +133,14 @@ impl World {
             let Detail::User(mut user) = detail else {
                 return Err(missing(PrincipalKind::User));
             };
+            let before = user.user_name.clone();
             for (path, value) in operations {
                 edit_user(&mut user, path, *value);
             }
             check_user(&user)?;
+            if user.user_name != before {
+                validate::unreserved("userName", &user.user_name)?;
+            }
             world.check_user_unique(&user, Some(at))?;
             world.commit(Effect::PrincipalUpdated {
                 principal: at,
@@ -158,6 +164,7 @@ impl World {
             let Detail::Group(mut group) = detail else {
                 return Err(missing(PrincipalKind::Group));
             };
+            let before = group.display_name.clone();
             for (path, value) in operations {
                 match *path {
                     "displayName" => group.display_name = value.unwrap_or_default().to_owned(),
@@ -170,6 +177,9 @@ impl World {
                 }
             }
             check_group(&group)?;
+            if group.display_name != before {
+                validate::unreserved("displayName", &group.display_name)?;
+            }
             world.check_group_unique(&group, Some(at))?;
             world.commit(Effect::PrincipalUpdated {
                 principal: at,

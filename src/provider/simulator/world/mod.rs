@@ -593,7 +593,7 @@ mod tests {
             .create_account_assignment("222233334444", &set, who)
             .unwrap();
         fresh.settle();
-        fresh.put_inline_policy(&set, "{}").unwrap();
+        fresh.put_inline_policy(&set, r#"{"Statement":{}}"#).unwrap();
         fresh
             .delete_account_assignment("111122223333", &set, who)
             .unwrap();

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::World;
 use super::call::{Listed, Operation, Page, Subject};
 use super::effect::Effect;
-use super::error::{ErrorCode, ServiceError};
+use super::error::{ErrorCode, Reason, ServiceError};
 use super::place::{AccountIx, UnitIx};
 use super::request::{Request, RequestKind, Status};
 use super::service_access::ChildKind;
@@ -361,10 +361,11 @@ impl World {
             delegable(service)?;
             let at = world.org_account(id)?;
             if at == world.organization.management() {
-                return Err(ServiceError::new(
+                let error = ServiceError::new(
                     ErrorCode::ConstraintViolationException,
                     "You cannot register master account/yourself as delegated administrator for your organization.",
-                ));
+                );
+                return Err(error.because(Reason::CannotRegisterMasterAsDelegatedAdministrator));
             }
             match world.organization.delegated() {
                 Some(already) if already == at => Err(ServiceError::new(
@@ -374,7 +375,8 @@ impl World {
                 Some(_) => Err(ServiceError::new(
                     ErrorCode::ConstraintViolationException,
                     "You have exceeded the allowed number of delegated administrators for the delegated service.",
-                )),
+                )
+                .because(Reason::MaxDelegatedAdministratorsForServiceLimitExceeded)),
                 None => world.commit(Effect::Delegated { to: Some(at) }),
             }
         })
@@ -559,7 +561,8 @@ impl World {
         Err(ServiceError::new(
             ErrorCode::ConstraintViolationException,
             format!("You have exceeded the OU depth limit: OUs are nested at most {DEEPEST} levels deep."),
-        ))
+        )
+        .because(Reason::OuDepthLimitExceeded))
     }
 
     fn describe_unit(&self, at: UnitIx) -> Option<UnitDescription> {
@@ -607,10 +610,15 @@ fn delegable(service: &str) -> Answer<()> {
     if service == SERVICE_PRINCIPAL {
         return Ok(());
     }
-    Err(ServiceError::new(
+    Err(unrecognized_service())
+}
+
+pub(super) fn unrecognized_service() -> ServiceError {
+    ServiceError::new(
         ErrorCode::InvalidInputException,
         "You specified an unrecognized service principal.",
-    ))
+    )
+    .because(Reason::UnrecognizedServicePrincipal)
 }
 
 fn account_missing() -> ServiceError {
@@ -631,13 +639,19 @@ fn unit_missing() -> ServiceError {
 }
 
 /// Organizations says `InvalidInputException` where IAM Identity Center says `ValidationException`, and
-/// `ConstraintViolationException` for a full quota.
+/// `ConstraintViolationException` for too many tags, the only quota of what is checked for both.
 fn as_invalid_input(error: ServiceError) -> ServiceError {
-    let code = match error.code {
-        ErrorCode::ServiceQuotaExceededException => ErrorCode::ConstraintViolationException,
-        _ => ErrorCode::InvalidInputException,
-    };
-    ServiceError { code, ..error }
+    match error.code {
+        ErrorCode::ServiceQuotaExceededException => ServiceError::new(
+            ErrorCode::ConstraintViolationException,
+            "You have exceeded the number of tags allowed on this resource.",
+        )
+        .because(Reason::MaxTagLimitExceeded),
+        _ => ServiceError {
+            code: ErrorCode::InvalidInputException,
+            ..error
+        },
+    }
 }
 
 #[cfg(test)]

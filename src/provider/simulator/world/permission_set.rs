@@ -761,14 +761,14 @@ mod tests {
         let arn = make_set(&mut world, "inline");
         assert_eq!(world.get_inline_policy(&arn).unwrap(), "");
         world
-            .put_inline_policy(&arn, r#"{"Version":"2012-10-17"}"#)
+            .put_inline_policy(&arn, r#"{"Version":"2012-10-17","Statement":{}}"#)
             .unwrap();
         world
-            .put_inline_policy(&arn, r#"{"Version": "2012-10-17"}"#)
+            .put_inline_policy(&arn, r#"{"Version": "2012-10-17","Statement":{}}"#)
             .unwrap();
         assert_eq!(
             world.get_inline_policy(&arn).unwrap(),
-            r#"{"Version": "2012-10-17"}"#
+            r#"{"Version": "2012-10-17","Statement":{}}"#
         );
         world.delete_inline_policy(&arn).unwrap();
         assert_eq!(world.get_inline_policy(&arn).unwrap(), "");

@@ -313,7 +313,7 @@ mod tests {
                     },
                 )
             }),
-            Box::new(|w| w.put_inline_policy(&set, "{}")),
+            Box::new(|w| w.put_inline_policy(&set, r#"{"Statement":{}}"#)),
             Box::new(|w| w.delete_inline_policy(&set)),
             Box::new(|w| w.attach_managed_policy(&set, managed)),
             Box::new(|w| w.detach_managed_policy(&set, managed)),
@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn one_account_can_be_provisioned_alone() {
         let Stage { mut world, set, .. } = everywhere();
-        world.put_inline_policy(&set, "{}").unwrap();
+        world.put_inline_policy(&set, r#"{"Statement":{}}"#).unwrap();
         let status = provision(&mut world, &set, ProvisionTarget::AwsAccount(A));
         assert_eq!(status.account_id.as_deref(), Some(A));
         assert_eq!(stale(&mut world, &set), [B]);
@@ -361,7 +361,10 @@ mod tests {
     #[test]
     fn a_new_assignment_provisions_the_present_definition_in_its_account() {
         let mut stage = everywhere();
-        stage.world.put_inline_policy(&stage.set, "{}").unwrap();
+        stage
+            .world
+            .put_inline_policy(&stage.set, r#"{"Statement":{}}"#)
+            .unwrap();
         let user = stage.user.clone();
         stage.create(A, PrincipalKind::User, &user);
         assert_eq!(stale(&mut stage.world, &stage.set), [B]);
@@ -398,7 +401,7 @@ mod tests {
             group,
             ..
         } = stage;
-        world.put_inline_policy(&set, "{}").unwrap();
+        world.put_inline_policy(&set, r#"{"Statement":{}}"#).unwrap();
         world
             .delete_account_assignment(A, &set, (PrincipalKind::Group, &group))
             .unwrap();
@@ -480,7 +483,7 @@ mod tests {
     #[test]
     fn provisioning_everywhere_passes_over_suspended_accounts_and_stops_at_its_reach() {
         let Stage { mut world, set, .. } = everywhere();
-        world.put_inline_policy(&set, "{}").unwrap();
+        world.put_inline_policy(&set, r#"{"Statement":{}}"#).unwrap();
         world
             .tamper(&Tamper::SuspendAccount { account: A.into() })
             .unwrap();
@@ -492,7 +495,7 @@ mod tests {
         let mut settings = world.settings().clone();
         settings.quotas.provision_reach = 0;
         world.configure(settings).unwrap();
-        world.put_inline_policy(&set, "{\"a\":1}").unwrap();
+        world.put_inline_policy(&set, r#"{"Statement":{"a":1}}"#).unwrap();
         provision(&mut world, &set, ProvisionTarget::AllProvisionedAccounts);
         assert_eq!(stale(&mut world, &set), [A, B]);
     }

@@ -149,8 +149,9 @@ impl World {
             .needed()
             .find(|policy| !self.policy_exists(account, policy))
         {
+            // The words that terraform-provider-aws expects in its acceptance test of a missing policy.
             return Some(format!(
-                "Received a 404 status error: Policy {} does not exist or is not attachable.",
+                "Received a 404 status error: Not supported policy {}",
                 policy.arn(&target.id)
             ));
         }
@@ -384,7 +385,7 @@ mod tests {
         let mut stage = granted();
         let set = stage.set.clone();
         let world = &mut stage.world;
-        world.put_inline_policy(&set, "{}").unwrap();
+        world.put_inline_policy(&set, r#"{"Statement":{}}"#).unwrap();
         world
             .update_permission_set(
                 &set,
@@ -403,7 +404,7 @@ mod tests {
         let after = world.list_roles(A, RESERVED).unwrap().remove(0);
         assert_eq!(
             (after.inline_policy.as_deref(), after.description.as_deref()),
-            (Some("{}"), Some("new"))
+            (Some(r#"{"Statement":{}}"#), Some("new"))
         );
         assert_eq!(after.arn, role.arn, "provisioning updates the role in place");
     }

@@ -9,8 +9,10 @@ use super::World;
 use super::call::{Listed, Operation, Page, Subject};
 use super::clock::Time;
 use super::effect::Effect;
-use super::error::{ErrorCode, ServiceError};
-use super::organization::{AccountState, CreateAccountStatus, SERVICE_PRINCIPAL, UnitDescription};
+use super::error::{ErrorCode, Reason, ServiceError};
+use super::organization::{
+    AccountState, CreateAccountStatus, SERVICE_PRINCIPAL, UnitDescription, unrecognized_service,
+};
 use super::request::{RequestKind, Status};
 
 /// Organizations returns at most 20 to a page (service model).
@@ -89,10 +91,11 @@ impl World {
         self.call(Operation::CloseAccount, Subject::text(id), |world| {
             let account = world.org_account(id)?;
             if account == world.organization.management() {
-                return Err(ServiceError::new(
+                let error = ServiceError::new(
                     ErrorCode::ConstraintViolationException,
                     "You cannot close the management account of an organization.",
-                ));
+                );
+                return Err(error.because(Reason::CannotCloseManagementAccount));
             }
             match world.organization.account(account).map(|account| account.state) {
                 Some(AccountState::PendingClosure) => Err(super::assignment::conflict_in_progress()),
@@ -160,10 +163,7 @@ impl World {
     fn service_access(&mut self, operation: Operation, service: &str, enabled: bool) -> Answer<()> {
         self.call(operation, Subject::text(service), |world| {
             if !service.ends_with(".amazonaws.com") {
-                return Err(ServiceError::new(
-                    ErrorCode::InvalidInputException,
-                    "You specified an unrecognized service principal.",
-                ));
+                return Err(unrecognized_service());
             }
             let service = service.to_owned();
             world.commit(Effect::ServiceAccess { service, enabled })

@@ -3,17 +3,18 @@
 //! Patterns and lengths are those of the service models (sso-admin 2020-07-20, identitystore 2020-06-15,
 //! organizations 2016-11-28); the words are those of the constraint violations that AWS's JSON services answer with.
 //!
-//! How much of an inline policy's grammar `PutInlinePolicyToPermissionSet` holds it against when it is called is not
-//! known: the service model says a pattern, a length and a `ValidationException`, and nothing of what is in the document,
-//! while a policy that IAM does not take can also fail later, when the role is provisioned. So the simulator takes every
-//! document that is a JSON object within the limits, and refuses none that the service may take; what IAM's grammar
-//! does not allow `validate` reports before a call is made (`config/rules/inline_policy`).
+//! Of an inline policy's grammar it is known that `PutInlinePolicyToPermissionSet` refuses a document without statements
+//! when it is called, as `Invalid PermissionsPolicy Document {"Statement": []}` (seen through CloudFormation: its coverage
+//! roadmap, issues 1986 and 1294). The simulator answers the same to text that is no JSON object, and to a `Statement` that
+//! is neither an object nor a list. How much more the service looks at is not known, and a policy that IAM does not take
+//! can also fail later, when the role is provisioned. So every other document within the limits is taken; what IAM's
+//! grammar does not allow `validate` reports before a call is made (`config/rules/inline_policy`).
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::error::ServiceError;
+use super::error::{Reason, ServiceError};
 
 type Checked = Result<(), ServiceError>;
 
@@ -131,7 +132,7 @@ fn duration_seconds(value: &str) -> Option<f64> {
     Some(if value.starts_with('-') { -seconds } else { seconds })
 }
 
-/// At most 32,768 characters and 10,240 bytes that are no white space (quotas page), and a JSON object.
+/// At most 32,768 characters and 10,240 bytes that are no white space (quotas page), and a document with statements.
 pub(super) fn inline_policy(value: &str) -> Checked {
     text(
         "inlinePolicy",
@@ -147,11 +148,21 @@ pub(super) fn inline_policy(value: &str) -> Checked {
             "Maximum policy size of 10240 bytes exceeded for the inline policy of a permission set",
         ));
     }
-    match serde_json::from_str::<serde_json::Value>(value) {
-        Ok(serde_json::Value::Object(_)) => Ok(()),
-        _ => Err(ServiceError::invalid(
-            "Syntax errors in policy: the document is not a JSON object",
-        )),
+    if has_statements(value) {
+        return Ok(());
+    }
+    Err(ServiceError::invalid(format!(
+        "Invalid PermissionsPolicy Document {value}"
+    )))
+}
+
+fn has_statements(policy: &str) -> bool {
+    match serde_json::from_str::<serde_json::Value>(policy) {
+        Ok(document) => match document.get("Statement") {
+            Some(serde_json::Value::Array(statements)) => !statements.is_empty(),
+            statement => statement.is_some_and(serde_json::Value::is_object),
+        },
+        Err(_) => false,
     }
 }
 
@@ -215,9 +226,20 @@ pub(super) fn tag(key: &str, value: &str) -> Checked {
     text("tags.member.key", key, 1, 128, pattern, allowed)?;
     text("tags.member.value", value, 0, 256, pattern, allowed)?;
     if key.starts_with("aws:") {
-        return Err(ServiceError::invalid(
-            "Tag keys that begin with aws: are reserved for AWS use",
-        ));
+        let error = ServiceError::invalid("Tag keys that begin with aws: are reserved for AWS use");
+        return Err(error.because(Reason::InvalidSystemTagsParameter));
+    }
+    Ok(())
+}
+
+/// `Administrator` and `AWSAdministrators` are no names of users or groups (identitystore 2020-06-15, documentation of
+/// `CreateUserRequest.UserName` and `CreateGroupRequest.DisplayName`). AWS does not say whether in other case they are
+/// reserved as well; the simulator takes those.
+pub(super) fn unreserved(field: &str, name: &str) -> Checked {
+    if ["Administrator", "AWSAdministrators"].contains(&name) {
+        return Err(ServiceError::invalid(format!(
+            "{name} is a reserved name and cannot be the {field}"
+        )));
     }
     Ok(())
 }
@@ -312,15 +334,39 @@ mod tests {
 
     #[test]
     fn inline_policies_are_bounded_with_and_without_white_space() {
-        let policy =
-            |body: usize, space: usize| format!("{{\"a\":\"{}\"}}{}", "x".repeat(body), " ".repeat(space));
-        assert!(inline_policy(&policy(10_232, 0)).is_ok());
-        assert!(inline_policy(&policy(10_232, 22_000)).is_ok());
-        let error = inline_policy(&policy(10_233, 0)).unwrap_err();
+        let policy = |body: usize, space: usize| {
+            format!(
+                "{{\"Statement\":{{\"a\":\"{}\"}}}}{}",
+                "x".repeat(body),
+                " ".repeat(space)
+            )
+        };
+        assert!(inline_policy(&policy(10_218, 0)).is_ok());
+        assert!(inline_policy(&policy(10_218, 22_000)).is_ok());
+        let error = inline_policy(&policy(10_219, 0)).unwrap_err();
         assert_eq!(error.code, ErrorCode::ServiceQuotaExceededException);
         let error = inline_policy(&policy(100, 32_768)).unwrap_err();
         assert!(error.message.contains("less than or equal to 32768"));
-        assert!(inline_policy("[]").is_err());
+    }
+
+    #[test]
+    fn an_inline_policy_without_statements_is_refused_with_its_text() {
+        for bad in [
+            "[]",
+            "Allow all",
+            "{}",
+            r#"{"Version": "2012-10-17"}"#,
+            r#"{"Statement": []}"#,
+            r#"{"Statement": "Allow"}"#,
+            r#"{"Statement": null}"#,
+        ] {
+            let error = inline_policy(bad).unwrap_err();
+            assert_eq!(error.code, ErrorCode::ValidationException, "{bad}");
+            assert_eq!(error.message, format!("Invalid PermissionsPolicy Document {bad}"));
+        }
+        // The rest of the grammar is not looked at.
+        assert!(inline_policy(r#"{"Statement": [{}]}"#).is_ok());
+        assert!(inline_policy(r#"{"Statement": {"Effect": "Perhaps"}}"#).is_ok());
     }
 
     #[test]

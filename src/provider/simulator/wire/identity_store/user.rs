@@ -46,6 +46,11 @@ const LISTS: [(&str, &[&str]); 5] = [
     ("Photos", &["Value", "Type", "Display", "Primary"]),
     ("Roles", &["Value", "Type", "Primary"]),
 ];
+/// A user has up to three photos, and of everything else one (the model's `max` of `Emails` and its kind).
+fn most(member: &str) -> usize {
+    if member == "Photos" { 3 } else { 1 }
+}
+
 /// How the name of every extension begins.
 const EXTENSION: &str = "aws:identitystore:";
 
@@ -147,6 +152,7 @@ pub fn edits(operations: &[Value]) -> Result<Vec<Edit>, ServiceError> {
                 let list = LISTS.iter().find(|(member, _)| lower_first(member) == path);
                 let (member, parts) =
                     list.ok_or_else(|| invalid(format!("The value of {given} must be a string")))?;
+                check_items(&path, most(member), items)?;
                 edits.push((path, None));
                 let parts = flattened(member, parts, items);
                 edits.extend(parts.map(|(path, value)| (path, Some(value))));
@@ -155,6 +161,21 @@ pub fn edits(operations: &[Value]) -> Result<Vec<Edit>, ServiceError> {
         }
     }
     Ok(edits)
+}
+
+/// An update's values are documents, which the check against the model does not look into. The lists in them are as bounded
+/// as those of `CreateUser`.
+fn check_items(path: &str, most: usize, items: &[Value]) -> Result<(), ServiceError> {
+    if items.len() > most {
+        return Err(invalid(format!(
+            "1 validation error detected: Value at '{path}' failed to satisfy constraint: Member must have length less \
+             than or equal to {most}"
+        )));
+    }
+    if items.iter().any(|item| !item.is_object()) {
+        return Err(invalid(format!("The value of {path} has the wrong type")));
+    }
+    Ok(())
 }
 
 /// The path as the world writes it; `None` for what users do not have.
@@ -264,6 +285,7 @@ fn lower_first(name: &str) -> String {
 mod tests {
     use serde_json::json;
 
+    use super::super::super::super::world::error::ErrorCode;
     use super::*;
 
     fn full() -> Value {
@@ -317,6 +339,23 @@ mod tests {
                 ("phoneNumbers.value".to_owned(), Some("1".to_owned()))
             ]
         );
+        for (path, most) in [
+            ("emails", 1),
+            ("phoneNumbers", 1),
+            ("addresses", 1),
+            ("roles", 1),
+            ("photos", 3),
+        ] {
+            let given = |count: usize| {
+                let items = vec![json!({ "Type": "x" }); count];
+                edits(&[json!({ "AttributePath": path, "AttributeValue": items })])
+            };
+            assert!(given(most).is_ok(), "{path}");
+            let error = given(most + 1).unwrap_err();
+            assert_eq!(error.code, ErrorCode::ValidationException, "{path}");
+        }
+        let no_structure = [json!({ "AttributePath": "phoneNumbers", "AttributeValue": ["1"] })];
+        assert!(edits(&no_structure).is_err());
         let unknown = [json!({ "AttributePath": "shoeSize", "AttributeValue": "44" })];
         assert!(edits(&unknown).unwrap_err().message.contains("shoeSize"));
         let removed = [json!({ "AttributePath": "Title" })];
