@@ -16,6 +16,7 @@ use crate::model::principal::{Group, User};
 use crate::plan::input::{Mode, PlanInput};
 use crate::plan::scene::{Scene, account, principal, set};
 use crate::plan::{Plan, resume_of};
+use crate::provider::fault::{Faults, Faulty, Point};
 use crate::provider::simulator::world::tamper::Tamper;
 use crate::provider::simulator::{Options, Simulator};
 use crate::provider::{
@@ -656,4 +657,52 @@ fn a_provisioning_that_fails_in_one_account_goes_on_in_the_others() {
         )
         .collect();
     assert_eq!(stale, ["000000000001"]);
+}
+
+/// Applies `to` where `before` was; somebody else changes the service when the first calls of the run leave.
+fn interrupted(to: &Scene, theirs: &str) -> (super::ApplyResult, Vec<String>) {
+    let (simulator, mut store) = applied(&before());
+    let simulator = std::sync::Arc::new(simulator);
+    let (other, starts) = (std::sync::Arc::clone(&simulator), AtomicU64::new(0));
+    let tamper: Tamper = theirs.parse().unwrap();
+    let hook = move |point| {
+        if point == Point::Start && starts.fetch_add(1, Ordering::SeqCst) == 0 {
+            other.tamper(&tamper).unwrap().unwrap();
+        }
+    };
+    let faulty = Faulty::new(std::sync::Arc::clone(&simulator), Faults::default()).with_hook(Box::new(hook));
+    let result = run(to, &faulty, &mut store);
+    (result, effects(&simulator))
+}
+
+#[test]
+fn what_somebody_removed_in_the_middle_of_a_run_is_gone_as_planned() {
+    let to = accounts()
+        .group("ops", &["ada", "bob"])
+        .group("dev", &["bob", "eve"])
+        .assign("rule", &["ops"], &["admin"], &[1, 2]);
+    let (result, called) = interrupted(&to, "unassign view 000000000001 group:dev");
+    assert_eq!((result.end, result.failures), (RunEnd::Complete, vec![]));
+    assert_eq!(result.counts.failed, 0);
+    // Asked for once, which failed; the next look said that it is gone.
+    let deletions = called
+        .iter()
+        .filter(|call| call.contains("DeleteAccountAssignment"));
+    assert_eq!(deletions.count(), 1, "{called:?}");
+}
+
+#[test]
+fn who_is_deleted_in_the_middle_of_a_run_gets_nothing_and_the_reason_is_told() {
+    let to = before().assign("more", &["dev"], &["admin"], &[2]);
+    let (result, _) = interrupted(&to, "delete-group dev");
+    assert_eq!(result.end, RunEnd::Partial);
+    let [failure] = result.failures.as_slice() else {
+        panic!("{:?}", result.failures)
+    };
+    let told = failure.error.to_string();
+    assert!(
+        told.contains("Received a 404 status error: the GROUP assignee ")
+            && told.contains(" was not found in directory d-"),
+        "{told}"
+    );
 }

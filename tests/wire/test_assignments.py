@@ -69,16 +69,35 @@ class Assignments(WireTest):
 
     def test_what_is_not_assigned_cannot_be_removed(self):
         arn, group = self.permission_set(), self.group()
-        message = self.fails("ResourceNotFoundException", self.sso.delete_account_assignment, **self.grant(arn, self.a, group))
-        self.assertEqual(message, "Received a 404 status error: Assignment not found.")
+        nobody = group[:11] + "00000000-0000-4000-8000-000000000000"
+        for principal in (group, nobody):
+            ended = self.unassign(arn, self.a, principal, wanted="FAILED")
+            self.assertEqual(
+                ended["FailureReason"],
+                "Received a 404 status error: EntitlementItem doesn't exist with the given entitlement key "
+                f"EntitlementKey{{accessorId=AccessorId{{value={principal}}}, resourceId=ResourceId{{value={self.a}}}, "
+                f"auxiliaryResourceId=AuxiliaryResourceId{{value={arn}}}, containerId=ContainerId{{value={self.arn}}}}}",
+            )
+            self.assertEqual((ended["PrincipalId"], ended["PrincipalType"], ended["TargetId"]), (principal, "GROUP", self.a))
 
-    def test_unknown_accounts_principals_and_sets_are_not_found(self):
+    def test_who_is_not_in_the_directory_fails_the_request(self):
+        arn, group, deleted = self.permission_set(), self.group(), self.group()
+        self.ids.delete_group(IdentityStoreId=self.store, GroupId=deleted)
+        nobody = group[:11] + "00000000-0000-4000-8000-000000000000"
+        for principal, kind in ((nobody, "GROUP"), (nobody[11:], "USER"), (deleted, "GROUP"), (group, "USER")):
+            ended = self.assign(arn, self.a, principal, kind, wanted="FAILED")
+            self.assertEqual(
+                ended["FailureReason"],
+                f"Received a 404 status error: the {kind} assignee {principal} was not found in directory {self.store}",
+            )
+            self.assertEqual((ended["PrincipalId"], ended["PrincipalType"]), (principal, kind))
+        self.assertEqual(self.sso.list_account_assignments(AccountId=self.a, **self.on(arn))["AccountAssignments"], [])
+        self.fails("ValidationException", self.sso.create_account_assignment, **self.grant(arn, self.a, "nobody"))
+
+    def test_unknown_accounts_and_sets_are_not_found(self):
         arn, group = self.permission_set(), self.group()
         create = self.sso.create_account_assignment
         self.fails("ResourceNotFoundException", create, **self.grant(arn, "999999999999", group))
-        nobody = group[:11] + "00000000-0000-4000-8000-000000000000"
-        self.fails("ResourceNotFoundException", create, **self.grant(arn, self.a, nobody))
-        self.fails("ResourceNotFoundException", create, **self.grant(arn, self.a, group, "USER"))
         self.fails("ResourceNotFoundException", create, **self.grant(arn[:-16] + "0" * 16, self.a, group))
 
     def test_an_assigned_set_cannot_be_deleted(self):
@@ -138,7 +157,10 @@ class Assignments(WireTest):
             InstanceArn=self.arn, AccountAssignmentCreationRequestId=started["RequestId"]
         )["AccountAssignmentCreationStatus"]
         self.assertEqual(ended["Status"], "FAILED")
-        self.assertEqual(ended["FailureReason"], "Received a 404 status error: Principal not found.")
+        self.assertEqual(
+            ended["FailureReason"],
+            f"Received a 404 status error: the GROUP assignee {group} was not found in directory {self.store}",
+        )
 
     def test_a_suspended_account_fails_the_request(self):
         arn, group, account = self.permission_set(), self.group(), self.account()

@@ -68,7 +68,7 @@ class Member(WireTest):
         self.assertEqual(self.m["sso-admin"].list_instances()["Instances"][0]["InstanceArn"], self.arn)
         for call in (self.m["sso-admin"].list_permission_sets, self.m["sso-admin"].describe_instance):
             message = self.fails("AccessDeniedException", call, InstanceArn=self.arn)
-            self.assertIn("is not authorized to perform: sso:", message)
+            self.assertRegex(message, f"is not authorized to perform: sso:[A-Za-z]+ on resource: {self.arn}$")
 
     def test_a_member_reads_the_identity_store_and_does_not_write_it(self):
         self.assertIn("Users", self.m["identitystore"].list_users(IdentityStoreId=self.store))
@@ -108,7 +108,8 @@ class Delegated(WireTest):
 
     def test_it_does_not_touch_the_management_account(self):
         arn, group = self.permission_set(), self.group()
-        self.fails("AccessDeniedException", self.d.create_account_assignment, **self.grant(arn, self.management, group))
+        message = self.fails("AccessDeniedException", self.d.create_account_assignment, **self.grant(arn, self.management, group))
+        self.assertTrue(message.endswith(f" is not authorized to perform: sso:CreateAccountAssignment on resource: {arn}"), message)
         self.assign(arn, self.management, group)
         self.fails("AccessDeniedException", self.d.delete_account_assignment, **self.grant(arn, self.management, group))
 
@@ -145,7 +146,7 @@ class Denied(WireTest):
 
     def test_what_iam_does_not_allow_is_denied_with_the_action(self):
         message = self.fails("AccessDeniedException", self.sso.create_permission_set, InstanceArn=self.arn, Name="x")
-        self.assertRegex(message, r"^User: arn:aws:sts::\d{12}:assumed-role/\S+ is not authorized to perform: sso:CreatePermissionSet$")
+        self.assertRegex(message, r"^User: arn:aws:sts::\d{12}:assumed-role/\S+ is not authorized to perform: sso:CreatePermissionSet on resource: " + self.arn + "$")
         self.fails("AccessDeniedException", self.org.list_accounts)
         self.assertEqual(self.sso.list_permission_sets(InstanceArn=self.arn)["PermissionSets"], [])
 

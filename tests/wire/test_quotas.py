@@ -62,7 +62,7 @@ class Outstanding(WireTest):
         message = self.fails(
             "ThrottlingException", self.sso.create_account_assignment, **self.grant(arn, self.management, groups[15])
         )
-        self.assertIn("outstanding", message)
+        self.assertEqual(message, "There are too many requests processing. Please try again later.")
         time.sleep(4.5)
         self.sso.create_account_assignment(**self.grant(arn, self.management, groups[15]))
 

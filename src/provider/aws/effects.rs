@@ -17,7 +17,7 @@ use super::model::Model;
 use super::operation::Operation;
 use super::read::{directory, organization};
 use super::requests::{Kind, Requests, ended};
-use super::session::{Session, is_throttle};
+use super::session::{Session, is_in_flight_limit, is_throttle};
 use super::slots::Slot;
 use super::work::{Assignment, Tags, Work};
 use crate::id::ServiceId;
@@ -201,7 +201,7 @@ impl Worker {
         match self.session.write(kind.operation(), sent).await {
             Ok(answer) => Ok((answer, slot)),
             Err(error) => {
-                let was_refused = is_throttle(&error);
+                let was_refused = is_throttle(&error) || is_in_flight_limit(&error);
                 if was_refused || error.meaning == Meaning::Unknown {
                     self.requests.slots.rest(slot, was_refused, self.session.pacer);
                 }

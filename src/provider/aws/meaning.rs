@@ -205,13 +205,21 @@ fn missing_action(text: &str) -> Option<Arc<str>> {
     action.contains(':').then(|| action.trim_end_matches('.').into())
 }
 
+/// Whether a request failed for the lack of what it was about: an assignment to delete (the second way to say so is
+/// quoted in Terraform's AWS provider), a role to provision, or somebody to assign to, whom the service may yet come to
+/// know, as it reads the identity store's writes with a delay.
+fn lacks(reason: &str) -> bool {
+    reason.contains("404 status error: Assignment not found")
+        || reason.contains("EntitlementItem doesn't exist")
+        || reason.contains("Permission set provision not found")
+        || (reason.contains("404 status error") && reason.contains("was not found in directory"))
+}
+
 /// How an asynchronous request ended that failed: its reason as what it means.
 pub fn failed(operation: Operation, reason: &str, request: &str) -> CallError {
     let meaning = if reason.contains("a 403 status error") {
         Meaning::Denied
-    } else if reason.contains("404 status error: Assignment not found")
-        || reason.contains("Permission set provision not found")
-    {
+    } else if lacks(reason) {
         Meaning::NotFound
     } else if reason == "EMAIL_ALREADY_EXISTS" {
         Meaning::AlreadyExists
@@ -234,6 +242,7 @@ pub fn failed(operation: Operation, reason: &str, request: &str) -> CallError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::session::is_in_flight_limit;
     use super::*;
 
     fn refused(status: u16, code: &str, message: &str) -> Refusal {
@@ -322,6 +331,22 @@ mod tests {
     #[test]
     fn throttling_is_told_by_code_and_silence_by_the_lack_of_one() {
         assert_eq!(meaning(&refused(400, "ThrottlingException", "")), Meaning::Retry);
+        for (message, is_limit) in [
+            (
+                "There are too many requests processing. Please try again later.",
+                true,
+            ),
+            (
+                "Too many outstanding CreateAccountAssignment requests: at most 15 may be in progress",
+                true,
+            ),
+            ("Rate exceeded", false),
+        ] {
+            let refusal = refused(400, "ThrottlingException", message);
+            let error = call_error(Operation::CreateAccountAssignment, refusal);
+            assert_eq!(error.meaning, Meaning::Retry);
+            assert_eq!(is_in_flight_limit(&error), is_limit, "{message}");
+        }
         assert_eq!(
             meaning(&refused(400, "TooManyRequestsException", "")),
             Meaning::Retry
@@ -344,6 +369,12 @@ mod tests {
             of("Received a 404 status error: Assignment not found.").meaning,
             Meaning::NotFound
         );
+        let gone = "Received a 404 status error: EntitlementItem doesn't exist with the given entitlement key \
+                    EntitlementKey{accessorId=AccessorId{value=g}, resourceId=ResourceId{value=111122223333}}";
+        assert_eq!(of(gone).meaning, Meaning::NotFound);
+        let nobody =
+            "Received a 404 status error: the GROUP assignee g was not found in directory d-1234567890";
+        assert_eq!(of(nobody).meaning, Meaning::NotFound);
         let denied = of(
             "Received a 403 status error: Access denied by IAM. Please check your policy, or wait for role \
              propagation to complete. IAM Error: User: arn:aws:sts::111122223333:assumed-role/ci/x is not authorized \

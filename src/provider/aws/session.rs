@@ -293,6 +293,8 @@ impl Session {
             false => self.hear(operation, |hearing, now| hearing.answered(now)),
         }
         match error.meaning {
+            // More time between calls frees no slot.
+            _ if is_in_flight_limit(&error) => {}
             Meaning::Retry if is_throttle(&error) => self.slow_down(operation.family()),
             // That there is none is an answer as well.
             Meaning::NotFound => drop(lock(&self.answering).insert(operation)),
@@ -499,6 +501,13 @@ pub fn is_throttle(error: &CallError) -> bool {
         || error.code.contains("TooManyRequests")
         || error.code.contains("RequestLimit")
         || &*error.code == "HTTP 429"
+}
+
+/// Whether the service starts no more requests before others have ended, in its words or in those of a simulator.
+pub fn is_in_flight_limit(error: &CallError) -> bool {
+    let words = ["too many requests processing", "too many outstanding"];
+    let message = error.message.to_lowercase();
+    error.meaning == Meaning::Retry && words.iter().any(|words| message.contains(words))
 }
 
 /// Whether something answered that may not be the service: without a code, as a gateway does.

@@ -13,9 +13,7 @@ pub(super) fn ended(operation: Operation, failure: Option<String>, request: &str
         Meaning::Retry
     } else if reason.contains("a 403 status error") {
         Meaning::Denied
-    } else if reason == "Received a 404 status error: Assignment not found."
-        || reason.contains("Permission set provision not found")
-    {
+    } else if lacks(&reason) {
         Meaning::NotFound
     } else if reason == "EMAIL_ALREADY_EXISTS" {
         Meaning::AlreadyExists
@@ -77,6 +75,14 @@ pub(super) fn refused(operation: Operation, error: &ServiceError) -> CallError {
         missing_action: (meaning == Meaning::Denied)
             .then(|| missing_action(text).unwrap_or_else(|| Arc::from(operation.to_string()))),
     }
+}
+
+/// Whether a request failed for the lack of what it was about.
+fn lacks(reason: &str) -> bool {
+    reason == "Received a 404 status error: Assignment not found."
+        || reason.contains("Permission set provision not found")
+        || reason.contains("EntitlementItem doesn't exist")
+        || reason.contains("was not found in directory")
 }
 
 fn missing_action(text: &str) -> Option<Arc<str>> {

@@ -536,6 +536,8 @@ fn effect_of(world: &World, request: &Request) -> Option<Effect> {
                 Some(at) => Some([account(*at)?].into()),
             },
         },
+        // No plan names whom the directory does not have, and it will fail.
+        RequestKind::Stranger { .. } => return None,
         RequestKind::Account { name, email, tags } => {
             let email = Email::new(email).ok()?;
             let tags = tags

@@ -174,7 +174,9 @@ pub(super) fn outcome(world: &mut World, request_id: &str) -> Option<Outcome> {
     }
     let request_id = request_id.to_owned();
     let awaited = match request.kind {
-        RequestKind::Assign { .. } | RequestKind::Unassign { .. } => Awaited::Assignment(request.sequence),
+        RequestKind::Assign { .. } | RequestKind::Unassign { .. } | RequestKind::Stranger { .. } => {
+            Awaited::Assignment(request.sequence)
+        }
         RequestKind::Provision { set, .. } => Awaited::Provision {
             request: request_id,
             provisions: Provisions::new(world.permission_set_arn(set)?, None),
@@ -236,7 +238,7 @@ pub(super) fn begin_provision(
 /// How the request for an assignment ended, and the role that a new one has.
 fn assignment_ended(world: &mut World, number: u64) -> Step<Progress> {
     let (asked, about) = match world.requests().get(number).map(|request| &request.kind) {
-        Some(RequestKind::Unassign { .. }) => (
+        Some(kind) if kind.deletes_assignment() => (
             Operation::DeleteAccountAssignment,
             Operation::DescribeAccountAssignmentDeletionStatus,
         ),

@@ -63,9 +63,10 @@ impl World {
     /// `CreateAccountAssignment`. Creating one that exists succeeds and changes nothing but a stale or missing role.
     ///
     /// # Errors
-    /// `ResourceNotFoundException` for an unknown account, permission set or principal; `ConflictException` while
-    /// its deletion is in progress; `ServiceQuotaExceededException`; `ThrottlingException` when too many are
-    /// outstanding; `AccessDeniedException` for the delegated administrator, see [`super::authorize`].
+    /// `ResourceNotFoundException` for an unknown account or permission set (the request for a principal that is not
+    /// there fails later); `ConflictException` while its deletion is in progress; `ServiceQuotaExceededException`;
+    /// `ThrottlingException` when too many are outstanding; `AccessDeniedException` for the delegated administrator, see
+    /// [`super::authorize`].
     pub fn create_account_assignment(
         &mut self,
         account: &str,
@@ -76,21 +77,24 @@ impl World {
         self.call(operation, self.grant_subject(account, set, principal), |world| {
             let (account, set) = (world.target(account)?, world.find_set(set)?);
             world.authorize_assignment(operation, account, set)?;
-            let principal = world.find_principal(principal.0, principal.1)?;
-            let request = world.begin_assigning(Parts {
-                account,
-                set,
-                principal,
-            })?;
+            let request = match world.known_principal(principal) {
+                Ok(principal) => world.begin_assigning(Parts {
+                    account,
+                    set,
+                    principal,
+                })?,
+                Err(_) => world.begin_for_stranger(operation, (account, set), principal)?,
+            };
             world.assignment_status(&request).ok_or_else(no_request)
         })
     }
 
-    /// `DeleteAccountAssignment`, also of a principal that was deleted.
+    /// `DeleteAccountAssignment`, also of a principal that was deleted. Where there is no such assignment, the request
+    /// fails later.
     ///
     /// # Errors
-    /// `ResourceNotFoundException`, also when there is no such assignment; `ConflictException` while another
-    /// request for it is in progress; `ThrottlingException`; `AccessDeniedException`.
+    /// `ResourceNotFoundException` for an unknown account or permission set; `ConflictException` while another request
+    /// for it is in progress; `ThrottlingException`; `AccessDeniedException`.
     pub fn delete_account_assignment(
         &mut self,
         account: &str,
@@ -101,12 +105,14 @@ impl World {
         self.call(operation, self.grant_subject(account, set, principal), |world| {
             let (account, set) = (world.target(account)?, world.find_set(set)?);
             world.authorize_assignment(operation, account, set)?;
-            let principal = world.known_principal(principal)?;
-            let request = world.begin_unassigning(Parts {
-                account,
-                set,
-                principal,
-            })?;
+            let request = match world.known_principal(principal) {
+                Ok(principal) => world.begin_unassigning(Parts {
+                    account,
+                    set,
+                    principal,
+                })?,
+                Err(_) => world.begin_for_stranger(operation, (account, set), principal)?,
+            };
             world.assignment_status(&request).ok_or_else(no_request)
         })
     }
@@ -247,7 +253,8 @@ impl World {
         principal: PrincipalIx,
     ) -> Option<String> {
         if self.identity_store.live(principal).is_none() {
-            return Some("Received a 404 status error: Principal not found.".to_owned());
+            let kind = self.identity_store.principal(principal)?.kind();
+            return Some(self.no_assignee(kind, &self.principal_id(principal)?));
         }
         self.role_failure(account, set)
     }
@@ -259,8 +266,58 @@ impl World {
         set: SetIx,
         principal: PrincipalIx,
     ) -> Option<String> {
-        let gone = !self.access.has(account, set, principal);
-        gone.then(|| "Received a 404 status error: Assignment not found.".to_owned())
+        if self.access.has(account, set, principal) {
+            return None;
+        }
+        let id = self.principal_id(principal).unwrap_or_default();
+        Some(self.no_entitlement(account, set, &id))
+    }
+
+    /// The service's words for a principal that it was told to assign something to and does not find.
+    pub(super) fn no_assignee(&self, kind: PrincipalKind, id: &str) -> String {
+        format!(
+            "Received a 404 status error: the {} assignee {id} was not found in directory {}",
+            kind.as_str(),
+            self.ids.identity_store_id()
+        )
+    }
+
+    /// The service's words for an assignment that it was told to delete and does not find, as Terraform's AWS provider
+    /// quotes them (`resourceAccountAssignmentDelete`).
+    pub(super) fn no_entitlement(&self, account: AccountIx, set: SetIx, principal: &str) -> String {
+        let account = self.organization.account(account);
+        format!(
+            "Received a 404 status error: EntitlementItem doesn't exist with the given entitlement key \
+             EntitlementKey{{accessorId=AccessorId{{value={principal}}}, resourceId=ResourceId{{value={}}}, \
+             auxiliaryResourceId=AuxiliaryResourceId{{value={}}}, containerId=ContainerId{{value={}}}}}",
+            account.map_or("", |account| account.id.as_str()),
+            self.permission_set_arn(set).unwrap_or_default(),
+            self.ids.instance_arn()
+        )
+    }
+
+    /// Starts a request for somebody whom the directory never had.
+    fn begin_for_stranger(
+        &mut self,
+        operation: Operation,
+        (account, set): (AccountIx, SetIx),
+        (kind, id): PrincipalRef<'_>,
+    ) -> Answer<Request> {
+        if !is_principal_id(id) {
+            return Err(ServiceError::invalid(format!(
+                "1 validation error detected: Value '{id}' at 'principalId' failed to satisfy constraint: Member must \
+                 satisfy regular expression pattern: ^([0-9a-f]{{10}}-|)[A-Fa-f0-9]{{8}}-[A-Fa-f0-9]{{4}}-\
+                 [A-Fa-f0-9]{{4}}-[A-Fa-f0-9]{{4}}-[A-Fa-f0-9]{{12}}$"
+            )));
+        }
+        let request = RequestKind::Stranger {
+            is_creation: operation == Operation::CreateAccountAssignment,
+            account,
+            set,
+            kind,
+            id: id.to_owned(),
+        };
+        self.start(operation, request)
     }
 
     /// Whether a request changes a role, as things stand: the first assignment makes it, the last one removes it, one
@@ -269,10 +326,20 @@ impl World {
         let leaving = |set, account| {
             let pending = self.requests.pending_pair(set, account);
             pending
-                .filter(|request| matches!(request.kind, RequestKind::Unassign { .. }))
+                .filter(|request| match request.kind {
+                    RequestKind::Unassign { principal, .. } => self.access.has(account, set, principal),
+                    _ => false,
+                })
                 .count()
         };
         match *kind {
+            // What will fail touches no role.
+            RequestKind::Assign { principal, .. } if self.identity_store.live(principal).is_none() => false,
+            RequestKind::Unassign {
+                account,
+                set,
+                principal,
+            } if !self.access.has(account, set, principal) => false,
             RequestKind::Assign { account, set, .. } => match self.access.pair(account, set) {
                 Some(pair) => {
                     pair.role().is_none()
@@ -289,7 +356,7 @@ impl World {
                 left <= 1 + leaving(set, account)
             }
             RequestKind::Provision { account, .. } => account.is_some(),
-            RequestKind::Account { .. } => false,
+            RequestKind::Account { .. } | RequestKind::Stranger { .. } => false,
         }
     }
 
@@ -373,20 +440,31 @@ impl World {
     }
 
     fn assignment_status(&self, request: &Request) -> Option<AssignmentStatus> {
-        let (RequestKind::Assign {
-            account,
-            set,
-            principal,
-        }
-        | RequestKind::Unassign {
-            account,
-            set,
-            principal,
-        }) = request.kind
-        else {
-            return None;
+        let grant = match &request.kind {
+            RequestKind::Assign {
+                account,
+                set,
+                principal,
+            }
+            | RequestKind::Unassign {
+                account,
+                set,
+                principal,
+            } => self.describe_grant(*account, *set, *principal)?,
+            RequestKind::Stranger {
+                account,
+                set,
+                kind,
+                id,
+                ..
+            } => AccountAssignment {
+                account_id: self.organization.account(*account)?.id.clone(),
+                permission_set_arn: self.permission_set_arn(*set)?,
+                principal_type: *kind,
+                principal_id: id.clone(),
+            },
+            RequestKind::Provision { .. } | RequestKind::Account { .. } => return None,
         };
-        let grant = self.describe_grant(account, set, principal)?;
         Some(AssignmentStatus {
             status: request.status,
             request_id: self.request_uuid(request),
@@ -431,11 +509,24 @@ impl World {
 }
 
 fn is_creation(request: &Request) -> bool {
-    matches!(request.kind, RequestKind::Assign { .. })
+    request.kind.creates_assignment()
 }
 
 fn is_deletion(request: &Request) -> bool {
-    matches!(request.kind, RequestKind::Unassign { .. })
+    request.kind.deletes_assignment()
+}
+
+/// A UUID, with the ten hexadecimal digits of a directory before it or without (service model).
+fn is_principal_id(id: &str) -> bool {
+    let uuid = match id.len() {
+        36 => Some(id),
+        47 => id.split_once('-').and_then(|(directory, uuid)| {
+            let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+            (directory.len() == 10 && directory.bytes().all(digit)).then_some(uuid)
+        }),
+        _ => None,
+    };
+    uuid.is_some_and(|uuid| uuid::Uuid::try_parse(uuid).is_ok())
 }
 
 /// Retryable, as the service model describes this exception: an earlier write has not taken effect everywhere yet.
@@ -532,26 +623,94 @@ mod tests {
     }
 
     #[test]
-    fn deleting_what_is_not_there_is_not_found() {
+    fn deleting_what_is_not_there_is_accepted_and_fails() {
         let Stage {
             mut world,
             set,
             group,
             ..
         } = stage();
-        let error = world
-            .delete_account_assignment(A, &set, (PrincipalKind::Group, &group))
-            .unwrap_err();
-        assert_eq!(error.code, ErrorCode::ResourceNotFoundException);
+        let unknown = "01234567-89ab-4cde-8f01-23456789abcd";
+        for id in [group.as_str(), unknown] {
+            let deleted = world.delete_account_assignment(A, &set, (PrincipalKind::Group, id));
+            let begun = deleted.unwrap();
+            assert_eq!(
+                (begun.status, begun.principal_id.as_str()),
+                (Status::InProgress, id)
+            );
+            world.settle();
+            let ended = world.describe_account_assignment_deletion_status(&begun.request_id);
+            let instance = world.ids().instance_arn();
+            let reason = format!(
+                "Received a 404 status error: EntitlementItem doesn't exist with the given entitlement key \
+                 EntitlementKey{{accessorId=AccessorId{{value={id}}}, resourceId=ResourceId{{value={A}}}, \
+                 auxiliaryResourceId=AuxiliaryResourceId{{value={set}}}, \
+                 containerId=ContainerId{{value={instance}}}}}"
+            );
+            let wanted = AssignmentStatus {
+                status: Status::Failed,
+                failure_reason: Some(reason),
+                ..begun
+            };
+            assert_eq!(ended.unwrap(), wanted);
+        }
     }
 
     #[test]
-    fn unknown_accounts_sets_and_principals_are_refused_at_once() {
+    fn who_is_unknown_or_deleted_is_accepted_and_fails_and_leaves_nothing() {
         let Stage {
             mut world,
             set,
             group,
             user,
+            ..
+        } = stage();
+        world
+            .delete_principal(PrincipalKind::Group, &group, None)
+            .unwrap();
+        let store = world.ids().identity_store_id();
+        let elsewhere = "0123456789-01234567-89ab-4cde-8f01-23456789ABCD";
+        for (kind, id) in [
+            (PrincipalKind::Group, group.as_str()),
+            (PrincipalKind::Group, user.as_str()),
+            (PrincipalKind::User, elsewhere),
+        ] {
+            let begun = world.create_account_assignment(A, &set, (kind, id)).unwrap();
+            assert_eq!((begun.status, begun.principal_type), (Status::InProgress, kind));
+            world.settle();
+            let ended = world.describe_account_assignment_creation_status(&begun.request_id);
+            let reason = format!(
+                "Received a 404 status error: the {} assignee {id} was not found in directory {store}",
+                kind.as_str()
+            );
+            let wanted = AssignmentStatus {
+                status: Status::Failed,
+                failure_reason: Some(reason),
+                ..begun
+            };
+            assert_eq!(ended.unwrap(), wanted);
+        }
+        assert!(world.list_roles(A, "/aws-reserved/").unwrap().is_empty());
+        let failed = world
+            .list_account_assignment_creation_status(Some(Status::Failed), &Page::default())
+            .unwrap();
+        assert_eq!(failed.items.len(), 3);
+        for id in [
+            "nobody",
+            "0123456789-nobody",
+            "ABCDEF0123-01234567-89ab-4cde-8f01-23456789abcd",
+        ] {
+            let refused = world.create_account_assignment(A, &set, (PrincipalKind::User, id));
+            assert_eq!(refused.unwrap_err().code, ErrorCode::ValidationException, "{id}");
+        }
+    }
+
+    #[test]
+    fn unknown_accounts_and_sets_are_refused_at_once() {
+        let Stage {
+            mut world,
+            set,
+            group,
             ..
         } = stage();
         let code = |r: Answer<AssignmentStatus>| r.unwrap_err().code;
@@ -566,11 +725,6 @@ mod tests {
         );
         assert_eq!(
             code(world.create_account_assignment(A, "arn:x", group_ref)),
-            ErrorCode::ResourceNotFoundException
-        );
-        let mismatched = (PrincipalKind::Group, user.as_str());
-        assert_eq!(
-            code(world.create_account_assignment(A, &set, mismatched)),
             ErrorCode::ResourceNotFoundException
         );
     }
@@ -588,7 +742,10 @@ mod tests {
         }
         let last = (PrincipalKind::Group, groups[15].as_str());
         let error = world.create_account_assignment(B, &set, last).unwrap_err();
-        assert_eq!(error.code, ErrorCode::ThrottlingException);
+        assert_eq!(
+            error.to_string(),
+            "ThrottlingException: There are too many requests processing. Please try again later."
+        );
         let listed = world
             .list_account_assignment_creation_status(Some(Status::InProgress), &Page::default())
             .unwrap();
@@ -822,10 +979,12 @@ mod tests {
             .items;
         assert_eq!(listed[0].principal_id, group);
         let who = (PrincipalKind::Group, group.as_str());
-        assert_eq!(
-            world.create_account_assignment(A, &set, who).unwrap_err().code,
-            ErrorCode::ResourceNotFoundException
-        );
+        let again = world.create_account_assignment(A, &set, who).unwrap();
+        world.settle();
+        let again = world
+            .describe_account_assignment_creation_status(&again.request_id)
+            .unwrap();
+        assert_eq!(again.status, Status::Failed, "it is not made again for nobody");
         world.delete_account_assignment(A, &set, who).unwrap();
         world.settle();
         assert!(

@@ -4,7 +4,7 @@
 //! (`AWSSSOServiceRolePolicy`), which does not let IAM Identity Center create or change roles in the management
 //! account: there it acts with the caller's own IAM permissions.
 
-use super::call::{Effectful, Family, Operation};
+use super::call::{Effectful, Family, Operation, Subject};
 use super::error::{ErrorCode, ServiceError};
 use super::place::{AccountIx, SetIx};
 use super::request::RequestKind;
@@ -57,12 +57,13 @@ impl World {
         }
     }
 
-    /// Whether the caller may call the operation at all.
-    pub(super) fn authorize(&self, operation: Operation) -> Result<(), ServiceError> {
+    /// Whether the caller may call the operation at all; what it is about is named in a refusal.
+    pub(super) fn authorize(&self, operation: Operation, subject: &Subject) -> Result<(), ServiceError> {
+        let denial = || self.denial(operation, self.set_of(subject));
         let denied = &self.caller.denied;
         let is_denied = !denied.is_empty() && denied.contains(&operation.to_string());
         if is_denied || self.is_elsewhere(operation) {
-            return Err(self.denial(&operation.to_string()));
+            return Err(denial());
         }
         let reads = operation.effect() == Effectful::Reads;
         let allowed = match (self.position(), operation.family()) {
@@ -89,7 +90,7 @@ impl World {
                 ErrorCode::AccessDeniedException,
                 "You don't have permissions to access this resource.",
             )),
-            (false, _) => Err(self.denial(&operation.to_string())),
+            (false, _) => Err(denial()),
         }
     }
 
@@ -97,7 +98,7 @@ impl World {
     pub(super) fn authorize_set(&self, operation: Operation, set: SetIx) -> Result<(), ServiceError> {
         let in_management = || self.access.pair(self.organization.management(), set).is_some();
         if self.position() == Position::Delegated && in_management() {
-            return Err(self.denial(&operation.to_string()));
+            return Err(self.denial(operation, self.permission_set_arn(set)));
         }
         Ok(())
     }
@@ -111,7 +112,7 @@ impl World {
         set: SetIx,
     ) -> Result<(), ServiceError> {
         if self.position() == Position::Delegated && account == self.organization.management() {
-            return Err(self.denial(&operation.to_string()));
+            return Err(self.denial(operation, self.permission_set_arn(set)));
         }
         self.authorize_set(operation, set)
     }
@@ -128,7 +129,11 @@ impl World {
                 );
                 reached.then_some((*set, TO_PROVISION.as_slice()))?
             }
-            RequestKind::Unassign { account, set, .. } if *account == management => {
+            RequestKind::Unassign {
+                account,
+                set,
+                principal,
+            } if *account == management && self.access.has(*account, *set, *principal) => {
                 let last = self
                     .access
                     .pair(*account, *set)
@@ -164,11 +169,34 @@ impl World {
         regional && elsewhere && operation != Operation::ListInstances
     }
 
-    fn denial(&self, action: &str) -> ServiceError {
+    /// IAM Identity Center names the permission set, or else the instance (as reported in #59 of
+    /// aws-samples/iam-identity-center-team).
+    fn denial(&self, operation: Operation, set: Option<String>) -> ServiceError {
+        let resource = match operation.family() {
+            Family::Sso => {
+                let arn = set.unwrap_or_else(|| self.ids.instance_arn());
+                format!(" on resource: {arn}")
+            }
+            _ => String::new(),
+        };
         ServiceError::denied(format!(
-            "User: {} is not authorized to perform: {action}",
+            "User: {} is not authorized to perform: {operation}{resource}",
             self.caller_arn()
         ))
+    }
+
+    /// The ARN of the permission set that a call is about.
+    fn set_of(&self, subject: &Subject) -> Option<String> {
+        match subject {
+            Subject::Grant { set, .. } | Subject::Pair { set, .. } => {
+                self.permission_set_arn(SetIx::new(*set as usize))
+            }
+            Subject::Text(text) => text
+                .split_whitespace()
+                .find(|word| word.starts_with("arn:") && word.contains(":permissionSet/"))
+                .map(str::to_owned),
+            Subject::Nothing | Subject::Request(_) => None,
+        }
     }
 
     /// The caller's ARN.
@@ -249,11 +277,13 @@ mod tests {
         world.delegate("111122223333");
         let principal = (PrincipalKind::Group, group.as_str());
         world.set_caller(Caller::account("111122223333"));
-        assert!(denied(world.create_account_assignment(
-            &management,
-            &set,
-            principal
-        )));
+        let refused = world.create_account_assignment(&management, &set, principal);
+        assert!(
+            refused
+                .unwrap_err()
+                .to_string()
+                .ends_with(&format!("sso:CreateAccountAssignment on resource: {set}"))
+        );
         world
             .create_account_assignment("222233334444", &set, principal)
             .unwrap();
@@ -344,18 +374,47 @@ mod tests {
 
     #[test]
     fn an_action_that_iam_does_not_allow_is_denied() {
-        let Stage { mut world, set, .. } = stage();
-        let denials = ["sso:DescribePermissionSet".to_owned()].into();
+        let Stage {
+            mut world,
+            set,
+            group,
+            ..
+        } = stage();
+        let denials = [
+            "sso:DescribePermissionSet",
+            "sso:CreateAccountAssignment",
+            "sso:DescribeInstance",
+            "identitystore:CreateGroup",
+        ];
         world.set_caller(Caller {
-            denied: denials,
+            denied: denials.map(str::to_owned).into(),
             ..Caller::default()
         });
-        let error = world.describe_permission_set(&set).unwrap_err();
-        assert!(
-            error
+        let user = world.caller_arn();
+        let said = |error: ServiceError| {
+            let said = error
                 .message
-                .ends_with("is not authorized to perform: sso:DescribePermissionSet")
+                .strip_prefix(&format!("User: {user} is not authorized to perform: "));
+            said.unwrap().to_owned()
+        };
+        let error = world.describe_permission_set(&set).unwrap_err();
+        assert_eq!(
+            said(error),
+            format!("sso:DescribePermissionSet on resource: {set}")
         );
+        for who in [group.as_str(), "01234567-89ab-4cde-8f01-23456789abcd"] {
+            let error = world.create_account_assignment("111122223333", &set, (PrincipalKind::Group, who));
+            let wanted = format!("sso:CreateAccountAssignment on resource: {set}");
+            assert_eq!(said(error.unwrap_err()), wanted, "{who}");
+        }
+        let instance = world.ids().instance_arn();
+        let error = world.describe_instance(&instance).unwrap_err();
+        assert_eq!(
+            said(error),
+            format!("sso:DescribeInstance on resource: {instance}")
+        );
+        let error = world.create_group("x", None).unwrap_err();
+        assert_eq!(said(error), "identitystore:CreateGroup");
         assert!(world.list_permission_sets(&Page::default()).is_ok());
     }
 }

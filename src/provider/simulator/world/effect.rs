@@ -395,6 +395,8 @@ impl World {
                 true
             }
             _ if failed => true,
+            // It cannot have succeeded.
+            RequestKind::Stranger { .. } => false,
             RequestKind::Assign {
                 account,
                 set,

@@ -7,7 +7,7 @@ use super::World;
 use super::assignment::{conflict_in_progress, no_request};
 use super::call::{Operation, Subject};
 use super::error::ServiceError;
-use super::identity_store::{PrincipalKind, missing as no_principal};
+use super::identity_store::PrincipalKind;
 use super::permission_set::missing as no_set;
 use super::place::{AccountIx, PrincipalIx, SetIx};
 use super::request::{Request, RequestKind};
@@ -49,10 +49,6 @@ impl World {
         let operation = Operation::CreateAccountAssignment;
         self.call(operation, parts.subject(), |world| {
             world.check_parts(operation, parts)?;
-            if world.identity_store.live(parts.principal).is_none() {
-                let kind = world.identity_store.principal(parts.principal);
-                return Err(no_principal(kind.map_or(PrincipalKind::User, |p| p.kind())));
-            }
             Ok(world.begin_assigning(parts)?.sequence)
         })
     }
@@ -76,7 +72,7 @@ impl World {
     /// `ResourceNotFoundException`.
     pub fn assignment_failure(&mut self, number: u64) -> Answer<Option<Box<str>>> {
         let operation = match self.requests.get(number).map(|request| &request.kind) {
-            Some(RequestKind::Unassign { .. }) => Operation::DescribeAccountAssignmentDeletionStatus,
+            Some(kind) if kind.deletes_assignment() => Operation::DescribeAccountAssignmentDeletionStatus,
             _ => Operation::DescribeAccountAssignmentCreationStatus,
         };
         self.call(operation, Subject::Request(number), |world| {
@@ -93,7 +89,7 @@ impl World {
         self.authorize_assignment(operation, parts.account, parts.set)
     }
 
-    /// Starts the creation of an assignment whose parts exist.
+    /// Starts the creation of an assignment whose parts exist or existed.
     pub(super) fn begin_assigning(&mut self, parts: Parts) -> Answer<Request> {
         let Parts {
             account,
@@ -115,7 +111,7 @@ impl World {
         self.start(Operation::CreateAccountAssignment, kind)
     }
 
-    /// Starts the deletion of an assignment whose parts exist or existed.
+    /// Starts the deletion of an assignment whose parts exist or existed; there may be no such assignment.
     pub(super) fn begin_unassigning(&mut self, parts: Parts) -> Answer<Request> {
         let Parts {
             account,
@@ -124,11 +120,6 @@ impl World {
         } = parts;
         if self.in_progress(parts).next().is_some() {
             return Err(conflict_in_progress());
-        }
-        if !self.access.has(account, set, principal) {
-            return Err(ServiceError::not_found(
-                "Received a 404 status error: Assignment not found.",
-            ));
         }
         let kind = RequestKind::Unassign {
             account,
@@ -200,21 +191,25 @@ mod tests {
     }
 
     #[test]
-    fn parts_that_are_gone_are_not_found() {
+    fn who_is_gone_fails_the_request_and_a_set_that_is_gone_the_call() {
         let mut stage = stage();
         let parts = parts(&stage);
-        let not_found = |answer: Answer<u64>| {
-            assert_eq!(answer.unwrap_err().code, ErrorCode::ResourceNotFoundException);
+        let failure = |world: &mut World, number: u64| {
+            world.settle();
+            world.assignment_failure(number).unwrap().unwrap()
         };
-        not_found(stage.world.unassign(parts));
+        let number = stage.world.unassign(parts).unwrap();
+        assert!(failure(&mut stage.world, number).contains("EntitlementItem doesn't exist"));
         let group = stage.group.clone();
         stage
             .world
             .delete_principal(PrincipalKind::Group, &group, None)
             .unwrap();
-        not_found(stage.world.assign(parts));
+        let number = stage.world.assign(parts).unwrap();
+        assert!(failure(&mut stage.world, number).contains("was not found in directory"));
         let set = stage.set.clone();
         stage.world.delete_permission_set(&set).unwrap();
-        not_found(stage.world.assign(parts));
+        let error = stage.world.assign(parts).unwrap_err();
+        assert_eq!(error.code, ErrorCode::ResourceNotFoundException);
     }
 }

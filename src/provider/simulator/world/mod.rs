@@ -213,7 +213,7 @@ impl World {
     /// # Errors
     /// What the service would answer: the caller may not, or a fault was asked for.
     pub fn admits_read(&mut self, operation: Operation) -> Result<(), ServiceError> {
-        self.authorize(operation)?;
+        self.authorize(operation, &Subject::Nothing)?;
         match self.take_fault(operation)? {
             None => Ok(()),
             Some(reason) => Err(ServiceError::from_text(&reason)),
@@ -222,7 +222,7 @@ impl World {
 
     /// Whether a call of this operation may be refused for another reason than the request itself.
     pub fn may_refuse(&self, operation: Operation) -> bool {
-        self.faults.contains_key(&operation) || self.authorize(operation).is_err()
+        self.faults.contains_key(&operation) || self.authorize(operation, &Subject::Nothing).is_err()
     }
 
     /// A logged call on one line: `12 2026-01-01T00:00:03Z CreateAccountAssignment 111122223333 admin group:ops`.
@@ -316,7 +316,7 @@ impl World {
         body: impl FnOnce(&mut World) -> Result<T, ServiceError>,
     ) -> Result<T, ServiceError> {
         self.end_due(self.now);
-        let answer = self.admit(operation).and_then(|()| body(self));
+        let answer = self.admit(operation, &subject).and_then(|()| body(self));
         let entry = CallEntry {
             sequence: self.calls.next_sequence(),
             at: self.now,
@@ -331,10 +331,10 @@ impl World {
         answer
     }
 
-    fn admit(&mut self, operation: Operation) -> Result<(), ServiceError> {
+    fn admit(&mut self, operation: Operation, subject: &Subject) -> Result<(), ServiceError> {
         self.throttle
             .admit(operation, self.now, self.settings.quotas.requests_per_second)?;
-        self.authorize(operation)?;
+        self.authorize(operation, subject)?;
         if is_asynchronous(operation) {
             return Ok(());
         }

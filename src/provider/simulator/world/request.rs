@@ -10,6 +10,7 @@ use super::call::Operation;
 use super::clock::{Latency, Time};
 use super::effect::Effect;
 use super::error::{ErrorCode, ServiceError};
+use super::identity_store::PrincipalKind;
 use super::ids::uuid_text;
 use super::place::{AccountIx, PrincipalIx, SetIx};
 
@@ -75,6 +76,46 @@ pub enum RequestKind {
         /// Its tags.
         tags: BTreeMap<String, String>,
     },
+    /// `CreateAccountAssignment` or `DeleteAccountAssignment` for somebody whom the directory never had: it is accepted,
+    /// and fails.
+    Stranger {
+        /// It creates; otherwise it deletes.
+        is_creation: bool,
+        /// Where.
+        account: AccountIx,
+        /// Which permission set.
+        set: SetIx,
+        /// `PrincipalType`.
+        kind: PrincipalKind,
+        /// `PrincipalId`.
+        id: String,
+    },
+}
+
+impl RequestKind {
+    /// Whether it is what `CreateAccountAssignment` starts.
+    pub fn creates_assignment(&self) -> bool {
+        matches!(
+            self,
+            RequestKind::Assign { .. }
+                | RequestKind::Stranger {
+                    is_creation: true,
+                    ..
+                }
+        )
+    }
+
+    /// Whether it is what `DeleteAccountAssignment` starts.
+    pub fn deletes_assignment(&self) -> bool {
+        matches!(
+            self,
+            RequestKind::Unassign { .. }
+                | RequestKind::Stranger {
+                    is_creation: false,
+                    ..
+                }
+        )
+    }
 }
 
 /// A request.
@@ -102,9 +143,9 @@ impl Request {
     /// The account and permission set whose role it is about; the account is absent for all of them.
     fn pair(&self) -> Option<(SetIx, Option<AccountIx>)> {
         match self.kind {
-            RequestKind::Assign { account, set, .. } | RequestKind::Unassign { account, set, .. } => {
-                Some((set, Some(account)))
-            }
+            RequestKind::Assign { account, set, .. }
+            | RequestKind::Unassign { account, set, .. }
+            | RequestKind::Stranger { account, set, .. } => Some((set, Some(account))),
             RequestKind::Provision { set, account } => Some((set, account)),
             RequestKind::Account { .. } => None,
         }
@@ -276,8 +317,11 @@ impl Requests {
 
 fn slot(kind: &RequestKind) -> Option<usize> {
     match kind {
-        RequestKind::Assign { .. } => Some(0),
-        RequestKind::Unassign { .. } => Some(1),
+        RequestKind::Assign { .. }
+        | RequestKind::Stranger {
+            is_creation: true, ..
+        } => Some(0),
+        RequestKind::Unassign { .. } | RequestKind::Stranger { .. } => Some(1),
         RequestKind::Provision { .. } => Some(2),
         RequestKind::Account { .. } => Some(3),
     }
@@ -364,6 +408,15 @@ impl World {
                 } => self.unassign_failure(*account, *set, *principal),
                 RequestKind::Provision { set, account } => self.provision_failure(*set, *account),
                 RequestKind::Account { email, .. } => self.account_failure(email),
+                RequestKind::Stranger {
+                    is_creation: true,
+                    kind,
+                    id,
+                    ..
+                } => Some(self.no_assignee(*kind, id)),
+                RequestKind::Stranger { account, set, id, .. } => {
+                    Some(self.no_entitlement(*account, *set, id))
+                }
             },
         };
         let at = request.due.max(self.now);
@@ -382,7 +435,7 @@ impl World {
         match kind {
             RequestKind::Assign { account, .. } | RequestKind::Unassign { account, .. } => Some(*account),
             RequestKind::Provision { account, .. } => *account,
-            RequestKind::Account { .. } => None,
+            RequestKind::Account { .. } | RequestKind::Stranger { .. } => None,
         }
     }
 
@@ -390,7 +443,9 @@ impl World {
         let latency = &self.settings.latency;
         let draw = |range| Latency::draw(range, self.ids.seed(), sequence);
         match kind {
-            RequestKind::Assign { .. } | RequestKind::Unassign { .. } => draw(latency.assignment),
+            RequestKind::Assign { .. } | RequestKind::Unassign { .. } | RequestKind::Stranger { .. } => {
+                draw(latency.assignment)
+            }
             RequestKind::Account { .. } => draw(latency.account),
             RequestKind::Provision { set, account } => {
                 let reached = if account.is_some() {
@@ -404,21 +459,27 @@ impl World {
         }
     }
 
+    /// The words about assignments are the service's (reported as #87 of aws-samples/aws-iam-identity-center-extensions).
     fn check_outstanding(&self, kind: &RequestKind) -> Result<(), ServiceError> {
         let quotas = &self.settings.quotas;
-        let (most, what) = match kind {
-            RequestKind::Assign { .. } => (quotas.outstanding_assignments, "CreateAccountAssignment"),
-            RequestKind::Unassign { .. } => (quotas.outstanding_assignments, "DeleteAccountAssignment"),
-            RequestKind::Provision { .. } => (quotas.outstanding_provisions, "ProvisionPermissionSet"),
+        let (most, message) = match kind {
+            RequestKind::Assign { .. } | RequestKind::Unassign { .. } | RequestKind::Stranger { .. } => (
+                quotas.outstanding_assignments,
+                "There are too many requests processing. Please try again later.".to_owned(),
+            ),
+            RequestKind::Provision { .. } => {
+                let most = quotas.outstanding_provisions;
+                let message = format!(
+                    "Too many outstanding ProvisionPermissionSet requests: at most {most} may be in progress"
+                );
+                (most, message)
+            }
             RequestKind::Account { .. } => return self.check_account_creations(kind),
         };
         if self.requests.outstanding(kind) < most {
             return Ok(());
         }
-        Err(ServiceError::new(
-            ErrorCode::ThrottlingException,
-            format!("Too many outstanding {what} requests: at most {most} may be in progress"),
-        ))
+        Err(ServiceError::new(ErrorCode::ThrottlingException, message))
     }
 
     /// The page has no error for it; Organizations answers so to whatever it cannot do beside what it is doing.
