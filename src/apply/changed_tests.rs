@@ -234,7 +234,7 @@ fn stale(from: &Scene, to: &Scene, meanwhile: &[Effect]) -> Vec<String> {
     assert_eq!(effects(&simulator), calls, "nothing is done");
     assert_eq!(store.history().unwrap().len(), history, "nothing is written");
     match result {
-        Err(ApplyError::Stale(why)) => why,
+        Err(ApplyError::Stale { why, .. }) => why,
         other => panic!("{other:?}"),
     }
 }
@@ -321,7 +321,7 @@ fn what_a_granted_set_holds_must_be_what_it_was() {
     changed.description = Some("others were here".into());
     let (from, to) = (Box::new(admin), Box::new(changed));
     outside(&simulator, &[Effect::UpdatePermissionSet { from, to }]);
-    let Err(ApplyError::Stale(why)) = carry_out(&planned, &simulator, &mut store) else {
+    let Err(ApplyError::Stale { why, .. }) = carry_out(&planned, &simulator, &mut store) else {
         panic!("the plan is stale")
     };
     assert_eq!(
@@ -338,7 +338,7 @@ fn a_grant_that_was_to_be_taken_in_and_is_gone_is_not_recorded() {
     let planned = prepare(&more, &simulator, &mut store);
     assert_eq!((planned.1.grants.len(), planned.1.records.len()), (0, 1));
     outside(&simulator, &[revoked("dev", "admin", 1)]);
-    let Err(ApplyError::Stale(why)) = carry_out(&planned, &simulator, &mut store) else {
+    let Err(ApplyError::Stale { why, .. }) = carry_out(&planned, &simulator, &mut store) else {
         panic!("the plan is stale")
     };
     assert!(why[0].ends_with("is gone since the plan was made"), "{why:?}");

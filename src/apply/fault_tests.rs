@@ -477,7 +477,7 @@ fn a_plan_that_no_longer_fits_does_nothing() {
         &|| false,
         &options(),
     );
-    let Err(ApplyError::Stale(why)) = result else {
+    let Err(ApplyError::Stale { why, .. }) = result else {
         panic!("{result:?}")
     };
     assert_eq!(

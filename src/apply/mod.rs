@@ -9,6 +9,7 @@ mod called;
 #[cfg(test)]
 mod changed_tests;
 mod describe;
+mod ending;
 pub mod event;
 #[cfg(test)]
 mod fault_tests;

@@ -23,10 +23,11 @@ use crate::plan::input::{Mode, PlanInput};
 use crate::plan::{Plan, StepId, resume};
 use crate::provider::{CallError, Provider, ProviderError, ReadRequest, Silence, Ticket};
 use crate::source::Location;
-use crate::state::entry::{Author, RunCounts, RunEnd, RunStarted, StepRef};
+use crate::state::entry::{Author, RunEnd, RunStarted, StepRef};
 use crate::state::fold::Fold;
 use crate::state::{Entry, StateError, StateStore};
 
+use super::ending::RunEnding;
 use super::event::{EVENT_FORMAT_VERSION, Event, EventSink};
 use super::ids::IdTable;
 use super::pace::{Lane, Pace};
@@ -88,8 +89,13 @@ pub struct ApplyResult {
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
     /// What the plan depends on changed since it was made; nothing was done.
-    #[error("the service changed since this was planned:\n  {}", .0.join("\n  "))]
-    Stale(Vec<String>),
+    #[error("the service changed since this was planned:\n  {}", .why.join("\n  "))]
+    Stale {
+        /// What changed, as sentences.
+        why: Vec<String>,
+        /// Something is there that the plan took for gone: another way of reading may see it.
+        came_back: bool,
+    },
     /// The journal or the store failed.
     #[error(transparent)]
     State(#[from] StateError),
@@ -138,7 +144,10 @@ pub fn apply(
     };
     let checked = check(plan, &input.observed, &fresh, &ours);
     if !checked.stale.is_empty() {
-        return Err(ApplyError::Stale(checked.stale));
+        return Err(ApplyError::Stale {
+            why: checked.stale,
+            came_back: checked.came_back,
+        });
     }
     let seams = Seams {
         provider,
@@ -424,34 +433,13 @@ impl<'a> Run<'a> {
             output.value = self.ids.fill_output(&output.value);
         }
         let at = self.seams.provider.now();
-        self.write(Entry::RunFinished {
-            at,
-            end,
-            outputs,
-            counts: Some(RunCounts {
-                done: counts.done,
-                failed: counts.failed,
-                not_run: counts.blocked,
-            }),
-        })?;
+        let ending = RunEnding { at, end, counts };
+        self.write(ending.entry(outputs))?;
         self.seams.store.sync()?;
         let recorded = self.fold.finish()?;
         self.seams.store.checkpoint(&recorded)?;
-        self.seams.sink.event(&Event::RunFinished {
-            at,
-            end,
-            done: counts.done,
-            failed: counts.failed,
-            not_run: counts.blocked,
-        });
-        Ok(ApplyResult {
-            end,
-            counts,
-            failures: self.failures,
-            denied: self.denied,
-            warnings,
-            recorded,
-        })
+        ending.tell(self.seams.sink);
+        Ok(ending.result((self.failures, self.denied), warnings, recorded))
     }
 
     /// How many steps that change the service stand where. Actions that only the record knows are no steps to

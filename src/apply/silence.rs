@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::provider::Silence;
-use crate::state::Entry;
-use crate::state::entry::{RunCounts, RunEnd};
+use crate::state::entry::RunEnd;
 
+use super::ending::RunEnding;
 use super::event::Event;
 use super::run::{ApplyError, ApplyResult, Run};
 
@@ -56,39 +56,22 @@ impl Run<'_> {
         let in_doubt = self.fold.in_doubt()?.len();
         let mut counts = self.counts();
         counts.blocked += std::mem::take(&mut counts.open);
-        let (at, end) = (self.seams.provider.now(), RunEnd::Interrupted);
+        let ending = RunEnding {
+            at: self.seams.provider.now(),
+            end: RunEnd::Interrupted,
+            counts,
+        };
         if in_doubt == 0 {
-            self.write(Entry::RunFinished {
-                at,
-                end,
-                outputs: BTreeMap::new(),
-                counts: Some(RunCounts {
-                    done: counts.done,
-                    failed: counts.failed,
-                    not_run: counts.blocked,
-                }),
-            })?;
+            self.write(ending.entry(BTreeMap::new()))?;
         }
         self.seams.store.sync()?;
         let message: Arc<str> = farewell(silence, in_doubt).into();
         self.seams.sink.event(&Event::Warning {
             message: Arc::clone(&message),
         });
-        self.seams.sink.event(&Event::RunFinished {
-            at,
-            end,
-            done: counts.done,
-            failed: counts.failed,
-            not_run: counts.blocked,
-        });
-        Ok(ApplyResult {
-            end,
-            counts,
-            failures: self.failures,
-            denied: self.denied,
-            warnings: vec![message],
-            recorded: self.fold.finish()?,
-        })
+        ending.tell(self.seams.sink);
+        let recorded = self.fold.finish()?;
+        Ok(ending.result((self.failures, self.denied), vec![message], recorded))
     }
 }
 

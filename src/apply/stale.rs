@@ -30,6 +30,8 @@ pub struct Checked {
     pub rest: BTreeMap<u32, Effect>,
     /// Why the plan is stale, as sentences; empty: it holds.
     pub stale: Vec<String>,
+    /// A grant that the plan only drops from the record is there.
+    pub came_back: bool,
 }
 
 /// The entities that a plan's steps touch, and the groups whose members its effects on people depend on: what has to
@@ -324,6 +326,7 @@ fn records(plan: &Plan, planned_on: &Observed, fresh: &Observed, checked: &mut C
             continue;
         }
         if let Some((account, set, principal)) = plan.names.resolve(tuple) {
+            checked.came_back |= now.is_some();
             let what = if now.is_some() {
                 "is there again"
             } else {

@@ -58,7 +58,7 @@ pub enum Failure {
 impl From<ApplyError> for Failure {
     fn from(error: ApplyError) -> Self {
         match error {
-            ApplyError::Stale(why) => Failure::new(why.join("; ")),
+            ApplyError::Stale { why, .. } => Failure::new(why.join("; ")),
             ApplyError::State(error) => error.into(),
             ApplyError::Provider(error) => error.into(),
         }

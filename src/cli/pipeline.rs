@@ -14,7 +14,7 @@ use crate::config::module::compile;
 use crate::config::program::Program;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 use crate::id::{AccountId, AccountKey, Email, PermissionSetName, PrincipalKey, ServiceId};
-use crate::model::access::Pair;
+use crate::model::access::{Names, Pair};
 use crate::model::freeze::withhold;
 use crate::model::instance::Observed;
 use crate::model::record::Recorded;
@@ -425,21 +425,9 @@ fn read_with(
 
 /// Where the state has assignments.
 fn granted(recorded: &Recorded) -> BTreeSet<(AccountId, PermissionSetName)> {
+    let by_id = ById::new(recorded);
     let pairs = recorded.applied.access.pairs().into_iter();
-    pairs.filter_map(|pair| by_id(recorded, pair)).collect()
-}
-
-/// A set in an account, by the account's id: one that was created is recorded by its address, and was seen since.
-fn by_id(recorded: &Recorded, pair: Pair) -> Option<(AccountId, PermissionSetName)> {
-    let names = &recorded.applied.access.names;
-    let set = names.permission_set(pair.permission_set())?.clone();
-    let email = match names.account(pair.account())? {
-        AccountKey::Id(id) => return Some((id.clone(), set)),
-        AccountKey::Email(email) => email,
-    };
-    let seen = recorded.seen.as_ref()?.snapshot.accounts.values();
-    let mut seen = seen.filter(|account| account.value.email.as_ref() == Some(email));
-    Some((seen.next()?.value.id()?.clone(), set))
+    pairs.filter_map(|pair| by_id.pair(pair)).collect()
 }
 
 /// Where the state has assignments of whom, by the ids that users and groups had.
@@ -452,16 +440,58 @@ fn granted_to(recorded: &Recorded) -> BTreeMap<ServiceId, BTreeSet<(AccountId, P
     };
     let access = &snapshot.access;
     let ids: Vec<Option<ServiceId>> = access.names.principals.iter().map(id).collect();
+    let by_id = ById::new(recorded);
     let mut granted: BTreeMap<ServiceId, BTreeSet<(AccountId, PermissionSetName)>> = BTreeMap::new();
     for tuple in &access.tuples {
         let Some(Some(id)) = ids.get(tuple.principal() as usize) else {
             continue;
         };
-        if let Some(pair) = by_id(recorded, tuple.pair()) {
+        if let Some(pair) = by_id.pair(tuple.pair()) {
             granted.entry(id.clone()).or_default().insert(pair);
         }
     }
     granted
+}
+
+/// The accounts of the state's assignments by their ids: one that was created is recorded by its address, and was seen
+/// since.
+struct ById<'a> {
+    names: &'a Names,
+    /// By rank.
+    accounts: Vec<Option<&'a AccountId>>,
+}
+
+impl<'a> ById<'a> {
+    fn new(recorded: &'a Recorded) -> Self {
+        let names = &recorded.applied.access.names;
+        let seen = recorded
+            .seen
+            .iter()
+            .flat_map(|seen| seen.snapshot.accounts.values());
+        let mut ids: BTreeMap<&Email, Option<&AccountId>> = BTreeMap::new();
+        for account in seen {
+            if let Some(email) = &account.value.email {
+                ids.entry(email).or_insert(account.value.id());
+            }
+        }
+        let id = |key: &'a AccountKey| match key {
+            AccountKey::Id(id) => Some(id),
+            AccountKey::Email(email) => ids.get(email).copied().flatten(),
+        };
+        ById {
+            accounts: names.accounts.iter().map(id).collect(),
+            names,
+        }
+    }
+
+    /// A set in an account.
+    fn pair(&self, pair: Pair) -> Option<(AccountId, PermissionSetName)> {
+        let account = (*self.accounts.get(pair.account() as usize)?)?;
+        Some((
+            account.clone(),
+            self.names.permission_set(pair.permission_set())?.clone(),
+        ))
+    }
 }
 
 /// Passes on what people should know about how the service was read.

@@ -9,38 +9,9 @@ use crate::id::{AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKe
 use crate::model::access::{Names, Pair, Tuple};
 use crate::model::instance::{Held, HeldSubject};
 use crate::model::matching::Matching;
+use crate::model::rank_rule::LeftToOthers;
 use crate::model::snapshot::Snapshot;
-use crate::model::stack::{Scope, Settings};
-
-/// A rule over the ranks of one set of names. `None` matches everything.
-struct RankRule {
-    accounts: Option<Vec<bool>>,
-    permission_sets: Option<Vec<bool>>,
-    principals: Option<Vec<bool>>,
-}
-
-impl RankRule {
-    fn new(rule: &Matching, names: &Names, observed: &Snapshot) -> Self {
-        let (sets, principals, accounts) = rule.restricts();
-        let account = |key: &AccountKey| rule.account(key, [&*observed.account_name(key)]);
-        RankRule {
-            accounts: accounts.then(|| names.accounts.iter().map(account).collect()),
-            permission_sets: sets.then(|| {
-                let all = names.permission_sets.iter();
-                all.map(|name| rule.permission_set(name)).collect()
-            }),
-            principals: principals.then(|| names.principals.iter().map(|key| rule.principal(key)).collect()),
-        }
-    }
-
-    fn matches(&self, tuple: Tuple) -> bool {
-        let fits =
-            |flags: &Option<Vec<bool>>, rank: u32| flags.as_ref().is_none_or(|flags| flag(flags, rank));
-        fits(&self.permission_sets, tuple.permission_set())
-            && fits(&self.accounts, tuple.account())
-            && fits(&self.principals, tuple.principal())
-    }
-}
+use crate::model::stack::Settings;
 
 fn flag(flags: &[bool], rank: u32) -> bool {
     flags.get(rank as usize) == Some(&true)
@@ -61,8 +32,8 @@ pub enum Standing {
 
 /// The rules and what is held, over the names of the relations that are compared.
 pub struct GrantFilter {
-    rules: LeftToOthers<RankRule>,
-    last: Option<LeftToOthers<RankRule>>,
+    rules: LeftToOthers,
+    last: Option<LeftToOthers>,
     held_accounts: Vec<bool>,
     held_sets: Vec<bool>,
     held_principals: Vec<bool>,
@@ -76,20 +47,16 @@ impl GrantFilter {
     }
 
     fn ignored(&self, tuple: Tuple) -> bool {
-        let ignored = |rules: &LeftToOthers<RankRule>| rules.ignore.iter().any(|rule| rule.matches(tuple));
-        ignored(&self.rules) && self.hidden_last(tuple)
+        self.rules.ignores(tuple) && self.hidden_last(tuple)
     }
 
     fn out_of_scope(&self, tuple: Tuple) -> bool {
-        self.rules.scope.as_ref().is_some_and(|rule| !rule.matches(tuple)) && self.hidden_last(tuple)
+        !self.rules.in_scope(tuple) && self.hidden_last(tuple)
     }
 
     /// Whether the rules of the last apply, where they are known and others, hide it as well.
     fn hidden_last(&self, tuple: Tuple) -> bool {
-        self.last.as_ref().is_none_or(|rules| {
-            rules.ignore.iter().any(|rule| rule.matches(tuple))
-                || rules.scope.as_ref().is_some_and(|rule| !rule.matches(tuple))
-        })
+        self.last.as_ref().is_none_or(|rules| rules.hides(tuple))
     }
 
     /// Where a grant stands. What is declared or was applied is the stack's business whatever `ignore` says.
@@ -107,45 +74,6 @@ impl GrantFilter {
         } else {
             Standing::Seen
         }
-    }
-}
-
-/// What a stack leaves to others.
-struct LeftToOthers<R> {
-    scope: Option<R>,
-    ignore: Vec<R>,
-}
-
-impl LeftToOthers<Matching> {
-    fn of(settings: &Settings) -> Self {
-        // `validate` reports patterns that are no globs.
-        let mut broken = Vec::new();
-        LeftToOthers {
-            scope: match &settings.scope {
-                Scope::Matching(matcher) => Some(Matching::new(matcher, &mut broken)),
-                Scope::Declared | Scope::Instance => None,
-            },
-            ignore: settings
-                .ignore
-                .iter()
-                .map(|rule| Matching::new(&rule.matcher, &mut broken))
-                .collect(),
-        }
-    }
-
-    fn over(&self, names: &Names, observed: &Snapshot) -> LeftToOthers<RankRule> {
-        let rule = |rule: &Matching| RankRule::new(rule, names, observed);
-        LeftToOthers {
-            scope: self.scope.as_ref().map(rule),
-            ignore: self.ignore.iter().map(rule).collect(),
-        }
-    }
-
-    /// Whether a permission set that nobody declared is looked at.
-    fn sees_set(&self, name: &PermissionSetName) -> bool {
-        let hides = |rule: &Matching| rule.only_permission_sets() && rule.permission_set(name);
-        let ignored = self.ignore.iter().any(hides);
-        !ignored && self.scope.as_ref().is_none_or(|rule| rule.permission_set(name))
     }
 }
 
@@ -170,10 +98,10 @@ impl<'a> Filter<'a> {
         not_found: &'a [Held],
         observed: &'a Snapshot,
     ) -> Self {
-        let last = last.filter(|last| last.ignore != settings.ignore || last.scope != settings.scope);
         Filter {
-            rules: LeftToOthers::of(settings),
-            last: last.map(LeftToOthers::of),
+            // `validate` reports patterns that are no globs.
+            rules: LeftToOthers::of(settings, &mut Vec::new()),
+            last: LeftToOthers::of_last(last, settings),
             unread: unread.iter().map(|held| &held.subject).collect(),
             not_found: not_found.iter().map(|held| &held.subject).collect(),
             observed,
@@ -197,8 +125,11 @@ impl<'a> Filter<'a> {
             _ => None,
         });
         GrantFilter {
-            rules: self.rules.over(names, self.observed),
-            last: self.last.as_ref().map(|rules| rules.over(names, self.observed)),
+            rules: self.rules.over(names, &[self.observed]),
+            last: self
+                .last
+                .as_ref()
+                .map(|rules| rules.over(names, &[self.observed])),
             held_accounts: names.accounts.iter().map(account).collect(),
             held_sets: names
                 .permission_sets

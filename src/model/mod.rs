@@ -26,6 +26,7 @@ pub mod policy_document;
 pub mod policy_file;
 pub mod principal;
 pub mod privilege;
+pub mod rank_rule;
 pub mod reach;
 pub mod record;
 pub mod resource_pattern;

@@ -3,12 +3,14 @@
 //! A reading of the form alone, by the policy grammar of the IAM user guide ("Grammar of the IAM JSON policy
 //! language"): what a request meets besides the policies of one permission set is not known here.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::resource_pattern::ResourcePattern;
 use super::text::{Part, Text};
+
+static EVERYTHING: LazyLock<ResourcePattern> = LazyLock::new(|| ResourcePattern::new("*"));
 
 /// What a statement does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,11 +23,11 @@ pub enum StatementEffect {
 
 /// An element and its negation: `Action` and `NotAction`, `Resource` and `NotResource`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Listed {
+pub enum Listed<P = Arc<str>> {
     /// What matches one of these patterns.
-    Only(Vec<Arc<str>>),
+    Only(Vec<P>),
     /// What matches none of these patterns.
-    AllBut(Vec<Arc<str>>),
+    AllBut(Vec<P>),
 }
 
 /// One statement.
@@ -36,7 +38,7 @@ pub struct Statement {
     /// Patterns of actions.
     pub actions: Listed,
     /// Patterns of resources.
-    pub resources: Listed,
+    pub resources: Listed<ResourcePattern>,
     /// Whether it has conditions.
     pub conditional: bool,
 }
@@ -79,7 +81,7 @@ impl PolicyDocument {
         let statement = Statement {
             effect: StatementEffect::Allow,
             actions,
-            resources: Listed::Only(vec!["*".into()]),
+            resources: Listed::Only(vec![EVERYTHING.clone()]),
             conditional: false,
         };
         PolicyDocument {
@@ -95,24 +97,29 @@ fn statement(value: &Value) -> Option<Statement> {
         "Deny" => StatementEffect::Deny,
         _ => return None,
     };
-    let listed = |only: &str, but: &str| match (fields.get(only), fields.get(but)) {
-        (Some(value), _) => Some(Listed::Only(patterns(value))),
-        (None, Some(value)) => Some(Listed::AllBut(patterns(value))),
-        (None, None) => None,
-    };
     let conditions = fields.get("Condition").and_then(Value::as_object);
     Some(Statement {
         effect,
-        actions: listed("Action", "NotAction")?,
-        resources: listed("Resource", "NotResource")?,
+        actions: listed(fields, ("Action", "NotAction"), |text| Arc::from(text))?,
+        resources: listed(fields, ("Resource", "NotResource"), ResourcePattern::new)?,
         conditional: conditions.is_some_and(|conditions| !conditions.is_empty()),
     })
 }
 
-fn patterns(value: &Value) -> Vec<Arc<str>> {
-    match value {
-        Value::Array(items) => items.iter().filter_map(Value::as_str).map(Arc::from).collect(),
-        single => single.as_str().map(Arc::from).into_iter().collect(),
+/// An element, or its negation; `None` where there is neither.
+fn listed<P>(
+    fields: &Map<String, Value>,
+    (only, but): (&str, &str),
+    pattern: impl Fn(&str) -> P,
+) -> Option<Listed<P>> {
+    let patterns = |value: &Value| match value {
+        Value::Array(items) => items.iter().filter_map(Value::as_str).map(&pattern).collect(),
+        single => single.as_str().map(&pattern).into_iter().collect(),
+    };
+    match (fields.get(only), fields.get(but)) {
+        (Some(value), _) => Some(Listed::Only(patterns(value))),
+        (None, Some(value)) => Some(Listed::AllBut(patterns(value))),
+        (None, None) => None,
     }
 }
 
@@ -125,14 +132,11 @@ impl Statement {
         }
     }
 
-    /// The patterns of resources; of `NotResource` there are none, and all is reached but for those.
-    pub fn resource_patterns(&self) -> Vec<ResourcePattern> {
+    /// The patterns of resources; `NotResource` reaches everything, but for what it names.
+    pub fn resource_patterns(&self) -> &[ResourcePattern] {
         match &self.resources {
-            Listed::Only(patterns) => patterns
-                .iter()
-                .map(|pattern| ResourcePattern::new(pattern))
-                .collect(),
-            Listed::AllBut(_) => vec![ResourcePattern::new("*")],
+            Listed::Only(patterns) => patterns,
+            Listed::AllBut(_) => std::slice::from_ref(&*EVERYTHING),
         }
     }
 
@@ -140,30 +144,22 @@ impl Statement {
     pub fn leaves_out(&self, form: &str) -> bool {
         match &self.resources {
             Listed::Only(_) => false,
-            Listed::AllBut(but) => but
-                .iter()
-                .any(|pattern| ResourcePattern::new(pattern).covers_all(form)),
+            Listed::AllBut(but) => but.iter().any(|pattern| pattern.covers_all(form)),
         }
     }
 
     /// Whether it is about everything with ARNs of a form, for certain.
     pub fn is_about_all(&self, form: &str) -> bool {
         match &self.resources {
-            Listed::Only(all) => all
-                .iter()
-                .any(|pattern| ResourcePattern::new(pattern).covers_all(form)),
-            Listed::AllBut(but) => !but
-                .iter()
-                .any(|pattern| ResourcePattern::new(pattern).may_be(form)),
+            Listed::Only(all) => all.iter().any(|pattern| pattern.covers_all(form)),
+            Listed::AllBut(but) => !but.iter().any(|pattern| pattern.may_be(form)),
         }
     }
 
     /// Whether it is about all that a pattern means, for certain.
     pub fn is_about(&self, resources: &ResourcePattern) -> bool {
         match &self.resources {
-            Listed::Only(all) => all
-                .iter()
-                .any(|pattern| ResourcePattern::new(pattern).covers(resources)),
+            Listed::Only(all) => all.iter().any(|pattern| pattern.covers(resources)),
             Listed::AllBut(but) => but.is_empty(),
         }
     }

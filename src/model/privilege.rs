@@ -195,15 +195,16 @@ impl Policies {
     /// Whether an action is allowed on what it must reach: by a statement, with no denial outright of all of that, and
     /// within the boundary. With `telling`, AWS-managed policies that amount to nothing by themselves do not count.
     fn allow(&self, action: &str, on: On<'_>, telling: bool) -> Option<Allowed> {
-        let own = format!("{}:%:%:", action.split(':').next()?);
-        let (forms, reached): (&[&str], _) = match on {
-            On::These(forms, reached) => (forms, Some(reached)),
-            On::Anything => (&[&own], None),
-        };
-        let forms = forms.iter();
-        forms
-            .filter_map(|form| self.allow_on(action, form, reached, telling))
-            .max()
+        match on {
+            On::These(forms, reached) => {
+                let on = |form: &&str| self.allow_on(action, form, Some(reached), telling);
+                forms.iter().filter_map(on).max()
+            }
+            On::Anything => {
+                let own = format!("{}:%:%:", action.split(':').next()?);
+                self.allow_on(action, &own, None, telling)
+            }
+        }
     }
 
     fn allow_on(&self, action: &str, form: &str, reached: Option<Reached>, telling: bool) -> Option<Allowed> {

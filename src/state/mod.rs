@@ -26,7 +26,7 @@ pub mod rows;
 pub mod sled;
 pub mod sound;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -504,13 +504,12 @@ impl Job<'_> {
     fn finished(&self, result: Result<ApplyResult, ApplyError>) -> Result<Exit, Failure> {
         let result = match result {
             Ok(result) => result,
-            Err(ApplyError::Stale(changes)) => {
-                let is_unseen = changes.iter().any(|change| change.contains("is there again"));
-                let changes = changes.join("\n  ");
+            Err(ApplyError::Stale { why, came_back }) => {
+                let changes = why.join("\n  ");
                 return Err(Failure::refused(format!(
                     "the service changed since this was planned:\n  {changes}"
                 ))
-                .help(match is_unseen {
+                .help(match came_back {
                     false => "plan again, and review that plan",
                     true => {
                         "plan again, and review that plan; should it not show what is there either, plan with \
@@ -553,9 +552,10 @@ impl Job<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::instance::Instance;
+    use crate::model::access::Names;
     use crate::model::snapshot::Snapshot;
     use crate::state::entry::RunStarted;
+    use crate::state::testing::started;
 
     /// What the history says about the plan `d` after these runs: a digest, and how it ended if it did.
     fn applied(runs: &[(&str, Option<&str>, Option<RunEnd>)]) -> Option<i64> {
@@ -563,34 +563,9 @@ mod tests {
         for (second, (digest, rest, end)) in (0..).zip(runs) {
             let at = Timestamp::from_second(second).unwrap();
             let started = RunStarted {
-                run: "r".into(),
-                by: Author {
-                    at,
-                    actor: "ada".into(),
-                },
-                command: "apply".into(),
-                reason: None,
                 digest: (*digest).into(),
                 rest: rest.map(Arc::from),
-                lineage: "l".into(),
-                instance: Instance {
-                    arn: crate::id::ServiceId::new("a").unwrap(),
-                    identity_store: crate::id::ServiceId::new("i").unwrap(),
-                    organization: None,
-                    region: "r".into(),
-                    management_account: None,
-                },
-                steps: Vec::new(),
-                people: None,
-                actions: Vec::new(),
-                records: Vec::new(),
-                narrowed: false,
-                rules: None,
-                revision: None,
-                names: Default::default(),
-                declarations: Vec::new(),
-                notes: Vec::new(),
-                entities: Snapshot::default(),
+                ..started("r", Names::default(), &[], Vec::new(), Snapshot::default())
             };
             applied.take(Entry::RunStarted(Box::new(started)), "d");
             if let Some(end) = *end {

@@ -307,9 +307,9 @@ fn adopt(env: &Env, store: &mut LocalStore, frozen: Frozen) -> Result<(), Failur
     );
     match result {
         Ok(_) => Ok(()),
-        Err(ApplyError::Stale(changes)) => Err(Failure::new(format!(
+        Err(ApplyError::Stale { why, .. }) => Err(Failure::new(format!(
             "the service changed meanwhile: {}",
-            changes.join("; ")
+            why.join("; ")
         ))
         .help("remove the files that were written, and import again")),
         Err(error) => Err(error.into()),

@@ -13,6 +13,7 @@ use super::identity_store::PrincipalKind;
 use super::place::{AccountIx, PrincipalIx, SetIx};
 use super::quota;
 use super::request::{Request, RequestKind, Status};
+use super::validate::violation;
 
 /// Lists return at most 100 to a page (service model).
 const PAGE: u32 = 100;
@@ -304,11 +305,12 @@ impl World {
         (kind, id): PrincipalRef<'_>,
     ) -> Answer<Request> {
         if !is_principal_id(id) {
-            return Err(ServiceError::invalid(format!(
-                "1 validation error detected: Value '{id}' at 'principalId' failed to satisfy constraint: Member must \
-                 satisfy regular expression pattern: ^([0-9a-f]{{10}}-|)[A-Fa-f0-9]{{8}}-[A-Fa-f0-9]{{4}}-\
-                 [A-Fa-f0-9]{{4}}-[A-Fa-f0-9]{{4}}-[A-Fa-f0-9]{{12}}$"
-            )));
+            return Err(violation(
+                id,
+                "principalId",
+                "satisfy regular expression pattern: ^([0-9a-f]{10}-|)[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-\
+                 [A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}$",
+            ));
         }
         let request = RequestKind::Stranger {
             is_creation: operation == Operation::CreateAccountAssignment,
@@ -363,10 +365,11 @@ impl World {
     /// The account an operation names.
     pub(super) fn target(&self, id: &str) -> Answer<AccountIx> {
         if id.len() != 12 || !id.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(ServiceError::invalid(format!(
-                "1 validation error detected: Value '{id}' at 'targetId' failed to satisfy constraint: Member must \
-                 satisfy regular expression pattern: \\d{{12}}"
-            )));
+            return Err(violation(
+                id,
+                "targetId",
+                "satisfy regular expression pattern: \\d{12}",
+            ));
         }
         self.organization
             .account_by_id(id)

@@ -18,7 +18,8 @@ use super::error::{Reason, ServiceError};
 
 type Checked = Result<(), ServiceError>;
 
-fn violation(value: &str, field: &str, constraint: &str) -> ServiceError {
+/// The refusal of a value that violates a constraint.
+pub(super) fn violation(value: &str, field: &str, constraint: &str) -> ServiceError {
     ServiceError::invalid(format!(
         "1 validation error detected: Value '{value}' at '{field}' failed to satisfy constraint: Member must {constraint}"
     ))
