@@ -134,7 +134,8 @@ pub fn remedy(effect: &Effect, error: &CallError) -> Option<&'static str> {
             "something outside this plan still refers to it; `rolecall plan` shows what, after that run apply again"
         }
         Meaning::Denied => {
-            "give the caller this permission, or run apply as someone who has it; only what is left runs"
+            "give the caller this permission (`rolecall policy --for apply` prints all that are needed), or run apply as \
+             someone who has it; only what is left runs"
         }
         Meaning::Quota => {
             "ask for a higher quota (Service Quotas console), or remove what is not needed any more"

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::apply::event::{Event, EventSink};
-use crate::report::apply_view;
+use crate::report::apply_view::{self, Denials};
 
 use super::env::Env;
 
@@ -14,6 +14,7 @@ use super::env::Env;
 pub struct Progress<'a> {
     env: &'a Env,
     bar: ProgressBar,
+    denials: Denials,
 }
 
 impl<'a> Progress<'a> {
@@ -27,7 +28,11 @@ impl<'a> Progress<'a> {
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len}  {elapsed}  {wide_msg}") {
             bar.set_style(style);
         }
-        Progress { env, bar }
+        Progress {
+            env,
+            bar,
+            denials: Denials::default(),
+        }
     }
 }
 
@@ -43,7 +48,17 @@ impl EventSink for Progress<'_> {
             Event::RunFinished { .. } => self.bar.finish_and_clear(),
             _ => {}
         }
-        if let Some(line) = apply_view::line(event, self.env.err, self.env.verbose > 0) {
+        // With -v every step is said, as it comes.
+        let is_verbose = self.env.verbose > 0;
+        if !is_verbose && self.denials.take(event) {
+            return;
+        }
+        if let Event::RunFinished { .. } = event {
+            for line in self.denials.lines(self.env.err) {
+                self.env.say(&line);
+            }
+        }
+        if let Some(line) = apply_view::line(event, self.env.err, is_verbose) {
             self.bar.suspend(|| self.env.say(&line));
         }
     }

@@ -24,6 +24,7 @@ use unicode_normalization::is_nfc;
 use crate::config::evaluate::{ProviderSettings, ReadBy};
 use crate::config::syntax::write::{Block, Item, Value, file, quoted};
 use crate::id::{AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKey, UserName};
+use crate::model::denial::Together;
 use crate::model::instance::{HeldSubject, Observed};
 use crate::model::roles::Provisioning;
 use crate::model::snapshot::Snapshot;
@@ -266,9 +267,14 @@ fn stack(options: &Options, ignored: &[PermissionSetName], left_out: &[LeftOut])
     if !left_out.is_empty() {
         items.push(Item::Blank);
         items.push(Item::Comment("Not declared, and why:".to_owned()));
-        let lines = left_out
-            .iter()
-            .map(|left| Item::Comment(format!("- {}: {}", left.what, left.why).replace('\n', " ")));
+        let left = left_out.iter().map(|left| (&*left.what, &*left.why));
+        let lines = Together::of(left).into_iter().map(|together| {
+            let line = match together.title() {
+                None => format!("- {}: {}", together.subjects.concat(), together.why),
+                Some(title) => format!("- {title}: {}", together.subjects.join(", ")),
+            };
+            Item::Comment(line.replace('\n', " "))
+        });
         items.extend(lines);
     }
     items

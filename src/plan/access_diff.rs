@@ -29,6 +29,8 @@ pub(super) struct AccessDiff {
     pub outside: BTreeMap<u32, u64>,
     /// Declared, expired, and neither there nor recorded: by block, how many.
     pub expired_new: BTreeMap<u32, u64>,
+    /// Expired, and taken away for it: by block, how many.
+    pub expired_now: BTreeMap<u32, u64>,
     /// Kept because other blocks declare them: by the block that no longer does, how many.
     pub still_declared: BTreeMap<u32, u64>,
     /// Kept, and to end at another time than was applied.
@@ -247,6 +249,9 @@ impl Judge<'_> {
             None if owned.block_present => RevokeReason::NoLongerSelected,
             None => RevokeReason::BlockRemoved,
         };
+        if let (RevokeReason::Expired, Some(declared)) = (reason, row.desired) {
+            self.count_blocks(declared.note, |out| &mut out.expired_now);
+        }
         self.revoke(row.tuple, owned.note, reason);
     }
 
@@ -605,8 +610,48 @@ mod tests {
         let later = world.apply(until("a"));
         let plan = later.plan(until("a"));
         assert!(plan.is_empty() && !plan.is_refused());
-        assert!(has(&plan, Level::Note, "expired-block"));
-        assert!(has(&later.plan(until("b")), Level::Refusal, "expired-grant"));
+        assert!(has(&plan, Level::Warning, "expired-block"));
+    }
+
+    /// A block as it is edited: its label, its accounts and its end.
+    fn ending(label: &str, accounts: &[u32], expires: &str) -> Stack {
+        base().assign_until(label, &[group("Ops")], &["view"], accounts, Some(expires))
+    }
+
+    #[test]
+    fn a_block_that_gets_another_label_and_a_past_end_at_once_takes_its_grants_away_and_is_never_refused() {
+        let past = "2026-06-30T00:00:00Z";
+        let world = World::new()
+            .apply(base().assign("a", &[group("Ops")], &["view"], &[1, 2]))
+            .at("2026-07-01T00:00:00Z");
+        // One account more than it had is no reason to refuse the end of the others.
+        let plan = world.plan(ending("b", &[1, 2, 3], past));
+        assert!(!plan.is_refused(), "{:#?}", plan.findings);
+        assert_eq!(plan.revokes.len(), 2);
+        assert!(has(&plan, Level::Warning, "expired-block"));
+        let later = world.apply(ending("b", &[1, 2], past));
+        for _ in 0..2 {
+            let plan = later.plan(ending("b", &[1, 2], past));
+            assert!(plan.is_empty() && !plan.is_refused(), "{:#?}", plan.findings);
+            assert!(has(&plan, Level::Warning, "expired-block"));
+        }
+        // Another label for what has ended is no new grant either.
+        let plan = later.plan(ending("c", &[1, 2], past));
+        assert!(!plan.is_refused(), "{:#?}", plan.findings);
+        assert!(has(&plan, Level::Warning, "expired-block"));
+    }
+
+    #[test]
+    fn a_new_block_that_has_ended_already_is_refused_beside_others_that_have() {
+        let past = "2026-06-30T00:00:00Z";
+        let world = World::new()
+            .apply(ending("a", &[1], past))
+            .at("2026-07-01T00:00:00Z");
+        let later = world.apply(ending("a", &[1], past));
+        let new = ending("a", &[1], past).assign_until("n", &[group("Ops")], &["view"], &[2], Some(past));
+        let plan = later.plan(new);
+        assert!(has(&plan, Level::Refusal, "expired-grant"));
+        assert!(has(&plan, Level::Warning, "expired-block"));
     }
 
     #[test]

@@ -112,41 +112,7 @@ impl Guarded<'_> {
                 )
             }));
         }
-        let recorded = self.sources.recorded.access.declarations.iter();
-        let known: BTreeSet<Address> = recorded
-            .map(|block| self.sources.address_now(&block.address))
-            .collect();
-        for (block, count) in &self.diff.expired_new {
-            findings.extend(self.on_block(*block, |address| {
-                let expires = self
-                    .universe
-                    .declarations
-                    .get(*block as usize)
-                    .and_then(|block| block.expires);
-                let when = expires.map(|time| time.to_string()).unwrap_or_default();
-                if known.contains(address) {
-                    return Finding {
-                        remedy: Some("remove the block".into()),
-                        ..Finding::new(
-                            Level::Note,
-                            "expired-block",
-                            format!(
-                                "{address} expired at {when}; {} no longer made",
-                                grants_are(*count)
-                            ),
-                        )
-                    };
-                }
-                Finding {
-                    remedy: Some("give it a later time, or remove the block".into()),
-                    ..Finding::new(
-                        Level::Refusal,
-                        "expired-grant",
-                        format!("{address} is new and expired already, at {when}"),
-                    )
-                }
-            }));
-        }
+        findings.extend(super::expired::findings(self.sources, self.universe, self.diff));
         for (block, count) in &self.diff.still_declared {
             findings.extend(self.on_block(*block, |address| {
                 Finding::new(
@@ -612,13 +578,6 @@ pub(super) fn grants(count: u64) -> String {
     match count {
         1 => "1 grant".to_owned(),
         count => format!("{count} grants"),
-    }
-}
-
-fn grants_are(count: u64) -> String {
-    match count {
-        1 => "1 grant is".to_owned(),
-        count => format!("{count} grants are"),
     }
 }
 

@@ -23,6 +23,7 @@ pub mod cost_estimate;
 pub mod digest;
 mod ends;
 mod entities;
+mod expired;
 pub mod finding;
 mod freezing;
 pub mod guardrails;

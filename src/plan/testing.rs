@@ -565,11 +565,8 @@ impl World {
         }
         self.observed.snapshot.access = relation(there);
         // A block whose time has come stays known without grants, as the plan has it.
-        let recorded = &self.recorded.applied.access.declarations;
-        let known = |block: &&Declaration| {
-            block.expires.is_some() && recorded.iter().any(|old| old.address == block.address)
-        };
-        let known = plan.declarations.iter().filter(known).cloned().collect();
+        let ends = |block: &&Declaration| block.expires.is_some();
+        let known = plan.declarations.iter().filter(ends).cloned().collect();
         self.recorded.applied.access = recorded_relation(notes, known);
         self.observed.roles = roles_of(&self.observed.snapshot.access);
     }

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, Email, EntityKey, PermissionSetName, ServiceId};
 use crate::model::action::{Effect, Learned};
+use crate::model::denial::LACKS;
 use crate::model::instance::Observed;
 
 /// What a reading shall cover.
@@ -165,7 +166,7 @@ impl fmt::Display for CallError {
             write!(f, " (request {id})")?;
         }
         if let Some(action) = &self.missing_action {
-            write!(f, "; the caller lacks {action}")?;
+            write!(f, "{LACKS}{action}")?;
         }
         Ok(())
     }

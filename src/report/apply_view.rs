@@ -1,11 +1,14 @@
 //! A run as text: the lines worth saying while it goes, and its summary.
 
+use std::collections::BTreeMap;
+
 use crate::apply::event::Event;
+use crate::model::denial::Denial;
 use crate::state::entry::RunEnd;
 
 use super::escape::escape;
 use super::style::{Meaning, Styles};
-use super::wording::{counted, number};
+use super::wording::{counted, number, some_of};
 
 /// The line for an event, if it deserves one; with `all`, every step does.
 pub fn line(event: &Event, styles: Styles, all: bool) -> Option<String> {
@@ -71,6 +74,56 @@ pub fn line(event: &Event, styles: Styles, all: bool) -> Option<String> {
     }
 }
 
+/// Steps that the caller may not do, of which the first for each lacking action is said at once and the others are
+/// counted: one permission that is missing is one thing to read.
+#[derive(Debug, Default)]
+pub struct Denials {
+    by_cause: BTreeMap<(String, String), Vec<String>>,
+}
+
+impl Denials {
+    /// Takes note of an event; whether it is one to be left to the end.
+    pub fn take(&mut self, event: &Event) -> bool {
+        let Event::StepDenied {
+            step,
+            error,
+            location,
+            ..
+        } = event
+        else {
+            return false;
+        };
+        let Some(denial) = Denial::of(error) else {
+            return false;
+        };
+        let cause = (denial.action.to_owned(), denial.cause.to_owned());
+        let Some(others) = self.by_cause.get_mut(&cause) else {
+            self.by_cause.insert(cause, Vec::new());
+            return false;
+        };
+        let place = location.as_ref().map(|place| format!(" ({place})"));
+        others.push(format!("{step}{}", place.unwrap_or_default()));
+        true
+    }
+
+    /// What was left to the end: a line for each action, with the first steps.
+    pub fn lines(&self, styles: Styles) -> Vec<String> {
+        let left = self.by_cause.iter().filter(|(_, others)| !others.is_empty());
+        let line = |((action, _), others): (&(String, String), &Vec<String>)| {
+            let count = others.len() as u64;
+            let word = styles.paint(Meaning::Warning, "not allowed");
+            let plural = if count == 1 { "step needs" } else { "steps need" };
+            format!(
+                "{word}: {} more {plural} {} too: {}",
+                number(count),
+                escape(action),
+                some_of(others, count, 3)
+            )
+        };
+        left.map(line).collect()
+    }
+}
+
 /// The last line of a run.
 pub fn summary(end: RunEnd, done: u64, failed: u64, not_run: u64, styles: Styles) -> String {
     let steps = counted(done, "step");
@@ -95,5 +148,37 @@ pub fn summary(end: RunEnd, done: u64, failed: u64, not_run: u64, styles: Styles
                 number(not_run)
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn denied(step: &str, action: &str, request: u8) -> Event {
+        let words = format!("User: u is not authorized to perform: {action} on resource: r-{request}");
+        Event::StepDenied {
+            step: step.into(),
+            error: format!("Op: AccessDenied: {words} (request {request}); the caller lacks {action}").into(),
+            missing_action: Some(action.into()),
+            remedy: None,
+            location: None,
+        }
+    }
+
+    #[test]
+    fn one_lacking_permission_is_told_once_and_its_other_steps_at_the_end() {
+        let mut denials = Denials::default();
+        let left: Vec<bool> = (1..=6)
+            .map(|n| denials.take(&denied(&format!("grant {n}"), "sso:CreateAccountAssignment", n)))
+            .collect();
+        assert_eq!(left, [false, true, true, true, true, true]);
+        assert!(!denials.take(&denied("create set x", "sso:CreatePermissionSet", 9)));
+        assert_eq!(
+            denials.lines(Styles::PLAIN),
+            [
+                "not allowed: 5 more steps need sso:CreateAccountAssignment too: grant 2, grant 3, grant 4 … 2 more"
+            ]
+        );
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::drift::{Around, Cause, Consequence, Content, Drift, DriftItem, Effect, Remedy, Subject};
 use crate::id::{AccountKey, EntityKey, PermissionSetName, PrincipalKey, UserName};
+use crate::model::denial::{Alike, Denial, Together};
 use crate::model::instance::{Held, HeldSubject, Observed};
 use crate::model::permission_set::PermissionSet;
 use crate::model::privilege::judge;
@@ -223,6 +224,13 @@ impl<'a> DriftView<'a> {
             .map(|(count, what)| format!("{} {what}", number(count)))
             .collect();
         rest.join(", ")
+    }
+
+    /// What is held, a line for each reason: `(what, why, what helps)`. A lacking action is one line with the first
+    /// names and one answer of the service; [`DriftView::held`] has all of them.
+    pub fn held_lines(&self) -> Vec<HeldLine> {
+        let held = self.held.iter().map(|(subject, why)| (&**subject, &**why));
+        held_lines(Together::of(held))
     }
 
     /// How it went, in a sentence: `Drift: 3 findings.`, `No drift in what could be read.`
@@ -603,6 +611,42 @@ pub fn held_title(drift: &Drift) -> &'static str {
     } else {
         "Held: frozen, not read or not found; nothing is given or concluded"
     }
+}
+
+/// What is held for one reason, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldLine {
+    /// What is held: one thing, or what several have in common and the first of them.
+    pub what: String,
+    /// Why.
+    pub why: String,
+    /// What helps, where that is known.
+    pub remedy: Option<String>,
+}
+
+/// As lines for people.
+pub fn held_lines(all: Vec<Together<'_>>) -> Vec<HeldLine> {
+    const MOST: usize = 5;
+    let line = |together: Together<'_>| {
+        let remedy = match together.reason {
+            Alike::Lacks(denial) => Some(denial.remedy("plan")),
+            Alike::NoAccount | Alike::Words(_) => None,
+        };
+        let count = together.subjects.len() as u64;
+        let (what, why) = match (together.title(), together.reason) {
+            (None, _) => (together.subjects.concat(), together.why.to_owned()),
+            (Some(title), Alike::Lacks(_)) => (title, {
+                let words = Denial::words(together.why);
+                format!(
+                    "{}. For example: {words}",
+                    some_of(&together.subjects, count, MOST)
+                )
+            }),
+            (Some(title), _) => (title, some_of(&together.subjects, count, MOST)),
+        };
+        HeldLine { what, why, remedy }
+    };
+    all.into_iter().map(line).collect()
 }
 
 /// What is held, by name.

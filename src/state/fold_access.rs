@@ -1,6 +1,6 @@
 //! The part of the fold that is about grants: merging a run's changes into the relation.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
@@ -68,12 +68,9 @@ pub fn merge(access: &mut Access, changes: GrantChanges<'_>) -> Result<(), Capac
         )
     });
     let (tuples, note_of) = merge_sorted(old, &delta);
-    // A block whose time has come keeps its place without grants for as long as it is declared: it is known, not new.
-    let still_declared: BTreeSet<u32> = new_places.into_iter().collect();
-    let known = old_places
-        .into_iter()
-        .filter(|place| still_declared.contains(place));
-    let known: Vec<u32> = known.collect();
+    // A block whose time has come keeps its place without grants for as long as it is declared, also where this run
+    // was the first that met it under its label: it is known, not new.
+    let known: Vec<u32> = new_places;
     *access = compact(
         &names,
         table.declarations,

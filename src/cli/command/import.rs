@@ -14,6 +14,7 @@ use crate::config::evaluate::ProviderSettings;
 use crate::config::program::Program;
 use crate::id::EntityKey;
 use crate::import::{self, Import, Options};
+use crate::model::denial::Together;
 use crate::model::instance::{HeldSubject, Observed};
 use crate::model::record::Seen;
 use crate::model::roles::Provisioning;
@@ -21,6 +22,7 @@ use crate::model::stack::{NamedMatcher, Scope};
 use crate::plan::{Plan, input};
 use crate::provider::ReadRequest;
 use crate::provider::frozen::Frozen;
+use crate::report::drift_view::held_lines;
 use crate::report::escape::escape;
 use crate::report::json::import::{DeclaredJson, FORMAT_VERSION, ImportJson, LeftOutJson};
 use crate::report::plan_view::PlanView;
@@ -428,8 +430,12 @@ fn show(
         if !imported.left_out.is_empty() {
             writeln!(out, "\nNot declared:")?;
         }
-        for left in &imported.left_out {
-            writeln!(out, "  {}: {}", escape(&left.what), escape(&left.why))?;
+        let left = imported.left_out.iter().map(|left| (&*left.what, &*left.why));
+        for line in held_lines(Together::of(left)) {
+            writeln!(out, "  {}: {}", escape(&line.what), escape(&line.why))?;
+            if let Some(remedy) = &line.remedy {
+                writeln!(out, "      help: {}", escape(remedy))?;
+            }
         }
         writeln!(out, "\n{}", next_plan(next, imported))
     })

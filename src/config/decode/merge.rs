@@ -11,6 +11,7 @@ use crate::config::entities::ModuleId;
 use crate::config::evaluate::Referred;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::id::{EntityKey, PrincipalKey};
+use crate::model::denial::NO_ACCOUNT;
 use crate::model::instance::{Held, HeldSubject, Observed};
 use crate::model::snapshot::{Entity, Management};
 use crate::model::stack::Desired;
@@ -189,7 +190,7 @@ pub(in crate::config) fn hold_unanswered(desired: &mut Desired, observed: &Obser
     for (key, account) in &declared.accounts {
         let created = account.management == Management::Created;
         if !created && !seen.accounts.contains_key(key) {
-            let why = format!("the organization has no account {key} ({})", account.value.name);
+            let why = format!("{NO_ACCOUNT}{key} ({})", account.value.name);
             missing.push((
                 HeldSubject::Entity(EntityKey::Account(key.clone())),
                 Kind::Account,

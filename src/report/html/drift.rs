@@ -78,11 +78,15 @@ impl DriftSection {
                     .collect(),
             })
         };
-        let held = view.held.iter().take(MOST_ROWS);
+        let held = view.held_lines().into_iter().take(MOST_ROWS);
         DriftSection {
             causes: Cause::ALL.into_iter().filter_map(of).collect(),
             held: held
-                .map(|(what, why)| (escape(what).into_owned(), escape(why).into_owned()))
+                .map(|line| {
+                    let remedy = line.remedy.map(|remedy| format!("; {remedy}"));
+                    let why = format!("{}{}", line.why, remedy.unwrap_or_default());
+                    (escape(&line.what).into_owned(), escape(&why).into_owned())
+                })
                 .collect(),
             rest: view.rest(),
         }

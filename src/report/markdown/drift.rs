@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::drift::{Cause, Effect, Subject};
 use crate::id::AccountKey;
 use crate::plan::risk::RiskMark;
-use crate::report::drift_view::{Before, DriftRow, DriftView, Room};
+use crate::report::drift_view::{Before, DriftRow, DriftView, HeldLine, Room};
 use crate::report::hide::Hide;
 use crate::report::plan_view::origin::moment;
 use crate::report::wording::{counted, number};
@@ -87,9 +87,12 @@ fn held(view: &DriftView<'_>, hide: &Hide, most: usize) -> Section {
         open: 12,
         ..Section::default()
     };
-    let row =
-        |(subject, why): &(String, String)| Row::new(text::row(&[hide.name(subject), hide.sentence(why)]), 1);
-    section.fill(&view.held, most, row, |_| 1);
+    let row = |line: &HeldLine| {
+        let remedy = line.remedy.as_deref().map(|remedy| format!("; {remedy}"));
+        let why = format!("{}{}", line.why, remedy.unwrap_or_default());
+        Row::new(text::row(&[hide.name(&line.what), hide.sentence(&why)]), 1)
+    };
+    section.fill(&view.held_lines(), most, row, |_| 1);
     section
 }
 

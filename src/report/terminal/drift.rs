@@ -58,13 +58,17 @@ fn held(view: &DriftView<'_>, page: &mut Page<'_>) -> io::Result<()> {
         return Ok(());
     }
     page.heading(held_title(view.drift), &number(view.held.len() as u64))?;
-    for (subject, why) in view.held.iter().take(MOST_HELD) {
+    let lines = view.held_lines();
+    for line in lines.iter().take(MOST_HELD) {
         let mark = page.paint(Meaning::Warning, "?");
-        page.line(&format!("  {mark} {}: {}", escape(subject), escape(why)))?;
+        page.line(&format!("  {mark} {}: {}", escape(&line.what), escape(&line.why)))?;
+        if let Some(remedy) = &line.remedy {
+            page.line(&format!("      help: {}", escape(remedy)))?;
+        }
     }
-    let rest = view.held.len().saturating_sub(MOST_HELD) as u64;
+    let rest = lines.len().saturating_sub(MOST_HELD) as u64;
     if rest > 0 {
-        page.line(&format!("    … {} more", number(rest)))?;
+        page.line(&format!("    … {} more (--json lists all)", number(rest)))?;
     }
     Ok(())
 }

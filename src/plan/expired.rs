@@ -1,0 +1,87 @@
+//! Blocks whose time has come and whose grants are not there.
+//!
+//! Those that made grants once only want to be taken out, and keep no plan from being made, whatever they are called by
+//! now. A new one was over before it began, which is a mistake in its time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::address::Address;
+
+use super::access_diff::AccessDiff;
+use super::finding::{Finding, Level};
+use super::sources::Sources;
+use super::universe::Universe;
+
+/// A warning for each block that made grants once, and a refusal for each new one.
+pub(super) fn findings(sources: &Sources<'_>, universe: &Universe<'_>, diff: &AccessDiff) -> Vec<Finding> {
+    if diff.expired_new.is_empty() {
+        return Vec::new();
+    }
+    let known = ended_before(sources);
+    let finding = |(block, count): (&u32, &u64)| {
+        let declared = universe.declarations.get(*block as usize)?;
+        let address = &declared.address;
+        let when = declared.expires.map(|time| time.to_string()).unwrap_or_default();
+        // It may be called so only now: what it takes away in this plan it has given.
+        let is_known = known.contains(address) || diff.expired_now.contains_key(block);
+        let (level, code, message, remedy) = match is_known {
+            true => (
+                Level::Warning,
+                "expired-block",
+                format!("{address} expired at {when}; {} not made", grants_are(*count)),
+                "remove the block, or give it a later time to have its grants made again",
+            ),
+            false => (
+                Level::Refusal,
+                "expired-grant",
+                format!("{address} is new and expired already, at {when}"),
+                "give it a later time, or remove the block",
+            ),
+        };
+        Some(Finding {
+            remedy: Some(remedy.into()),
+            location: declared.location.clone(),
+            ..Finding::new(level, code, message)
+        })
+    };
+    diff.expired_new.iter().filter_map(finding).collect()
+}
+
+/// Blocks that the state knows, and those that stand where one of them stood that ended at the same time: they have got
+/// another label since.
+fn ended_before(sources: &Sources<'_>) -> BTreeSet<Address> {
+    let recorded = &sources.recorded.access.declarations;
+    let declared = &sources.desired.access.declarations;
+    let mut known: BTreeSet<Address> = recorded
+        .iter()
+        .map(|block| sources.address_now(&block.address))
+        .collect();
+    let here: BTreeSet<&Address> = declared.iter().map(|block| &block.address).collect();
+    let mut gone: BTreeMap<Timestamp, usize> = BTreeMap::new();
+    for block in recorded {
+        if let Some(ended) = block.expires
+            && !here.contains(&sources.address_now(&block.address))
+        {
+            *gone.entry(ended).or_default() += 1;
+        }
+    }
+    for block in declared {
+        let Some(left) = block.expires.and_then(|time| gone.get_mut(&time)) else {
+            continue;
+        };
+        if *left > 0 && !known.contains(&block.address) {
+            *left -= 1;
+            known.insert(block.address.clone());
+        }
+    }
+    known
+}
+
+fn grants_are(count: u64) -> String {
+    match count {
+        1 => "1 grant is".to_owned(),
+        count => format!("{count} grants are"),
+    }
+}
