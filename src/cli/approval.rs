@@ -6,6 +6,7 @@ use crate::model::approved::ApprovedRow;
 use crate::model::record::Recorded;
 use crate::plan::approved_people::{ApprovedPeople, NewlyGaining, names_everyone};
 use crate::plan::change::GrantReason;
+use crate::plan::people::PeopleChange;
 use crate::plan::risk::SetRisk;
 use crate::plan::{Plan, resume_of};
 use crate::report::escape::{escape, name};
@@ -214,8 +215,18 @@ fn line_of(plan: &Plan, labels: &Labels<'_>, new: &NewlyGaining) -> String {
     let accounts: Vec<&str> = ranks.map(|rank| labels.account(rank)).collect();
     let accounts = wording::accounts(&accounts, accounts.len() as u64, 6);
     let via = some_of(new.via.iter().map(principal_name), new.via.len() as u64, 4);
+    let had_it = plan.people.rows.iter().any(|row| {
+        row.change == PeopleChange::KeepsLonger
+            && plan.names.permission_set(row.permission_set) == Some(&new.permission_set)
+            && row.via == new.via
+    });
+    let (verb, longer) = if had_it {
+        ("keeps", " for longer")
+    } else {
+        ("gains", "")
+    };
     format!(
-        "{who} gains {}{risk} in {accounts}, through {via}",
+        "{who} {verb} {}{risk} in {accounts}{longer}, through {via}",
         escape(new.permission_set.as_str())
     )
 }

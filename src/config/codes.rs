@@ -64,6 +64,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("duplicate-key", "one key twice in a `for`"),
     ("empty-permission-set", "a permission set without any policy"),
     ("function-call", "a call that the function refuses"),
+    ("incomplete-arn", "a resource of a policy that is no whole ARN"),
     (
         "inconsistent-conditional",
         "arms of a conditional that have nothing in common",

@@ -18,6 +18,7 @@ pub mod guardrail;
 pub mod history;
 pub mod in_account;
 pub mod instance;
+pub mod likeness;
 pub mod made;
 pub mod matching;
 pub mod mention;

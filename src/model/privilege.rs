@@ -60,6 +60,11 @@ impl Judged {
     }
 }
 
+/// Whether a policy of an account is called like one of AWS's that makes an administrator.
+pub fn has_name_of_administrator(name: &str) -> bool {
+    Known::administrator_by_name(name).is_some()
+}
+
 /// An AWS-managed policy whose content is known.
 struct Known {
     /// The last part of its ARN.

@@ -69,7 +69,7 @@ impl Standing {
     pub fn behind(self, plan: &Plan) -> Vec<Behind> {
         let mut pairs: BTreeSet<(u32, u32)> = BTreeSet::new();
         let rows = plan.people.rows.iter();
-        for row in rows.filter(|row| matches!(row.change, PeopleChange::Gains | PeopleChange::Loses)) {
+        for row in rows.filter(|row| !matches!(row.change, PeopleChange::KeepsVia | PeopleChange::Unknown)) {
             let via = row.via.iter().filter_map(|key| plan.names.principal_rank(key));
             pairs.extend(via.map(|principal| (principal, row.permission_set)));
         }

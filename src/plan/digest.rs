@@ -411,6 +411,9 @@ impl Canon {
             self.value(&(&row.change, &row.people, row.count, &row.everyone, &row.via));
             self.value(&plan.names.permission_set(row.permission_set));
             self.account_names(plan, &row.accounts);
+            if let Some(ends) = &row.ends {
+                self.value(ends);
+            }
         }
         let becoming = plan.risks.covered_becoming();
         self.number(becoming.len() as u64);

@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use rustc_hash::FxHashMap;
 
-use crate::model::access::Declaration;
+use crate::model::access::{Declaration, Tuple};
 
 use super::finding::{Finding, Level, counted};
 use super::universe::{RecordedNote, Universe};
@@ -60,6 +61,38 @@ impl Ends {
                 )
             }
         })
+    }
+}
+
+/// When grants that are there were to end, as far as it was applied; those without an end are not here.
+#[derive(Debug, Default)]
+pub(super) struct Lasting(FxHashMap<Tuple, Timestamp>);
+
+impl Lasting {
+    /// Of all grants of this stack.
+    pub fn of(universe: &Universe<'_>) -> Self {
+        let end_of = |note: u32| {
+            let note = universe.recorded_notes.get(note as usize)?;
+            note.ends.filter(|_| note.owned)
+        };
+        if !universe.recorded_notes.iter().any(|note| note.ends.is_some()) {
+            return Lasting::default();
+        }
+        let recorded = &universe.recorded;
+        let grants = recorded.tuples.iter().zip(&*recorded.notes);
+        let ending = grants.filter_map(|(tuple, note)| Some((*tuple, end_of(*note)?)));
+        let there = |tuple: &Tuple| universe.observed.tuples.binary_search(tuple).is_ok();
+        Lasting(ending.filter(|(tuple, _)| there(tuple)).collect())
+    }
+
+    /// When a grant was to end.
+    pub fn end(&self, tuple: Tuple) -> Option<Timestamp> {
+        self.0.get(&tuple).copied()
+    }
+
+    /// The grants that were to end, in no order.
+    pub fn tuples(&self) -> impl Iterator<Item = Tuple> {
+        self.0.keys().copied()
     }
 }
 

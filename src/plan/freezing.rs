@@ -11,6 +11,7 @@ use crate::id::{EntityKey, GroupName, PermissionSetName, PrincipalKey, UserName}
 use crate::model::access::{Names, Tuple};
 use crate::model::action::Effect;
 use crate::model::freeze::{self, Frozen};
+use crate::model::likeness::likeness;
 
 use super::access_diff::UNDECLARED;
 use super::change::{Action, ActionKind, Reason, RevokeReason, RevokeStep};
@@ -204,13 +205,14 @@ impl<'a> Freezing<'a> {
             .filter(|(name, _)| is_one(name))
             .map(|(_, user)| user.value.shown())
             .collect();
-        let alike = actions.iter().filter_map(|action| match action.effect.as_ref()? {
-            Effect::CreateUser { user } if called.contains(user.shown()) => {
+        let alike: BTreeSet<_> = called.iter().map(|name| likeness(name)).collect();
+        let new = actions.iter().filter_map(|action| match action.effect.as_ref()? {
+            Effect::CreateUser { user } if alike.contains(&likeness(user.shown())) => {
                 Some(Arc::from(user.user_name.as_str()))
             }
             _ => None,
         });
-        let subjects: BTreeSet<Arc<str>> = alike.collect();
+        let subjects: BTreeSet<Arc<str>> = new.collect();
         let name = called.first()?;
         (!subjects.is_empty()).then(|| Finding {
             subjects,
@@ -553,7 +555,9 @@ mod tests {
             .values()
             .find(|user| user.value.user_name.as_str() == "bob");
         let bob = bob.unwrap().value.shown().to_owned();
-        assert!(codes(&world.plan(called(&bob))).contains("frozen-look-alike"));
+        for name in [bob.clone(), format!(" {} ", bob.to_uppercase())] {
+            assert!(codes(&world.plan(called(&name))).contains("frozen-look-alike"));
+        }
         assert!(!codes(&world.plan(called("Somebody Else"))).contains("frozen-look-alike"));
     }
 

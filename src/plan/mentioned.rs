@@ -3,6 +3,7 @@
 //! Reasons, descriptions, outputs and findings may name anyone. Whoever shows a plan without people's names needs to
 //! know all of them, and has nothing but the plan.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 use crate::id::{PrincipalKey, UserName};
 use crate::model::action::Effect;
+use crate::model::likeness::likeness;
 use crate::model::mention::{stands_in, words};
 use crate::model::principal::User;
 
@@ -34,6 +36,57 @@ pub(super) fn user_names(plan: &Plan, sources: &Sources<'_>) -> BTreeMap<UserNam
     let actors = actors.filter_map(|actor| Some((UserName::new(&**actor).ok()?, Arc::clone(actor))));
     names.extend(actors);
     names
+}
+
+/// Those of the users that the plan mentions whose name does not say alone who they are: somebody else has it, or one
+/// that looks like it, as display name or user name; or it looks like several names, or like one with an address.
+pub(super) fn namesakes(plan: &Plan, sources: &Sources<'_>) -> BTreeSet<UserName> {
+    let mut called: BTreeSet<(&UserName, &str)> = plan
+        .user_names
+        .iter()
+        .map(|(user, name)| (user, &**name))
+        .collect();
+    let mut renamed: BTreeMap<&UserName, &UserName> = BTreeMap::new();
+    for action in &plan.actions {
+        match &action.effect {
+            Some(Effect::CreateUser { user }) => drop(called.insert((&user.user_name, user.shown()))),
+            Some(Effect::UpdateUser { from, to }) => {
+                called.insert((&to.user_name, to.shown()));
+                renamed.insert(&from.user_name, &to.user_name);
+            }
+            _ => {}
+        }
+    }
+    called.retain(|(user, name)| user.as_str() != *name);
+    let mut mentioned: FxHashMap<Cow<'_, str>, Vec<&UserName>> = FxHashMap::default();
+    for (user, name) in &called {
+        mentioned.entry(likeness(name)).or_default().push(user);
+    }
+    let looks_like_more = |name: &str| name.contains(['(', ')', '@', ',', ';']);
+    let of_themselves = called.iter().filter(|(_, name)| looks_like_more(name));
+    let of_themselves = of_themselves.map(|(user, _)| (*user).clone());
+    if mentioned.is_empty() {
+        return BTreeSet::new();
+    }
+    let snapshots = [&*sources.recorded, sources.observed, &*sources.desired];
+    let everyone: Vec<_> = snapshots
+        .into_iter()
+        .flat_map(|snapshot| &snapshot.users)
+        .collect();
+    let alike = everyone.into_par_iter().flat_map_iter(|(key, user)| {
+        let own = renamed.get(key).copied().unwrap_or(key);
+        let shown = user.value.shown();
+        let names = [Some(shown), (shown != key.as_str()).then_some(key.as_str())];
+        let others = names
+            .into_iter()
+            .flatten()
+            .filter_map(|name| mentioned.get(&likeness(name)));
+        let others = others.flatten().filter(move |other| own != **other);
+        others.map(|other| (*other).clone()).collect::<Vec<_>>()
+    });
+    let mut found: BTreeSet<UserName> = alike.collect();
+    found.extend(of_themselves);
+    found
 }
 
 fn in_steps(plan: &Plan) -> FxHashSet<&UserName> {
@@ -144,8 +197,73 @@ fn strings(value: Value, out: &mut BTreeSet<String>) {
 
 #[cfg(test)]
 mod tests {
+    use crate::id::UserName;
+
     use super::super::testing::{Stack, World, group};
     use crate::id::GroupName;
+
+    /// Those of a plan by which `grace` joins a group, while somebody else is called `other`.
+    fn alike(grace: &str, other: &str, declared: bool) -> Vec<String> {
+        let called = |stack: Stack, user: &str, shown: &str| {
+            let user = UserName::new(user).unwrap();
+            stack.with(|desired| {
+                desired.snapshot.users.get_mut(&user).unwrap().value.display_name = shown.into();
+            })
+        };
+        let stack = |members: &[&str]| {
+            let stack = called(Stack::new().user("grace", "grace"), "grace", grace);
+            stack
+                .accounts(&[1])
+                .set("view", "view")
+                .group("ops", "Ops", members)
+                .assign("a", &[group("Ops")], &["view"], &[1])
+        };
+        let both = |members| called(stack(members).user("other", "other"), "other", other);
+        let world = World::new().apply(both(&[]));
+        let plan = match declared {
+            true => world.plan(both(&["grace"])),
+            false => {
+                let mut world = world;
+                world
+                    .recorded
+                    .applied
+                    .users
+                    .remove(&UserName::new("other").unwrap());
+                world.plan(stack(&["grace"]))
+            }
+        };
+        assert!(plan.user_names.contains_key(&UserName::new("grace").unwrap()));
+        plan.namesakes.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_name_that_somebody_else_has_is_told_wherever_the_other_is_known_from() {
+        for declared in [true, false] {
+            for other in [
+                "Grace Hopper",
+                "grace hopper",
+                " Grace  Hopper",
+                "Gr\u{430}ce Hopper",
+            ] {
+                assert_eq!(
+                    alike("Grace Hopper", other, declared),
+                    ["grace"],
+                    "{other} {declared}"
+                );
+            }
+            assert!(alike("Grace Hopper", "Ada Lovelace", declared).is_empty());
+        }
+        assert_eq!(
+            alike("other", "Ada Lovelace", true),
+            ["grace"],
+            "somebody's user name"
+        );
+        assert_eq!(
+            alike("Ada (ada@x.org)", "Bob", true),
+            ["grace"],
+            "like a name with an address"
+        );
+    }
 
     #[test]
     fn whoever_a_text_names_is_known_and_nobody_else() {

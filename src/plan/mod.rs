@@ -64,8 +64,9 @@ pub mod step;
 #[cfg(test)]
 pub(crate) mod testing;
 mod universe;
+mod unjudged;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -112,6 +113,10 @@ pub struct Plan {
     /// What users are called whom the plan mentions, where that differs from their user name, and those whom one of
     /// its texts names.
     pub user_names: BTreeMap<UserName, Arc<str>>,
+    /// Those of them whose name might be taken for somebody else's: of whom the configuration, the state or the
+    /// service knows, whether or not the plan mentions them. Not covered by the digest.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub namesakes: BTreeSet<UserName>,
     /// Blocks that notes refer to (desired's, then recorded ones that are gone), sorted by address.
     pub declarations: Vec<Declaration>,
     /// Notes of grants, as they shall be.

@@ -8,6 +8,8 @@
 
 mod by_set;
 mod first;
+mod hashes;
+mod longer;
 mod still;
 mod unread;
 
@@ -22,11 +24,14 @@ use crate::model::access::{Names, Tuple};
 use crate::model::action::Effect;
 
 use super::Plan;
+use super::ends::Lasting;
 use super::hashing::Gathering;
 use super::input::PlanInput;
-use super::people::{PeopleChange, PeopleEffects, PeopleRow};
+use super::people::{EndMoved, PeopleChange, PeopleEffects, PeopleRow};
 use by_set::{BySet, Reach};
 use first::First;
+pub(super) use hashes::{everyone, hash_of_crowd};
+use hashes::{hash_principals, hash_row};
 use still::Still;
 pub(super) use unread::Unknown;
 use unread::{Behind, Named, Unread};
@@ -34,10 +39,16 @@ use unread::{Behind, Named, Unread};
 /// What people gain and lose when `before` becomes `after` and the plan's membership changes are made.
 ///
 /// Both relations are ascending, as ranks in the plan's names, and cover the whole instance: what is ignored or
-/// out of scope too, since it may be the path by which somebody keeps access.
-pub fn people_effects(plan: &Plan, input: &PlanInput, before: &[Tuple], after: &[Tuple]) -> PeopleEffects {
+/// out of scope too, since it may be the path by which somebody keeps access. `lasting` has the ends of what is there.
+pub(super) fn people_effects(
+    plan: &Plan,
+    input: &PlanInput,
+    lasting: &Lasting,
+    (before, after): (&[Tuple], &[Tuple]),
+) -> PeopleEffects {
     let mut effects = plan.actions.iter().filter_map(|action| action.effect.as_ref());
-    if !effects.any(moves_people) && (std::ptr::eq(before, after) || before == after) {
+    let as_before = !effects.any(moves_people) && (std::ptr::eq(before, after) || before == after);
+    if as_before && !longer::may_be(plan, lasting) {
         return PeopleEffects {
             digest: blake3::Hasher::new().finalize().to_hex().to_string(),
             ..PeopleEffects::default()
@@ -66,6 +77,7 @@ pub fn people_effects(plan: &Plan, input: &PlanInput, before: &[Tuple], after: &
         rows.extend(of_set.rows);
         unreadable.extend(unread);
     }
+    rows.extend(longer::rows(plan, lasting, (before, after), &people));
     // Each set's rows are in order already; what is left is to put the changes one after another.
     rows.sort_by_key(|((change, set, ..), _)| (*change, *set));
     finish(rows, unreadable, &people, before, after)
@@ -554,6 +566,7 @@ type RowKey = (
     Arc<[u32]>,
     BTreeSet<PrincipalKey>,
     BTreeSet<PrincipalKey>,
+    Option<EndMoved>,
 );
 
 /// Rows under construction: classes that fare alike are put together.
@@ -573,7 +586,7 @@ impl Rows {
         people: &[u32],
     ) {
         self.rows
-            .entry((change, set, accounts.into(), via, keeps))
+            .entry((change, set, accounts.into(), via, keeps, None))
             .or_default()
             .extend(people);
     }
@@ -591,7 +604,7 @@ fn finish(
         ..PeopleEffects::default()
     };
     let nobody = vec![false; people.names.len()];
-    let (mut gaining, mut losing) = (nobody.clone(), nobody);
+    let (mut gaining, mut losing, mut longer) = (nobody.clone(), nobody.clone(), nobody);
     let mut hasher = Gathering::new();
     let accounts_by_rank: Vec<String> = people
         .principals
@@ -601,7 +614,7 @@ fn finish(
         .collect();
     let mut still = Still::new(people, before, after);
     let mut first = First::new(people, before);
-    for ((change, set, accounts, via, keeps), mut members) in rows {
+    for ((change, set, accounts, via, keeps, ends), mut members) in rows {
         members.sort_unstable();
         members.dedup();
         let facts = members.len() as u64 * accounts.len() as u64;
@@ -614,6 +627,7 @@ fn finish(
                 effects.lost += facts;
                 mark(&mut losing, &members);
             }
+            PeopleChange::KeepsLonger => mark(&mut longer, &members),
             PeopleChange::KeepsVia | PeopleChange::Unknown => {}
         }
         hash_row(
@@ -624,7 +638,10 @@ fn finish(
             &members,
             people,
         );
-        if change == PeopleChange::Unknown {
+        if let Some(ends) = ends {
+            hasher.update(format!("{} {:?}", ends.from, ends.to).as_bytes());
+        }
+        if change == PeopleChange::Unknown || members.is_empty() {
             // There is nobody to name, so that it matters by whom it comes.
             hash_principals(&mut hasher, &via);
         }
@@ -639,7 +656,7 @@ fn finish(
         };
         let name = |rank: &u32| people.names.get(*rank as usize).copied().cloned();
         let everyone = everyone(&members, people);
-        if let (PeopleChange::Gains, Some(hash)) = (change, &everyone) {
+        if let (PeopleChange::Gains | PeopleChange::KeepsLonger, Some(hash)) = (change, &everyone) {
             let crowd = effects.crowds.entry(Arc::clone(hash));
             crowd.or_insert_with(|| members.iter().filter_map(name).collect());
         }
@@ -659,6 +676,7 @@ fn finish(
             gained,
             first,
             everyone,
+            ends,
         });
     }
     // The widest first within each kind of change; ties in the order of the keys, which is stable.
@@ -671,6 +689,7 @@ fn finish(
     let marked = |people: &[bool]| people.iter().filter(|is_marked| **is_marked).count() as u64;
     effects.gaining = marked(&gaining);
     effects.losing = marked(&losing);
+    effects.longer = marked(&longer);
     effects.digest = hasher.finalize().to_hex().to_string();
     effects
 }
@@ -681,64 +700,6 @@ fn mark(people: &mut [bool], ranks: &[u32]) {
         if let Some(flag) = people.get_mut(*rank as usize) {
             *flag = true;
         }
-    }
-}
-
-/// The hash of all names, where a row does not carry them all.
-pub(super) fn everyone(members: &[u32], people: &People) -> Option<Arc<str>> {
-    let name = |rank: &u32| people.names.get(*rank as usize).copied();
-    (members.len() > PeopleRow::MOST_NAMED).then(|| hash_of_crowd(members.iter().filter_map(name)))
-}
-
-/// The hash that stands for a crowd: of all names, ascending.
-pub(super) fn hash_of_crowd<'n>(names: impl Iterator<Item = &'n UserName>) -> Arc<str> {
-    let mut hasher = Gathering::new();
-    for name in names {
-        hasher.update(name.as_str().as_bytes()).update(&[0]);
-    }
-    hasher.finalize().to_hex().as_str().into()
-}
-
-/// Covers what the row says by name, so that equal facts have equal digests whatever the ranks are.
-fn hash_row(
-    hasher: &mut Gathering,
-    change: PeopleChange,
-    set: u32,
-    (accounts, account_names): (&[u32], &[String]),
-    members: &[u32],
-    people: &People,
-) {
-    let mut text = |part: &str| {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part.as_bytes());
-    };
-    text(&format!("{change:?}"));
-    text(
-        people
-            .principals
-            .permission_set(set)
-            .map_or("", |name| name.as_str()),
-    );
-    for account in accounts {
-        text(account_names.get(*account as usize).map_or("", String::as_str));
-    }
-    text("");
-    for member in members {
-        text(
-            people
-                .names
-                .get(*member as usize)
-                .map_or("", |name| name.as_str()),
-        );
-    }
-    text("");
-}
-
-fn hash_principals(hasher: &mut Gathering, keys: &BTreeSet<PrincipalKey>) {
-    for key in keys {
-        let text = key.to_string();
-        hasher.update(&(text.len() as u64).to_le_bytes());
-        hasher.update(text.as_bytes());
     }
 }
 

@@ -18,6 +18,7 @@ use crate::model::action::Effect;
 use super::access_diff::{AccessDiff, UNDECLARED, access_diff, after};
 use super::caller::{Steps, block, own_path};
 use super::change::{Action, ActionKind, RevokeReason};
+use super::ends::Lasting;
 use super::entities::entity_actions;
 use super::finding::{Finding, Level};
 use super::freezing::Freezing;
@@ -389,6 +390,11 @@ impl<'a> Stage<'a> {
         let names_now = NamesNow::new(sources, &renames);
         let account_names = account_names(sources, &universe);
         let standing = super::behind::Standing::of(&universe, &actions);
+        // Narrowed plans leave all ends as they are.
+        let lasting = match input.options.mode {
+            Mode::All => Lasting::of(&universe),
+            _ => Lasting::default(),
+        };
         let before = universe.observed.tuples;
         let findings: BTreeSet<Finding> = findings.into_iter().collect();
         let mut plan = Plan {
@@ -412,7 +418,14 @@ impl<'a> Stage<'a> {
         // The steps are final, whatever they mean for people.
         let (steps, people) = rayon::join(
             || super::digest::Steps::of(&plan),
-            || super::people_effects::people_effects(&plan, input, &before, after.unwrap_or(&before)),
+            || {
+                super::people_effects::people_effects(
+                    &plan,
+                    input,
+                    &lasting,
+                    (&before, after.unwrap_or(&before)),
+                )
+            },
         );
         plan.people = people;
         plan.behind = standing.behind(&plan);
@@ -422,9 +435,12 @@ impl<'a> Stage<'a> {
         let broken: BTreeSet<Finding> = plan.guardrails.iter().map(|breach| breach.finding()).collect();
         plan.findings.extend(broken);
         plan.findings.extend(super::guardrails::ended_exceptions(input));
+        plan.findings
+            .extend(super::unjudged::customer_managed(&plan, input));
         plan.findings.sort();
         plan.session_seconds = session_seconds(&plan, sources);
         plan.user_names = super::mentioned::user_names(&plan, sources);
+        plan.namesakes = super::mentioned::namesakes(&plan, sources);
         plan.cost = super::cost_estimate::estimate(&plan, &input.observed.quotas);
         if let Some(finding) = super::in_progress::find(&plan, input) {
             plan.findings.push(finding);
@@ -449,6 +465,7 @@ fn empty(input: &PlanInput) -> Plan {
         names: Default::default(),
         account_names: BTreeMap::new(),
         user_names: BTreeMap::new(),
+        namesakes: BTreeSet::new(),
         declarations: Vec::new(),
         notes: Vec::new(),
         actions: Vec::new(),

@@ -25,7 +25,7 @@ use crate::model::stack::{Production, RiskSettings, StopFor};
 use super::Plan;
 use super::becoming::{Becoming, Holders, becoming};
 use super::input::PlanInput;
-use super::people::{Crowds, PeopleChange, PeopleRow};
+use super::people::{Crowds, PeopleRow};
 
 /// Why something should be looked at twice; the gravest first.
 #[derive(
@@ -176,8 +176,7 @@ impl Risks {
 
     /// Whether the people of a row are part of what is approved: who joins them since then stops the plan.
     pub fn covers(&self, plan: &Plan, row: &PeopleRow) -> bool {
-        let comes = matches!(row.change, PeopleChange::Gains | PeopleChange::Unknown);
-        comes
+        row.change.comes()
             && match self.stop_for {
                 StopFor::Anyone => true,
                 StopFor::Nobody => false,
@@ -187,6 +186,14 @@ impl Risks {
                     risk.is_some_and(|risk| risk.mark().is_some())
                 }
             }
+    }
+
+    /// Whether a row is about access that is marked: by its set, or in an account that is production.
+    pub fn marks(&self, plan: &Plan, row: &PeopleRow) -> bool {
+        let name = plan.names.permission_set(row.permission_set);
+        let risk = name.and_then(|name| self.sets.get(name));
+        let in_production = |rank| self.production.binary_search(rank).is_ok();
+        risk.is_some_and(|risk| risk.mark().is_some()) || row.accounts.iter().any(in_production)
     }
 
     /// Who has sets that become a risk, as far as they are part of what is approved.

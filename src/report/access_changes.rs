@@ -380,6 +380,7 @@ impl AccessChanges {
 pub fn verb(change: PeopleChange) -> &'static str {
     match change {
         PeopleChange::Gains => "gains",
+        PeopleChange::KeepsLonger => "keeps longer",
         PeopleChange::Loses => "loses",
         PeopleChange::KeepsVia => "keeps",
         PeopleChange::Unknown => "unknown",

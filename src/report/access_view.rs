@@ -12,6 +12,7 @@ use crate::model::snapshot::Snapshot;
 
 use super::escape::escape;
 use super::plan_view::principal_name;
+use super::shared_names::SharedNames;
 
 /// The version of the JSON form.
 pub const FORMAT_VERSION: u32 = 1;
@@ -142,6 +143,10 @@ pub struct AccessView {
     pub seen_at: Option<Timestamp>,
     /// A row per person (or group without known members), account and permission set.
     pub rows: Vec<AccessRow>,
+    /// User names of people in the rows whose name might be taken for somebody else's, in the rows or not. JSON and CSV
+    /// have the user name of everybody.
+    #[serde(skip)]
+    pub namesakes: BTreeSet<String>,
 }
 
 /// One person, account and permission set.
@@ -217,10 +222,16 @@ pub fn view(
             }
         },
     );
+    let rows: Vec<AccessRow> = rows.collect();
+    let everyone = SharedNames::of_people(&[snapshot, applied]);
+    let alike = rows
+        .iter()
+        .filter(|row| everyone.has(&row.user_name, &row.person));
     AccessView {
         format_version: FORMAT_VERSION,
         seen_at,
-        rows: rows.collect(),
+        namesakes: alike.map(|row| row.user_name.clone()).collect(),
+        rows,
     }
 }
 

@@ -125,7 +125,7 @@ impl<'a> DriftView<'a> {
     /// The view of a comparison with what was read.
     pub fn new(stack: &'a str, drift: &'a Drift, around: &Around<'a>) -> Self {
         let observed = around.observed;
-        let names = SharedNames::of_people(&observed.snapshot);
+        let names = SharedNames::of_people(&[&observed.snapshot]);
         let row = |item: &'a DriftItem| DriftRow {
             item,
             name: name(item, &observed.snapshot, &names),

@@ -8,6 +8,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use crate::model::likeness::is_confusable;
+
 /// The text with every control, direction and invisible character written as an escape (`\n`, `\u{202e}`).
 pub fn escape(text: &str) -> Cow<'_, str> {
     escape_where(text, |c| is_dangerous(c) || c == '\n' || c == '\t')
@@ -90,14 +92,6 @@ fn is_dangerous(c: char) -> bool {
 /// Whole alphabets that only differ from Latin in their looks.
 fn is_disguised(c: char) -> bool {
     matches!(c, '\u{ff01}'..='\u{ff5e}' | '\u{1d400}'..='\u{1d7ff}')
-}
-
-/// Greek and Cyrillic letters that most fonts draw like a Latin one (after the confusables data of Unicode
-/// Technical Standard 39).
-fn is_confusable(c: char) -> bool {
-    const GREEK: &str = "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορυχϳϲϹ";
-    const CYRILLIC: &str = "АВЕЅІЈКМНОРСТУХаеіјорсухѕһԁԛԝѵ";
-    GREEK.contains(c) || CYRILLIC.contains(c)
 }
 
 #[cfg(test)]

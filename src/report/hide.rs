@@ -112,7 +112,8 @@ impl Hide {
             return Cow::Borrowed(text);
         }
         out.push_str(text.get(copied..).unwrap_or_default());
-        Cow::Owned(out)
+        // A name with the user name is one person.
+        Cow::Owned(out.replace(&format!("{SOMEONE} ({SOMEONE})"), SOMEONE))
     }
 
     /// As [`Hide::apply`], for text with colour codes, which end words.
@@ -207,7 +208,7 @@ mod tests {
         let hide = Hide::new(People::Counts, names);
         assert_eq!(
             hide.apply("user ada@example.com (Ada Lovelace) and Ada, not bobby"),
-            "user (someone) ((someone)) and (someone), not bobby"
+            "user (someone) and (someone), not bobby"
         );
         assert_eq!(hide.apply("'bob' +eve é"), "'(someone)' (someone) é");
         assert_eq!(Hide::new(People::Names, names).apply("Ada"), "Ada");

@@ -3,34 +3,45 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::likeness::likeness;
 use crate::model::snapshot::Snapshot;
 
 /// Names that more than one has, so that each is shown with what tells it from the others: a user name, an id.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct SharedNames<'a> {
     shared: BTreeSet<Cow<'a, str>>,
+    /// What names have in common that count as one.
+    alike: fn(&str) -> Cow<'_, str>,
 }
 
 impl<'a> SharedNames<'a> {
-    /// Of all by what is theirs alone, and by name.
+    /// Of all accounts by what is theirs alone, and by name.
     pub fn new<N: Into<Cow<'a, str>>>(all: impl IntoIterator<Item = (&'a str, N)>) -> Self {
+        let all = all.into_iter().map(|(own, shown)| (own, shown.into()));
+        Self::alike(|name| Cow::Borrowed(name), all)
+    }
+
+    fn alike(alike: fn(&str) -> Cow<'_, str>, all: impl Iterator<Item = (&'a str, Cow<'a, str>)>) -> Self {
         let mut first: BTreeMap<Cow<'a, str>, &str> = BTreeMap::new();
         let mut shared = BTreeSet::new();
         for (own, shown) in all {
-            let shown = shown.into();
             match first.get(&shown) {
                 Some(other) if *other != own => drop(shared.insert(shown)),
                 Some(_) => {}
                 None => drop(first.insert(shown, own)),
             }
         }
-        SharedNames { shared }
+        SharedNames { shared, alike }
     }
 
-    /// Of everyone in a snapshot, by user name and display name.
-    pub fn of_people(snapshot: &'a Snapshot) -> Self {
-        let people = snapshot.users.iter();
-        Self::new(people.map(|(name, user)| (name.as_str(), user.value.shown())))
+    /// Of everyone in snapshots, by user name and display name; names that can be taken for each other count as one.
+    pub fn of_people(snapshots: &[&'a Snapshot]) -> Self {
+        let people = snapshots.iter().flat_map(|snapshot| &snapshot.users);
+        let named = people.flat_map(|(name, user)| {
+            let names = [user.value.shown(), name.as_str()];
+            names.map(|shown| (name.as_str(), likeness(shown)))
+        });
+        Self::alike(likeness, named)
     }
 
     /// Of the accounts in a snapshot, by id and name.
@@ -39,9 +50,14 @@ impl<'a> SharedNames<'a> {
         Self::new(accounts.map(|(key, account)| (key.as_str(), &*account.value.name)))
     }
 
+    /// Whether somebody else has that name.
+    pub fn has(&self, own: &str, shown: &str) -> bool {
+        own != shown && self.shared.contains(&(self.alike)(shown))
+    }
+
     /// `Grace Hopper`, or `Grace Hopper (grace2@example.com)` where there are two.
     pub fn show<'n>(&self, own: &str, shown: &'n str) -> Cow<'n, str> {
-        if self.shared.contains(shown) && own != shown {
+        if self.has(own, shown) {
             Cow::Owned(format!("{shown} ({own})"))
         } else {
             Cow::Borrowed(shown)

@@ -15,6 +15,7 @@ use crate::config::rules::iam::arn::may_be;
 use crate::config::rules::iam::{Action, Catalogue, KeyType, Service};
 use crate::diagnostic::{Code, did_you_mean};
 use crate::model::policy_document::matches;
+use crate::model::resource_pattern::ResourcePattern;
 
 /// An action, or a service, that is not in the list.
 const UNKNOWN_ACTION: Code = Code("unknown-action");
@@ -26,6 +27,9 @@ const WIDE: Code = Code("wide-statement");
 const CONDITION: Code = Code("condition-type");
 /// A condition key or policy variable of all services that is not in the list.
 const UNKNOWN_KEY: Code = Code("unknown-condition-key");
+
+/// A resource that is no whole ARN.
+const INCOMPLETE: Code = Code("incomplete-arn");
 
 /// What is not linted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,6 +69,8 @@ pub fn check(document: &Value, settings: &Settings) -> Vec<Found> {
     };
     let statements: Vec<Statement<'_>> = statements.into_iter().enumerate().map(Statement::new).collect();
     let mut found = Vec::new();
+    // In older documents variables are plain text, which is told of the document.
+    let has_variables = document.get("Version").and_then(Value::as_str) == Some("2012-10-17");
     for statement in &statements {
         if settings
             .statements
@@ -77,7 +83,10 @@ pub fn check(document: &Value, settings: &Settings) -> Vec<Found> {
         statement.wide(&mut found);
         statement.resources(&mut found);
         statement.conditions(&mut found);
-        statement.variables(&mut found);
+        if has_variables {
+            statement.variables(&mut found);
+        }
+        statement.incomplete(&mut found);
         statement.among(&statements, &mut found);
     }
     found
@@ -324,6 +333,25 @@ impl<'d> Statement<'d> {
                     .help("put it into a statement with the resources that it is about");
                 found.push(self.found("Action", Some(action), finding));
             }
+        }
+    }
+
+    /// Resources with fewer parts than an ARN has. One that ends with a wildcard says itself that it goes on.
+    fn incomplete(&self, found: &mut Vec<Found>) {
+        let element = if self.all_but_resources {
+            "NotResource"
+        } else {
+            "Resource"
+        };
+        for text in self.resources.iter().filter(|text| !text.ends_with('*')) {
+            let Some(whole) = ResourcePattern::completion(text) else {
+                continue;
+            };
+            let message = format!("{} has the resource `{text}`, which is no whole ARN", self.name());
+            let finding = Finding::warning(INCOMPLETE, message)
+                .because(format!("IAM reads it as `{whole}`"))
+                .help(format!("write `{whole}` if that is meant, or the ARN of what is"));
+            found.push(self.found(element, Some(text), finding));
         }
     }
 
@@ -759,6 +787,55 @@ mod tests {
         );
         let mixed = allow(r#""s3:GetObject","dynamodb:GetItem""#, "arn:aws:s3:::logs/*");
         one(&mixed, NO_EFFECT, "dynamodb:GetItem");
+    }
+
+    #[test]
+    fn a_resource_that_is_no_whole_arn_is_told() {
+        // IAM user guide, "IAM JSON policy elements: Resource": `arn:aws:sqs` is `arn:aws:sqs:*:*:*`.
+        for (action, resource, whole) in [
+            ("sqs:SendMessage", "arn:aws:sqs", "`arn:aws:sqs:*:*:*`"),
+            (
+                "iam:GetRole",
+                "arn:aws:iam::111122223333",
+                "`arn:aws:iam::111122223333:*`",
+            ),
+        ] {
+            let text = allow(&format!("{action:?}"), resource);
+            let document: Value = serde_json::from_str(&format!(r#"{{"Statement":{text}}}"#)).unwrap();
+            let found = check(&document, &Settings::default());
+            let told = found.iter().find(|one| one.finding.code == INCOMPLETE);
+            let told = told.unwrap_or_else(|| panic!("{resource}: {found:#?}"));
+            assert_eq!(
+                (told.element, told.value.as_deref()),
+                ("Resource", Some(resource))
+            );
+            assert!(
+                told.finding.cause.as_deref().unwrap().contains(whole),
+                "{told:#?}"
+            );
+        }
+        for good in [
+            "arn:aws:sqs:*",
+            "arn:aws:sqs:eu-west-1:111122223333:q",
+            "*",
+            "arn:*",
+        ] {
+            let found = found(&allow(r#""sqs:SendMessage""#, good));
+            assert!(
+                found.iter().all(|(code, _)| *code != INCOMPLETE),
+                "{good}: {found:#?}"
+            );
+        }
+    }
+
+    #[test]
+    fn variables_of_an_old_document_are_plain_text_and_nothing_more_is_said_of_them() {
+        let statement = allow(r#""s3:GetObject""#, "arn:aws:s3:::b/${aws:nothing}/*");
+        for (version, count) in [("2008-10-17", 0), ("2012-10-17", 1)] {
+            let text = format!(r#"{{"Version":"{version}","Statement":[{statement}]}}"#);
+            let document: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(check(&document, &Settings::default()).len(), count, "{version}");
+        }
     }
 
     #[test]

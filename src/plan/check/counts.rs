@@ -90,7 +90,12 @@ fn people(plan: &Plan, found: &mut Found) {
                 .accounts
                 .iter()
                 .all(|account| plan.names.account(*account).is_some());
-        let said = (row.change == PeopleChange::Unknown) == (row.count == 0);
+        let longer = row.change == PeopleChange::KeepsLonger;
+        let said = longer || (row.change == PeopleChange::Unknown) == (row.count == 0);
+        let later = row
+            .ends
+            .is_none_or(|ends| ends.to.is_none_or(|to| to > ends.from));
+        let said = said && longer == row.ends.is_some() && later;
         named && sets && accounts && said && !row.accounts.is_empty() && !row.via.is_empty()
     });
     found.require(rows_fit, "people-rows", || {

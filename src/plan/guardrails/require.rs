@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::id::{AccountKey, PermissionSetName, PrincipalKey};
 use crate::model::access::{Access, Declaration, Tuple};
 use crate::model::action::Effect;
@@ -24,6 +26,13 @@ const EXPIRY: Missing = 4;
 const BOUNDARY: Missing = 8;
 const SET_TAGS: Missing = 16;
 const ACCOUNT_TAGS: Missing = 32;
+
+/// Until when a grant with a note lasts; `None` for no end.
+fn last_end(access: &Access, note: u32) -> Option<Timestamp> {
+    let note = access.notes.get(note as usize);
+    let blocks = note.into_iter().flat_map(|note| &note.declared_by);
+    Declaration::last_end(blocks.filter_map(|block| access.declarations.get(*block as usize)))
+}
 
 impl<'a> Court<'a> {
     pub(super) fn require(&self, case: &Case<'a>, require: &'a Require) -> Vec<Breach> {
@@ -54,7 +63,8 @@ impl<'a> Court<'a> {
             {
                 continue;
             }
-            if !self.gets_worse((account, set, principal), missing, require) {
+            let later = || last_end(access, *note);
+            if !self.gets_worse((account, set, principal), missing, (require, &later)) {
                 old += 1;
                 if before.len() < MOST_SUBJECTS {
                     before.push(self.lacking((account, set, principal), tuple, missing, require));
@@ -94,8 +104,14 @@ impl<'a> Court<'a> {
         worse.into_iter().chain(same).collect()
     }
 
-    /// Whether the plan makes the grant, or takes away what it had of what is required.
-    fn gets_worse(&self, grant: Grant<'_>, missing: Missing, require: &Require) -> bool {
+    /// Whether the plan makes the grant, takes away what it had of what is required, or lets one that outlasts what is
+    /// required last even longer: `ends` says until when.
+    fn gets_worse(
+        &self,
+        grant: Grant<'_>,
+        missing: Missing,
+        (require, ends): (&Require, &dyn Fn() -> Option<Timestamp>),
+    ) -> bool {
         if self.is_made(grant) {
             return true;
         }
@@ -115,6 +131,12 @@ impl<'a> Court<'a> {
             Some(note) => self.of_blocks(applied, *note, require),
             None => REASON | EXPIRY,
         };
+        if let (true, Some(note)) = (missing & EXPIRY != 0, recorded)
+            && let Some(was) = last_end(applied, *note)
+            && ends().is_none_or(|end| end > was)
+        {
+            return true;
+        }
         let before =
             blocks | GROUP | self.of_set(set, require, false) | self.of_account(account, require, false);
         missing & !before != 0

@@ -368,6 +368,33 @@ fn what_is_required_cannot_be_taken_away_afterwards() {
 }
 
 #[test]
+fn what_must_expire_cannot_be_put_off_afterwards() {
+    let rule = || {
+        Rule::Require(Require {
+            of: selector(&[], &["admin"], &[]),
+            expires_within: Some(86_400),
+            ..Require::default()
+        })
+    };
+    let until = |end: Option<&str>| {
+        let mut stack = stack(&["ada"], &[], &[1]);
+        stack.blocks[0].declaration.expires = end.map(time);
+        stack
+    };
+    let (late, later) = (Some("2027-01-01T00:00:00Z"), Some("2027-06-01T00:00:00Z"));
+    let world = World::new().apply(until(late));
+    // It was to end too late already, and ends no later than that.
+    let plan = |end| world.plan(guarded(until(end), rule(), &[]));
+    assert_eq!(found(&plan(late)), [("guardrail-broken", Level::Warning)]);
+    assert_eq!(found(&plan(later)), [("guardrail", Level::Refusal)]);
+    assert_eq!(found(&plan(None)), [("guardrail", Level::Refusal)]);
+    assert_eq!(
+        found(&plan(Some("2026-12-31T00:00:00Z"))),
+        [("guardrail-broken", Level::Warning)]
+    );
+}
+
+#[test]
 fn sets_need_boundaries_and_tags_and_accounts_need_tags() {
     let rule = |of: Require| Rule::Require(of);
     let world = World::new();

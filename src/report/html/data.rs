@@ -42,6 +42,8 @@ pub struct PageData {
     pub sets: Vec<SetEntry>,
     /// People: name and user name.
     pub people: Vec<(String, String)>,
+    /// Those of the people, as indices, whose name might be taken for somebody else's.
+    pub namesakes: Vec<u32>,
     /// Groups and people who have or had access, and all other groups.
     pub principals: Vec<PrincipalEntry>,
     /// Moments, as text; distinct and ascending.

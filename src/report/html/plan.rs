@@ -281,6 +281,7 @@ fn people_table(view: &PlanView<'_>) -> Table {
         let whole = whole.into_iter().flatten().collect();
         let (class, sign) = match sentence.verb {
             "gain" | "gains" => ("gains", "+"),
+            "keep longer" | "keeps longer" => ("gains", "+"),
             "lose" | "loses" => ("loses", "−"),
             "keep" | "keeps" => ("keeps", "="),
             _ => ("unknown", "?"),

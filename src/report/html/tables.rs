@@ -21,6 +21,7 @@ use crate::report::escape::{escape, name};
 use crate::report::json::history::{LogLine, What};
 use crate::report::memberships::undeclared;
 use crate::report::plan_view::PlanView;
+use crate::report::shared_names::SharedNames;
 
 use super::Sources;
 use super::data::{
@@ -154,7 +155,16 @@ impl<'a> Builder<'a> {
         let mut people: Vec<(String, &UserName)> =
             known.into_iter().map(|user| (shown(user), user)).collect();
         people.sort();
+        let known = [snapshot, &self.sources.recorded.applied];
+        let everyone = SharedNames::of_people(&known);
+        let planned = self.sources.plan.map(|view| &view.plan.namesakes);
+        let is_shared = |shown: &str, user: &UserName| {
+            everyone.has(user.as_str(), shown) || planned.is_some_and(|planned| planned.contains(user))
+        };
         for (shown, user) in people {
+            if is_shared(&shown, user) {
+                self.data.namesakes.push(rank(self.data.people.len()));
+            }
             self.index
                 .people
                 .insert(user.clone(), rank(self.data.people.len()));
@@ -444,6 +454,7 @@ impl<'a> Builder<'a> {
         let names = &view.plan.names;
         let change = match row.change {
             PeopleChange::Gains => "gains",
+            PeopleChange::KeepsLonger => "longer",
             PeopleChange::Loses => "loses",
             PeopleChange::KeepsVia => "keeps",
             PeopleChange::Unknown => return None,

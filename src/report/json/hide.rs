@@ -6,7 +6,7 @@ use serde_json::{Error, Value};
 use crate::report::hide::Hide;
 
 /// Lists of people beside which their number stands, or that need none.
-const PEOPLE: [&str; 2] = ["people", "users"];
+const PEOPLE: [&str; 3] = ["people", "users", "namesakes"];
 /// What people are called, by user name.
 const NAMES: &str = "user_names";
 /// A person beside whom all that matters is said otherwise.

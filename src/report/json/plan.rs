@@ -10,7 +10,7 @@ use crate::address::{Address, Kind};
 use crate::plan::change::{GrantReason, RevokeReason};
 use crate::plan::finding::{Finding, Level};
 use crate::plan::input::Mode;
-use crate::plan::people::PeopleChange;
+use crate::plan::people::{EndMoved, PeopleChange};
 use crate::report::plan_view::PlanView;
 use crate::report::plan_view::assignments::{AssignmentRow, RowChange};
 use crate::report::plan_view::entities::{EntityChange, EntityRow};
@@ -91,6 +91,9 @@ pub struct PlanJson<'a> {
     pub account_names: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
     /// What the users named in this plan are called, by user name.
     pub user_names: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
+    /// User names of those whose name might be taken for somebody else's, whom the plan need not mention.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub namesakes: Vec<Cow<'a, str>>,
 }
 
 /// Counts.
@@ -303,6 +306,9 @@ pub struct PeopleJson<'a> {
     pub gaining: u64,
     /// Distinct people who lose something.
     pub losing: u64,
+    /// Distinct people who keep something for longer than it was to last.
+    #[serde(default)]
+    pub longer: u64,
     /// Facts (person, account, set) gained.
     pub gained: u64,
     /// Facts lost.
@@ -347,7 +353,10 @@ pub struct PeopleChangeJson<'a> {
     /// For losses: sessions that began before may go on for this many seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective_within_seconds: Option<u32>,
-    /// For gains: why to look twice, the gravest first.
+    /// For what is kept longer: until when it was to last, and until when it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<EndMoved>,
+    /// For gains and what is kept longer: why to look twice, the gravest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub risks: Vec<RiskJson>,
 }
@@ -461,6 +470,7 @@ impl<'a> PlanJson<'a> {
                 .iter()
                 .map(|(key, name)| (key.as_str().into(), name.as_ref().into()))
                 .collect(),
+            namesakes: plan.namesakes.iter().map(|user| user.as_str().into()).collect(),
         }
     }
 }
@@ -641,6 +651,7 @@ impl<'a> Names<'_, 'a> {
         PeopleJson {
             gaining: people.gaining,
             losing: people.losing,
+            longer: people.longer,
             gained: people.gained,
             lost: people.lost,
             digest: people.digest.as_str().into(),
@@ -679,6 +690,7 @@ impl<'a> Names<'_, 'a> {
             still: self.sets(&line.still),
             gained: self.sets(&line.gained),
             effective_within_seconds: line.sessions,
+            ends: line.ends,
             risks: line.risks.iter().map(RiskJson::from).collect(),
         }
     }
@@ -688,6 +700,25 @@ impl<'a> Names<'_, 'a> {
 mod tests {
     use super::*;
     use crate::report::plan_view::tests::small;
+
+    #[test]
+    fn whose_name_is_not_theirs_alone_is_told_and_named_in_full_in_texts() {
+        let mut plan = small();
+        plan.namesakes.insert(crate::id::UserName::new("bob").unwrap());
+        let view = PlanView::new(&plan);
+        let json = PlanJson::new(&view);
+        assert_eq!(json.namesakes, ["bob"]);
+        let lost = view
+            .people
+            .iter()
+            .find(|line| line.change == PeopleChange::Loses)
+            .unwrap();
+        assert_eq!(view.labels.user(&lost.people[0]), "Bob Stone (bob)");
+        let (ada, eve) = ("ada", "eve");
+        let user = |name| crate::id::UserName::new(name).unwrap();
+        assert_eq!(view.labels.person(&user(ada), "Ada Lovelace"), "Ada Lovelace");
+        assert_eq!(view.labels.person(&user(eve), "Eve"), "Eve");
+    }
 
     #[test]
     fn a_plan_reads_back_from_its_json_and_names_no_ranks() {

@@ -57,7 +57,10 @@ pub struct HeadlineJson {
     pub mark: RiskMark,
     /// In words: `1 person gains administrator access in 20 accounts`.
     pub text: String,
-    /// How many people gain.
+    /// They have it, and keep it for longer than it was to last.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub longer: bool,
+    /// How many people gain, or keep it for longer.
     pub people: u64,
     /// They may be more, since not all of them are named in the plan.
     #[serde(default)]
@@ -74,6 +77,7 @@ impl From<&Headline> for HeadlineJson {
         HeadlineJson {
             mark: headline.mark,
             text: headline.words(),
+            longer: headline.longer,
             people: headline.count,
             at_least: headline.at_least,
             unreadable_groups: headline.unreadable,

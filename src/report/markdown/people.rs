@@ -31,6 +31,7 @@ pub fn section(view: &PlanView<'_>, hide: &Hide, most: usize) -> Section {
     let parts: Vec<String> = [
         (people.gaining, "gains", "gain"),
         (people.losing, "loses", "lose"),
+        (people.longer, "keeps access for longer", "keep access for longer"),
     ]
     .into_iter()
     .filter(|(count, ..)| *count > 0)
@@ -41,6 +42,7 @@ pub fn section(view: &PlanView<'_>, hide: &Hide, most: usize) -> Section {
     .collect();
     let order = [
         PeopleChange::Gains,
+        PeopleChange::KeepsLonger,
         PeopleChange::Loses,
         PeopleChange::Unknown,
         PeopleChange::KeepsVia,
@@ -66,6 +68,8 @@ fn row(view: &PlanView<'_>, line: &PeopleLine, hide: &Hide) -> Row {
     let verb = match (line.change, line.count) {
         (PeopleChange::Gains, 1) => "**gains**",
         (PeopleChange::Gains, _) => "**gain**",
+        (PeopleChange::KeepsLonger, 0 | 1) => "**keeps longer**",
+        (PeopleChange::KeepsLonger, _) => "**keep longer**",
         (PeopleChange::Loses, 1) => "**loses**",
         (PeopleChange::Loses, _) => "**lose**",
         (PeopleChange::KeepsVia, 1) => "keeps",
@@ -74,6 +78,7 @@ fn row(view: &PlanView<'_>, line: &PeopleLine, hide: &Hide) -> Row {
     };
     let who = match line.change {
         PeopleChange::Unknown => format!("whoever is in {}", paths(&line.via)),
+        PeopleChange::KeepsLonger if line.count == 0 => format!("whoever is in {}", paths(&line.via)),
         _ => hide.people(
             line.people.iter().map(|user| view.labels.user(user)),
             line.count,
@@ -113,10 +118,7 @@ fn how(view: &PlanView<'_>, line: &PeopleLine, hide: &Hide) -> String {
     let assignments = causes.assignments.iter();
     let assignments = assignments.map(|(change, origin)| assignment(*change, origin, hide));
     let memberships = causes.memberships.iter().map(|joined| {
-        let verb = match line.change {
-            PeopleChange::Gains | PeopleChange::Unknown => "joins",
-            PeopleChange::Loses | PeopleChange::KeepsVia => "leaves",
-        };
+        let verb = if line.change.comes() { "joins" } else { "leaves" };
         let place = joined
             .location
             .map(|at| format!(" ({})", text::code(&at.to_string())));
@@ -173,10 +175,11 @@ fn assignment(change: Option<RowChange>, origin: &Origin<'_>, hide: &Hide) -> St
 
 fn path(view: &PlanView<'_>, line: &PeopleLine) -> String {
     match line.change {
-        PeopleChange::Gains => {
+        PeopleChange::Gains | PeopleChange::KeepsLonger => {
             let risks = (!line.risks.is_empty()).then(|| format!("**{}**", words(&line.risks)));
             let via = (!line.via.is_empty()).then(|| format!("via {}", paths(&line.via)));
-            let parts: Vec<String> = [risks, via].into_iter().flatten().collect();
+            let until = line.until().map(|until| format!("**{until}**"));
+            let parts: Vec<String> = [risks, until, via].into_iter().flatten().collect();
             parts.join("; ")
         }
         PeopleChange::Loses => {

@@ -80,17 +80,19 @@ fn top(view: &PlanView<'_>, title: Title<'_>, hide: &Hide) -> String {
     let people = [
         (plan.people.gaining, "gains", "gain"),
         (plan.people.losing, "loses", "lose"),
+        (plan.people.longer, "keeps", "keep"),
     ];
     let people: Vec<String> = people
         .into_iter()
         .filter(|(count, ..)| *count > 0)
         .map(|(count, one, many)| {
             let verb = if count == 1 { one } else { many };
-            format!("{} {verb} access", wording::people(count))
+            let longer = if one == "keeps" { " for longer" } else { "" };
+            format!("{} {verb} access{longer}", wording::people(count))
         })
         .collect();
     match people.is_empty() {
-        true if plan.is_empty() => {}
+        true if plan.is_empty() || view.headlines.iter().any(|headline| headline.longer) => {}
         true => out.push_str(" Nobody gains or loses access, as far as members are known."),
         false => out.push_str(&format!(" **{}.**", people.join(", "))),
     }

@@ -22,6 +22,8 @@ const MOST_NAMES: usize = 20;
 pub struct Headline {
     /// Which mark.
     pub mark: RiskMark,
+    /// They have it, and keep it for longer than it was to last.
+    pub longer: bool,
     /// The first of those who gain, by user name.
     pub people: Vec<UserName>,
     /// How many gain.
@@ -46,9 +48,11 @@ impl Headline {
             let groups = counted(self.unreadable, "group");
             who.push(format!("the members of {groups} that cannot be read"));
         }
-        let verb = match (self.count, self.unreadable) {
-            (1, 0) => "gains",
-            _ => "gain",
+        let verb = match (self.count, self.unreadable, self.longer) {
+            (1, 0, false) => "gains",
+            (.., false) => "gain",
+            (1, 0, true) => "keeps",
+            (.., true) => "keep",
         };
         let accounts = counted(self.accounts, "account");
         let what = match self.mark {
@@ -61,7 +65,8 @@ impl Headline {
             }
             mark => format!("{} access in {accounts}", mark.word()),
         };
-        format!("{} {verb} {what}", who.join(" and "))
+        let longer = if self.longer { " for longer" } else { "" };
+        format!("{} {verb} {what}{longer}", who.join(" and "))
     }
 }
 
@@ -103,22 +108,58 @@ pub fn headlines(view: &PlanView<'_>) -> Vec<Headline> {
         RiskMark::Sensitive,
         RiskMark::Production,
     ];
-    let sums = marks.into_iter().map(|mark| (mark, sum(view, mark)));
-    sums.filter_map(|(mark, sum)| {
-        let at_least = sum.is_cut();
-        let mut people: Vec<&UserName> = sum.people.into_iter().collect();
-        people.sort_unstable();
-        let found = Headline {
-            mark,
-            people: people.iter().take(MOST_NAMES).copied().cloned().collect(),
-            count: sum.unnamed.max(people.len() as u64),
-            at_least,
-            unreadable: sum.unreadable.len() as u64,
-            accounts: sum.accounts.len() as u64,
-        };
-        (found.count > 0 || found.unreadable > 0).then_some(found)
-    })
-    .collect()
+    let kinds = marks.into_iter().flat_map(|mark| [(mark, false), (mark, true)]);
+    kinds
+        .filter_map(|(mark, longer)| {
+            let sum = if longer {
+                kept_longer(view, mark)
+            } else {
+                sum(view, mark)
+            };
+            let at_least = sum.is_cut();
+            let mut people: Vec<&UserName> = sum.people.into_iter().collect();
+            people.sort_unstable();
+            let found = Headline {
+                mark,
+                longer,
+                people: people.iter().take(MOST_NAMES).copied().cloned().collect(),
+                count: sum.unnamed.max(people.len() as u64),
+                at_least,
+                unreadable: sum.unreadable.len() as u64,
+                accounts: sum.accounts.len() as u64,
+            };
+            (found.count > 0 || found.unreadable > 0).then_some(found)
+        })
+        .collect()
+}
+
+/// Those who have it and keep it for longer.
+fn kept_longer<'v>(view: &'v PlanView<'_>, mark: RiskMark) -> Sum<'v> {
+    let production = &view.plan.risks.production;
+    let counts = |rank: &&u32| mark != RiskMark::Production || production.binary_search(rank).is_ok();
+    let lines = view
+        .people
+        .iter()
+        .filter(|line| line.change == PeopleChange::KeepsLonger);
+    let mut sum = Sum::default();
+    for line in lines.filter(|line| line.risks.iter().any(|risk| risk.mark == mark)) {
+        match line.count {
+            0 => {
+                let groups = line
+                    .via
+                    .iter()
+                    .filter_map(|key| view.plan.names.principal_rank(key));
+                sum.unreadable.extend(groups);
+            }
+            count => sum.row(
+                count,
+                &line.people,
+                crowd(&view.plan.people.crowds, line.everyone.as_ref()),
+            ),
+        }
+        sum.accounts.extend(line.accounts.iter().filter(counts));
+    }
+    sum
 }
 
 fn sum<'v>(view: &'v PlanView<'_>, mark: RiskMark) -> Sum<'v> {

@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::id::{PrincipalKey, UserName};
 use crate::model::access::Declaration;
@@ -247,7 +247,8 @@ fn record_counts(plan: &Plan) -> RecordCounts {
 pub struct Labels<'a> {
     plan: &'a Plan,
     accounts: Vec<Arc<str>>,
-    people: SharedNames<'a>,
+    /// Who is shown with the user name.
+    by_user_name: FxHashSet<&'a UserName>,
 }
 
 impl<'a> Labels<'a> {
@@ -265,7 +266,7 @@ impl<'a> Labels<'a> {
         Labels {
             plan,
             accounts: accounts.collect(),
-            people: SharedNames::new(people(plan)),
+            by_user_name: by_user_name(plan),
         }
     }
 
@@ -287,16 +288,20 @@ impl<'a> Labels<'a> {
         self.plan.names.principal(rank)
     }
 
-    /// What people call a user: the name, else the user name; both where two people have the name.
+    /// What people call a user: the name, else the user name. Both where the name does not say alone who it is, and of
+    /// whom a reviewer must be sure: who is new, and who gains what is marked as a risk.
     pub fn user(&self, name: &'a UserName) -> Cow<'a, str> {
         let shown = self.plan.user_names.get(name);
-        self.people
-            .show(name.as_str(), shown.map_or(name.as_str(), |shown| shown))
+        self.person(name, shown.map_or(name.as_str(), |shown| shown))
     }
 
     /// What people call a user whose display name is at hand.
     pub fn person<'n>(&self, name: &UserName, shown: &'n str) -> Cow<'n, str> {
-        self.people.show(name.as_str(), shown)
+        if shown != name.as_str() && self.by_user_name.contains(name) {
+            Cow::Owned(format!("{shown} ({name})"))
+        } else {
+            Cow::Borrowed(shown)
+        }
     }
 
     /// The names of several accounts.
@@ -305,19 +310,36 @@ impl<'a> Labels<'a> {
     }
 }
 
-/// The people that a plan mentions: user name and display name.
-fn people(plan: &Plan) -> impl Iterator<Item = (&str, &str)> {
-    let named = plan
-        .user_names
-        .iter()
-        .map(|(name, shown)| (name.as_str(), &**shown));
-    let written = plan.actions.iter().filter_map(|action| match &action.effect {
-        Some(Effect::CreateUser { user } | Effect::UpdateUser { to: user, .. }) => {
-            Some((user.user_name.as_str(), user.shown()))
-        }
+/// Whom a display name alone does not name well enough.
+fn by_user_name(plan: &Plan) -> FxHashSet<&UserName> {
+    let mut found: FxHashSet<&UserName> = plan.namesakes.iter().collect();
+    found.extend(plan.actions.iter().filter_map(|action| match &action.effect {
+        Some(Effect::CreateUser { user }) => Some(&user.user_name),
         _ => None,
-    });
-    named.chain(written)
+    }));
+    let risks = &plan.risks;
+    let coming = plan.people.rows.iter().filter(|row| row.change.comes());
+    for row in coming.filter(|row| risks.marks(plan, row)) {
+        found.extend(&row.people);
+        found.extend(
+            row.everyone
+                .as_ref()
+                .and_then(|all| plan.people.crowds.get(all))
+                .into_iter()
+                .flatten(),
+        );
+    }
+    for row in &risks.becoming {
+        found.extend(&row.people);
+        found.extend(
+            row.everyone
+                .as_ref()
+                .and_then(|all| risks.crowds.get(all))
+                .into_iter()
+                .flatten(),
+        );
+    }
+    found
 }
 
 /// A principal as a line names it: a group by its name alone, a person by the user name, an orphan as what it is.
@@ -389,6 +411,7 @@ pub(crate) mod tests {
             names,
             account_names: BTreeMap::new(),
             user_names: BTreeMap::new(),
+            namesakes: BTreeSet::new(),
             declarations: Vec::new(),
             notes: Vec::new(),
             actions: Vec::new(),
@@ -573,6 +596,7 @@ pub(crate) mod tests {
             gained: Vec::new(),
             first: Default::default(),
             everyone: None,
+            ends: None,
         };
         let gaining = [user("ada"), user("grace")].into_iter().chain(others).collect();
         plan.people.rows = vec![

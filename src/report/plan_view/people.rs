@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::id::{PrincipalKey, UserName};
 use crate::plan::Plan;
-use crate::plan::people::{FirstAccess, PeopleChange, PeopleRow};
+use crate::plan::people::{EndMoved, FirstAccess, PeopleChange, PeopleRow};
 
+use super::origin::moment;
 use super::risk::{Marker, Risk, gravity};
 
 /// One class of equal changes. Borrowed from the plan; sets that have equal people and accounts stand together.
@@ -36,7 +37,9 @@ pub struct PeopleLine {
     pub sessions: Option<u32>,
     /// For gains: how many of them have access for the first time.
     pub first: FirstAccess,
-    /// For gains: why to look twice, the gravest first.
+    /// For what is kept longer: until when.
+    pub ends: Option<EndMoved>,
+    /// For gains and what is kept longer: why to look twice, the gravest first.
     pub risks: Vec<Risk>,
 }
 
@@ -53,11 +56,22 @@ pub fn lines(plan: &Plan, marker: &Marker<'_>) -> Vec<PeopleLine> {
             None => lines.push(line(row, sessions)),
         }
     }
-    for line in lines.iter_mut().filter(|line| line.change == PeopleChange::Gains) {
+    let marked =
+        |line: &&mut PeopleLine| matches!(line.change, PeopleChange::Gains | PeopleChange::KeepsLonger);
+    for line in lines.iter_mut().filter(marked) {
         line.risks = marker.of_people(&line.permission_sets, &line.accounts, line.first, line.count);
     }
     lines.sort_by_key(|line| (line.change, Reverse(gravity(&line.risks))));
     lines
+}
+
+impl PeopleLine {
+    /// `until 2027-02-01 → no end`, for what is kept longer.
+    pub fn until(&self) -> Option<String> {
+        let ends = self.ends?;
+        let to = ends.to.map_or_else(|| "no end".to_owned(), moment);
+        Some(format!("until {} → {to}", moment(ends.from)))
+    }
 }
 
 /// The sets that people have before and after.
@@ -71,6 +85,7 @@ fn joins(line: &PeopleLine, row: &PeopleRow) -> bool {
         && line.count == row.count
         && line.first == row.first
         && line.everyone == row.everyone
+        && line.ends == row.ends
         && line.people == row.people
         && line.accounts == row.accounts
         && line.still == kept(row)
@@ -93,6 +108,7 @@ fn line(row: &PeopleRow, sessions: Option<u32>) -> PeopleLine {
         gained: row.gained.clone(),
         sessions: sessions.filter(|_| row.change == PeopleChange::Loses),
         first: row.first,
+        ends: row.ends,
         risks: Vec::new(),
     }
 }

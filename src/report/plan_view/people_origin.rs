@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use crate::id::{GroupName, PrincipalKey};
 use crate::model::access::Tuple;
 use crate::model::action::Effect;
+use crate::plan::change::RecordChange;
 use crate::plan::people::PeopleChange;
 use crate::report::escape;
 use crate::report::wording::{counted, each_once, some_of};
@@ -44,17 +45,13 @@ pub struct Causes<'a> {
 impl<'a> PlanView<'a> {
     /// What brings a line of people about.
     pub fn causes(&self, line: &PeopleLine) -> Causes<'a> {
-        let grants = match line.change {
-            PeopleChange::Gains | PeopleChange::Unknown => true,
-            PeopleChange::Loses | PeopleChange::KeepsVia => false,
-        };
         let via = line.via.iter();
         let assignments = via.flat_map(|key| self.behind_path(line, key));
         Causes {
             assignments: assignments
                 .map(|(change, notes)| (change, self.origin(&notes)))
                 .collect(),
-            memberships: self.memberships(line, grants),
+            memberships: self.memberships(line, line.change.comes()),
         }
     }
 
@@ -64,7 +61,7 @@ impl<'a> PlanView<'a> {
         let Some(principal) = self.plan.names.principal_rank(path) else {
             return Vec::new();
         };
-        let grants = matches!(line.change, PeopleChange::Gains | PeopleChange::Unknown);
+        let grants = line.change.comes();
         let meets = |left: &[u32], right: &[u32]| left.iter().any(|rank| right.binary_search(rank).is_ok());
         let rows = self.assignments_of(principal).filter(|row| {
             row.change.is_grant() == grants
@@ -84,7 +81,23 @@ impl<'a> PlanView<'a> {
             line.permission_sets.contains(&row.permission_set) && meets(&line.accounts, &row.accounts)
         });
         found.extend(standing.map(|row| (None, row.note.into_iter().collect())));
+        if line.change == PeopleChange::KeepsLonger {
+            let notes = self.noted(line, principal);
+            found.extend((!notes.is_empty()).then_some((None, notes)));
+        }
         found
+    }
+
+    /// The notes of one principal's assignments that stay and of which the record changes.
+    fn noted(&self, line: &PeopleLine, principal: u32) -> Vec<u32> {
+        let records = self.plan.records.iter().filter(|step| {
+            step.change != RecordChange::Forget
+                && step.tuple.principal() == principal
+                && line.permission_sets.contains(&step.tuple.permission_set())
+                && line.accounts.binary_search(&step.tuple.account()).is_ok()
+        });
+        let notes: BTreeSet<u32> = records.map(|step| step.note).collect();
+        notes.into_iter().collect()
     }
 
     /// The notes of one principal's assignments in a row, as far as a line is about them: a row may join those of many
@@ -139,7 +152,7 @@ impl<'a> PlanView<'a> {
     /// assignment.ops (access.hcl:7), reason OPS-7, until 2027-01-01`.
     pub fn how(&self, line: &PeopleLine) -> String {
         let mut parts = Vec::new();
-        let comes = matches!(line.change, PeopleChange::Gains | PeopleChange::Unknown);
+        let comes = line.change.comes();
         if !line.via.is_empty() {
             let names = line.via.iter().map(super::principal_name);
             let names = some_of(names, line.via.len() as u64, MOST_PATHS);

@@ -155,6 +155,7 @@ pub fn changes(found: &AccessChanges, styles: Styles, out: &mut dyn Write) -> io
     let order = [
         (PeopleChange::Loses, Meaning::Removed),
         (PeopleChange::Gains, Meaning::Added),
+        (PeopleChange::KeepsLonger, Meaning::Added),
         (PeopleChange::KeepsVia, Meaning::Aside),
         (PeopleChange::Unknown, Meaning::Warning),
     ];
@@ -196,7 +197,9 @@ fn change(row: &AccessChange) -> String {
         names => format!("via {}", list(names)),
     };
     match row.change {
-        PeopleChange::Gains | PeopleChange::Loses => format!("{people}: {what}, {}", via(&row.via)),
+        PeopleChange::Gains | PeopleChange::KeepsLonger | PeopleChange::Loses => {
+            format!("{people}: {what}, {}", via(&row.via))
+        }
         PeopleChange::KeepsVia => {
             format!(
                 "{people}: {what}, no longer {}, still {}",

@@ -15,9 +15,10 @@ use super::Page;
 use super::page::column;
 use super::plan::Detail;
 
-const ORDER: [PeopleChange; 4] = [
+const ORDER: [PeopleChange; 5] = [
     PeopleChange::Loses,
     PeopleChange::Gains,
+    PeopleChange::KeepsLonger,
     PeopleChange::KeepsVia,
     PeopleChange::Unknown,
 ];
@@ -25,7 +26,7 @@ const ORDER: [PeopleChange; 4] = [
 /// How many lines each kind of change gets.
 fn budget(change: PeopleChange) -> usize {
     match change {
-        PeopleChange::Gains | PeopleChange::Loses => 20,
+        PeopleChange::Gains | PeopleChange::KeepsLonger | PeopleChange::Loses => 20,
         PeopleChange::KeepsVia | PeopleChange::Unknown => 8,
     }
 }
@@ -36,14 +37,17 @@ pub fn write(view: &PlanView<'_>, detail: Detail, page: &mut Page<'_>) -> io::Re
         return Ok(());
     }
     let people = &view.plan.people;
-    let parts: Vec<String> = [(people.gaining, "gain"), (people.losing, "lose")]
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, verb)| {
-            let s = if count == 1 { "s" } else { "" };
-            format!("{} {verb}{s}", wording::people(count))
-        })
-        .collect();
+    let parts = [
+        (people.gaining, "gain", ""),
+        (people.losing, "lose", ""),
+        (people.longer, "keep", " access for longer"),
+    ];
+    let parts = parts.into_iter().filter(|(count, ..)| *count > 0);
+    let parts = parts.map(|(count, verb, what)| {
+        let s = if count == 1 { "s" } else { "" };
+        format!("{} {verb}{s}{what}", wording::people(count))
+    });
+    let parts: Vec<String> = parts.collect();
     page.heading("People", &parts.join(" · "))?;
     let shown: Vec<Sentence<'_>> = ORDER
         .into_iter()
@@ -51,8 +55,10 @@ pub fn write(view: &PlanView<'_>, detail: Detail, page: &mut Page<'_>) -> io::Re
         .collect();
     let who = column(shown.iter().map(|sentence| sentence.who.as_str()), 14);
     let what = column(shown.iter().map(|sentence| sentence.what.as_str()), 48);
+    let verbs = shown.iter().map(|sentence| sentence.verb.len()).max();
+    let verbs = verbs.unwrap_or_default().max(7);
     for sentence in &shown {
-        let verb = page.paint(sentence.meaning, format!("{:<7}", sentence.verb));
+        let verb = page.paint(sentence.meaning, format!("{:<verbs$}", sentence.verb));
         let indent = " ".repeat(who.saturating_sub(sentence.who.chars().count()));
         let padding = " ".repeat(what.saturating_sub(sentence.what.chars().count()));
         let Sentence {
@@ -107,6 +113,7 @@ fn of_kind<'v>(
 ) -> impl Iterator<Item = Sentence<'v>> + 'v {
     let (meaning, verb) = match change {
         PeopleChange::Gains => (Meaning::Added, "gain"),
+        PeopleChange::KeepsLonger => (Meaning::Added, "keep longer"),
         PeopleChange::Loses => (Meaning::Removed, "lose"),
         PeopleChange::KeepsVia => (Meaning::Aside, "keep"),
         PeopleChange::Unknown => (Meaning::Warning, "unknown"),
@@ -120,6 +127,7 @@ fn of_kind<'v>(
             ("gain", 1) => "gains",
             ("lose", 1) => "loses",
             ("keep", 1) => "keeps",
+            ("keep longer", 0 | 1) => "keeps longer",
             (verb, _) => verb,
         },
         who: who(line),
@@ -148,6 +156,7 @@ fn rest(view: &PlanView<'_>, change: PeopleChange, page: &mut Page<'_>) -> io::R
 fn who(line: &PeopleLine) -> String {
     match line.change {
         PeopleChange::Unknown => String::new(),
+        PeopleChange::KeepsLonger if line.count == 0 => counted(line.via.len() as u64, "group"),
         _ => wording::people(line.count),
     }
 }
@@ -197,6 +206,14 @@ fn detail(view: &PlanView<'_>, line: &PeopleLine) -> String {
     let paths = |keys: &[PrincipalKey]| some_of(keys.iter().map(principal_name), keys.len() as u64, 3);
     match line.change {
         PeopleChange::Gains => joined(named, by_groups("via", &line.via)),
+        PeopleChange::KeepsLonger => {
+            let named = match line.count {
+                0 => "members cannot be read".to_owned(),
+                _ => named,
+            };
+            let named = joined(named, by_groups("via", &line.via));
+            joined(named, line.until())
+        }
         PeopleChange::Loses => {
             let sets = |verb: &str, ranks: &[u32]| {
                 let names = ranks.iter().map(|rank| view.labels.permission_set(*rank));

@@ -231,6 +231,20 @@ pub fn sum_of(counts: Counts) -> String {
     )
 }
 
+/// What nobody may overlook, a line each.
+fn headlines(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    for headline in &view.headlines {
+        let mark = page.paint(Meaning::Warning, format!("! {}", headline.words()));
+        let names = headline.people.iter().map(|user| view.labels.user(user));
+        let names = match headline.people.is_empty() {
+            true => String::new(),
+            false => format!(": {}", some_of(names, headline.count, MOST_HEADLINE_NAMES)),
+        };
+        page.line(&format!("{mark}{names}"))?;
+    }
+    Ok(())
+}
+
 fn footer(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
     let plan = view.plan;
     let digest = format!("Digest {}", plan.digest);
@@ -241,19 +255,11 @@ fn footer(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
         return refused(view, page);
     }
     page.blank()?;
+    headlines(view, page)?;
     if plan.changes_nothing_in_the_service() {
         page.line("Plan: nothing to change in the service; the state is brought up to date.")?;
         page.line(&digest)?;
         return refused(view, page);
-    }
-    for headline in &view.headlines {
-        let mark = page.paint(Meaning::Warning, format!("! {}", headline.words()));
-        let names = headline.people.iter().map(|user| view.labels.user(user));
-        let names = match headline.people.is_empty() {
-            true => String::new(),
-            false => format!(": {}", some_of(names, headline.count, MOST_HEADLINE_NAMES)),
-        };
-        page.line(&format!("{mark}{names}"))?;
     }
     let sum = format!("Plan: {}.", sum_of(view.counts));
     let sum = page.paint(Meaning::Heading, sum);

@@ -7,7 +7,6 @@ use crate::model::snapshot::Management;
 use crate::report::access_view::AccessView;
 use crate::report::escape::{escape, name};
 use crate::report::plan_view::principal_name;
-use crate::report::shared_names::SharedNames;
 use crate::report::state_view::StateView;
 use crate::report::style::{Meaning, Styles};
 use crate::report::wording::{self, counted};
@@ -125,11 +124,6 @@ pub fn access(view: &AccessView, styles: Styles, out: &mut dyn Write) -> io::Res
         "{} {when}",
         counted(view.rows.len() as u64, "access path")
     ))?;
-    let people = SharedNames::new(
-        view.rows
-            .iter()
-            .map(|row| (row.user_name.as_str(), row.person.as_str())),
-    );
     let mut last = (String::new(), String::new());
     for row in &view.rows {
         if last.0 != row.account_id {
@@ -153,7 +147,10 @@ pub fn access(view: &AccessView, styles: Styles, out: &mut dyn Write) -> io::Res
         };
         let via: Vec<String> = row.via.iter().map(path).collect();
         let via = via.join(", ");
-        let person = people.show(&row.user_name, &row.person);
+        let person = match view.namesakes.contains(&row.user_name) {
+            true => format!("{} ({})", row.person, row.user_name),
+            false => row.person.clone(),
+        };
         let via = match (row.person.is_empty(), via.as_str()) {
             (true, group) => format!("{group} (no known members)"),
             (false, "direct") => format!("{}  directly", name(&person)),

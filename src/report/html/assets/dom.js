@@ -18,6 +18,12 @@ function badge([className, sign, words]) {
   return words === "" ? "" : el("span", { class: `badge ${className}` }, `${sign} ${words}`);
 }
 
+/** A person in a text: the name, with the user name where the name might be taken for somebody else's. */
+function called(model, person) {
+  const [name, userName] = model.people[person];
+  return model.namesakes.has(person) && name !== userName ? `${name} (${userName})` : name;
+}
+
 function personLink(model, person) {
   const [name, userName] = model.people[person];
   const shown = link("person", model.slugs.person.of[person], name);

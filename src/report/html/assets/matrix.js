@@ -138,7 +138,7 @@ function describe(model, mode, line, account, cell) {
 }
 
 function titleOf(model, mode, line) {
-  if (mode === "people") return model.people[line.at][0];
+  if (mode === "people") return called(model, line.at);
   return mode === "sets" ? model.sets[line.at].name : model.principals[line.at].name;
 }
 

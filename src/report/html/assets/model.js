@@ -15,6 +15,7 @@ function readModel(text) {
   model.principalsOfPerson = principalsOfPerson(data);
   model.changesOfPerson = changesOfPerson(data);
   model.slugs = slugs(data);
+  model.namesakes = new Set(data.namesakes);
   model.editedRole = new Map(data.edited.map((role) => [`${role.account} ${role.set}`, role]));
   return model;
 }
@@ -185,6 +186,7 @@ function accessOfPerson(model, person) {
 /** What becomes of a person's line: what the plan says of the person, else what it says of all paths. */
 function fateOfLine(line) {
   if (line.change?.change === "gains") return ["gains", "+", "gains it with the plan"];
+  if (line.change?.change === "longer") return ["gains", "+", "keeps it for longer with the plan"];
   if (line.change?.change === "loses") return ["loses", "−", "loses it with the plan"];
   if (line.change?.change === "keeps") return ["keeps", "=", "keeps it through another path"];
   const states = line.paths.map((path) => path.row.state | (path.stranger ? STATE.stranger : 0));

@@ -278,6 +278,7 @@ function changesHere(model, index) {
   const words = {
     gains: ["gains", "+", "gain it with the plan"],
     loses: ["loses", "−", "lose it with the plan"],
+    longer: ["gains", "+", "keep it for longer with the plan"],
     keeps: ["keeps", "=", "keep it through another path"],
   };
   const rows = table("What the plan changes here", ["Who", "Permission set", "Through", "Change"], here, (change) =>
@@ -435,7 +436,7 @@ function membersOf(model, index) {
   const strangers = principal.undeclared ?? [];
   const first = [...strangers, ...principal.members.filter((person) => !strangers.includes(person))].slice(0, 5);
   const names = first.map(
-    (person) => model.people[person][0] + (strangers.includes(person) ? " (? no block declares the membership)" : ""),
+    (person) => called(model, person) + (strangers.includes(person) ? " (? no block declares the membership)" : ""),
   );
   const rest = principal.members.length - names.length;
   const list = rest > 0 ? `${names.join(", ")} … ${number(rest)} more` : names.join(", ");

@@ -1,0 +1,101 @@
+//! Whether two names of people can be taken for each other.
+//!
+//! Display names are free text: two people may have one, and somebody may have chosen one that looks like another's.
+//! Equality finds the first case only.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use unicode_normalization::UnicodeNormalization;
+
+/// Letters that most fonts draw like a Latin one, and that one (after the confusables data of Unicode Technical
+/// Standard 39). Greek, then Cyrillic.
+const CONFUSABLE: [(&str, &str); 2] = [
+    ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορυχϳϲϹ", "ABEZHIKMNOPTYXaikvopuxjcC"),
+    ("АВЕЅІЈКМНОРСТУХаеіјорсухѕһԁԛԝѵ", "ABESIJKMHOPCTYXaeijopcyxshdqwv"),
+];
+
+/// Whether most fonts draw a Greek or Cyrillic letter like a Latin one.
+pub fn is_confusable(c: char) -> bool {
+    latin(c).is_some()
+}
+
+fn latin(c: char) -> Option<char> {
+    static TABLE: OnceLock<BTreeMap<char, char>> = OnceLock::new();
+    if c.is_ascii() {
+        return None;
+    }
+    let pairs = || {
+        CONFUSABLE
+            .iter()
+            .flat_map(|(from, to)| from.chars().zip(to.chars()))
+    };
+    TABLE.get_or_init(|| pairs().collect()).get(&c).copied()
+}
+
+/// What a name has in common with those that look like it: without capitals, spaces, punctuation, accents and what
+/// cannot be seen; letters of other scripts and full-width ones as the Latin letters they are drawn like; `I`, `l` and
+/// `1` as one, `O` and `0` as one.
+pub fn likeness(name: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_lowercase() && !matches!(c, 'i') || matches!(c, '2'..='9');
+    if name.chars().all(plain) {
+        return Cow::Borrowed(name);
+    }
+    let letters = name.nfkd().filter(|c| c.is_alphanumeric());
+    let folded = letters
+        .map(|c| latin(c).unwrap_or(c))
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase);
+    let alike: String = folded
+        .map(|c| match c {
+            'i' | '1' => 'l',
+            '0' => 'o',
+            c => c,
+        })
+        .collect();
+    // Of a name of nothing but signs, the signs count.
+    if alike.is_empty() {
+        Cow::Borrowed(name)
+    } else {
+        Cow::Owned(alike)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_can_be_taken_for_each_other_are_alike() {
+        let alike = likeness("Grace Hopper");
+        for other in [
+            "grace hopper",
+            "Grace  Hopper ",
+            "Grace\u{a0}Hopper",
+            "Grace\u{200b} Hopper",
+            "GRACE-HOPPER",
+            "Ｇrace Hopper",
+            "Gr\u{430}ce H\u{3bf}pper",
+            "Gráce Hopper",
+            "Grace H0pper",
+        ] {
+            assert_eq!(likeness(other), alike, "{other:?}");
+        }
+        assert_eq!(likeness("Ali Weiß"), likeness("All WEISS"));
+        assert_eq!(likeness("Ηelen"), likeness("Helen"), "a Greek capital");
+        for other in ["Grace Hoper", "Grace", "Ada Lovelace", "", "…"] {
+            assert_ne!(likeness(other), alike, "{other:?}");
+        }
+        assert_ne!(likeness("…"), likeness("-"));
+        assert_eq!(likeness("Аудит"), likeness("аудит"));
+    }
+
+    #[test]
+    fn every_confusable_letter_has_its_latin_one() {
+        for (from, to) in CONFUSABLE {
+            assert_eq!(from.chars().count(), to.chars().count());
+            assert!(to.is_ascii() && !from.chars().any(|c| c.is_ascii()));
+        }
+    }
+}
