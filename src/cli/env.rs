@@ -23,7 +23,7 @@ use crate::state::{LockInfo, LockRequest, StateStore};
 use super::args::Global;
 use super::disk_files::DiskFiles;
 use super::error::Failure;
-use super::place::Allowed;
+use super::place::{self, Allowed};
 
 /// What a stack's own directory is called: state, journal, simulated world.
 pub const OWN_DIRECTORY: &str = ".rolecall";
@@ -302,12 +302,30 @@ impl Env {
     }
 
     /// The same, where configurations may read nothing but what lies below these directories.
-    #[must_use]
-    pub fn confined<'d>(&self, to: impl Iterator<Item = &'d Path>) -> Self {
-        Env {
-            within: Some(to.map(Allowed::new).collect()),
+    ///
+    /// # Errors
+    /// When a link that may be a stranger's leads to one of them.
+    pub fn confined<'d>(&self, to: impl Iterator<Item = &'d Path>) -> Result<Self, Failure> {
+        let allowed = |path: &'d Path| Self::check_named(path).map(|()| Allowed::new(path));
+        Ok(Env {
+            within: Some(to.map(allowed).collect::<Result<_, _>>()?),
             ..self.clone()
-        }
+        })
+    }
+
+    /// Checks that no link that may be a stranger's decides where a path of the command line leads.
+    ///
+    /// # Errors
+    /// When one does.
+    pub fn check_named(path: &Path) -> Result<(), Failure> {
+        place::stays(path).map_err(|link| {
+            let (path, link) = (path.display(), link.display());
+            Failure::new(format!(
+                "`{path}` is not read: the link `{link}` leads out of the directory it lies in, and with --base it \
+                 may be a stranger's"
+            ))
+            .help("if you trust it, give the path that it leads to")
+        })
     }
 
     /// What `path.cwd` is: the directory rolecall was started in.

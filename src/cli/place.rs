@@ -44,6 +44,48 @@ impl Allowed {
     }
 }
 
+/// Checks a path that was named on a command line, below which a stranger may have written.
+///
+/// Who names `change/access` means what lies below `change`. If a part of it is a link, whoever wrote `change` chose
+/// where it leads, and would choose what may be read. So a link counts that stays in the directory it lies in, like
+/// `/tmp` of a system or `current` beside what it stands for; another is for who runs this to name by its real path.
+/// Where a relative path begins is taken as it is.
+///
+/// # Errors
+/// The first link that leads out of the directory it lies in.
+pub fn stays(path: &Path) -> Result<(), PathBuf> {
+    let mut at = fs::canonicalize(".").unwrap_or_else(|_| PathBuf::from("."));
+    let mut left = Vec::new();
+    take(path, &mut at, &mut left);
+    // Links that are being followed: where each lies, and how many parts of the path come after its target.
+    let mut open: Vec<(PathBuf, usize)> = Vec::new();
+    let mut links = 0;
+    loop {
+        for (link, behind) in &open {
+            let holder = link.parent().unwrap_or(link);
+            let is_there = left.len() <= *behind;
+            if !at.starts_with(holder) && (is_there || !holder.starts_with(&at)) {
+                return Err(link.clone());
+            }
+        }
+        open.retain(|(_, behind)| left.len() > *behind);
+        let Some(part) = left.pop() else { return Ok(()) };
+        if part == ".." {
+            at.pop();
+            continue;
+        }
+        at.push(part);
+        let Ok(target) = fs::read_link(&at) else { continue };
+        links += 1;
+        if links > MOST_LINKS {
+            return Err(at);
+        }
+        open.push((at.clone(), left.len()));
+        at.pop();
+        take(&target, &mut at, &mut left);
+    }
+}
+
 /// Why a path leads nowhere that may be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Astray {
@@ -173,6 +215,65 @@ mod tests {
                 let found = follow(&root.join("in"), Path::new(&path), Some(&within));
                 assert_eq!(found, Err(Astray::Outside), "{path}");
             }
+        }
+    }
+
+    #[test]
+    fn a_link_in_a_named_path_counts_if_it_stays_in_its_directory() {
+        let (_directory, root, _) = world();
+        let inside = root.join("in");
+        for name in ["deep/stack", "other"] {
+            fs::create_dir_all(inside.join(name)).unwrap();
+        }
+        for (name, target) in [
+            ("in/current", "other"),
+            ("in/below", "deep/stack"),
+            ("in/absolute", inside.join("other").to_str().unwrap()),
+            ("in/twice", "current"),
+            ("in/dot", "."),
+            ("root", root.join("in").to_str().unwrap()),
+            // What leads out, by itself, by a parent, on the way, or by another link.
+            ("in/out", "../out"),
+            ("in/up", ".."),
+            ("in/far", "/"),
+            ("in/way", "../out/../in/other"),
+            ("in/over", "out"),
+            ("in/through", "out/nothing"),
+            ("in/gone", "../nothing"),
+            ("in/deep/side", "../other"),
+            ("in/loop", "loop"),
+        ] {
+            symlink(target, root.join(name)).unwrap();
+        }
+        for path in [
+            "in",
+            "in/current",
+            "in/below",
+            "in/below/../stack",
+            "in/absolute",
+            "in/twice",
+            "in/dot/dot/other",
+            "root/current",
+            "out/../in/other",
+            "in/nothing/there",
+        ] {
+            assert_eq!(stays(&root.join(path)), Ok(()), "{path}");
+        }
+        for (path, link) in [
+            ("in/out", "in/out"),
+            ("in/out/there", "in/out"),
+            ("in/out/../in", "in/out"),
+            ("in/up", "in/up"),
+            ("in/far", "in/far"),
+            ("in/way", "in/way"),
+            ("in/over", "in/over"),
+            ("in/through", "in/through"),
+            ("in/gone", "in/gone"),
+            ("in/deep/side", "in/deep/side"),
+            ("root/out", "in/out"),
+            ("in/loop", "in/loop"),
+        ] {
+            assert_eq!(stays(&root.join(path)), Err(root.join(link)), "{path}");
         }
     }
 

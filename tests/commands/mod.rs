@@ -214,3 +214,69 @@ fn a_forged_plan_is_shown_as_what_it_is_and_apply_shows_its_own() {
     assert!(applied.stdout.contains("Ada Lovelace"), "{}", applied.stdout);
     assert!(!applied.stdout.contains("Nobody Special") && !applied.stderr.contains("Nobody Special"));
 }
+
+/// Whoever writes a change also chooses where its links lead: the stack's directory and those above it are no exception.
+#[cfg(unix)]
+#[test]
+fn what_is_compared_is_read_where_it_was_named() {
+    let sandbox = Sandbox::new();
+    let at = |path: &str| sandbox.path().join(path);
+    let stack = |place: &str| {
+        sandbox.write(
+            &format!("{place}/main.hcl"),
+            "output \"told\" {\n  value = fileexists(\"secret.txt\") ? file(\"secret.txt\") : \"nothing\"\n}\n",
+        );
+    };
+    stack("base/access");
+    stack("private/access");
+    sandbox.write("private/access/secret.txt", "the private text");
+    sandbox.write("private/values.hclvars", "the private text");
+    std::fs::create_dir_all(at("change/near/inner")).unwrap();
+    stack("change/near/inner");
+    let link = |from: &str, to: &str| std::os::unix::fs::symlink(to, at(from)).unwrap();
+    link("change/access", "../private/access");
+    link("change/infra", "../private");
+    link("change/values.hclvars", "../private/values.hclvars");
+    link("change/near/here", "inner");
+    let absolute = at("change/access").display().to_string();
+    for (stack, base) in [
+        ("change/access", "base/access"),
+        (absolute.as_str(), "base/access"),
+        ("change/infra/access", "base/access"),
+        ("base/access", "change/access"),
+        ("base/access", "change/infra/access"),
+    ] {
+        let output = sandbox.run(&["-C", stack, "plan", "--base", base], "");
+        assert_eq!(
+            output.code, 1,
+            "{stack}, {base}: {}{}",
+            output.stdout, output.stderr
+        );
+        assert!(
+            output.stderr.contains("leads out of the directory"),
+            "{}",
+            output.stderr
+        );
+        assert!(!format!("{}{}", output.stdout, output.stderr).contains("private text"));
+    }
+    let more = ["-C", "base/access", "plan", "--base", "base/access"];
+    for option in [
+        ["--also-read", "change/access"],
+        ["--var-file", "change/values.hclvars"],
+    ] {
+        let output = sandbox.run(&[more.as_slice(), &option].concat(), "");
+        assert_eq!(output.code, 1, "{}", output.stdout);
+        assert!(
+            output.stderr.contains("leads out of the directory"),
+            "{}",
+            output.stderr
+        );
+    }
+    for stack in ["change/near/here", "change/near/inner", "private/access"] {
+        let output = sandbox.run(&["-C", stack, "plan", "--base", "base/access"], "");
+        assert_eq!(output.code, 0, "{stack}: {}", output.stderr);
+    }
+    // Where nobody is compared, a link is as good as what it leads to.
+    let output = sandbox.run(&["-C", "change/access", "validate"], "");
+    assert_eq!(output.code, 0, "{}", output.stderr);
+}

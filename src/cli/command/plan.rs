@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::cli::advice::shell_word;
 use crate::cli::approval;
 use crate::cli::args::formats::PlanFormat;
-use crate::cli::args::{Only, PlanArgs};
+use crate::cli::args::{GivenVariable, Only, PlanArgs};
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -35,6 +35,13 @@ use crate::report::terminal::plan::{Detail, Title, write_body, write_title};
 
 /// Runs it.
 pub fn run(env: &Env, args: &PlanArgs) -> Result<Exit, Failure> {
+    if args.base.is_some() {
+        for given in &args.variables.given {
+            if let GivenVariable::File(path) = given {
+                Env::check_named(path)?;
+            }
+        }
+    }
     let made_with = MadeWith {
         max_removals: args.max_removals,
         variables: Given::read(env, &args.variables)?,
@@ -77,7 +84,7 @@ pub fn mode(only: Option<Only>) -> Mode {
 fn planned(env: &Env, args: &PlanArgs, given: &Given) -> Result<(Plan, Option<String>), Failure> {
     if let Some(base) = &args.base {
         let more = args.also_read.iter().map(PathBuf::as_path);
-        let env = env.confined([env.dir.as_path(), base.as_path()].into_iter().chain(more));
+        let env = env.confined([env.dir.as_path(), base.as_path()].into_iter().chain(more))?;
         let stack = Stack::load_given(&env, given)?;
         return compared(&env, args, given, &stack, base);
     }
