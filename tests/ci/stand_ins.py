@@ -79,6 +79,12 @@ def github_answer(store, method, url, body):
             return store["pulls"].get(sha, [])
         case ["GET", "pulls", number, "reviews"]:
             return store["reviews"]
+        case ["GET", "pulls", number, "commits"]:
+            return store["commits"]
+        case ["GET", "rules", "branches", "main"]:
+            return store["rules"]
+        case ["GET", "branches", "main"]:
+            return {"name": "main", "protected": store["protected"]}
         case ["GET", "collaborators", login, "permission"]:
             return {"permission": store["permissions"].get(login, "read")}
         case ["GET", "issues"]:
@@ -143,6 +149,13 @@ def gitlab_answer(store, method, url, body):
             return store["approvals"]
         case ["GET", "projects", "1", "merge_requests", "5", "pipelines"]:
             return store["pipelines"]
+        case ["GET", "projects", "1", "merge_requests", "5", "commits"]:
+            page, size = int(query["page"][0]), int(query["per_page"][0])
+            return store["commits"][(page - 1) * size : page * size]
+        case ["GET", "users", wanted]:
+            return {"id": int(wanted), "public_email": store["emails"].get(wanted)}
+        case ["GET", "projects", "1", "pipelines", wanted]:
+            return {"id": int(wanted), "user": {"id": store["pushers"].get(wanted)}}
         case ["GET", "projects", "1", "pipelines", wanted, "jobs"]:
             return [j for j in store["jobs"] if str(j["pipeline"]) == wanted]
         case ["GET", "projects", "1", "jobs", wanted, "artifacts", *path]:

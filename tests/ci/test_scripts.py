@@ -15,6 +15,13 @@ ROOT = HERE.parent.parent
 SCRIPTS = ROOT / "examples/ci/scripts"
 BOT = "github-actions[bot]"
 HEAD, MERGED = "1" * 40, "2" * 40
+STRICT = {
+    "required_approving_review_count": 1,
+    "require_last_push_approval": True,
+    "dismiss_stale_reviews_on_push": True,
+    "require_code_owner_review": True,
+}
+GRACE = {"user": {"id": 9, "username": "grace", "name": "Grace Hopper"}}
 
 
 class Case(unittest.TestCase):
@@ -37,12 +44,31 @@ class Case(unittest.TestCase):
             "comments": [],
             "statuses": [],
             "issues": [],
-            "pulls": {MERGED: [{"number": 5, "merged_at": "x", "base": {"ref": "main"}, "head": {"sha": HEAD}}]},
+            "pulls": {
+                MERGED: [
+                    {
+                        "number": 5,
+                        "merged_at": "x",
+                        "base": {"ref": "main"},
+                        "head": {"sha": HEAD},
+                        "user": {"login": "linus"},
+                    }
+                ]
+            },
+            "commits": [],
+            "rules": [{"type": "deletion"}, {"type": "pull_request", "parameters": dict(STRICT)}],
+            "protected": False,
             "reviews": [],
             "permissions": {"ada": "write", "grace": "admin"},
             "notes": [],
-            "merge_requests": {MERGED: [{"iid": 5, "state": "merged", "target_branch": "main", "sha": HEAD}]},
-            "approvals": {"approved_by": [{}], "approvals_left": 0},
+            "merge_requests": {
+                MERGED: [
+                    {"iid": 5, "state": "merged", "target_branch": "main", "sha": HEAD, "author": {"id": 8, "username": "linus"}}
+                ]
+            },
+            "approvals": {"approved_by": [GRACE], "approvals_left": 0},
+            "emails": {},
+            "pushers": {"30": 8, "31": 9},
             "pipelines": [{"id": 30, "sha": HEAD}, {"id": 29, "sha": "0" * 40}],
             "jobs": [],
         }
@@ -292,6 +318,39 @@ class GitHub(Case):
         self.approve(by="grace", state="DISMISSED", at="2026-11-28T12:10:00Z")
         self.approved(code=3)
 
+    def test_who_wrote_a_part_of_it_is_not_who_approves_it(self):
+        digest = self.plan_and_record()
+        self.approve()
+        self.store["commits"] = [{"author": {"login": "linus"}, "committer": {"login": "web-flow"}}, {"author": None}]
+        self.assertEqual(self.approved(), digest)
+        for commit in [{"author": {"login": "ada"}}, {"author": None, "committer": {"login": "ada"}}]:
+            self.store["commits"] = [commit]
+            self.approved(code=3)
+            self.assertIn("wrote it themselves (ada)", self.said)
+        self.approve(by="grace")
+        self.assertEqual(self.approved(), digest)
+        self.store["commits"] = [{"author": {"login": "linus"}}] * 250
+        self.approved(code=3)
+        self.assertIn("smaller", self.said)
+
+    def test_a_branch_that_is_not_protected_approves_nothing(self):
+        digest = self.plan_and_record()
+        self.approve()
+        self.assertEqual(self.approved(), digest)
+        self.assertEqual(self.said, "")
+        for rule in STRICT:
+            self.store["rules"][1]["parameters"] = {**STRICT, rule: False if rule != "required_approving_review_count" else 0}
+            self.assertEqual(self.approved(), digest)
+            self.assertIn("no ruleset of main says to: ", self.said)
+            self.assertNotIn(";", self.said)
+        self.store["rules"] = [{"type": "deletion"}]
+        self.approved(code=3)
+        self.assertIn("main is not protected", self.said)
+        # By the older kind, of which this token sees no more than that.
+        self.store["protected"] = True
+        self.assertEqual(self.approved(), digest)
+        self.assertIn("most recent reviewable push", self.said)
+
     def test_a_runner_without_the_state_plans_and_applies_nothing(self):
         self.script("plan.sh", "access", "out", LINEAGE="", code=3)
         self.assertIn("there is no state", self.said)
@@ -445,10 +504,10 @@ class GitLab(Case):
         self.plan(40)
         self.store["approvals"] = {"approved_by": [], "approvals_left": 0}
         self.approved(code=3)
-        self.store["approvals"] = {"approved_by": [{}], "approvals_left": 1}
+        self.store["approvals"] = {"approved_by": [GRACE], "approvals_left": 1}
         self.approved(code=3)
         self.assertIn("not approved", self.said)
-        self.store["approvals"] = {"approved_by": [{}], "approvals_left": 0}
+        self.store["approvals"] = {"approved_by": [GRACE], "approvals_left": 0}
         self.edit("Look, do not touch", "Look, and touch")
         self.plan(41)
         self.approved(code=3)
@@ -456,6 +515,47 @@ class GitLab(Case):
         self.store["merge_requests"] = {}
         self.approved(code=3)
         self.assertIn("not from one", self.said)
+
+    def test_who_wrote_it_is_not_who_approves_it(self):
+        digest = self.plan(40)
+        linus = {"user": {"id": 8, "username": "linus", "name": "Linus T"}}
+        ada = {"user": {"id": 10, "username": "ada", "name": "Ada Lovelace"}}
+        self.store["commits"] = [self.commit("Linus T", "linus@example.com")] * 100 + [self.commit("x", "10-ada@users.noreply.example")]
+        self.store["emails"] = {"9": "Grace@Example.com"}
+        self.assertEqual(self.approved(), digest)
+        for alone in (linus, ada):
+            self.store["approvals"]["approved_by"] = [alone]
+            self.approved(code=3)
+            self.assertIn("approved by nobody but those who wrote or pushed it", self.said)
+            self.assertIn(alone["user"]["username"], self.said)
+        self.store["approvals"]["approved_by"] = [linus, GRACE]
+        self.assertEqual(self.approved(), digest)
+        # Each of these makes Grace one of those who wrote it: author or committer, by name or address.
+        for name, email, committer in [
+            ("grace hopper", "?", "x"),
+            ("grace", "?", "x"),
+            ("x", "grace@example.com", "x"),
+            ("x", "9-grace@users.noreply.example", "x"),
+            ("x", "?", "Grace Hopper"),
+        ]:
+            self.store["commits"] = [self.commit(name, email, committer)]
+            self.approved(code=3)
+            self.assertIn("linus, grace", self.said)
+        self.store["commits"] = [self.commit("Hopper", "grace@elsewhere.example")]
+        self.assertEqual(self.approved(), digest)
+        # She pushed to somebody else's branch under another name. Running it again is no push.
+        self.store["pipelines"].insert(0, {"id": 31, "sha": HEAD})
+        self.assertEqual(self.approved(), digest)
+        self.store["pushers"] = {"30": 9, "31": 8}
+        self.approved(code=3)
+
+    def commit(self, name, email, committer="Linus T"):
+        return {
+            "author_name": name,
+            "author_email": email,
+            "committer_name": committer,
+            "committer_email": "noreply@example.com",
+        }
 
 
 if __name__ == "__main__":
