@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::model::policy_file::{PolicyFile, PolicyHash};
+use crate::model::policy_file::PolicyFile;
 use crate::plan::Plan;
 use crate::plan::finding::{Finding, Level};
 use crate::plan::input::{Mode, PlanInput};
@@ -128,12 +128,16 @@ fn not_agreed(input: &PlanInput) -> Option<Finding> {
     if input.options.mode != Mode::Standing {
         return None;
     }
-    let declared: BTreeSet<PolicyHash> = input.desired.policies.iter().map(PolicyHash::from).collect();
+    let declared = input.desired.policies.iter();
+    let declared: BTreeSet<(&Arc<str>, &Arc<str>)> = declared.map(|file| (&file.path, &file.hash)).collect();
     let rules = input.recorded.rules.iter();
-    let recorded: BTreeSet<PolicyHash> = rules.flat_map(|rules| rules.policies.iter().cloned()).collect();
+    let recorded: BTreeSet<(&Arc<str>, &Arc<str>)> = rules
+        .flat_map(|rules| rules.policies.iter())
+        .map(|file| (&file.path, &file.hash))
+        .collect();
     let subjects: BTreeSet<Arc<str>> = declared
         .symmetric_difference(&recorded)
-        .map(|file| Arc::clone(&file.path))
+        .map(|(path, _)| Arc::clone(path))
         .collect();
     (!subjects.is_empty()).then(|| Finding {
         subjects,

@@ -154,6 +154,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("syntax-error", "text that is not HCL"),
     ("too-deep", "expressions or values nested too deeply"),
     (
+        "too-large",
+        "an evaluation that does or makes more than any configuration needs",
+    ),
+    (
         "too-many-names",
         "more names than the relation of grants can hold",
     ),

@@ -1,6 +1,7 @@
 //! The console's core: one line of text is one expression, and its value one line of text.
 
-use crate::config::eval::{EvalResult, Failure, Scope, eval};
+use crate::config::budget;
+use crate::config::eval::{EvalResult, Failure, Scope, eval, too_large};
 use crate::config::syntax::parse_expression;
 use crate::source::FileId;
 
@@ -16,5 +17,9 @@ pub fn evaluate_line(file: FileId, text: &str, scope: &dyn Scope) -> EvalResult<
             always: true,
         })
     })?;
-    eval(&expr, scope).map(|value| value.to_string())
+    // Of several lines none has less than the first.
+    budget::begin();
+    let value = eval(&expr, scope)?;
+    budget::survey(&value).map_err(|spent| too_large(spent, expr.span))?;
+    Ok(value.to_string())
 }

@@ -228,6 +228,18 @@ fn mismatch(wanted: &Type, found: &str) -> ConvertError {
 fn convert_items(value: &Value, wanted: &Type, whole: &Type) -> Result<(Type, Vec<Value>), ConvertError> {
     let items = value.elements().unwrap_or(&[]);
     let target = target_element(items.iter(), wanted, whole)?;
+    // As in Terraform, where the keyword's type gives way to simple types, and to no others, in lists and sets.
+    let is_simple = matches!(
+        target,
+        Type::Any | Type::Bool | Type::Number | Type::String | Type::Entity(_)
+    );
+    let untyped = |item: &Value| matches!(item.data(), Data::Null(Type::Any));
+    let from_tuple = matches!(value.data(), Data::Tuple(_));
+    if *wanted == Type::Any && from_tuple && !is_simple && items.iter().any(untyped) {
+        return Err(ConvertError::new(
+            "a null without a type stands beside lists, maps or objects: leave it out, or write an empty one",
+        ));
+    }
     let converted = items
         .iter()
         .enumerate()

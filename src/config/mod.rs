@@ -1,5 +1,6 @@
 //! From HCL text to values: syntax, expressions, functions.
 
+pub mod budget;
 pub mod check;
 pub mod codes;
 pub mod console;

@@ -243,14 +243,20 @@ impl Value {
     /// Text of known and unknown parts: a string if all are known, else a symbolic unknown.
     pub fn template(parts: Vec<Part>) -> Value {
         let mut joined: Vec<Part> = Vec::with_capacity(parts.len());
+        let mut known = String::new();
         for part in parts {
-            match (joined.last_mut(), part) {
-                (_, Part::Literal(text)) if text.is_empty() => {}
-                (Some(Part::Literal(before)), Part::Literal(text)) => {
-                    *before = format!("{before}{text}").into()
+            match part {
+                Part::Literal(text) => known.push_str(&text),
+                part => {
+                    if !known.is_empty() {
+                        joined.push(Part::Literal(std::mem::take(&mut known).into()));
+                    }
+                    joined.push(part);
                 }
-                (_, part) => joined.push(part),
             }
+        }
+        if !known.is_empty() {
+            joined.push(Part::Literal(known.into()));
         }
         match joined.as_slice() {
             [] => Value::string(""),

@@ -1,6 +1,6 @@
 //! What resolves a finding: a sentence, and the command where there is one.
 
-use crate::id::{EntityKey, PrincipalKey};
+use crate::id::{EntityKey, GroupName, PrincipalKey, UserName};
 use crate::model::instance::Observed;
 use crate::model::stack::Unmanaged;
 
@@ -15,8 +15,8 @@ pub struct Remedy {
     pub command: Option<String>,
 }
 
-/// A command names at most so many accounts.
-const MOST_ACCOUNTS: usize = 20;
+/// A command names at most so many accounts or people.
+const MOST_NAMES: usize = 20;
 
 /// What remedies depend on besides the finding.
 pub struct Around<'a> {
@@ -109,13 +109,10 @@ impl Around<'_> {
                         .to_owned(),
                 command: self.provision_anything(item),
             },
-            Cause::PolicyMissing => plain(
-                "create the policy in those accounts, or take it out of the permission set; until then its roles \
-                 cannot be provisioned there",
+            Cause::PolicyMissing => self.policy(item),
+            Cause::QuotaNear => plain(
+                "ask AWS for a higher quota where it can be raised (Service Quotas console), or remove what is not used",
             ),
-            Cause::QuotaNear => {
-                plain("ask AWS for a higher quota where it can be raised, or remove what is not used")
-            }
         }
     }
 
@@ -127,29 +124,15 @@ impl Around<'_> {
         let Subject::Members { group, users } = &item.subject else {
             return Remedy::default();
         };
-        let command = match users.as_slice() {
-            [user] if self.provider == "simulator" => Some(format!(
-                "rolecall sim do remove-member {} {}",
-                shell(group.as_str()),
-                shell(user.as_str())
-            )),
-            [user] => {
-                let snapshot = &self.observed.snapshot;
-                let ids = snapshot
-                    .groups
-                    .get(group)
-                    .and_then(|group| group.value.id.clone())
-                    .zip(snapshot.users.get(user).and_then(|user| user.value.id.clone()));
-                let store = &self.observed.instance.identity_store;
-                ids.map(|(group, user)| {
-                    format!(
-                        "aws identitystore delete-group-membership --identity-store-id {store} --membership-id $(aws \
-                         identitystore get-group-membership-id --identity-store-id {store} --group-id {group} \
-                         --member-id UserId={user} --query MembershipId --output text)"
-                    )
+        let command = match self.provider {
+            "simulator" => {
+                let users = users.iter().map(|user| shell(user.as_str())).collect();
+                let group = shell(group.as_str());
+                looped(users, "user", |user| {
+                    format!("rolecall sim do remove-member {group} {user}")
                 })
             }
-            _ => None,
+            _ => self.leave(group, users),
         };
         Remedy {
             text: format!(
@@ -173,9 +156,114 @@ impl Around<'_> {
                         .to_owned(),
                 command: self.unassign(item),
             },
-            _ => plain(
-                "declare it, ignore it, or delete it in the service: rolecall never deletes what others made",
+            Subject::Entity { key, .. } => self.unmanaged_entity(key),
+            _ => Remedy::default(),
+        }
+    }
+
+    /// What the service has that no block declares: the lines that take it in or leave it out, and how it is deleted.
+    fn unmanaged_entity(&self, key: &EntityKey) -> Remedy {
+        let (block, attribute, list, name, id) = match key {
+            EntityKey::PermissionSet(name) => {
+                ("permission_set", "name", "permission_sets", name.as_str(), None)
+            }
+            EntityKey::Group(name) => {
+                let group = self.observed.snapshot.groups.get(name);
+                let id = group.and_then(|group| group.value.id.clone());
+                ("group", "display_name", "groups", name.as_str(), id)
+            }
+            EntityKey::User(name) => {
+                let user = self.observed.snapshot.users.get(name);
+                let id = user.and_then(|user| user.value.id.clone());
+                ("user", "user_name", "users", name.as_str(), id)
+            }
+            _ => {
+                return plain(
+                    "declare it, ignore it, or delete it in the service: rolecall never deletes what others made",
+                );
+            }
+        };
+        let (text, name) = (quote(name), shell(name));
+        let store = &self.observed.instance.identity_store;
+        let command = match (key, self.provider) {
+            (EntityKey::PermissionSet(_), "simulator") => Some(format!("rolecall sim do delete-set {name}")),
+            (EntityKey::Group(_), "simulator") => Some(format!("rolecall sim do delete-group {name}")),
+            (_, "simulator") => Some(format!("rolecall sim do delete-user {name}")),
+            (EntityKey::PermissionSet(set), _) => {
+                let set = self.observed.snapshot.permission_sets.get(set);
+                let arn = set.and_then(|set| set.value.arn.clone());
+                let instance = &self.observed.instance.arn;
+                arn.map(|arn| {
+                    format!(
+                        "aws sso-admin delete-permission-set --instance-arn {instance} --permission-set-arn {arn}"
+                    )
+                })
+            }
+            (EntityKey::Group(_), _) => id.map(|id| {
+                format!("aws identitystore delete-group --identity-store-id {store} --group-id {id}")
+            }),
+            _ => id.map(|id| {
+                format!("aws identitystore delete-user --identity-store-id {store} --user-id {id}")
+            }),
+        };
+        Remedy {
+            text: format!(
+                "declare it (a `{block}` block with `{attribute} = {text}`; `rolecall import --out DIR` writes what it \
+                 holds), ignore it (`ignore {{ {list} = [{text}] }}`), or delete it in the service: rolecall never \
+                 deletes what others made"
             ),
+            command,
+        }
+    }
+
+    /// How memberships end in the service.
+    fn leave(&self, group: &GroupName, users: &[UserName]) -> Option<String> {
+        let snapshot = &self.observed.snapshot;
+        let group = snapshot.groups.get(group)?.value.id.clone()?;
+        let id = |user: &UserName| Some(snapshot.users.get(user)?.value.id.as_ref()?.to_string());
+        let users: Vec<String> = users.iter().map(id).collect::<Option<_>>()?;
+        let store = &self.observed.instance.identity_store;
+        looped(users, "user", |user| {
+            format!(
+                "aws identitystore delete-group-membership --identity-store-id {store} --membership-id $(aws \
+                 identitystore get-group-membership-id --identity-store-id {store} --group-id {group} \
+                 --member-id UserId={user} --query MembershipId --output text)"
+            )
+        })
+    }
+
+    /// A customer-managed policy that is gone from accounts.
+    fn policy(&self, item: &DriftItem) -> Remedy {
+        let Subject::Policy { policy, accounts, .. } = &item.subject else {
+            return Remedy::default();
+        };
+        let (path, name) = match policy.rsplit_once('/') {
+            Some((path, name)) => (format!("{path}/"), name),
+            None => ("/".to_owned(), policy.as_ref()),
+        };
+        let command = match (self.provider, accounts.as_slice()) {
+            ("simulator", _) => {
+                let accounts = accounts.iter().map(ToString::to_string).collect();
+                let path = if path == "/" {
+                    String::new()
+                } else {
+                    format!(" {}", shell(&path))
+                };
+                looped(accounts, "account", |account| {
+                    format!("rolecall sim do add-policy {account} {}{path}", shell(name))
+                })
+            }
+            _ => Some(format!(
+                "aws iam create-policy --policy-name {} --path {} --policy-document file://policy.json",
+                shell(name),
+                shell(&path)
+            )),
+        };
+        Remedy {
+            text: "create the policy in those accounts, with credentials of each, or take it out of the permission set; \
+                   until then its roles cannot be provisioned there"
+                .to_owned(),
+            command,
         }
     }
 
@@ -189,32 +277,43 @@ impl Around<'_> {
         else {
             return None;
         };
-        // Over several accounts the command is a loop of the shell.
-        let (account, each) = match accounts.as_slice() {
-            [] => return None,
-            [account] => (account.to_string(), None),
-            several if several.len() <= MOST_ACCOUNTS => {
-                let names: Vec<String> = several.iter().map(ToString::to_string).collect();
-                ("\"$account\"".to_owned(), Some(names.join(" ")))
+        let over_accounts = |command: &dyn Fn(&str) -> String| {
+            if accounts.len() <= MOST_NAMES {
+                let accounts = accounts.iter().map(ToString::to_string).collect();
+                return looped(accounts, "account", command);
             }
-            _ => return None,
-        };
-        let looped = |command: String| match &each {
-            None => command,
-            Some(names) => format!("for account in {names}; do {command}; done"),
+            // So many are read from the same finding.
+            let (set, who) = (json(permission_set.as_str()), json(principal.name()));
+            let cause = serde_json::to_string(&item.cause).unwrap_or_default();
+            let kind = match principal {
+                PrincipalKey::Group(_) => "group",
+                PrincipalKey::User(_) => "user",
+                PrincipalKey::OrphanGroup(_) => "deleted_group",
+                PrincipalKey::OrphanUser(_) => "deleted_user",
+            };
+            let filter = format!(
+                ".items[] | select(.cause == {cause} and .subject.permission_set == {set} and .subject.principal == \
+                 {{kind: \"{kind}\", name: {who}}}) | .subject.accounts[]"
+            );
+            Some(format!(
+                "for account in $(rolecall drift --json | jq -r {}); do {}; done",
+                shell(&filter),
+                command("\"$account\"")
+            ))
         };
         let snapshot = &self.observed.snapshot;
         if self.provider == "simulator" {
             let kind = if principal.is_group() { "group" } else { "user" };
             let who = format!("{kind}:{}", principal.name());
             let known = !principal.is_orphan();
-            return known.then(|| {
-                looped(format!(
+            let command = |account: &str| {
+                format!(
                     "rolecall sim do unassign {} {account} {}",
                     shell(permission_set.as_str()),
                     shell(&who)
-                ))
-            });
+                )
+            };
+            return known.then(|| over_accounts(&command)).flatten();
         }
         let (kind, id) = match principal {
             PrincipalKey::Group(name) => ("GROUP", snapshot.groups.get(name)?.value.id.clone()?),
@@ -224,10 +323,12 @@ impl Around<'_> {
         };
         let set = snapshot.permission_sets.get(permission_set)?.value.arn.clone()?;
         let instance = &self.observed.instance.arn;
-        Some(looped(format!(
-            "aws sso-admin delete-account-assignment --instance-arn {instance} --permission-set-arn {set} --target-type \
-             AWS_ACCOUNT --target-id {account} --principal-type {kind} --principal-id {id}"
-        )))
+        over_accounts(&|account| {
+            format!(
+                "aws sso-admin delete-account-assignment --instance-arn {instance} --permission-set-arn {set} \
+                 --target-type AWS_ACCOUNT --target-id {account} --principal-type {kind} --principal-id {id}"
+            )
+        })
     }
 
     fn provision(&self, item: &DriftItem) -> Remedy {
@@ -289,6 +390,29 @@ impl Around<'_> {
             )
         })
     }
+}
+
+/// A command for one name, or a loop of the shell over several.
+fn looped(names: Vec<String>, variable: &str, command: impl Fn(&str) -> String) -> Option<String> {
+    match names.as_slice() {
+        [] => None,
+        [name] => Some(command(name)),
+        several => Some(format!(
+            "for {variable} in {}; do {}; done",
+            several.join(" "),
+            command(&format!("\"${variable}\""))
+        )),
+    }
+}
+
+/// Text as a string of JSON.
+fn json(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Text as a string of the configuration.
+fn quote(text: &str) -> String {
+    json(text).replace("${", "$${").replace("%{", "%%{")
 }
 
 fn with(text: &str, command: &str) -> Remedy {

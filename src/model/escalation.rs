@@ -1,7 +1,8 @@
 //! Ways from some rights to more of them, as data, of 2026-11-29.
 //!
-//! Where they are from: `Rhino` is Rhino Security Labs, "AWS IAM Privilege Escalation – Methods and Mitigation"; a name
-//! like `lambda-003` is a path of pathfinding.cloud (Datadog, as of 2025-12-17); `SAR` is AWS's Service Authorization
+//! Where they are from: `Rhino` is Rhino Security Labs, "AWS IAM Privilege Escalation – Methods and Mitigation", its second
+//! part and "Escalating AWS IAM Privileges with an Undocumented CodeStar API", as listed in their repository
+//! AWS-IAM-Privilege-Escalation; a name like `lambda-003` is a path of pathfinding.cloud (Datadog, as of 2025-12-17); `SAR` is AWS's Service Authorization
 //! Reference, by which an action takes a role for what it makes or runs, runs commands where there is one, or writes
 //! whom an identity provider, a directory or an organization trusts. A test beside the list of
 //! actions looks every one of these up.
@@ -143,7 +144,7 @@ pub const WAYS: &[Way] = &[
     pass(&["iam:PassRole", "glue:CreateSession"], "SAR"),
     pass(
         &["iam:PassRole", "sagemaker:CreateNotebookInstance"],
-        "sagemaker-001",
+        "Rhino, sagemaker-001",
     ),
     pass(&["iam:PassRole", "sagemaker:CreateTrainingJob"], "sagemaker-002"),
     pass(
@@ -195,7 +196,7 @@ pub const WAYS: &[Way] = &[
     pass(&["iam:PassRole", "ec2:RequestSpotFleet"], "SAR"),
     pass(&["iam:PassRole", "ec2:CreateFleet"], "SAR"),
     pass(&["iam:PassRole", "ec2:CreateLaunchTemplate"], "SAR"),
-    pass(&["iam:PassRole", "ec2:CreateLaunchTemplateVersion"], "ec2-004"),
+    pass(&["iam:PassRole", "ec2:CreateLaunchTemplateVersion"], "SAR"),
     pass(&["iam:PassRole", "ec2:AssociateIamInstanceProfile"], "SAR"),
     pass(
         &["iam:PassRole", "ec2:ReplaceIamInstanceProfileAssociation"],
@@ -253,6 +254,11 @@ pub const WAYS: &[Way] = &[
         "ec2-002",
     ),
     way(
+        &["ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate"],
+        &["ec2:%:#:launch-template/"],
+        "ec2-004",
+    ),
+    way(
         &["glue:UpdateDevEndpoint"],
         &["glue:%:#:devEndpoint/"],
         "Rhino, glue-002",
@@ -295,7 +301,7 @@ pub const WAYS: &[Way] = &[
     way(
         &["sagemaker:CreatePresignedNotebookInstanceUrl"],
         NOTEBOOKS,
-        "sagemaker-004",
+        "Rhino, sagemaker-004",
     ),
     way(
         &[

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::AccountKey;
 
 use super::guardrail::Guardrail;
-use super::policy_file::PolicyHash;
+use super::policy_file::{self, KeptPolicy};
 use super::stack::{Desired, Settings};
 use super::standing::StandingApproval;
 
@@ -23,10 +23,9 @@ pub struct Rules {
     /// What was agreed on beforehand.
     #[serde(default)]
     pub standing_approvals: Vec<StandingApproval>,
-    /// The policy files, by path. Their text is not kept: what was applied last is told from what is declared, not
-    /// asked again.
+    /// The policy files, by path. What was applied last is compared with what is declared, not asked again.
     #[serde(default)]
-    pub policies: Vec<PolicyHash>,
+    pub policies: Vec<KeptPolicy>,
 }
 
 impl Rules {
@@ -42,7 +41,7 @@ impl Rules {
             settings: desired.settings.clone(),
             guardrails: desired.guardrails.clone(),
             standing_approvals: desired.standing_approvals.clone(),
-            policies: desired.policies.iter().map(PolicyHash::from).collect(),
+            policies: policy_file::kept(&desired.policies),
         }
     }
 }

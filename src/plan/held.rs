@@ -313,12 +313,21 @@ impl HeldSets {
                 _ => None,
             };
             if let Some(now) = now {
+                let attribute = match key {
+                    EntityKey::User(_) => "user_name",
+                    _ => "display_name",
+                };
                 let message = format!(
                     "{key} was renamed in the service: it is called {now} now; its grants are left as they are"
                 );
                 findings.push(Finding {
                     remedy: Some(
-                        "look it up by that name, or remove its block to have its grants removed".into(),
+                        format!(
+                            "write `{attribute} = {}` in its block, or give it its old name back in the service, or remove its \
+                             block to have its grants removed; the next apply ends this",
+                            serde_json::Value::from(now)
+                        )
+                        .into(),
                     ),
                     ..Finding::new(Level::Held, "renamed-outside", message)
                 });

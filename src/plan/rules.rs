@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::AccountKey;
 use crate::model::duration;
 use crate::model::guardrail::{Guardrail, Limit, OnUnknown, Require, Rule, Selector};
-use crate::model::policy_file::PolicyHash;
+use crate::model::policy_file::KeptPolicy;
 use crate::model::rules::Rules;
 use crate::model::snapshot::Snapshot;
 use crate::model::stack::{Matcher, NamedMatcher, Production, RiskSettings, Scope, Settings, Unmanaged};
@@ -101,9 +101,25 @@ pub struct RuleChange {
     /// What it says now and did not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<Arc<str>>,
+    /// The texts of a policy file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub texts: Option<PolicyTexts>,
     /// Where it is written, or was when it was last applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
+}
+
+/// The texts of a changed policy file, as far as they are kept.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub struct PolicyTexts {
+    /// As it was last applied; `None` too if there was no such file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Arc<str>>,
+    /// As it is declared; `None` too if there is no such file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Arc<str>>,
 }
 
 /// What a plan changes about the rules.
@@ -232,12 +248,12 @@ fn bare_approval(approval: &StandingApproval) -> StandingApproval {
 
 /// What a file of rules or data means for others is not known, so that every change of one may loosen something, but
 /// for the first ones of all.
-fn policies(before: &[PolicyHash], after: &[PolicyHash], found: &mut Vec<RuleChange>) {
-    let line = |file: &PolicyHash| (Lines::from([format!("blake3: {}", file.hash).into()]), None);
-    Comparison::<PolicyHash> {
+fn policies(before: &[KeptPolicy], after: &[KeptPolicy], found: &mut Vec<RuleChange>) {
+    let line = |file: &KeptPolicy| (Lines::from([format!("blake3: {}", file.hash).into()]), None);
+    Comparison::<KeptPolicy> {
         rule: RuleBlock::Policy,
         spell: &line,
-        equal: &|was, is| was == is,
+        equal: &|was, is| was.hash == is.hash,
         as_strict: &|_, _| false,
         joined: &|_, _| false,
     }
@@ -246,8 +262,17 @@ fn policies(before: &[PolicyHash], after: &[PolicyHash], found: &mut Vec<RuleCha
         &by_label(after, |file| &file.path),
         found,
     );
-    let of_policies = found.iter_mut().filter(|change| change.rule == RuleBlock::Policy);
-    of_policies.for_each(|change| change.may_loosen = !before.is_empty());
+    let text = |files: &[KeptPolicy], path: Option<&Arc<str>>| {
+        let file = files.iter().find(|file| Some(&file.path) == path)?;
+        file.text.clone()
+    };
+    for change in found.iter_mut().filter(|change| change.rule == RuleBlock::Policy) {
+        change.may_loosen = !before.is_empty();
+        change.texts = Some(PolicyTexts {
+            before: text(before, change.label.as_ref()),
+            after: text(after, change.label.as_ref()),
+        });
+    }
 }
 
 fn by_label<T>(rules: &[T], label: impl Fn(&T) -> &Arc<str>) -> BTreeMap<Arc<str>, Vec<&T>> {
@@ -318,6 +343,7 @@ impl<T> Comparison<'_, T> {
             may_loosen,
             before,
             after,
+            texts: None,
             location: new_place.or(old_place),
         })
     }
@@ -365,6 +391,7 @@ fn settings(was: &Settings, is: &Settings, found: &mut Vec<RuleChange>) {
                 may_loosen,
                 before: before.difference(&after).cloned().collect(),
                 after: after.difference(&before).cloned().collect(),
+                texts: None,
                 location: None,
             });
         }
@@ -832,9 +859,10 @@ mod tests {
         let with = |files: &[(&str, &str)]| Rules {
             policies: files
                 .iter()
-                .map(|(path, hash)| PolicyHash {
+                .map(|(path, hash)| KeptPolicy {
                     path: (*path).into(),
                     hash: (*hash).into(),
+                    text: (*hash != "2").then(|| format!("text {hash}").into()),
                 })
                 .collect(),
             ..Rules::default()
@@ -855,6 +883,26 @@ mod tests {
             let found = changes(before, after);
             assert!(found.len() == 1 && found[0].may_loosen, "{found:?}");
         }
+        let found = changes(&two, &with(&[("p/a.rego", "3")]));
+        let texts: Vec<_> = found.iter().filter_map(|change| change.texts.clone()).collect();
+        let text = |text: &str| Some(Arc::from(text));
+        let both = PolicyTexts {
+            before: text("text 1"),
+            after: text("text 3"),
+        };
+        let neither = PolicyTexts {
+            before: None,
+            after: None,
+        };
+        assert_eq!(
+            texts,
+            [both, neither],
+            "the second is gone, and its text is not known"
+        );
+        // A state that was written before texts were kept is no reason for a change.
+        let mut old = one.clone();
+        old.policies[0].text = None;
+        assert_eq!(changes(&old, &one), []);
         assert!(changes(&two, &two).is_empty());
     }
 

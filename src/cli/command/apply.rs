@@ -435,7 +435,10 @@ impl Job<'_> {
         let declared = Rules::of(&planned.input.desired);
         // Accounts that joined a unit that a guardrail is over change no rule, and are covered from now on.
         let known = recorded.rules.as_ref();
-        let known = known.is_some_and(|rules| rules.selected_accounts() == declared.selected_accounts());
+        let known = known.is_some_and(|rules| {
+            // States of earlier versions have no texts of policies.
+            rules.selected_accounts() == declared.selected_accounts() && rules.policies == declared.policies
+        });
         let rules = (!known).then(|| Box::new(declared));
         let revision = self.revision.clone();
         let is_new =

@@ -82,7 +82,7 @@ impl<'a> Engine<'a> {
             .module(id)
             .and_then(|module| module.locals.at(index))
             .ok_or_else(silent)?;
-        eval(&local.expr, &ModuleScope::new(self, id))
+        self.kept(eval(&local.expr, &ModuleScope::new(self, id))?, local.expr.span)
     }
 
     pub(super) fn output(&self, id: ModuleId, index: u32) -> EvalResult {
@@ -98,7 +98,7 @@ impl<'a> Engine<'a> {
         };
         let value = find("value").ok_or_else(silent)?;
         let scope = ModuleScope::new(self, id);
-        let result = eval(&value.expr, &scope)?;
+        let result = self.kept(eval(&value.expr, &scope)?, value.expr.span)?;
         let declared = match find("sensitive") {
             Some(attribute) => self.flag(&attribute.expr, &scope, "sensitive")?,
             None => false,

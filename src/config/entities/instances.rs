@@ -204,7 +204,7 @@ impl Engine<'_> {
     }
 
     fn for_each(&self, expr: &Expr, scope: &ModuleScope<'_, '_>) -> EvalResult<Vec<(InstanceKey, Each)>> {
-        let value = eval(expr, scope)?;
+        let value = self.kept(eval(expr, scope)?, expr.span)?;
         self.decides(&value, "for_each", expr)?;
         let key = |text: &Arc<str>| InstanceKey::Key(text.clone());
         let entry = |text: &Arc<str>, value: &Value| {
@@ -248,7 +248,12 @@ impl Engine<'_> {
             Some(count) if count <= MAX_COUNT => Ok((0..count)
                 .map(|index| (InstanceKey::Index(index as u64), Each::Count(index)))
                 .collect()),
-            _ => Err(Failure::always(
+            Some(_) => Err(Failure::always(
+                Diagnostic::error(BAD_COUNT, "`count` asks for too many instances")
+                    .at(expr.span, format!("this is {}", described(&value)))
+                    .because(format!("at most {MAX_COUNT} instances are made of one block")),
+            )),
+            None => Err(Failure::always(
                 Diagnostic::error(BAD_COUNT, "`count` is a whole number from 0 up")
                     .at(expr.span, format!("this is {}", described(&value)))
                     .because(format!("at most {MAX_COUNT} instances are made of one block")),

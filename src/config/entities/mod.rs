@@ -26,7 +26,8 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::address::{Address, ModulePath};
-use crate::config::eval::{EvalResult, Failure};
+use crate::config::budget;
+use crate::config::eval::{EvalResult, Failure, code, too_large};
 use crate::config::evaluate::EvalOptions;
 use crate::config::files::Files;
 use crate::config::program::{EntityBlock, Module, Program};
@@ -113,6 +114,8 @@ pub struct Engine<'a> {
     found: RefCell<Diagnostics>,
     depth: Cell<usize>,
     suggestions: Cell<usize>,
+    /// Whether it was said that the configuration is too large.
+    is_spent: Cell<bool>,
 }
 
 /// The failure of something that has been reported.
@@ -151,6 +154,7 @@ impl<'a> Engine<'a> {
             found: RefCell::default(),
             depth: Cell::new(0),
             suggestions: Cell::new(0),
+            is_spent: Cell::new(false),
         }
     }
 
@@ -167,10 +171,20 @@ impl<'a> Engine<'a> {
     /// Adds a failure's findings.
     pub fn report_failure(&self, failure: Failure) {
         let mut found = self.found.borrow_mut();
-        failure
-            .diagnostics
-            .into_iter()
-            .for_each(|finding| found.push(finding));
+        for finding in failure.diagnostics {
+            // Everything fails once something is too large; where it began is enough.
+            let is_first = finding.code != code::TOO_LARGE || !self.is_spent.replace(true);
+            if is_first {
+                found.push(finding);
+            }
+        }
+    }
+
+    /// A value that is kept from now on.
+    fn kept(&self, value: Value, span: Span) -> EvalResult {
+        let within = budget::kept(&value).and_then(|()| budget::survey(&value));
+        within.map_err(|spent| too_large(spent, span))?;
+        Ok(value)
     }
 
     /// The value, or nothing once its failure has been added to the findings.

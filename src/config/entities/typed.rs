@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::address::Kind;
+use crate::config::budget;
 use crate::config::convert::convert;
 use crate::config::entities::{Engine, ModuleScope, silent};
-use crate::config::eval::{EvalResult, Failure, code, eval};
+use crate::config::eval::{EvalResult, Failure, code, eval, too_large};
 use crate::config::schema::{AttributeSchema, Need, Ty};
 use crate::config::syntax::{Expr, ExprKind};
 use crate::config::types::Type;
@@ -25,7 +26,8 @@ const WRONG_ENTITY: Code = Code("wrong-entity");
 impl Engine<'_> {
     /// An attribute's value as its schema wants it; null if it is absent.
     pub(in crate::config) fn typed(&self, schema: &AttributeSchema, value: Value, expr: &Expr) -> EvalResult {
-        if value.contains_sensitive() {
+        let found = budget::copied(&value).map_err(|spent| too_large(spent, expr.span))?;
+        if found.sensitive {
             return Err(sensitive(schema.name, expr.span));
         }
         if value.is_null() {

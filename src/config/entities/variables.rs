@@ -119,6 +119,7 @@ impl Engine<'_> {
             return Ok(None);
         };
         let value = eval(&argument.expr, &ModuleScope::with(self, caller, each))?;
+        let value = self.kept(value, argument.expr.span)?;
         fit(&value, declaration, argument.expr.span, "this").map(Some)
     }
 

@@ -3,8 +3,11 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use crate::config::budget;
 use crate::config::convert::convert;
-use crate::config::eval::{EvalResult, Evaluator, Failure, PathStep, Scope, all, code, error, eval_with};
+use crate::config::eval::{
+    EvalResult, Evaluator, Failure, PathStep, Scope, all, code, error, eval_with, too_large,
+};
 use crate::config::files::Files;
 use crate::config::functions::{Body, CallCx, FUNCTIONS, Function, FunctionError, Returns, impure};
 use crate::config::syntax::{Call, Expr, parse_template};
@@ -91,7 +94,12 @@ impl Evaluator<'_> {
         call: &Call,
         span: Span,
     ) -> EvalResult {
-        let values = all(call.arguments.iter().map(|argument| self.eval(argument)))?;
+        // A few values that nobody keeps are no matter.
+        let are_many = call.arguments.len() > 16;
+        let values = all(call.arguments.iter().map(|argument| match are_many {
+            true => self.kept(argument),
+            false => self.eval(argument),
+        }))?;
         let Some(values) = expanded(call, values)? else {
             return Ok(Value::unknown(returned(function, &[])));
         };
@@ -111,11 +119,12 @@ impl Evaluator<'_> {
             let Some(param) = function.param(index) else {
                 continue;
             };
-            if !param.allow_sensitive && value.contains_sensitive() {
+            let found = budget::survey(value).map_err(|spent| too_large(spent, span))?;
+            if !param.allow_sensitive && found.sensitive {
                 sensitive = true;
                 *value = value.unmarked();
             }
-            unknown |= !param.allow_unknown && !value.is_wholly_known();
+            unknown |= !param.allow_unknown && !found.known;
         }
         if unknown {
             return Ok(Value::unknown(returned(function, &arguments)).with_sensitive(sensitive));
@@ -126,6 +135,9 @@ impl Evaluator<'_> {
             render: &render,
         };
         let result = body(&mut cx, &arguments).map_err(|reason| {
+            if let Some(spent) = budget::spent() {
+                return too_large(spent, span);
+            }
             if sensitive || arguments.iter().any(Value::contains_sensitive) {
                 // The reason, and what to do about it, may quote what must not be shown.
                 let message = "it fails; why is not shown, since an argument is sensitive";
@@ -138,6 +150,11 @@ impl Evaluator<'_> {
             }
             refused(function, call, &reason, span)
         })?;
+        let made = match result.data() {
+            Data::String(text) => budget::text(text.len()),
+            _ => budget::elements(result.children().count()),
+        };
+        made.map_err(|spent| too_large(spent, span))?;
         Ok(result.with_sensitive(sensitive))
     }
 }

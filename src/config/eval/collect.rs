@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::config::budget;
 use crate::config::convert::convert;
-use crate::config::eval::{EvalResult, Evaluator, Failure, all, both, code, error};
+use crate::config::eval::{
+    EvalResult, Evaluator, Failure, all, both, code, error, looked_through, too_large,
+};
 use crate::config::number::Number;
 use crate::config::syntax::{Expr, For};
 use crate::config::types::Type;
@@ -107,10 +110,10 @@ fn key_of(value: &Value, span: Span) -> EvalResult<(Key, bool)> {
 }
 
 impl Evaluator<'_> {
-    pub(super) fn object(&mut self, items: &[(Expr, Expr)]) -> EvalResult {
+    pub(super) fn object(&mut self, items: &[(Expr, Expr)], span: Span) -> EvalResult {
         let entries = all(items.iter().map(|(key, value)| {
             let key = self.eval(key).and_then(|found| key_of(&found, key.span));
-            both(key, self.eval(value))
+            both(key, self.kept(value))
         }))?;
         let mut fields = Vec::with_capacity(entries.len());
         let (mut unknown, mut sensitive) = (false, false);
@@ -124,7 +127,7 @@ impl Evaluator<'_> {
         let object = if unknown {
             Value::unknown(Type::Any)
         } else {
-            Value::object(fields.into_iter().collect())
+            looked_through(Value::object(fields.into_iter().collect()), span)?
         };
         Ok(object.with_sensitive(sensitive))
     }
@@ -150,6 +153,7 @@ impl Evaluator<'_> {
         };
         let mut made = Made::default();
         for (key, value) in items {
+            budget::step().map_err(|spent| too_large(spent, each.collection.span))?;
             let before = self.bound.len();
             if let Some(name) = &each.key_name {
                 self.bound.push((name.clone(), key));
@@ -160,7 +164,8 @@ impl Evaluator<'_> {
             // One wrong rule is one error, however many elements it goes through.
             result?;
         }
-        made.finish(each).map(|value| value.with_sensitive(sensitive))
+        let value = looked_through(made.finish(each)?, each.value.span)?;
+        Ok(value.with_sensitive(sensitive))
     }
 
     fn for_item(&mut self, each: &For, made: &mut Made) -> EvalResult<()> {
@@ -174,11 +179,11 @@ impl Evaluator<'_> {
             }
         }
         let Some(key) = &each.key else {
-            made.items.push(self.eval(&each.value)?);
+            made.items.push(self.kept(&each.value)?);
             return Ok(());
         };
         let found = self.eval(key).and_then(|found| key_of(&found, key.span));
-        let ((found, sensitive), value) = both(found, self.eval(&each.value))?;
+        let ((found, sensitive), value) = both(found, self.kept(&each.value))?;
         made.sensitive |= sensitive;
         match found {
             Key::Known(name) => made.entries.push((name, value)),
@@ -210,9 +215,10 @@ impl Evaluator<'_> {
             Data::Unknown(state) if matches!(state.ty, Type::Tuple(_)) => return unknown,
             _ => (vec![value.shallow_unmarked()], false),
         };
+        budget::elements(items.len()).map_err(|spent| too_large(spent, base.span))?;
         let results = all(items.into_iter().map(|item| {
             self.items.push(item.with_sensitive(sensitive));
-            let result = self.eval(each);
+            let result = self.kept(each);
             self.items.pop();
             result
         }))?;

@@ -11,6 +11,7 @@ mod operate;
 
 use std::sync::Arc;
 
+use crate::config::budget::{self, Spent};
 use crate::config::files::Files;
 use crate::config::functions::{self, Function};
 use crate::config::syntax::{Expr, ExprKind, Part, Step, Wording};
@@ -45,6 +46,8 @@ pub mod code {
     pub const ARITHMETIC: Code = Code("arithmetic");
     /// More levels than the evaluator follows.
     pub const TOO_DEEP: Code = Code("too-deep");
+    /// More than an evaluation may do or make.
+    pub const TOO_LARGE: Code = Code("too-large");
 }
 
 /// Deeper recursion than this is refused; the parser admits fewer levels, templates in templates more.
@@ -211,6 +214,28 @@ fn all<T>(results: impl Iterator<Item = EvalResult<T>>) -> EvalResult<Vec<T>> {
     }
 }
 
+/// The failure of what is too large, which no `try` hides.
+pub(in crate::config) fn too_large(what: Spent, span: Span) -> Box<Failure> {
+    Failure::always(
+        error(
+            code::TOO_LARGE,
+            what.to_string(),
+            span,
+            "here the limit is passed",
+        )
+        .because("an evaluation is limited, so that a text of a few lines cannot fill a machine")
+        .help(
+            "look for what multiplies: collections or texts made of each other, `for` in `for`, `setproduct`",
+        ),
+    )
+}
+
+/// A collection that was made, unless it stands for more than may be.
+fn looked_through(value: Value, span: Span) -> EvalResult {
+    budget::survey(&value).map_err(|spent| too_large(spent, span))?;
+    Ok(value)
+}
+
 impl<'s> Evaluator<'s> {
     fn new(scope: &'s dyn Scope) -> Self {
         Evaluator {
@@ -236,10 +261,18 @@ impl<'s> Evaluator<'s> {
                 .help("give inner parts names of their own under `locals`"),
             ));
         }
+        budget::step().map_err(|spent| too_large(spent, expr.span))?;
         self.depth += 1;
         let result = self.eval_kind(expr);
         self.depth -= 1;
         result
+    }
+
+    /// Evaluates what is kept in a collection.
+    fn kept(&mut self, expr: &Expr) -> EvalResult {
+        let value = self.eval(expr)?;
+        budget::kept(&value).map_err(|spent| too_large(spent, expr.span))?;
+        Ok(value)
     }
 
     fn eval_kind(&mut self, expr: &Expr) -> EvalResult {
@@ -253,9 +286,12 @@ impl<'s> Evaluator<'s> {
             }
             ExprKind::SplatItem => Ok(self.items.last().cloned().unwrap_or(Value::NULL)),
             ExprKind::Splat(base, each) => self.splat(base, each),
-            ExprKind::Template(parts) => self.template(parts),
-            ExprKind::Tuple(items) => all(items.iter().map(|item| self.eval(item))).map(Value::tuple),
-            ExprKind::Object(items) => self.object(items),
+            ExprKind::Template(parts) => self.template(parts, span),
+            ExprKind::Tuple(items) => {
+                let items = all(items.iter().map(|item| self.kept(item)))?;
+                looked_through(Value::tuple(items), span)
+            }
+            ExprKind::Object(items) => self.object(items, span),
             ExprKind::Call(call) => self.call(call, span),
             ExprKind::Conditional(arms) => {
                 let [condition, then, otherwise] = arms.as_ref();
@@ -312,8 +348,8 @@ impl<'s> Evaluator<'s> {
         Ok(value)
     }
 
-    fn template(&mut self, parts: &[Part]) -> EvalResult {
-        let mut text = Text::default();
+    fn template(&mut self, parts: &[Part], span: Span) -> EvalResult {
+        let mut text = Text::new(span);
         self.render(parts, &mut text)?;
         Ok(text.finish())
     }
@@ -325,7 +361,9 @@ impl<'s> Evaluator<'s> {
     fn render_part(&mut self, part: &Part, text: &mut Text) -> EvalResult<()> {
         match part {
             Part::Literal(literal) => {
-                text.push_str(literal);
+                let grown = budget::more_text(text.literal.len(), literal.len());
+                grown.map_err(|spent| too_large(spent, text.span))?;
+                text.literal.push_str(literal);
                 Ok(())
             }
             Part::Interpolation(expr) => {
@@ -365,6 +403,7 @@ impl<'s> Evaluator<'s> {
                     return Ok(());
                 };
                 for (item_key, item) in items {
+                    budget::step().map_err(|spent| too_large(spent, span))?;
                     let before = self.bound.len();
                     if let Some(key) = key {
                         self.bound.push((key.clone(), item_key));
@@ -381,8 +420,9 @@ impl<'s> Evaluator<'s> {
 }
 
 /// Text under construction, whole until something unknown is put in.
-#[derive(Default)]
 struct Text {
+    /// The whole template.
+    span: Span,
     literal: String,
     parts: Vec<TextPart>,
     sensitive: bool,
@@ -390,14 +430,23 @@ struct Text {
 }
 
 impl Text {
-    fn push_str(&mut self, text: &str) {
-        self.literal.push_str(text);
+    fn new(span: Span) -> Self {
+        Text {
+            span,
+            literal: String::new(),
+            parts: Vec::new(),
+            sensitive: false,
+            opaque: false,
+        }
     }
 
     fn push(&mut self, value: &Value, span: Span) -> EvalResult<()> {
         self.sensitive |= value.is_sensitive();
         match value.data() {
-            Data::String(text) => self.literal.push_str(text),
+            Data::String(text) => {
+                budget::more_text(self.literal.len(), text.len()).map_err(|spent| too_large(spent, span))?;
+                self.literal.push_str(text);
+            }
             Data::Number(number) => {
                 use std::fmt::Write as _;
                 let _ = write!(self.literal, "{number}");
@@ -417,6 +466,7 @@ impl Text {
             Data::Unknown(unknown) if unknown.ty.is_primitive() || unknown.ty == Type::Any => {
                 match value.parts() {
                     Some(parts) => {
+                        budget::parts(&parts).map_err(|spent| too_large(spent, span))?;
                         let literal = std::mem::take(&mut self.literal);
                         self.parts.push(TextPart::Literal(literal.into()));
                         self.parts.extend(parts);

@@ -1,7 +1,8 @@
 //! Operators and conditionals.
 
+use crate::config::budget;
 use crate::config::convert::convert;
-use crate::config::eval::{EvalResult, Evaluator, Failure, both, code, error};
+use crate::config::eval::{EvalResult, Evaluator, Failure, both, code, error, too_large};
 use crate::config::number::{Number, NumberError};
 use crate::config::syntax::{BinaryOp, Expr, UnaryOp};
 use crate::config::types::{Type, unify};
@@ -31,6 +32,9 @@ impl Evaluator<'_> {
             _ => {}
         }
         let (a, b) = both(self.eval(left), self.eval(right))?;
+        if matches!(operator, BinaryOp::Equal | BinaryOp::NotEqual) {
+            look_through(&[&a, &b], span)?;
+        }
         match operator {
             BinaryOp::Equal => return Ok(a.equals(&b)),
             BinaryOp::NotEqual => {
@@ -111,6 +115,7 @@ impl Evaluator<'_> {
             Some(false) => (other_value, then_value),
             None => {
                 let (a, b) = both(then_value, other_value)?;
+                look_through(&[&a, &b], span)?;
                 let ty = common(&a, &b).ok_or_else(|| inconsistent(&a, &b, then, otherwise, span))?;
                 return Ok(Value::unknown(ty)
                     .with_sensitive(sensitive || a.contains_sensitive() || b.contains_sensitive()));
@@ -130,11 +135,20 @@ impl Evaluator<'_> {
             Some(true) => inconsistent(&chosen, &other, then, otherwise, span),
             _ => inconsistent(&other, &chosen, then, otherwise, span),
         };
+        look_through(&[&chosen, &other], span)?;
         let ty = common(&chosen, &other).ok_or_else(mismatch)?;
         let value = convert(&chosen, &ty).map_err(|_| mismatch())?;
         // As in Terraform, an arm's mark is the result's whichever arm is chosen.
         Ok(value.with_sensitive(sensitive || other.is_sensitive()))
     }
+}
+
+/// Takes the steps for what looks at every element of values.
+fn look_through(values: &[&Value], span: Span) -> EvalResult<()> {
+    let looked = values
+        .iter()
+        .try_for_each(|value| budget::survey(value).map(|_| ()));
+    looked.map_err(|spent| too_large(spent, span))
 }
 
 /// The type of a conditional with these arms; `Any` leaves the chosen one as it is.

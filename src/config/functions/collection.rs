@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::config::budget;
 use crate::config::convert::{convert, unify_values};
 use crate::config::functions::args::{Outcome, at, element_type, is_list, items, kind, refuse, whole};
 use crate::config::functions::{Function, FunctionError, Param, ParamType};
@@ -507,6 +508,7 @@ fn matchkeys(arguments: &[Value]) -> Outcome {
         [keys, wanted] => (keys.elements().unwrap_or(&[]), wanted.elements().unwrap_or(&[])),
         _ => (&[][..], &[][..]),
     };
+    budget::steps((keys.len() as u64).saturating_mul(wanted.len() as u64) / 8)?;
     let kept = values.iter().zip(keys).filter(|(_, key)| wanted.contains(key));
     Ok(Value::list(
         element_type(at(arguments, 0)),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::config::budget;
 use crate::config::functions::args::{Outcome, refuse, text};
 use crate::config::functions::{Function, Param, ParamType};
 use crate::config::types::Type;
@@ -28,6 +29,10 @@ struct Damage {
 
 fn csvdecode(arguments: &[Value]) -> Outcome {
     let text = text(arguments, 0)?;
+    budget::elements(text.bytes().filter(|byte| b",\n".contains(byte)).count())?;
+    // Each column is compared with those before it.
+    let columns = text.lines().next().unwrap_or_default().matches(',').count();
+    budget::steps((columns as u64).saturating_pow(2) / 8)?;
     match decode(text) {
         Ok(value) => Ok(value),
         Err(damage) => refuse(

@@ -2,6 +2,7 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
+use crate::config::budget;
 use crate::config::convert::convert;
 use crate::config::functions::args::{Outcome, text};
 use crate::config::functions::decimal::{self, Style};
@@ -69,6 +70,7 @@ fn formatlist(arguments: &[Value]) -> Outcome {
         } else {
             Value::unknown(Type::String)
         };
+        budget::kept(&text)?;
         out.push(text);
     }
     Ok(Value::list(Type::String, out))
@@ -93,7 +95,9 @@ fn render(pattern: &str, arguments: &[Value]) -> Outcome {
     let pieces = parse(pattern)?;
     let mut parts: Vec<Part> = Vec::new();
     let mut used = 0;
+    let mut length = 0;
     for piece in pieces {
+        let before = parts.len();
         match piece {
             Piece::Literal(text) => parts.push(Part::Literal(text.into())),
             Piece::Verb(verb) => {
@@ -112,6 +116,12 @@ fn render(pattern: &str, arguments: &[Value]) -> Outcome {
                     Some(more) => parts.extend(more),
                     None => return Ok(Value::unknown(Type::String)),
                 }
+            }
+        }
+        for part in parts.iter().skip(before) {
+            if let Part::Literal(text) = part {
+                budget::more_text(length, text.len())?;
+                length += text.len();
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::config::budget;
 use crate::config::functions::args::{Outcome, at, refuse, text};
 use crate::config::functions::{Function, FunctionError, Param, ParamType};
 use crate::config::number::Number;
@@ -43,6 +44,10 @@ pub fn encode(value: &Value) -> Result<Value, FunctionError> {
             Ok(Value::template(out.parts))
         }
         Err(Stop::Unknown) => Ok(Value::unknown(Type::String)),
+        Err(Stop::Long) => Err(budget::text(out.text.len())
+            .err()
+            .unwrap_or(budget::Spent::Text)
+            .into()),
         Err(Stop::Infinite) => refuse(0, "JSON has no infinite numbers", "leave the number out"),
         Err(Stop::Entity(name)) => refuse(
             0,
@@ -57,6 +62,8 @@ enum Stop {
     Unknown,
     Infinite,
     Entity(String),
+    /// The text would be too long.
+    Long,
 }
 
 fn jsonencode(arguments: &[Value]) -> Outcome {
@@ -77,6 +84,9 @@ impl Writer {
     }
 
     fn value(&mut self, value: &Value) -> Result<(), Stop> {
+        if budget::is_too_long(self.text.len()) {
+            return Err(Stop::Long);
+        }
         match value.data() {
             Data::Null(_) => self.text.push_str("null"),
             Data::Bool(flag) => self.text.push_str(if *flag { "true" } else { "false" }),
@@ -167,6 +177,7 @@ pub fn escape(text: &str, out: &mut String) {
 
 fn jsondecode(arguments: &[Value]) -> Outcome {
     let text = text(arguments, 0)?;
+    budget::elements(text.bytes().filter(|byte| b",[{:".contains(byte)).count())?;
     let mut reader = Reader {
         text,
         position: 0,

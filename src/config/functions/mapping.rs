@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::config::budget;
 use crate::config::convert::{convert, unify_values};
 use crate::config::functions::args::{Outcome, at, element_type, fields, items, kind, refuse, text};
 use crate::config::functions::collection::named;
@@ -485,6 +486,7 @@ fn setproduct(arguments: &[Value]) -> Outcome {
                 .with_help("filter the collections first"),
         );
     }
+    budget::elements(total.unwrap_or(0).saturating_mul(columns.len() + 1))?;
     let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
     for column in &columns {
         rows = rows

@@ -167,6 +167,12 @@ impl FunctionError {
     }
 }
 
+impl From<crate::config::budget::Spent> for FunctionError {
+    fn from(spent: crate::config::budget::Spent) -> Self {
+        FunctionError::new(spent.to_string())
+    }
+}
+
 impl FunctionError {
     /// The same, with a remedy.
     #[must_use]

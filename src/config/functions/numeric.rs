@@ -104,8 +104,21 @@ fn arithmetic(result: Result<Number, NumberError>) -> Outcome {
         .map_err(|error| FunctionError::new(error.to_string()).with_help("check for infinities"))
 }
 
+/// A number as these functions take it: of 64 bits, as in Terraform.
+fn float(arguments: &[Value], index: usize) -> Result<f64, FunctionError> {
+    let given = number(arguments, index)?;
+    match given.to_f64() {
+        float if float.is_infinite() && !given.is_infinite() => refuse(
+            index,
+            "it is beyond 1.8e308 in size, and this works with numbers of 64 bits",
+            "use a smaller number",
+        ),
+        float => Ok(float),
+    }
+}
+
 fn log(arguments: &[Value]) -> Outcome {
-    let (value, base) = (number(arguments, 0)?.to_f64(), number(arguments, 1)?.to_f64());
+    let (value, base) = (float(arguments, 0)?, float(arguments, 1)?);
     if value < 0.0 {
         return refuse(0, "a negative number has no logarithm", "use a number from 0 up");
     }
@@ -119,7 +132,7 @@ fn log(arguments: &[Value]) -> Outcome {
 }
 
 fn pow(arguments: &[Value]) -> Outcome {
-    let (base, power) = (number(arguments, 0)?.to_f64(), number(arguments, 1)?.to_f64());
+    let (base, power) = (float(arguments, 0)?, float(arguments, 1)?);
     from_float(
         power_of(base, power),
         1,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::config::budget;
 use crate::config::functions::args::{Outcome, at, refuse, text};
 use crate::config::functions::re2::{self, Pattern};
 use crate::config::functions::{Function, Param, ParamType};
@@ -34,11 +35,12 @@ fn regex(arguments: &[Value]) -> Outcome {
 
 fn regexall(arguments: &[Value]) -> Outcome {
     let pattern = pattern(arguments)?;
-    let found = pattern
-        .regex
-        .captures_iter(text(arguments, 1)?)
-        .map(|found| captured(&pattern, &found))
-        .collect();
+    let mut found = Vec::new();
+    for captures in pattern.regex.captures_iter(text(arguments, 1)?) {
+        let one = captured(&pattern, &captures);
+        budget::kept(&one)?;
+        found.push(one);
+    }
     Ok(Value::list(match_type(&pattern), found))
 }
 

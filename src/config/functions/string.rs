@@ -2,6 +2,7 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
+use crate::config::budget;
 use crate::config::functions::args::{Outcome, at, items, refuse, strings, text, whole};
 use crate::config::functions::{EagerBody, Function, FunctionError, Param, ParamType, re2};
 use crate::config::number::Number;
@@ -318,7 +319,9 @@ fn indent(arguments: &[Value]) -> Outcome {
         );
     };
     let replacement = format!("\n{}", " ".repeat(spaces));
-    Ok(Value::string(text(arguments, 1)?.replace('\n', &replacement)))
+    let whole = text(arguments, 1)?;
+    budget::more_text(whole.len(), whole.matches('\n').count().saturating_mul(spaces))?;
+    Ok(Value::string(whole.replace('\n', &replacement)))
 }
 
 fn split(arguments: &[Value]) -> Outcome {
@@ -364,6 +367,7 @@ fn join(arguments: &[Value]) -> Outcome {
             parts.extend(more);
         }
     }
+    budget::parts(&parts)?;
     let literal = parts.iter().all(|part| matches!(part, Part::Literal(_)));
     if literal {
         let joined: String = parts
@@ -382,6 +386,8 @@ fn replace(arguments: &[Value]) -> Outcome {
     let (whole, pattern, replacement) = (text(arguments, 0)?, text(arguments, 1)?, text(arguments, 2)?);
     let inner = pattern.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
     let Some(expression) = inner else {
+        let count = whole.matches(pattern).count();
+        budget::more_text(whole.len(), count.saturating_mul(replacement.len()))?;
         return Ok(Value::string(whole.replace(pattern, replacement)));
     };
     let pattern = re2::compile(expression).or_else(|error| refuse(1, error.to_string(), re2::HELP))?;
@@ -392,6 +398,11 @@ fn replace(arguments: &[Value]) -> Outcome {
             continue;
         };
         out.push_str(whole.get(last..all.start()).unwrap_or_default());
+        // A reference to a group stands for as much as was matched at most.
+        let most = replacement
+            .len()
+            .saturating_add(all.len().saturating_mul(replacement.matches('$').count()));
+        budget::more_text(out.len(), most)?;
         expand(replacement, &found, &pattern, &mut out);
         last = all.end();
     }
@@ -462,6 +473,8 @@ fn parseint(arguments: &[Value]) -> Outcome {
         Some(rest) => (true, rest),
         None => (false, digits.strip_prefix('+').unwrap_or(digits)),
     };
+    // Each digit goes through all those before it.
+    budget::steps((magnitude.len() as u64).saturating_pow(2) / 1024)?;
     let mut total = dashu::integer::UBig::ZERO;
     for c in magnitude.chars() {
         let Some(digit) = digit_value(c, base) else {

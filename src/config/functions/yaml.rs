@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
 
+use crate::config::budget;
 use crate::config::functions::args::{Outcome, at, kind, refuse, text};
 use crate::config::functions::timestamp::Timestamp;
 use crate::config::functions::{Function, Param, ParamType, yaml_text};
@@ -54,7 +55,9 @@ pub fn decode(text: &str) -> Outcome {
         depth: 0,
         line: 1,
     };
-    reader.document().or_else(|problem| {
+    let read = reader.document();
+    budget::elements(reader.size)?;
+    read.or_else(|problem| {
         let place = if problem.line > 0 {
             format!("line {}: ", problem.line)
         } else {
@@ -267,6 +270,9 @@ impl<'a> Reader<'a> {
             ".nan" | ".NaN" | ".NAN" => return self.fail("there is no number for .nan"),
             _ => match number(text) {
                 Some(number) => Value::number(number),
+                None if is_a_number_in_form(text) => {
+                    return self.fail(format!("the number {text} is too large, or has too many digits"));
+                }
                 None => Value::string(timestamp(text).unwrap_or_else(|| text.to_owned())),
             },
         })
@@ -286,6 +292,19 @@ fn full_name(tag: &Tag) -> String {
 
 fn infinite(value: f64) -> Value {
     Number::from_f64(value).map_or(Value::NULL, Value::number)
+}
+
+/// Whether text is written like a decimal number with an exponent: one that is none is beyond what numbers hold.
+fn is_a_number_in_form(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let Some((digits, exponent)) = unsigned.split_once(['e', 'E']) else {
+        return false;
+    };
+    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    all_digits(whole)
+        && (fraction.is_empty() || all_digits(fraction))
+        && all_digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))
 }
 
 fn number(text: &str) -> Option<Number> {

@@ -1,6 +1,7 @@
 //! `yamlencode`: block style, text between double quotes, text of several lines as a literal block where the
 //! format allows it.
 
+use crate::config::budget;
 use crate::config::functions::FunctionError;
 use crate::config::functions::args::refuse;
 use crate::config::functions::yaml::entity_in;
@@ -57,6 +58,10 @@ impl Writer {
 
     /// A value whose first line goes on here; further lines of collections stand at `indent`.
     fn inline(&mut self, value: &Value, indent: usize) {
+        // It is refused for its length.
+        if budget::is_too_long(self.text.len()) {
+            return;
+        }
         if let Some(fields) = value.fields().filter(|fields| !fields.is_empty()) {
             for (position, (key, item)) in fields.iter().enumerate() {
                 if position > 0 {

@@ -144,11 +144,16 @@ fn explain(problem: &Problem, file: FileId) -> Diagnostic {
         Problem::Mismatch(range, None) => error("a closing bracket has no opening one")
             .at(at(range), "nothing is open here")
             .help("remove it, or add the opening bracket"),
-        Problem::Depth(range) => error("expressions are nested too deeply")
-            .at(at(range), "")
-            .because("at most 60 brackets may be open at once")
-            .help("give inner parts names of their own under `locals`"),
+        Problem::Depth(range) => too_deep(at(range), "at most 60 brackets may be open at once"),
     }
+}
+
+/// What is nested so deeply that following it might exhaust the stack.
+fn too_deep(span: Span, limit: &'static str) -> Diagnostic {
+    Diagnostic::error(SYNTAX, "blocks, expressions or templates are nested too deeply")
+        .at(span, "this is one level too many")
+        .because(limit)
+        .help("give inner parts names of their own under `locals`, or look the value up in a map")
 }
 
 /// What the parser proper stumbled over, in more words than its own.
@@ -178,12 +183,52 @@ fn unexpected(error: &hcl_edit::parser::Error, file: FileId, text: &str, item: R
             .because("a name has one value in a block, and a key one in `{ … }`")
             .help("keep one of the two");
     }
+    if error.message().contains("nesting depth") {
+        return too_deep(
+            span,
+            "at most 64 levels of conditionals, operators, brackets and `%{ }` may stand inside each other",
+        );
+    }
+    let before = text.get(..start).unwrap_or("");
+    if let Some(head) = block_on_one_line(first, rest, before) {
+        return Diagnostic::error(
+            SYNTAX,
+            "a block on one line holds one attribute at most, and no block",
+        )
+        .at(span, "this is more")
+        .because(format!(
+            "`{head}` begins on this line, and a block is closed or ends its line"
+        ))
+        .help("put each attribute and each block that is inside on a line of its own");
+    }
     let finding = Diagnostic::error(SYNTAX, format!("{shown} is not expected here")).at(span, "");
     let finding = match error.message() {
         "" => finding,
         message => finding.because(format!("the parser says: {message}")),
     };
-    finding.help(advice(first, rest, text.get(..start).unwrap_or("")))
+    finding.help(advice(first, rest, before))
+}
+
+/// The head of a block that was opened on the line where the parser stopped, if what it stopped at may be an attribute
+/// or a block inside of it.
+fn block_on_one_line<'t>(first: Option<char>, rest: &str, before: &'t str) -> Option<&'t str> {
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let (head, inside) = line.split_once('{')?;
+    let head = head.trim();
+    let is_head = head.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && head.chars().all(|c| c.is_alphanumeric() || "_- \"".contains(c));
+    let is_word = |c: char| c.is_alphabetic() || c == '_';
+    let line_of_rest = rest.lines().next().unwrap_or_default();
+    let more = match first {
+        // The label or the body of a block inside.
+        Some('"' | '{') => inside.trim().starts_with(is_word) && !inside.contains('='),
+        // A second attribute, or a block after an attribute.
+        Some(c) if is_word(c) => {
+            !inside.trim().is_empty() && (line_of_rest.contains('=') || line_of_rest.contains('{'))
+        }
+        _ => false,
+    };
+    (is_head && more).then_some(head)
 }
 
 fn advice(first: Option<char>, rest: &str, before: &str) -> &'static str {

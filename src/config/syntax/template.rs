@@ -142,13 +142,18 @@ fn remove_indent(tokens: &mut [Marked]) {
 /// Nests up to the end or to the directive that ends the surrounding one, which is returned.
 fn nest(tokens: &mut dyn Iterator<Item = Token>) -> (Vec<Part>, Option<Token>) {
     let mut parts: Vec<Part> = Vec::new();
+    // Lines of a heredoc are tokens of their own, of which there may be very many.
+    let mut known = String::new();
     while let Some(token) = tokens.next() {
+        if let Token::Literal(text) = &token {
+            known.push_str(text);
+            continue;
+        }
+        if !known.is_empty() {
+            parts.push(Part::Literal(std::mem::take(&mut known).into()));
+        }
         match token {
-            Token::Literal(text) if text.is_empty() => {}
-            Token::Literal(text) => match parts.last_mut() {
-                Some(Part::Literal(before)) => *before = format!("{before}{text}").into(),
-                _ => parts.push(Part::Literal(text.into())),
-            },
+            Token::Literal(_) => {}
             Token::Interpolation(expr) => parts.push(Part::Interpolation(expr)),
             Token::If(condition) => {
                 let (then, end) = nest(tokens);
@@ -173,6 +178,9 @@ fn nest(tokens: &mut dyn Iterator<Item = Token>) -> (Vec<Part>, Option<Token>) {
             }
             end @ (Token::Else | Token::EndIf | Token::EndFor) => return (parts, Some(end)),
         }
+    }
+    if !known.is_empty() {
+        parts.push(Part::Literal(known.into()));
     }
     (parts, None)
 }

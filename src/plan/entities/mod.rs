@@ -156,11 +156,11 @@ impl Differ<'_, '_> {
         let (what, remedy) = match declared {
             Some(name) => (
                 format!("it gets its declared name, {name}"),
-                "to keep the new name, declare it",
+                "an apply gives it that name again, and ends this; to keep the new name, declare it first",
             ),
             None => (
                 "what this stack made of it is judged under that name".to_owned(),
-                "declare the new name to keep it, and what is granted to it",
+                "declare the new name to keep it, and what is granted to it; an apply ends this either way",
             ),
         };
         let message = format!(

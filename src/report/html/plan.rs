@@ -10,7 +10,7 @@ use crate::report::plan_view::entity_lines;
 use crate::report::plan_view::headline::Headline;
 use crate::report::plan_view::policy_diff::{self, DiffLine};
 use crate::report::plan_view::risk::words;
-use crate::report::plan_view::{PlanView, principal_name};
+use crate::report::plan_view::{PlanView, principal_name, rule_text};
 use crate::report::terminal::{assignments, people};
 use crate::report::wording::{self, counted, number, some_of};
 
@@ -188,6 +188,15 @@ fn findings(view: &PlanView<'_>) -> Vec<FindingLine> {
     findings.into_iter().map(line).collect()
 }
 
+fn text_line(line: &DiffLine) -> (&'static str, String) {
+    let class = match line {
+        DiffLine::Removed(_) => "loses",
+        DiffLine::Added(_) => "gains",
+        DiffLine::Same(_) | DiffLine::Gap => "",
+    };
+    (class, escape(&rule_text::signed(line)).into_owned())
+}
+
 fn rule(change: &RuleChange) -> EntityLine {
     let (class, sign) = match change.change {
         RuleChangeKind::Added => ("gains", "+ added"),
@@ -201,14 +210,23 @@ fn rule(change: &RuleChange) -> EntityLine {
             "! something may pass now that did not before".to_owned(),
         )
     });
-    let before = change
-        .before
-        .iter()
-        .map(|line| ("loses", format!("− {}", escape(line))));
-    let after = change
-        .after
-        .iter()
-        .map(|line| ("gains", format!("+ {}", escape(line))));
+    let text = rule_text::of(change);
+    let note = text.as_ref().and_then(|text| text.note.clone());
+    let note = note.map(|note| ("", note));
+    let lines: Vec<(&'static str, String)> = match &text {
+        Some(text) if !text.lines.is_empty() => text.lines.iter().map(text_line).collect(),
+        _ => {
+            let before = change
+                .before
+                .iter()
+                .map(|line| ("loses", format!("− {}", escape(line))));
+            let after = change
+                .after
+                .iter()
+                .map(|line| ("gains", format!("+ {}", escape(line))));
+            before.chain(after).collect()
+        }
+    };
     EntityLine {
         class,
         sign,
@@ -223,7 +241,7 @@ fn rule(change: &RuleChange) -> EntityLine {
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default(),
-        details: loosens.into_iter().chain(before).chain(after).collect(),
+        details: loosens.into_iter().chain(note).chain(lines).collect(),
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::plan::guardrails::breach::{Breach, RuleKind, Severity, Since, Subject, Verdict};
 use crate::plan::rules::{RuleBlock, RuleChange, RuleChangeKind, RuleChanges};
+use crate::report::plan_view::rule_text;
 use crate::source::Location;
 
 use super::parts::PrincipalJson;
@@ -41,6 +42,10 @@ pub struct RuleChangeJson<'a> {
     /// What it says now and did not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<Cow<'a, str>>,
+    /// How the text of a policy file differs, a line each: what is gone begins with `-`, what is new with `+`, what is
+    /// shown for orientation with a space; `…` stands for lines that are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diff: Vec<Cow<'a, str>>,
     /// Where it is written, or was when it was last applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
@@ -128,6 +133,14 @@ impl<'a> From<&'a RuleChange> for RuleChangeJson<'a> {
             may_loosen: change.may_loosen,
             before: lines(&change.before),
             after: lines(&change.after),
+            diff: rule_text::of(change)
+                .map(|text| {
+                    text.lines
+                        .iter()
+                        .map(|line| rule_text::signed(line).into())
+                        .collect()
+                })
+                .unwrap_or_default(),
             location: change.location.clone(),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::plan::rules::{RuleChange, RuleChangeKind};
 use crate::report::hide::Hide;
-use crate::report::plan_view::PlanView;
+use crate::report::plan_view::{PlanView, rule_text};
 use crate::report::wording::{counted, number};
 
 use super::page::{Row, Section};
@@ -64,7 +64,19 @@ fn row(change: &RuleChange, hide: &Hide) -> Row {
             .map(|line| format!("{sign} {}", text::clip(&hide.apply(line), MOST_LINE)))
             .collect()
     };
-    let lines = [signed("-", &change.before), signed("+", &change.after)].concat();
+    let text = rule_text::of(change);
+    let note = text.as_ref().and_then(|text| text.note.clone());
+    let lines: Vec<String> = match &text {
+        Some(text) if !text.lines.is_empty() => {
+            let shown = |line| text::clip(&hide.apply(&rule_text::signed(line)), MOST_LINE).into_owned();
+            text.lines.iter().map(shown).collect()
+        }
+        _ => [signed("-", &change.before), signed("+", &change.after)].concat(),
+    };
+    let short = match note {
+        Some(note) => format!("{short} ({note})"),
+        None => short,
+    };
     if lines.is_empty() {
         return Row::new(short, 1);
     }

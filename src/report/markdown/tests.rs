@@ -461,6 +461,7 @@ fn changed_rules_come_first_with_every_part_and_people_with_their_block() {
         may_loosen: true,
         before: vec!["limit.max_people: 1".into()],
         after: (2..12).map(|n| format!("limit.part{n}").into()).collect(),
+        texts: None,
         location: None,
     }];
     let document = written(&plan, Options::default());

@@ -14,6 +14,7 @@ pub mod policy_text;
 pub mod records;
 pub mod risk;
 pub mod roles;
+pub mod rule_text;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

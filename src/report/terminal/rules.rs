@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::plan::rules::{RuleChange, RuleChangeKind};
 use crate::report::escape::escape;
-use crate::report::plan_view::PlanView;
+use crate::report::plan_view::policy_diff::DiffLine;
+use crate::report::plan_view::{PlanView, rule_text};
 use crate::report::style::Meaning;
 use crate::report::wording::{counted, number};
 
@@ -52,8 +53,41 @@ fn rule(change: &RuleChange, page: &mut Page<'_>) -> io::Result<()> {
     let place = place.map(|at| format!("  {at}")).unwrap_or_default();
     let place = page.paint(Meaning::Aside, place);
     page.line(&format!("  {mark} {}{label}{loosens}{place}", change.rule.name()))?;
+    if let Some(text) = rule_text::of(change) {
+        if let Some(note) = &text.note {
+            page.line(&format!("      {}", page.paint(Meaning::Aside, note)))?;
+        }
+        if !text.lines.is_empty() {
+            return text_lines(&text.lines, page);
+        }
+    }
     lines(&change.before, ("-", Meaning::Removed), page)?;
     lines(&change.after, ("+", Meaning::Added), page)
+}
+
+/// The lines of a text that differ: more of them, since those around are among them.
+fn text_lines(lines: &[DiffLine], page: &mut Page<'_>) -> io::Result<()> {
+    let most = 2 * MOST_LINES;
+    for line in lines.iter().take(most) {
+        let meaning = match line {
+            DiffLine::Removed(_) => Meaning::Removed,
+            DiffLine::Added(_) => Meaning::Added,
+            DiffLine::Same(_) | DiffLine::Gap => Meaning::Aside,
+        };
+        let text = page.paint(meaning, escape(&rule_text::signed(line)));
+        page.line(&format!("      {text}"))?;
+    }
+    rest(lines.len().saturating_sub(most), page)
+}
+
+fn rest(count: usize, page: &mut Page<'_>) -> io::Result<()> {
+    match count {
+        0 => Ok(()),
+        rest => page.line(&format!(
+            "      … {} more (--json lists all)",
+            number(rest as u64)
+        )),
+    }
 }
 
 fn lines(lines: &[Arc<str>], (mark, meaning): (&str, Meaning), page: &mut Page<'_>) -> io::Result<()> {
@@ -61,11 +95,5 @@ fn lines(lines: &[Arc<str>], (mark, meaning): (&str, Meaning), page: &mut Page<'
         let text = page.paint(meaning, format!("{mark} {}", escape(line)));
         page.line(&format!("      {text}"))?;
     }
-    match lines.len().saturating_sub(MOST_LINES) {
-        0 => Ok(()),
-        rest => page.line(&format!(
-            "      … {} more (--json lists all)",
-            number(rest as u64)
-        )),
-    }
+    rest(lines.len().saturating_sub(MOST_LINES), page)
 }
