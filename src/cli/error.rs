@@ -6,10 +6,11 @@ use crate::apply::ApplyError;
 use crate::diagnostic::Diagnostics;
 use crate::model::access::CapacityError;
 use crate::plan::input::PlanInput;
-use crate::provider::{CallError, ProviderError};
+use crate::provider::{CallError, Meaning, ProviderError};
 use crate::source::SourceMap;
 use crate::state::StateError;
 
+use super::asked::Asked;
 use super::exit::Exit;
 
 /// Why a command ended early.
@@ -24,6 +25,14 @@ pub enum Failure {
     /// The service cannot be used.
     #[error("{0}")]
     Provider(#[from] ProviderError),
+    /// The service did not answer what a block asked for.
+    #[error("{error}; asked for by {asked}")]
+    Asked {
+        /// What it answered instead.
+        error: ProviderError,
+        /// The block.
+        asked: Box<Asked>,
+    },
     /// More names than a plan can hold.
     #[error("{0}")]
     Capacity(#[from] CapacityError),
@@ -145,7 +154,11 @@ impl Failure {
                 "wait for it with --lock-timeout 5m, or, if that process is gone, `rolecall force-unlock {}`",
                 info.id
             )),
-            Failure::Provider(ProviderError::Call(error)) => advice_on(error).map(str::to_owned),
+            Failure::Provider(ProviderError::Call(error))
+            | Failure::Asked {
+                error: ProviderError::Call(error),
+                ..
+            } => advice_on(error).map(str::to_owned),
             Failure::Unsound { .. } => Some(
                 "please report it with what `rolecall plan --dump-input FILE` writes, which says who has access to what"
                     .to_owned(),
@@ -173,6 +186,10 @@ fn advice_on(error: &CallError) -> Option<&'static str> {
         ),
         "InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed" => Some(
             "the secret key does not belong to the access key, or this machine's clock is wrong by more than five minutes",
+        ),
+        _ if error.meaning == Meaning::Retry => Some(
+            "the service goes on refusing so many calls: a lower `rate` in the provider block makes fewer, and other tools \
+             share the quota; run it again when less is going on",
         ),
         _ => None,
     }

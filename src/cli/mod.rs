@@ -3,6 +3,7 @@
 pub mod advice;
 pub mod approval;
 pub mod args;
+pub mod asked;
 pub mod command;
 pub mod disk_files;
 pub mod env;
@@ -146,7 +147,10 @@ fn error_events(env: &Env, failure: &Failure) -> Vec<Event> {
         return vec![Event::Error {
             message: failure.to_string().into(),
             remedy: env.advice(failure).map(Into::into),
-            location: None,
+            location: match failure {
+                Failure::Asked { asked, .. } => Some(asked.at.clone()),
+                _ => None,
+            },
         }];
     };
     let (found, sources) = parts.as_ref();

@@ -33,8 +33,8 @@ use super::args::VariableArgs;
 use super::disk_files::DiskFiles;
 use super::env::Env;
 use super::error::Failure;
-use super::policies;
 use super::variables::Given;
+use super::{asked, policies};
 
 /// A mistake of rolecall's own: a configuration that was put away is needed again.
 const SPENT: Code = Code("internal-configuration-put-away");
@@ -407,6 +407,10 @@ fn read_with(
         env.timed("reading the service", || match &recorded.unfinished {
             Some(unfinished) => settle(unfinished, provider.as_ref(), &request),
             None => provider.read(&request),
+        })
+        .map_err(|error| {
+            let known = (&offline.desired.snapshot, recorded);
+            asked::failure(error, provider.as_ref(), known, offline.provider_at.as_ref())
         })?
     } else {
         last_seen(recorded)?

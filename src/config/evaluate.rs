@@ -16,6 +16,7 @@ use crate::id::{GroupName, OuPath, PermissionSetName, UserName};
 use crate::model::account::Account;
 use crate::model::instance::Observed;
 use crate::model::stack::{Desired, FileRead};
+use crate::source::Location;
 
 pub use crate::config::decode::settings::{ProviderSettings, ReadBy, StateSettings};
 
@@ -136,6 +137,8 @@ pub struct Evaluation {
     pub state: StateSettings,
     /// Which service is meant.
     pub provider: ProviderSettings,
+    /// Where that is written.
+    pub provider_at: Option<Location>,
     /// Whether a reading of the service would change anything of this but what is held: a look-up's answer was
     /// asked for and there was none.
     pub needs_reading: bool,
@@ -210,6 +213,7 @@ fn finished(decoded: Decoded, diagnostics: Diagnostics, recorder: Recorder<'_>) 
         name: decoded.name,
         state: decoded.state,
         provider: decoded.provider,
+        provider_at: decoded.provider_at,
         needs_reading: decoded.needs_reading,
         diagnostics,
     }

@@ -59,9 +59,19 @@ fn starts_well(label: &str) -> bool {
     label.starts_with(|c: char| c.is_alphabetic())
 }
 
-/// `Payments Prod`, `payments-prod` and `PaymentsProd` as `payments_prod`. Accents go; letters of other scripts stay.
+/// `Payments Prod`, `payments-prod` and `PaymentsProd` as `payments_prod`. Accents go, and Latin letters that are more
+/// than a letter with an accent are written as people write them who lack the key; letters of other scripts stay.
 fn snake(name: &str) -> String {
-    let chars: Vec<char> = name.nfkd().filter(|c| !is_combining_mark(*c)).collect();
+    let plain = name
+        .nfkd()
+        .filter(|c| !is_combining_mark(*c) && !is_apostrophe(*c));
+    let mut chars: Vec<char> = Vec::new();
+    for c in plain {
+        match latin(c) {
+            Some(letters) => chars.extend(letters.chars()),
+            None => chars.push(c),
+        }
+    }
     let mut out = String::new();
     let mut gap = false;
     for (index, c) in chars.iter().enumerate() {
@@ -90,6 +100,55 @@ fn snake(name: &str) -> String {
     out.trim_end_matches('_').to_owned()
 }
 
+/// A Latin letter that does not come apart into one of ASCII and an accent, in letters of ASCII.
+fn latin(c: char) -> Option<&'static str> {
+    Some(match c {
+        'ß' => "ss",
+        'ẞ' => "SS",
+        'æ' => "ae",
+        'Æ' => "Ae",
+        'œ' => "oe",
+        'Œ' => "Oe",
+        'ø' => "o",
+        'Ø' => "O",
+        'ł' => "l",
+        'Ł' => "L",
+        'đ' | 'ð' | 'ɖ' => "d",
+        'Đ' | 'Ð' | 'Ɖ' => "D",
+        'þ' => "th",
+        'Þ' => "Th",
+        'ħ' => "h",
+        'Ħ' => "H",
+        'ı' => "i",
+        'ŋ' => "ng",
+        'Ŋ' => "Ng",
+        'ŧ' => "t",
+        'Ŧ' => "T",
+        'ĸ' => "k",
+        'ə' => "e",
+        'Ə' => "E",
+        'ƀ' => "b",
+        'ɓ' => "b",
+        'Ɓ' => "B",
+        'ɗ' => "d",
+        'Ɗ' => "D",
+        'ƙ' => "k",
+        'Ƙ' => "K",
+        'ƴ' => "y",
+        'Ƴ' => "Y",
+        'ɔ' => "o",
+        'Ɔ' => "O",
+        'ɛ' => "e",
+        'Ɛ' => "E",
+        _ => return None,
+    })
+}
+
+/// Signs inside a word, as in `O'Brien`, which do not part it.
+fn is_apostrophe(c: char) -> bool {
+    matches!(c, '\'' | '\u{2019}' | '\u{2bc}')
+}
+
 /// Letters that may stand in a name, as opposed to signs that merely look like letters.
 fn is_letter(c: char) -> bool {
     c.is_alphabetic() && !matches!(c, '\u{2100}'..='\u{2bff}' | '\u{1f100}'..='\u{1f1ff}')
@@ -107,6 +166,15 @@ mod tests {
             ("AWSAdministratorAccess", "aws_administrator_access"),
             ("PowerUser2", "power_user2"),
             ("Équipe (Données)", "equipe_donnees"),
+            ("Möllops", "mollops"),
+            ("Mo\u{308}llops", "mollops"),
+            ("MØLLOPS Straße", "mollops_strasse"),
+            ("Ærø Łódź", "aero_lodz"),
+            ("kadın DİKKAT Diğer", "kadin_dikkat_diger"),
+            ("Sinéad O'Brien", "sinead_o_brien"),
+            ("the people’s", "the_peoples"),
+            ("Þór Đorđević", "thor_dordevic"),
+            ("ﬁnance №5", "finance_no5"),
             ("開発チーム", "開発チーム"),
             ("${x} \"y\"\n", "x_y"),
             ("—", ""),

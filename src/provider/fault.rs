@@ -11,7 +11,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    Call, CallError, Ids, Meaning, Outcome, Provider, ProviderError, ReadRequest, Silence, Started, Ticket,
+    Call, CallError, Ids, Meaning, Outcome, Provider, ProviderError, ReadFor, ReadRequest, Silence, Started,
+    Ticket,
 };
 use crate::model::action::Effect;
 use crate::model::instance::Observed;
@@ -274,6 +275,10 @@ where
 
     fn silence(&self) -> Option<Silence> {
         self.inner.silence()
+    }
+
+    fn failed_for(&self) -> Option<ReadFor> {
+        self.inner.failed_for()
     }
 
     fn stop(&self) {

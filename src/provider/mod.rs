@@ -16,7 +16,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AccountId, Email, EntityKey, PermissionSetName, ServiceId};
+use crate::id::{AccountId, AccountKey, Email, EntityKey, PermissionSetName, ServiceId};
 use crate::model::action::{Effect, Learned};
 use crate::model::denial::LACKS;
 use crate::model::instance::Observed;
@@ -68,7 +68,7 @@ pub trait Ids {
     /// The id or ARN of an entity.
     fn id(&self, key: &EntityKey) -> Option<ServiceId>;
     /// The account's id; an account keyed by e-mail has one once it is created.
-    fn account_id(&self, key: &crate::id::AccountKey) -> Option<AccountId>;
+    fn account_id(&self, key: &AccountKey) -> Option<AccountId>;
 }
 
 /// One effect to carry out. Its texts are fully known.
@@ -174,6 +174,19 @@ impl fmt::Display for CallError {
 
 impl std::error::Error for CallError {}
 
+/// What a reading was about when it ended with an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadFor {
+    /// An entity, or who is in it.
+    Entity(EntityKey),
+    /// Who has a permission set in an account.
+    Pair(AccountKey, PermissionSetName),
+    /// A permission set of which only the ARN is known.
+    Set(ServiceId),
+    /// Who has it in an account.
+    SetIn(AccountId, ServiceId),
+}
+
 /// A service that does not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Silence {
@@ -255,6 +268,11 @@ pub trait Provider: Send + Sync {
 
     /// How long nothing has answered although calls were tried; `None` when the last one was answered.
     fn silence(&self) -> Option<Silence> {
+        None
+    }
+
+    /// What the last reading was about when it ended with an error, where it was about one thing.
+    fn failed_for(&self) -> Option<ReadFor> {
         None
     }
 

@@ -1,5 +1,6 @@
 //! The provider for AWS, over the wire: the whole program through the AWS SDK against the simulator's server.
 
+mod asked;
 mod created;
 mod credentials;
 mod delegated;

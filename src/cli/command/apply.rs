@@ -11,6 +11,7 @@ use crate::apply::{ApplyError, ApplyResult, RunOptions, recover};
 use crate::cli::advice::shell_word;
 use crate::cli::approval::{Approved, Consent, LAST_PEOPLE, approve, same_as_approved, without_asking};
 use crate::cli::args::{ApplyArgs, LockArgs, StateArgs};
+use crate::cli::asked;
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -501,6 +502,13 @@ impl Job<'_> {
         };
         super::tell_remarks(env, store);
         crate::cli::pipeline::tell_notices(env, provider);
+        let result = match result {
+            Err(ApplyError::Provider(error)) => {
+                let known = (&planned.input.desired.snapshot, &planned.input.recorded);
+                return Err(asked::failure(error, provider, known, None));
+            }
+            result => result,
+        };
         self.finished(result)
     }
 

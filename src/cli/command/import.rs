@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::apply::event::Silent;
 use crate::apply::{ApplyError, RunOptions};
 use crate::cli::args::{ImportArgs, VariableArgs};
+use crate::cli::asked;
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -16,8 +17,9 @@ use crate::id::EntityKey;
 use crate::import::{self, Import, Options};
 use crate::model::denial::Together;
 use crate::model::instance::{HeldSubject, Observed};
-use crate::model::record::Seen;
+use crate::model::record::{Recorded, Seen};
 use crate::model::roles::Provisioning;
+use crate::model::snapshot::Snapshot;
 use crate::model::stack::{NamedMatcher, Scope};
 use crate::plan::{Plan, input};
 use crate::provider::ReadRequest;
@@ -27,6 +29,7 @@ use crate::report::escape::escape;
 use crate::report::json::import::{DeclaredJson, FORMAT_VERSION, ImportJson, LeftOutJson};
 use crate::report::plan_view::PlanView;
 use crate::report::terminal::plan::{Title, sum_of, write};
+use crate::source::Location;
 use crate::state::entry::Author;
 use crate::state::local::LocalStore;
 use crate::state::{Entry, StateStore};
@@ -54,6 +57,10 @@ pub fn run(env: &Env, args: &ImportArgs) -> Result<Exit, Failure> {
         account_tags: true,
         assumes_nothing: true,
         ..ReadRequest::default()
+    });
+    let observed = observed.map_err(|error| {
+        let nothing = (&Snapshot::default(), &Recorded::default());
+        asked::failure(error, provider.as_ref(), nothing, source.provider_at.as_ref())
     })?;
     crate::cli::pipeline::tell_notices(env, provider.as_ref());
     let imported = import::import(&observed, &source.options(env, args)?);
@@ -104,6 +111,8 @@ fn record(store: &mut LocalStore, observed: Observed) -> Result<(), Failure> {
 /// What is imported from.
 struct Source {
     settings: ProviderSettings,
+    /// Where that is written.
+    provider_at: Option<Location>,
     state: crate::config::evaluate::StateSettings,
     has_settings: bool,
     scope: Scope,
@@ -138,6 +147,7 @@ impl Source {
         }
         let mut source = Source {
             settings: ProviderSettings::default(),
+            provider_at: None,
             state: Default::default(),
             has_settings: false,
             scope: Scope::Declared,
@@ -163,6 +173,7 @@ impl Source {
             .and_then(Program::root)
             .is_some_and(|root| root.settings.is_some());
         source.settings = evaluation.provider;
+        source.provider_at = evaluation.provider_at;
         let settings = evaluation.desired.settings;
         source.scope = settings.scope;
         source.ignore = settings.ignore;

@@ -30,7 +30,7 @@ use crate::config::rules::{policy_lint, quota};
 use crate::id::PermissionSetName;
 use crate::model::access::{Access, Block};
 use crate::model::stack::Desired;
-use crate::source::Span;
+use crate::source::{Location, Span};
 
 use merge::Seen;
 pub(super) use merge::hold_unanswered;
@@ -53,6 +53,8 @@ pub struct Decoded {
     pub state: StateSettings,
     /// Which service is meant.
     pub provider: ProviderSettings,
+    /// Where that is written.
+    pub provider_at: Option<Location>,
     /// Whether a reading of the service would change anything of this but what is held.
     pub needs_reading: bool,
 }

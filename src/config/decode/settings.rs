@@ -140,6 +140,7 @@ impl Decoder<'_, '_> {
     pub(super) fn provider(&mut self) {
         let root = self.engine.program.root();
         if let Some(declared) = root.and_then(|root| root.provider.as_ref()) {
+            self.out.provider_at = declared.location.clone();
             self.provider_settings(declared);
         }
     }

@@ -21,7 +21,7 @@ use crate::model::account::Account;
 use crate::model::action::Effect;
 use crate::model::instance::Observed;
 use crate::provider::{
-    Call, CallError, Ids, Meaning, Outcome, Provider, ProviderError, ReadRequest, Silence, Started,
+    Call, CallError, Ids, Meaning, Outcome, Provider, ProviderError, ReadFor, ReadRequest, Silence, Started,
     TakenToExist, Ticket,
 };
 
@@ -191,6 +191,7 @@ impl Provider for Aws {
     }
 
     fn read(&self, request: &ReadRequest) -> Result<Observed, ProviderError> {
+        self.session.reads_for(None);
         let mut known = lock(&self.known);
         let declared = request.taken_to_exist.iter().filter_map(|entity| match entity {
             TakenToExist::Account(account) => Some(account.clone()),
@@ -274,6 +275,10 @@ impl Provider for Aws {
 
     fn silence(&self) -> Option<Silence> {
         self.session.silence()
+    }
+
+    fn failed_for(&self) -> Option<ReadFor> {
+        self.session.read_for()
     }
 
     fn stop(&self) {

@@ -19,7 +19,7 @@ use super::hearing::Hearing;
 use super::meaning::{call_error, refusal};
 use super::operation::{Family, Operation};
 use super::rate::Bucket;
-use crate::provider::{CallError, Meaning, Silence};
+use crate::provider::{CallError, Meaning, ReadFor, Silence};
 
 /// How many reads are under way at once; the rate is the limit, this only hides their latency.
 const READERS: usize = 16;
@@ -103,6 +103,8 @@ pub struct Session {
     /// Changes are being made.
     in_run: AtomicBool,
     notices: Mutex<Notices>,
+    /// What the reading was about that ended with an error.
+    read_for: Mutex<Option<ReadFor>>,
 }
 
 #[derive(Debug, Default)]
@@ -137,6 +139,7 @@ impl Session {
             hearing: Family::ALL.map(|_| Mutex::default()),
             in_run: AtomicBool::new(false),
             notices: Mutex::default(),
+            read_for: Mutex::default(),
         }
     }
 
@@ -426,6 +429,16 @@ impl Session {
         if notices.told.insert(Arc::clone(&text)) {
             notices.new.push(text);
         }
+    }
+
+    /// Notes what a reading is about that ends with an error.
+    pub fn reads_for(&self, what: Option<ReadFor>) {
+        *lock(&self.read_for) = what;
+    }
+
+    /// What was noted last.
+    pub fn read_for(&self) -> Option<ReadFor> {
+        lock(&self.read_for).clone()
     }
 
     /// What [`Session::notice`] was told since the last time.

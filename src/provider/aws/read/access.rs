@@ -14,7 +14,8 @@ use aws_sdk_ssoadmin::types::{PrincipalType, ProvisioningStatus};
 use super::super::model::{PrincipalId, Relation};
 use super::super::operation::Operation;
 use super::super::session::{Session, for_each};
-use crate::provider::{CallError, Meaning};
+use crate::id::{AccountId, ServiceId};
+use crate::provider::{CallError, Meaning, ReadFor};
 
 /// How assignments are read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -389,7 +390,11 @@ pub async fn of_pairs(
                     relation.pairs.entry(key).or_default().principals = numbers;
                 }
             }
-            Err(error) if super::is_fatal(&error) => return Err(error),
+            Err(error) if super::is_fatal(&error) => {
+                let pair = AccountId::new(&account).ok().zip(ServiceId::new(&set).ok());
+                session.reads_for(pair.map(|(account, set)| ReadFor::SetIn(account, set)));
+                return Err(error);
+            }
             Err(error) => refused.push(((account, set), error)),
         }
     }

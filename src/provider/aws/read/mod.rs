@@ -18,10 +18,10 @@ use std::sync::Arc;
 use super::model::{Model, PrincipalId};
 use super::session::{Session, for_each};
 use crate::address::Kind;
-use crate::id::{AccountId, AccountKey, Email, EntityKey, PermissionSetName, ServiceId};
+use crate::id::{AccountId, AccountKey, Email, EntityKey, GroupName, PermissionSetName, ServiceId};
 use crate::model::account::Account;
 use crate::model::instance::{CallerRole, HeldSubject};
-use crate::provider::{CallError, Meaning, ProviderError};
+use crate::provider::{CallError, Meaning, ProviderError, ReadFor};
 
 use access::{Choice, Strategy};
 
@@ -170,6 +170,8 @@ pub async fn members(
     for (found, group, name) in listed {
         match found {
             Err(error) if is_fatal(&error) => {
+                let group = GroupName::new(&name).ok().map(EntityKey::Group);
+                session.reads_for(group.map(ReadFor::Entity));
                 return Err(error.while_reading(&format!("the members of group {name}")));
             }
             found => read.push((group, found)),
@@ -233,6 +235,7 @@ pub async fn describe_sets(
     for (found, arn) in described {
         match found {
             Err(error) if is_fatal(&error) => {
+                session.reads_for(ServiceId::new(&arn).ok().map(ReadFor::Set));
                 return Err(error.while_reading(&format!("the permission set {arn}")));
             }
             Ok(Some(found)) => read.push((arn, Ok(Some(found.judged(session))))),
@@ -335,6 +338,8 @@ pub async fn read_tags(
                 model.tagged.insert(id);
             }
             Err(error) if is_fatal(&error) => {
+                let account = EntityKey::Account(AccountKey::Id(id.clone()));
+                session.reads_for(Some(ReadFor::Entity(account)));
                 return Err(error.while_reading(&format!("the tags of account {id}")));
             }
             Err(error) => refused.push(error),
@@ -376,13 +381,29 @@ async fn assignments(session: &Arc<Session>, model: &mut Model, scope: &Scope) -
             model.relation = relation;
             hold_pairs(model, refused);
         }
-        Err(error) if is_fatal(&error) => return Err(error),
+        Err(error) if is_fatal(&error) => return Err(of_a_pair(session, model, error)),
         Err(error) => {
             let held = HeldSubject::All(Kind::Assignment);
             model.held.insert(held, error.to_string().into());
         }
     }
     Ok(())
+}
+
+/// The same error; where it is about a permission set in an account, by name.
+fn of_a_pair(session: &Session, model: &Model, error: CallError) -> CallError {
+    let Some(ReadFor::SetIn(account, arn)) = session.read_for() else {
+        return error;
+    };
+    let Some(set) = model.sets.get(arn.as_str()) else {
+        return error;
+    };
+    let error = error.while_reading(&format!(
+        "who has permission set {} in account {account}",
+        set.name
+    ));
+    session.reads_for(Some(ReadFor::Pair(AccountKey::Id(account), set.name.clone())));
+    error
 }
 
 /// Where the state has assignments of users and groups that are not there any more.

@@ -10,7 +10,7 @@ use crate::address::Kind;
 use crate::id::{AccountId, AccountKey, EntityKey, GroupName, OuPath, PermissionSetName, UserName};
 use crate::model::instance::HeldSubject;
 use crate::model::principal::{Group, User};
-use crate::provider::{CallError, ProviderError, ReadRequest};
+use crate::provider::{CallError, ProviderError, ReadFor, ReadRequest};
 
 /// What entities are touched, by kind.
 #[derive(Debug, Default)]
@@ -130,7 +130,10 @@ async fn users(
         let known = id_of(model.users.iter(), |user: &User| user.user_name == *name);
         let found = directory::user(session, &store, known.as_deref(), name)
             .await
-            .map_err(|error| error.while_reading(&format!("user {name}")))?;
+            .map_err(|error| {
+                session.reads_for(Some(ReadFor::Entity(EntityKey::User(name.clone()))));
+                error.while_reading(&format!("user {name}"))
+            })?;
         known.map(|id| model.users.remove(&id));
         model.users.extend(found);
     }
@@ -153,7 +156,10 @@ async fn groups(
             let known = id_of(model.groups.iter(), |group: &Group| group.display_name == *name);
             let found = directory::group(session, &store, known.as_deref(), name)
                 .await
-                .map_err(|error| error.while_reading(&format!("group {name}")))?;
+                .map_err(|error| {
+                    session.reads_for(Some(ReadFor::Entity(EntityKey::Group(name.clone()))));
+                    error.while_reading(&format!("group {name}"))
+                })?;
             known.map(|id| model.groups.remove(&id));
             model.groups.extend(found);
         }
