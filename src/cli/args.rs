@@ -1,6 +1,7 @@
 //! The command line: every command, argument and help text.
 
 mod access;
+mod examples;
 pub mod formats;
 mod freeze;
 mod page;
@@ -63,6 +64,7 @@ pub enum Command {
     /// Compare the service with what was applied and declared; changes nothing
     Drift(DriftArgs),
     /// Write configuration and state for everything the service holds; the plan is empty then
+    #[command(after_long_help = examples::IMPORT)]
     Import(ImportArgs),
     /// Read the service and keep what it says, dated, in the state
     Observe(ObserveArgs),
@@ -84,6 +86,7 @@ pub enum Command {
     /// Take the lock away from a run that is gone
     ForceUnlock(ForceUnlockArgs),
     /// Print the least IAM policy that planning or applying against AWS needs
+    #[command(after_long_help = examples::POLICY)]
     Policy(PolicyArgs),
     /// Act on the simulated service
     #[command(subcommand)]
@@ -400,7 +403,8 @@ pub struct ObserveArgs {
 /// `import`
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// Where to; made if it does not exist. The stack's directory unless given
+    /// Where to write files and state, made if it does not exist; the stack's directory unless given. Nothing that is
+    /// there is overwritten
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Select accounts by unit and tag where that means the same today; each such block is marked, because it
@@ -592,18 +596,9 @@ pub enum SimCommand {
     /// `provider "simulator" { world = "DIR" }`.
     Calls,
     /// Serve the simulated service to AWS clients, in AWS's own protocols
-    #[command(long_about = SERVE_ABOUT, after_long_help = crate::provider::simulator::wire::fault::SYNTAX)]
+    #[command(long_about = examples::SERVE_ABOUT, after_long_help = crate::provider::simulator::wire::fault::SYNTAX)]
     Serve(SimServeArgs),
 }
-
-const SERVE_ABOUT: &str = "\
-Serve the simulated service to AWS clients, in AWS's own protocols
-
-IAM Identity Center (sso-admin), the identity store, Organizations, and the parts of IAM and STS that show the roles in \
-the accounts. The first line on standard output is the address; point AWS_ENDPOINT_URL at it.
-
-Signatures are not verified. The access key id says who calls: twelve digits are that account, keys that sts AssumeRole \
-gave out the role's account, all others the management account. The Region it is signed for must be the instance's own.";
 
 /// `sim serve`
 #[derive(Debug, Args)]
@@ -620,16 +615,18 @@ pub struct SimServeArgs {
     /// The Region of a fresh world; eu-west-1 unless given
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
-    /// How time passes: as on the wall, or jumping to a request's end when somebody asks how it stands
+    /// How time passes; `fast` is for tests and scripts that do not want to wait
     #[arg(long, value_enum, value_name = "CLOCK", default_value_t)]
     pub clock: ServeClock,
     /// Whether the service's quotas and throttling hold
     #[arg(long, value_enum, value_name = "ON|OFF", default_value_t)]
     pub quotas: Switch,
-    /// No customer managed policy exists in any account: permission sets with one fail to be provisioned
+    /// Nothing is taken to exist: no customer managed policy is in any account, so that permission sets with one fail to
+    /// be provisioned, and only roles that were made can be assumed
     #[arg(long)]
     pub strict: bool,
-    /// An IAM action that no caller is allowed, such as sso:CreateAccountAssignment; may be repeated
+    /// An IAM action that no caller is allowed, such as sso:CreateAccountAssignment; may be repeated. Every action is
+    /// allowed unless given
     #[arg(long, value_name = "ACTION")]
     pub deny: Vec<String>,
     /// Something that goes wrong on the way; see below
@@ -655,7 +652,7 @@ pub enum ServeClock {
     /// As on the wall
     #[default]
     Real,
-    /// Whoever asks how a request stands finds it ended
+    /// Whoever asks how a request stands, or which accounts there are, finds it ended
     Fast,
 }
 

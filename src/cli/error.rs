@@ -6,7 +6,7 @@ use crate::apply::ApplyError;
 use crate::diagnostic::Diagnostics;
 use crate::model::access::CapacityError;
 use crate::plan::input::PlanInput;
-use crate::provider::{CallError, Meaning, ProviderError};
+use crate::provider::{CallError, ProviderError};
 use crate::source::SourceMap;
 use crate::state::StateError;
 
@@ -187,7 +187,7 @@ fn advice_on(error: &CallError) -> Option<&'static str> {
         "InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed" => Some(
             "the secret key does not belong to the access key, or this machine's clock is wrong by more than five minutes",
         ),
-        _ if error.meaning == Meaning::Retry => Some(
+        code if code.contains("Throttl") || code.contains("TooManyRequests") => Some(
             "the service goes on refusing so many calls: a lower `rate` in the provider block makes fewer, and other tools \
              share the quota; run it again when less is going on",
         ),

@@ -58,6 +58,7 @@ impl Guarded<'_> {
         self.orphans(findings);
         self.role_arns(findings);
         self.policies(findings);
+        findings.extend(super::taken_over::finding(self.sources, self.actions));
     }
 
     fn instance(&self, findings: &mut Vec<Finding>) {

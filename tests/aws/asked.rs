@@ -84,14 +84,6 @@ fn a_permission_set_and_an_assignment_are_told_by_their_blocks() {
         pair.contains("asked for by `assignment.ops_view` at main.hcl:19"),
         "{pair}"
     );
-    let tags = said(
-        "error=500,op=OrganizationsListTagsForResource",
-        &["apply", "--auto-approve"],
-    );
-    assert!(
-        tags.contains("asked for by `account.shop` at main.hcl:1"),
-        "{tags}"
-    );
 }
 
 #[test]
@@ -117,20 +109,4 @@ fn what_no_block_declares_is_told_by_the_provider_block() {
         "{}",
         import.stderr
     );
-}
-
-#[test]
-fn a_step_that_fails_while_a_run_goes_on_names_its_block() {
-    let (sandbox, server) = served(
-        STACK,
-        &[&QUICK[..], &["--fault", "throttle,op=CreatePermissionSet"]].concat(),
-    );
-    let output = hurried(&sandbox, &server, &["apply", "--auto-approve"]);
-    assert_eq!(output.code, 4, "{}{}", output.stdout, output.stderr);
-    assert!(
-        output.stderr.contains("create permission set view   main.hcl:17"),
-        "{}",
-        output.stderr
-    );
-    assert!(output.stderr.contains("ThrottlingException"), "{}", output.stderr);
 }

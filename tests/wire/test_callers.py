@@ -31,13 +31,61 @@ class Identity(WireTest):
         self.assertEqual([role["RoleName"].rsplit("_", 1)[0] for role in roles], ["AWSReservedSSO_seen"])
 
     def test_a_token_of_an_identity_provider_brings_a_role(self):
-        account = self.account()
+        account = self.management
         arn = f"arn:aws:iam::{account}:role/Pipeline"
         unsigned = self.server.client("sts", key="")
         answer = unsigned.assume_role_with_web_identity(RoleArn=arn, RoleSessionName="build", WebIdentityToken="a.b.c")
         credentials = answer["Credentials"]
         member = self.server.client("sts", key=credentials["AccessKeyId"], token=credentials["SessionToken"])
         self.assertEqual(member.get_caller_identity()["Arn"], f"arn:aws:sts::{account}:assumed-role/Pipeline/build")
+
+    def test_only_roles_that_are_there_are_assumed_and_for_as_long_as_they_let(self):
+        made = self.org.create_account(AccountName="landed", Email="landed@example.com", RoleName="Landing")
+        status = self.org.describe_create_account_status(
+            CreateAccountRequestId=made["CreateAccountStatus"]["Id"]
+        )["CreateAccountStatus"]
+        account = status["AccountId"]
+        arn = f"arn:aws:iam::{account}:role/Landing"
+        assume = lambda arn, **more: self.sts.assume_role(RoleArn=arn, RoleSessionName="audit", **more)
+        answer = assume(arn)
+        said = self.fails("AccessDenied", assume, f"arn:aws:iam::{account}:role/OrganizationAccountAccessRole")
+        self.assertRegex(said, "^User: arn:aws:sts::.* is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::")
+        self.fails("AccessDenied", assume, f"arn:aws:iam::{account}:role/path/Landing")
+        self.fails("ValidationError", assume, arn, DurationSeconds=3601)
+        self.fails("ValidationError", assume, arn, DurationSeconds=899)
+        self.fails("ValidationError", lambda: self.sts.assume_role(RoleArn=arn, RoleSessionName="a b"))
+        keys = dict(key=answer["Credentials"]["AccessKeyId"], token=answer["Credentials"]["SessionToken"])
+        there = {name: self.server.client(name, **keys) for name in ("iam", "sts")}
+        role = there["iam"].get_role(RoleName="Landing")["Role"]
+        self.assertEqual(answer["AssumedRoleUser"]["AssumedRoleId"], role["RoleId"] + ":audit")
+        self.assertEqual(there["sts"].get_caller_identity()["UserId"], role["RoleId"] + ":audit")
+        self.assertEqual((role["MaxSessionDuration"], role["Path"]), (3600, "/"))
+        trust = role["AssumeRolePolicyDocument"]["Statement"][0]
+        self.assertEqual(trust["Principal"], {"AWS": f"arn:aws:iam::{self.management}:root"})
+        # A session that asks for another one gets an hour at most.
+        own = dict(RoleArn=f"arn:aws:iam::{self.management}:role/Long", RoleSessionName="chain", DurationSeconds=7200)
+        first = self.sts.assume_role(**own)["Credentials"]
+        chained = self.server.client("sts", key=first["AccessKeyId"], token=first["SessionToken"])
+        self.fails("ValidationError", chained.assume_role, **own)
+
+    def test_what_was_made_says_when(self):
+        before = self.sso.describe_permission_set(
+            InstanceArn=self.arn, PermissionSetArn=self.permission_set("dated")
+        )["PermissionSet"]["CreatedDate"]
+        account, group = self.account(), self.group()
+        self.assign(self.permission_set("roles-dated"), account, group)
+        there = self.server.client("iam", key=account)
+        roles = there.list_roles(PathPrefix="/aws-reserved/")["Roles"]
+        provider = there.list_saml_providers()["SAMLProviderList"][0]
+        found = self.ids.describe_group(IdentityStoreId=self.store, GroupId=group)
+        for made in (roles[0]["CreateDate"], provider["CreateDate"], found["CreatedAt"]):
+            self.assertGreaterEqual(made.timestamp() + 1, before.timestamp())
+        self.ids.update_group(
+            IdentityStoreId=self.store, GroupId=group, Operations=[{"AttributePath": "description", "AttributeValue": "x"}]
+        )
+        again = self.ids.describe_group(IdentityStoreId=self.store, GroupId=group)
+        self.assertEqual(again["CreatedAt"], found["CreatedAt"])
+        self.assertGreaterEqual(again["UpdatedAt"], found["UpdatedAt"])
 
     def test_a_signed_url_says_who_calls(self):
         account = self.account()

@@ -87,7 +87,7 @@ class Cli(WireTest):
     def test_a_role_is_assumed_by_hand(self):
         account = self.account()
         assumed = self.aws(
-            "sts", "assume-role", "--role-arn", f"arn:aws:iam::{account}:role/Audit", "--role-session-name", "me"
+            "sts", "assume-role", "--role-arn", f"arn:aws:iam::{account}:role/OrganizationAccountAccessRole", "--role-session-name", "me"
         )["Credentials"]
         self.assertEqual(self.aws("sts", "get-caller-identity", key=assumed["AccessKeyId"])["Account"], account)
 

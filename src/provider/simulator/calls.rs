@@ -239,7 +239,7 @@ impl Calls<'_> {
         }
         let operation = Operation::CreateAccount;
         let status = call(self.world, operation, |world| {
-            world.create_account(&account.name, &email, &tags)
+            world.create_account(&account.name, &email, &tags, None)
         })?;
         Ok(Progress::Waiting(Awaited::Account {
             request: status.id,

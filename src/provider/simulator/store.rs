@@ -193,7 +193,7 @@ impl WorldStore {
             seed: self.world.ids().seed(),
             region: self.world.ids().region().to_owned(),
         };
-        let encoded = postcard::to_stdvec(&(head.generation, &self.world));
+        let encoded = postcard::to_stdvec(&(head.generation, &self.world, self.world.dates()));
         let body = encoded.map_err(|error| broken(&path, &error.to_string()))?;
         let mut bytes = SNAPSHOT_MAGIC.to_vec();
         bytes.extend_from_slice(blake3::hash(&body).as_bytes());
@@ -280,8 +280,13 @@ fn read_snapshot(path: &Path) -> Result<(u64, World, u64), ProviderError> {
     if blake3::hash(body).as_bytes() != sum {
         return Err(damaged(path, "its checksum does not match"));
     }
-    let (generation, world) =
-        postcard::from_bytes(body).map_err(|error| damaged(path, &error.to_string()))?;
+    let broken = |error: postcard::Error| damaged(path, &error.to_string());
+    let ((generation, mut world), rest): ((u64, World), &[u8]) =
+        postcard::take_from_bytes(body).map_err(broken)?;
+    // Snapshots end before the dates where the world was stored without them.
+    if !rest.is_empty() {
+        world.date(postcard::from_bytes(rest).map_err(broken)?);
+    }
     Ok((generation, world, bytes.len() as u64))
 }
 

@@ -151,6 +151,8 @@ pub async fn whole(
     (principals, members): (Vec<PrincipalId>, &Members),
     choice: Choice,
 ) -> Result<(Relation, Refused), CallError> {
+    // Where no permission set could be read, lists by account or by set say nothing.
+    let are_sets_known = !sets.is_empty();
     let mut pairs = provisioned(session, instance, accounts, sets).await?;
     let unlisted = unlisted(session, instance, &pairs, state.granted).await?;
     pairs.extend(unlisted.into_iter().map(|pair| (pair, false)));
@@ -198,7 +200,7 @@ pub async fn whole(
         }
     }
     let refused = of_pairs(session, instance, rest, &mut relation).await?;
-    if refused.is_empty() && relation.assigned().is_empty() {
+    if are_sets_known && refused.is_empty() && relation.assigned().is_empty() {
         for (account, set, principal) in unlisted_at_all(session, instance, principals, choice).await? {
             relation.grant(&account, &set, &principal);
         }

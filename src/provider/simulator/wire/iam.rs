@@ -1,7 +1,8 @@
 //! The parts of IAM (`iam`, 2010-05-08) that show what IAM Identity Center makes in the caller's account: its
 //! operations by name.
 //!
-//! Whoever wants to change a provisioned role gets IAM's refusal; other roles and providers do not exist here.
+//! Whoever wants to change a provisioned role gets IAM's refusal. Beside the service's roles there is the one through
+//! which the management account enters an account that it made; other providers do not exist here.
 
 use serde_json::Value;
 
@@ -88,12 +89,13 @@ fn list_role_tags(world: &mut World, input: Input<'_>) -> Answer {
 
 fn list_saml_providers(world: &mut World, _: Input<'_>) -> Answer {
     let providers = world.list_saml_providers(&account(world))?.into_iter();
+    let made = world.saml_provider_made(&account(world));
     let providers: Value = providers
         .map(|arn| {
             Output::new()
                 .with("Arn", arn)
                 .with("ValidUntil", timestamp(a_century_on()))
-                .with("CreateDate", timestamp(Time::BEGINNING))
+                .with("CreateDate", timestamp(made))
                 .done()
         })
         .collect();
@@ -106,7 +108,7 @@ fn get_saml_provider(world: &mut World, input: Input<'_>) -> Answer {
     Ok(Output::new()
         .with("SAMLProviderUUID", unique_id("SAML", arn))
         .with("SAMLMetadataDocument", metadata(world))
-        .with("CreateDate", timestamp(Time::BEGINNING))
+        .with("CreateDate", timestamp(world.saml_provider_made(&account(world))))
         .with("ValidUntil", timestamp(a_century_on()))
         .with("Tags", Vec::<Value>::new())
         .done())
@@ -122,6 +124,12 @@ fn refuse(world: &mut World, input: Input<'_>) -> Answer {
 pub fn account(world: &World) -> String {
     let caller = world.caller().account.clone();
     caller.unwrap_or_else(|| world.instance().owner_account_id)
+}
+
+/// `RoleId`: of the account and the role's name, whatever its path, which a session does not tell.
+pub fn role_id(arn: &str, name: &str) -> String {
+    let account = arn.split(':').nth(4).unwrap_or_default();
+    unique_id("AROA", &format!("{account}/{name}"))
 }
 
 /// `AROA…` and the like: what IAM calls a thing apart from its name.
@@ -154,19 +162,19 @@ fn encoded(document: &str) -> String {
     out
 }
 
-/// When roles were made is not kept: all have the date on which the world began.
 fn role(found: RoleDescription, alone: bool) -> Output {
     let boundary = found.permissions_boundary.map(|arn| {
         Output::new()
             .with("PermissionsBoundaryType", "PermissionsBoundaryPolicy")
             .with("PermissionsBoundaryArn", arn)
     });
+    let id = role_id(&found.arn, &found.name);
     let role = Output::new()
         .with("Path", found.path)
         .with("RoleName", found.name)
-        .with("RoleId", unique_id("AROA", &found.arn))
+        .with("RoleId", id)
         .with("Arn", found.arn)
-        .with("CreateDate", timestamp(Time::BEGINNING))
+        .with("CreateDate", timestamp(found.created))
         .with("AssumeRolePolicyDocument", encoded(&found.trust_policy))
         .maybe("Description", found.description)
         .with("MaxSessionDuration", found.max_session_duration);

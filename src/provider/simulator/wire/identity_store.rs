@@ -8,7 +8,7 @@ use super::super::world::error::{ErrorCode, ServiceError};
 use super::super::world::identity_store::{
     AlternateIdentifier, Detail, ExternalId, MembershipDescription, PrincipalDescription, PrincipalKind,
 };
-use super::input::{Input, Output, empty, page};
+use super::input::{Input, Output, empty, page, seconds};
 use super::{Handler, Table};
 
 mod user;
@@ -317,6 +317,8 @@ fn described(world: &World, found: PrincipalDescription, extensions: &[String]) 
             .with(arn, arn_of(kind, &found.id))
             .with("Revision", found.revision.as_str())
             .maybe("ExternalIds", external)
+            .with("CreatedAt", seconds(found.dates.0))
+            .with("UpdatedAt", seconds(found.dates.1))
     };
     match found.detail {
         Detail::User(user) => user::write(of(PrincipalKind::User), user, extensions).done(),
@@ -333,6 +335,8 @@ fn membership(world: &World, found: MembershipDescription) -> Value {
         .with("MembershipArn", membership_arn(&found.id))
         .with("GroupId", found.group_id)
         .with("MemberId", Output::new().with("UserId", found.user_id))
+        .with("CreatedAt", seconds(found.created))
+        .with("UpdatedAt", seconds(found.created))
         .done()
 }
 

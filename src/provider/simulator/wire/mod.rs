@@ -260,7 +260,7 @@ impl Answered {
 }
 
 /// The operations that ask how something stands.
-const POLLS: [&str; 12] = [
+const POLLS: [&str; 15] = [
     "DescribeAccount",
     "DescribeAccountAssignmentCreationStatus",
     "DescribeAccountAssignmentDeletionStatus",
@@ -271,6 +271,9 @@ const POLLS: [&str; 12] = [
     "DescribeRegion",
     "ListAccountAssignmentCreationStatus",
     "ListAccountAssignmentDeletionStatus",
+    "ListAccounts",
+    "ListAccountsForParent",
+    "ListChildren",
     "ListCreateAccountStatus",
     "ListPermissionSetProvisioningStatus",
 ];

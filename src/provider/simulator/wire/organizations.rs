@@ -165,6 +165,7 @@ fn create_account(world: &mut World, input: Input<'_>) -> Answer {
         input.text("AccountName"),
         input.text("Email"),
         &distinct_tags(input)?,
+        input.optional("RoleName"),
     )?;
     Ok(Output::new().with("CreateAccountStatus", creation(status)).done())
 }

@@ -9,7 +9,7 @@ use super::super::world::authorize::Position;
 use super::super::world::error::{ErrorCode, ServiceError};
 use super::Table;
 use super::credentials::{self, Session};
-use super::iam::{account, timestamp, unique_id};
+use super::iam::{account, role_id, timestamp};
 use super::input::{Input, Output};
 
 type Answer = Result<Value, ServiceError>;
@@ -24,12 +24,10 @@ pub const OPERATIONS: Table = &[
 
 fn get_caller_identity(world: &mut World, _: Input<'_>) -> Answer {
     let arn = world.caller_arn();
-    let session = arn.rsplit('/').next().unwrap_or_default().to_owned();
+    let mut parts = arn.rsplit('/');
+    let (session, role) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     Ok(Output::new()
-        .with(
-            "UserId",
-            format!("{}:{session}", unique_id("AROA", role_of(&arn))),
-        )
+        .with("UserId", format!("{}:{session}", role_id(&arn, role)))
         .with("Account", account(world))
         .with("Arn", arn)
         .done())
@@ -41,8 +39,8 @@ fn get_access_key_info(world: &mut World, input: Input<'_>) -> Answer {
     Ok(Output::new().with("Account", account).done())
 }
 
-/// The management account may assume a role in every account of the organisation, and every account one of its own. The
-/// roles of IAM Identity Center trust its SAML provider alone.
+/// The management account may assume a role in every account of the organisation, and every account one of its own,
+/// where there is such a role. Those of IAM Identity Center trust its SAML provider alone.
 fn assume_role(world: &mut World, input: Input<'_>) -> Answer {
     let session = assumed(world, input, "sts:AssumeRole")?;
     Ok(session.with("PackedPolicySize", 0).done())
@@ -83,7 +81,12 @@ fn assumed(world: &mut World, input: Input<'_>, action: &str) -> Result<Output, 
     let reserved = path.starts_with("aws-reserved/") || path.starts_with("aws-service-role/");
     let known = world.organization().account_by_id(target).is_some();
     let may = world.position() == Position::Management || account(world) == target;
-    if reserved || !known || !may {
+    let found = world.role_in(target, role);
+    let exists = match &found {
+        Some(found) => found.arn == arn,
+        None => world.takes_roles_to_exist(target),
+    };
+    if reserved || !known || !may || !exists {
         return Err(denied());
     }
     let session = Session {
@@ -92,13 +95,19 @@ fn assumed(world: &mut World, input: Input<'_>, action: &str) -> Result<Output, 
         name: input.text("RoleSessionName").to_owned(),
     };
     let seconds = input.0.get("DurationSeconds").and_then(Value::as_u64);
-    let expires = world.now().after(Duration::from_secs(seconds.unwrap_or(3_600)));
+    let seconds = seconds.unwrap_or(LASTS);
+    check_duration(
+        world,
+        seconds,
+        found.map(|found| u64::from(found.max_session_duration)),
+    )?;
+    let expires = world.now().after(Duration::from_secs(seconds));
     let credentials = Output::new()
         .with("AccessKeyId", session.access_key())
         .with("SecretAccessKey", "simulated/simulated/simulated/simulated/")
         .with("SessionToken", session.token())
         .with("Expiration", timestamp(expires));
-    let id = unique_id("AROA", arn);
+    let id = role_id(arn, role);
     let user = Output::new()
         .with("AssumedRoleId", format!("{id}:{}", session.name))
         .with("Arn", session.arn());
@@ -107,7 +116,19 @@ fn assumed(world: &mut World, input: Input<'_>, action: &str) -> Result<Output, 
         .with("AssumedRoleUser", user))
 }
 
-/// An assumed role's ARN without its session.
-fn role_of(arn: &str) -> &str {
-    arn.rsplit_once('/').map_or(arn, |(role, _)| role)
+/// Seconds that a session lasts unless it says otherwise, and at most when a session asks for it (IAM user guide, "Methods
+/// to assume a role").
+const LASTS: u64 = 3_600;
+
+/// No session lasts longer than its role lets it, nor one that another session asked for longer than an hour. What the
+/// longest session is of a role that is only taken to exist nobody says; the service model's twelve hours hold.
+fn check_duration(world: &World, seconds: u64, most: Option<u64>) -> Result<(), ServiceError> {
+    let message = if most.is_some_and(|most| seconds > most) {
+        "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+    } else if world.caller().arn.is_some() && seconds > LASTS {
+        "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."
+    } else {
+        return Ok(());
+    };
+    Err(ServiceError::new(ErrorCode::ValidationException, message))
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::clock::Time;
 use super::place::{AccountIx, PrincipalIx, SetIx};
 
 /// What someone changed in a provisioned role, past IAM Identity Center.
@@ -27,6 +28,9 @@ pub struct Role {
     pub(super) generation: u32,
     /// What someone changed in it.
     pub edit: Option<Box<RoleEdit>>,
+    /// When it was made; kept with the world's other [dates](super::dates).
+    #[serde(skip)]
+    pub(super) made: Time,
 }
 
 /// A permission set in an account: who has it there, and its role.
@@ -68,6 +72,9 @@ pub(super) struct Row {
     removed_roles: BTreeMap<SetIx, u32>,
     pub(super) saml_provider: bool,
     pub(super) removed_saml_providers: u32,
+    /// When the SAML provider was made; kept with the world's other [dates](super::dates).
+    #[serde(skip)]
+    pub(super) saml_made: Time,
     /// Customer-managed policies known to exist (true) or not to (false), by path and name.
     policies: BTreeMap<String, bool>,
 }
@@ -208,7 +215,7 @@ impl Access {
         account: AccountIx,
         set: SetIx,
         principal: PrincipalIx,
-        revision: u32,
+        (revision, now): (u32, Time),
     ) -> bool {
         let Some(row) = self.row_mut(account) else {
             return false;
@@ -245,7 +252,7 @@ impl Access {
         if let Some(index) = &mut self.by_principal {
             index.insert((principal, account, set));
         }
-        self.provision(account, set, revision)
+        self.provision(account, set, revision, now)
     }
 
     /// Removes an assignment, and the role with the last one.
@@ -279,13 +286,15 @@ impl Access {
     }
 
     /// Brings the role of a pair to a definition; makes it, and the account's SAML provider, when they are missing.
-    pub(super) fn provision(&mut self, account: AccountIx, set: SetIx, revision: u32) -> bool {
+    pub(super) fn provision(&mut self, account: AccountIx, set: SetIx, revision: u32, now: Time) -> bool {
         let Some(row) = self.rows.get_mut(account.at()) else {
             return false;
         };
         let Ok(at) = row.find(set) else { return false };
         let generation = row.removed_roles.get(&set).copied().unwrap_or(0);
-        row.saml_provider = true;
+        if !row.saml_provider {
+            (row.saml_provider, row.saml_made) = (true, now);
+        }
         let Some(pair) = row.pairs.get_mut(at) else {
             return false;
         };
@@ -298,6 +307,7 @@ impl Access {
                 *none = Some(Role {
                     generation,
                     edit: None,
+                    made: now,
                 })
             }
         }
@@ -305,8 +315,8 @@ impl Access {
     }
 
     /// Provisions again even though the definition is current: undoes what someone changed.
-    pub(super) fn reprovision(&mut self, account: AccountIx, set: SetIx, revision: u32) -> bool {
-        let done = self.provision(account, set, revision);
+    pub(super) fn reprovision(&mut self, account: AccountIx, set: SetIx, revision: u32, now: Time) -> bool {
+        let done = self.provision(account, set, revision, now);
         self.edit_role(account, set, |role| role.edit = None);
         done
     }
@@ -340,6 +350,30 @@ impl Access {
         row.saml_provider = false;
         row.removed_saml_providers += 1;
         true
+    }
+
+    /// When roles and SAML providers were made.
+    pub(super) fn dates(&self) -> (Vec<(AccountIx, SetIx, Time)>, Vec<(AccountIx, Time)>) {
+        let (mut roles, mut providers) = (Vec::new(), Vec::new());
+        for (at, row) in self.rows.iter().enumerate() {
+            let account = AccountIx::new(at);
+            let made = row.pairs.iter();
+            roles.extend(made.filter_map(|pair| Some((account, pair.set, pair.role.as_ref()?.made))));
+            providers.extend(row.saml_provider.then_some((account, row.saml_made)));
+        }
+        (roles, providers)
+    }
+
+    /// Takes them over; what is not there any more is left out.
+    pub(super) fn date(&mut self, roles: Vec<(AccountIx, SetIx, Time)>, providers: Vec<(AccountIx, Time)>) {
+        for (account, set, made) in roles {
+            self.edit_role(account, set, |role| role.made = made);
+        }
+        for (account, made) in providers {
+            if let Some(row) = self.rows.get_mut(account.at()) {
+                row.saml_made = made;
+            }
+        }
     }
 
     pub(super) fn set_policy(&mut self, account: AccountIx, key: String, exists: bool) -> bool {

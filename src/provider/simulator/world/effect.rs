@@ -165,6 +165,8 @@ pub enum Effect {
     ServiceAccess { service: String, enabled: bool },
     /// An account is being closed.
     AccountClosing { account: AccountIx, done: Time },
+    /// The role through which the management account enters an account that is being created has this name.
+    AccessRoleNamed { request: u64, role: String },
 }
 
 /// An effect refers to something that is not there: the log it came from is damaged or belongs to another world.
@@ -228,6 +230,10 @@ impl World {
                 at,
                 failure,
             } => self.apply_finish(*sequence, *at, failure.clone()),
+            Effect::AccessRoleNamed { request, role } => {
+                self.access_roles.insert(*request, role.clone());
+                true
+            }
             Effect::Fault {
                 operation,
                 left,
@@ -277,6 +283,7 @@ impl World {
                 created: *created,
                 joined: self.now,
                 tags: tags.clone(),
+                access_role: None,
             }),
             Effect::AccountMoved { account, to } => self.organization.move_account(*account, *to),
             Effect::AccountRenamed { account, name } => self
@@ -311,16 +318,19 @@ impl World {
                 detail,
                 external_id,
             } => {
+                let now = self.now;
                 self.identity_store
-                    .add(*uuid, detail.clone(), external_id.clone());
+                    .add(*uuid, detail.clone(), external_id.clone(), now);
                 true
             }
             Effect::PrincipalUpdated { principal, detail } => {
-                self.identity_store.replace(*principal, detail.clone())
+                let now = self.now;
+                self.identity_store.replace(*principal, detail.clone(), now)
             }
             Effect::PrincipalDeleted { principal } => self.identity_store.remove(*principal),
             Effect::MemberAdded { group, user } => {
-                let added = self.identity_store.add_member(*group, *user);
+                let now = self.now;
+                let added = self.identity_store.add_member(*group, *user, now);
                 if let Some(uuid) = self.membership_uuid(*group, *user) {
                     self.identity_store.index_membership(uuid, *group, *user);
                 }
@@ -409,13 +419,19 @@ impl World {
             } => self.access.revoke(account, set, principal),
             RequestKind::Account { name, email, tags } => {
                 let id = self.new_account_id();
-                self.apply_to_organization(&Effect::AccountJoined {
-                    id,
+                let role = self.access_roles.remove(&sequence);
+                let joined = self.apply_to_organization(&Effect::AccountJoined {
+                    id: id.clone(),
                     name,
                     email,
                     created: true,
                     tags,
-                })
+                });
+                if let (Some(at), Some(role)) = (self.organization.account_by_id(&id), role) {
+                    self.organization
+                        .edit_account(at, |account| account.access_role = Some(role));
+                }
+                joined
             }
         }
     }
@@ -426,7 +442,7 @@ impl World {
         match self.permission_sets.get(set).filter(|set| set.live) {
             Some(found) if known => {
                 let revision = found.revision;
-                self.access.grant(account, set, principal, revision)
+                self.access.grant(account, set, principal, (revision, self.now))
             }
             _ => false,
         }

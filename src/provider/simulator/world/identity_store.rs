@@ -5,6 +5,7 @@
 //! removes them, and AWS's own scripts delete assignments first.
 
 use super::call::{Listed, Operation, Page, Subject};
+use super::clock::Time;
 use super::effect::Effect;
 use super::error::{Reason, ServiceError};
 use super::place::PrincipalIx;
@@ -31,6 +32,8 @@ pub struct PrincipalDescription {
     pub external_id: Option<ExternalId>,
     /// Its attributes.
     pub detail: Detail,
+    /// `CreatedAt` and `UpdatedAt`.
+    pub dates: (Time, Time),
 }
 
 /// A membership as the service describes it.
@@ -42,6 +45,8 @@ pub struct MembershipDescription {
     pub group_id: String,
     /// `MemberId.UserId`.
     pub user_id: String,
+    /// `CreatedAt`.
+    pub created: Time,
 }
 
 /// `AlternateIdentifier`: what a principal can be looked up by.
@@ -440,6 +445,7 @@ impl World {
             revision: 1,
             external_id,
             detail,
+            dates: (self.now, self.now),
         };
         if self.identity_store.by_name(probe.kind(), probe.name()).is_some() {
             return Ok(Existence::Existed);
@@ -528,6 +534,7 @@ impl World {
             revision: principal.revision.to_string(),
             external_id: principal.external_id.clone(),
             detail: principal.detail.clone(),
+            dates: principal.dates,
         }
     }
 
@@ -536,6 +543,7 @@ impl World {
             id: self.membership_id(group, user)?,
             group_id: self.principal_id(group)?,
             user_id: self.principal_id(user)?,
+            created: self.identity_store.joined(group, user),
         })
     }
 

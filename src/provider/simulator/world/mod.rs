@@ -14,6 +14,7 @@ pub mod assignment;
 pub mod authorize;
 pub mod call;
 pub mod clock;
+pub mod dates;
 pub mod effect;
 pub mod error;
 pub mod grant;
@@ -95,6 +96,9 @@ pub struct World {
     faults: BTreeMap<Operation, Fault>,
     calls: CallLog,
     instance: Instance,
+    /// `RoleName` of accounts that are being created, by request; kept with the [dates].
+    #[serde(skip)]
+    access_roles: BTreeMap<u64, String>,
     #[serde(skip)]
     caller: Caller,
     #[serde(skip)]
@@ -117,6 +121,7 @@ impl World {
             created: false,
             joined: Time::BEGINNING,
             tags: BTreeMap::new(),
+            access_role: None,
         };
         World {
             organization: Organization::new(ids.root_id(), management),
@@ -130,6 +135,7 @@ impl World {
             faults: BTreeMap::new(),
             calls: CallLog::default(),
             instance: Instance::default(),
+            access_roles: BTreeMap::new(),
             caller: Caller::default(),
             throttle: Throttle::default(),
             outbox: None,
@@ -598,7 +604,7 @@ mod tests {
             .delete_account_assignment("111122223333", &set, who)
             .unwrap();
         fresh
-            .create_account("new", "new@example.com", &BTreeMap::new())
+            .create_account("new", "new@example.com", &BTreeMap::new(), None)
             .unwrap();
         fresh.advance(Duration::from_secs(5));
         fresh

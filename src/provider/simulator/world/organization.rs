@@ -221,7 +221,8 @@ impl World {
         })
     }
 
-    /// `CreateAccount`: asynchronous. The account appears in the root when the request has succeeded.
+    /// `CreateAccount`: asynchronous. The account appears in the root when the request has succeeded, with a role of this
+    /// name for the management account ([`ACCESS_ROLE`](super::role::ACCESS_ROLE) unless given).
     ///
     /// # Errors
     /// `InvalidInputException`. An e-mail address in use fails the request later, with `EMAIL_ALREADY_EXISTS`.
@@ -230,6 +231,7 @@ impl World {
         name: &str,
         email: &str,
         tags: &BTreeMap<String, String>,
+        access_role: Option<&str>,
     ) -> Answer<CreateAccountStatus> {
         self.call(Operation::CreateAccount, Subject::text(email), |world| {
             validate::account_name(name).map_err(as_invalid_input)?;
@@ -243,6 +245,12 @@ impl World {
                 tags: tags.clone(),
             };
             let request = world.start(Operation::CreateAccount, kind)?;
+            if let Some(role) = access_role {
+                world.commit(Effect::AccessRoleNamed {
+                    request: request.sequence,
+                    role: role.to_owned(),
+                })?;
+            }
             Ok(world.account_status(&request))
         })
     }
@@ -761,7 +769,7 @@ mod tests {
         let mut world = world();
         let none = BTreeMap::new();
         let create = |world: &mut World, number: u8| {
-            world.create_account("new", &format!("new{number}@example.com"), &none)
+            world.create_account("new", &format!("new{number}@example.com"), &none, None)
         };
         for number in 0..5 {
             create(&mut world, number).unwrap();
@@ -776,7 +784,7 @@ mod tests {
     fn creating_an_account_takes_time_and_a_used_address_fails() {
         let mut world = world();
         let status = world
-            .create_account("new", "new@example.com", &BTreeMap::new())
+            .create_account("new", "new@example.com", &BTreeMap::new(), None)
             .unwrap();
         assert_eq!(status.state, Status::InProgress);
         assert!(world.organization.account_by_email("new@example.com").is_none());
@@ -786,7 +794,7 @@ mod tests {
         let id = status.account_id.unwrap();
         assert_eq!(world.describe_account(&id).unwrap().joined_method, "CREATED");
         let again = world
-            .create_account("new", "NEW@example.com", &BTreeMap::new())
+            .create_account("new", "NEW@example.com", &BTreeMap::new(), None)
             .unwrap();
         world.advance(Duration::from_secs(60));
         let again = world.describe_create_account_status(&again.id).unwrap();

@@ -211,7 +211,7 @@ impl World {
         };
         for account in accounts {
             if !failed || self.role_failure(account, set).is_none() {
-                self.access.reprovision(account, set, revision);
+                self.access.reprovision(account, set, revision, self.now);
             }
         }
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::World;
 use super::access::Pair;
 use super::call::{Operation, Subject};
+use super::clock::Time;
 use super::effect::Effect;
 use super::error::{ErrorCode, ServiceError};
 use super::organization::AccountState;
@@ -20,6 +21,10 @@ use super::place::{AccountIx, SetIx};
 pub const NAME_PREFIX: &str = "AWSReservedSSO_";
 /// The name of the role through which IAM Identity Center acts in an account.
 pub const SERVICE_LINKED_ROLE: &str = "AWSServiceRoleForSSO";
+
+/// The name of the role through which the management account enters an account that it made, unless `CreateAccount`
+/// gives another (Organizations API reference, `CreateAccount`).
+pub const ACCESS_ROLE: &str = "OrganizationAccountAccessRole";
 
 /// The path of provisioned roles; `us-east-1` is not named in it.
 pub fn path(region: &str) -> String {
@@ -50,6 +55,8 @@ pub struct RoleDescription {
     pub inline_policy: Option<String>,
     /// The ARN of the permissions boundary.
     pub permissions_boundary: Option<String>,
+    /// `CreateDate`.
+    pub created: Time,
 }
 
 type Answer<T> = Result<T, ServiceError>;
@@ -64,7 +71,11 @@ impl World {
             let at = world.iam_account(account)?;
             let pairs = world.access.pairs(at).iter();
             let provisioned = pairs.filter_map(|pair| world.describe_role(at, pair));
-            let all = world.service_linked_role(at).into_iter().chain(provisioned);
+            let own = world
+                .access_role(at)
+                .into_iter()
+                .chain(world.service_linked_role(at));
+            let all = own.chain(provisioned);
             Ok(all.filter(|role| role.path.starts_with(path_prefix)).collect())
         })
     }
@@ -192,7 +203,11 @@ impl World {
         let at = self.iam_account(account)?;
         let pairs = self.access.pairs(at).iter();
         let provisioned = pairs.filter_map(|pair| self.describe_role(at, pair));
-        let mut all = self.service_linked_role(at).into_iter().chain(provisioned);
+        let own = self
+            .access_role(at)
+            .into_iter()
+            .chain(self.service_linked_role(at));
+        let mut all = own.chain(provisioned);
         all.find(|role| role.name == name).ok_or_else(|| {
             ServiceError::new(
                 ErrorCode::NoSuchEntity,
@@ -259,6 +274,7 @@ impl World {
                 Boundary::Managed(arn) => arn.clone(),
                 Boundary::Customer(policy) => policy.arn(id),
             }),
+            created: role.made,
         })
     }
 
@@ -279,7 +295,54 @@ impl World {
             attached_policies: vec!["arn:aws:iam::aws:policy/aws-service-role/AWSSSOServiceRolePolicy".to_owned()],
             inline_policy: None,
             permissions_boundary: None,
+            created: self.organization.account(account)?.joined,
         })
+    }
+
+    /// The role through which the management account enters an account: of those that were created in the organisation.
+    fn access_role(&self, account: AccountIx) -> Option<RoleDescription> {
+        let found = self.organization.account(account).filter(|found| found.created)?;
+        let management = self.organization.account(self.organization.management())?;
+        let name = found
+            .access_role
+            .clone()
+            .unwrap_or_else(|| ACCESS_ROLE.to_owned());
+        Some(RoleDescription {
+            path: "/".to_owned(),
+            arn: format!("arn:aws:iam::{}:role/{name}", found.id),
+            name,
+            description: None,
+            trust_policy: format!(
+                r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::{}:root"}},"Action":"sts:AssumeRole"}}]}}"#,
+                management.id
+            ),
+            max_session_duration: 3_600,
+            attached_policies: vec!["arn:aws:iam::aws:policy/AdministratorAccess".to_owned()],
+            inline_policy: None,
+            permissions_boundary: None,
+            created: found.joined,
+        })
+    }
+
+    /// When the SAML provider in an account was made.
+    pub fn saml_provider_made(&self, account: &str) -> Time {
+        let at = self.organization.account_by_id(account);
+        at.and_then(|at| self.access.row(at))
+            .map(|row| row.saml_made)
+            .unwrap_or_default()
+    }
+
+    /// Whether a role that is not simulated is taken to exist in an account, as the account itself is: in those that
+    /// were created here, and in strict worlds, only what was made is there.
+    pub fn takes_roles_to_exist(&self, account: &str) -> bool {
+        let at = self.organization.account_by_id(account);
+        let found = at.and_then(|at| self.organization.account(at));
+        found.is_some_and(|found| !found.created && !self.settings.strict)
+    }
+
+    /// The role of this name in an account, looked at without a call.
+    pub fn role_in(&self, account: &str, name: &str) -> Option<RoleDescription> {
+        self.find_role(account, name).ok()
     }
 }
 

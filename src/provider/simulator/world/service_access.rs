@@ -225,7 +225,7 @@ mod tests {
             "the root is no unit"
         );
         world
-            .create_account("new", "new@example.com", &BTreeMap::new())
+            .create_account("new", "new@example.com", &BTreeMap::new(), None)
             .unwrap();
         let all = |world: &mut World, states: &[Status]| {
             world

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use super::super::clock::Time;
 use super::super::place::PrincipalIx;
 
 /// Whether a principal is a user or a group.
@@ -89,6 +90,9 @@ pub struct Principal {
     pub external_id: Option<ExternalId>,
     /// Its attributes.
     pub detail: Detail,
+    /// `CreatedAt` and `UpdatedAt`; kept with the world's [dates](super::super::dates).
+    #[serde(skip)]
+    pub dates: (Time, Time),
 }
 
 impl Principal {
@@ -140,6 +144,11 @@ pub(super) struct Stored {
 
 type NameKey = (PrincipalKind, String);
 
+/// `CreatedAt` and `UpdatedAt` of users and groups.
+type PrincipalDates = Vec<(PrincipalIx, Time, Time)>;
+/// `CreatedAt` of memberships, by group and user.
+type MembershipDates = Vec<(PrincipalIx, PrincipalIx, Time)>;
+
 /// Users, groups and memberships, with their indexes.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(from = "Stored")]
@@ -152,6 +161,8 @@ pub struct IdentityStore {
     /// How many principals of a kind and name were deleted.
     gone: FxHashMap<NameKey, u64>,
     groups_of: BTreeSet<(PrincipalIx, PrincipalIx)>,
+    /// When memberships were made; kept with the world's [dates](super::super::dates).
+    joined: FxHashMap<(PrincipalIx, PrincipalIx), Time>,
     /// Built when a membership is first asked for by id.
     pub(super) by_membership: Option<FxHashMap<u128, (PrincipalIx, PrincipalIx)>>,
     live: [usize; 2],
@@ -315,19 +326,26 @@ impl IdentityStore {
 
     // What the effects do; each says whether what it names exists.
 
-    pub(in super::super) fn add(&mut self, uuid: u128, detail: Detail, external_id: Option<ExternalId>) {
+    pub(in super::super) fn add(
+        &mut self,
+        uuid: u128,
+        detail: Detail,
+        external_id: Option<ExternalId>,
+        now: Time,
+    ) {
         let principal = Principal {
             uuid,
             live: true,
             revision: 1,
             external_id,
             detail,
+            dates: (now, now),
         };
         self.index(PrincipalIx::new(self.stored.principals.len()), &principal);
         self.stored.principals.push(principal);
     }
 
-    pub(in super::super) fn replace(&mut self, at: PrincipalIx, detail: Detail) -> bool {
+    pub(in super::super) fn replace(&mut self, at: PrincipalIx, detail: Detail, now: Time) -> bool {
         let Some(mut principal) = self.live(at).cloned() else {
             return false;
         };
@@ -335,6 +353,7 @@ impl IdentityStore {
         let former = (principal.kind(), principal.name().to_owned());
         principal.detail = detail;
         principal.revision += 1;
+        principal.dates.1 = now;
         if principal.name() != former.1 {
             self.stored.former.insert(former);
         }
@@ -369,7 +388,33 @@ impl IdentityStore {
             .is_some()
     }
 
-    pub(in super::super) fn add_member(&mut self, group: PrincipalIx, user: PrincipalIx) -> bool {
+    /// When a membership was made.
+    pub fn joined(&self, group: PrincipalIx, user: PrincipalIx) -> Time {
+        self.joined.get(&(group, user)).copied().unwrap_or_default()
+    }
+
+    /// When principals and memberships were made.
+    pub(in super::super) fn dates(&self) -> (PrincipalDates, MembershipDates) {
+        let all = self.stored.principals.iter().enumerate();
+        let live = all.filter(|(_, principal)| principal.live);
+        let principals = live.map(|(at, one)| (PrincipalIx::new(at), one.dates.0, one.dates.1));
+        let memberships = self.stored.memberships.keys();
+        let memberships = memberships.map(|(group, user)| (*group, *user, self.joined(*group, *user)));
+        (principals.collect(), memberships.collect())
+    }
+
+    /// Takes them over; what is not there any more is left out.
+    pub(in super::super) fn date(&mut self, principals: PrincipalDates, memberships: MembershipDates) {
+        for (at, created, updated) in principals {
+            if let Some(principal) = self.stored.principals.get_mut(at.at()) {
+                principal.dates = (created, updated);
+            }
+        }
+        let joined = memberships.into_iter();
+        self.joined = joined.map(|(group, user, made)| ((group, user), made)).collect();
+    }
+
+    pub(in super::super) fn add_member(&mut self, group: PrincipalIx, user: PrincipalIx, now: Time) -> bool {
         if self.live(group).is_none() || self.live(user).is_none() {
             return false;
         }
@@ -377,6 +422,7 @@ impl IdentityStore {
         let nth = self.stored.memberships_made;
         self.stored.memberships.insert((group, user), nth);
         self.groups_of.insert((user, group));
+        self.joined.insert((group, user), now);
         true
     }
 
@@ -389,6 +435,7 @@ impl IdentityStore {
 
     pub(in super::super) fn remove_member(&mut self, group: PrincipalIx, user: PrincipalIx) -> bool {
         self.groups_of.remove(&(user, group));
+        self.joined.remove(&(group, user));
         self.stored.memberships.remove(&(group, user)).is_some()
     }
 }

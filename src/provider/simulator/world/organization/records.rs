@@ -56,6 +56,10 @@ pub struct Account {
     pub joined: Time,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// What its role for the management account is called, if `CreateAccount` said it; kept with the world's
+    /// [dates](super::super::dates).
+    #[serde(skip)]
+    pub access_role: Option<String>,
 }
 
 /// The root or an organizational unit as the world keeps it.
