@@ -42,23 +42,34 @@ pub fn likeness(name: &str) -> Cow<'_, str> {
     if name.chars().all(plain) {
         return Cow::Borrowed(name);
     }
+    if name.is_ascii() {
+        let letters = name.chars().filter(char::is_ascii_alphanumeric);
+        return whole(
+            letters.map(|c| drawn_alike(c.to_ascii_lowercase())).collect(),
+            name,
+        );
+    }
     let letters = name.nfkd().filter(|c| c.is_alphanumeric());
     let folded = letters
         .map(|c| latin(c).unwrap_or(c))
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase);
-    let alike: String = folded
-        .map(|c| match c {
-            'i' | '1' => 'l',
-            '0' => 'o',
-            c => c,
-        })
-        .collect();
-    // Of a name of nothing but signs, the signs count.
-    if alike.is_empty() {
-        Cow::Borrowed(name)
-    } else {
-        Cow::Owned(alike)
+    whole(folded.map(drawn_alike).collect(), name)
+}
+
+fn drawn_alike(c: char) -> char {
+    match c {
+        'i' | '1' => 'l',
+        '0' => 'o',
+        c => c,
+    }
+}
+
+/// Of a name of nothing but signs, the signs count.
+fn whole(alike: String, name: &str) -> Cow<'_, str> {
+    match alike.is_empty() {
+        true => Cow::Borrowed(name),
+        false => Cow::Owned(alike),
     }
 }
 

@@ -159,10 +159,27 @@ impl Page {
             out.push('\n');
             write_section(section, shown, &mut out);
         }
+        if !cut && has_short_lists(&out) {
+            out.push_str(&format!(
+                "\n{} names what lists leave out (`… more`).\n",
+                self.everything
+            ));
+        }
         out.push('\n');
         out.push_str(&self.bottom);
         out
     }
+}
+
+/// Whether a list says that it goes on: `a, b … 8 more`.
+fn has_short_lists(text: &str) -> bool {
+    let mut ends = text.split(" … ").skip(1);
+    ends.any(|rest| {
+        let end = rest.split_once(' ');
+        end.is_some_and(|(count, rest)| {
+            count.starts_with(|c: char| c.is_ascii_digit()) && rest.starts_with("more")
+        })
+    })
 }
 
 /// For each section and each row that is shown: whether in full.
@@ -333,7 +350,9 @@ mod tests {
         let text = page(vec![section("One", 1, 30)]).write(65_000);
         assert_eq!(text.matches("row ").count(), 30);
         assert!(
-            !text.contains("Left out") && !text.contains("Not everything"),
+            !text.contains("Left out")
+                && !text.contains("Not everything")
+                && !text.contains("lists leave out"),
             "{text}"
         );
         assert!(text.contains("<summary>25 more</summary>"), "{text}");
