@@ -170,12 +170,12 @@ impl Around<'_> {
             EntityKey::Group(name) => {
                 let group = self.observed.snapshot.groups.get(name);
                 let id = group.and_then(|group| group.value.id.clone());
-                ("group", "display_name", "groups", name.as_str(), id)
+                ("group", "display_name", "principals", name.as_str(), id)
             }
             EntityKey::User(name) => {
                 let user = self.observed.snapshot.users.get(name);
                 let id = user.and_then(|user| user.value.id.clone());
-                ("user", "user_name", "users", name.as_str(), id)
+                ("user", "user_name", "principals", name.as_str(), id)
             }
             _ => {
                 return plain(
@@ -209,7 +209,7 @@ impl Around<'_> {
         Remedy {
             text: format!(
                 "declare it (a `{block}` block with `{attribute} = {text}`; `rolecall import --out DIR` writes what it \
-                 holds), ignore it (`ignore {{ {list} = [{text}] }}`), or delete it in the service: rolecall never \
+                 holds), ignore it (`ignore \"others\" {{ {list} = [{text}] }}`), or delete it in the service: rolecall never \
                  deletes what others made"
             ),
             command,
