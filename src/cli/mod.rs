@@ -11,6 +11,7 @@ pub mod error;
 pub mod exit;
 pub mod pipeline;
 pub mod place;
+pub mod planning;
 mod policies;
 pub mod progress;
 pub mod saved_plan;

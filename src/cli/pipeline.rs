@@ -1,4 +1,4 @@
-//! From files to a checked plan: the one way that every command takes.
+//! From files to a stack, its state and a reading: the one way that every command takes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -19,9 +19,6 @@ use crate::model::freeze::withhold;
 use crate::model::instance::Observed;
 use crate::model::record::Recorded;
 use crate::model::stack::{ConfigurationWarning, Desired};
-use crate::plan::input::{INPUT_VERSION, Options, PlanInput};
-use crate::plan::{Plan, check::check, plan};
-use crate::provider::frozen::Frozen;
 use crate::provider::{Provider, ReadRequest, TakenToExist};
 use crate::report::escape::escape;
 use crate::report::wording::counted;
@@ -199,7 +196,7 @@ impl Stack {
 
     /// What `offline`, an evaluation without a reading of the service, becomes with one. Most stacks ask for nothing
     /// that only the service knows, and are not evaluated again.
-    fn in_view_of(
+    pub(super) fn in_view_of(
         &self,
         env: &Env,
         mut offline: Evaluation,
@@ -366,7 +363,7 @@ pub fn read_closely(
 
 /// What a plan is made against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
+pub(super) enum Look {
     /// The last recorded reading.
     LastSeen,
     /// The service.
@@ -375,7 +372,11 @@ enum Look {
     Closely,
 }
 
-fn read_with(
+/// As [`read`], with a provider of the caller's.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn read_with(
     env: &Env,
     stack: &Stack,
     offline: Evaluation,
@@ -602,138 +603,4 @@ fn configuration_warnings(found: &Diagnostics, sources: &SourceMap) -> Vec<Confi
             .and_then(|label| sources.location(label.span)),
     };
     warnings.map(|(item, _)| warning(item)).collect()
-}
-
-/// A checked plan with what it was made from.
-pub struct Planned {
-    /// The provider that was asked.
-    pub provider: Box<dyn Provider>,
-    /// Everything the plan depends on.
-    pub input: PlanInput,
-    /// The plan.
-    pub plan: Plan,
-}
-
-/// Plans, and has the plan checked.
-///
-/// # Errors
-/// As [`read`], and [`Failure::Unsound`].
-pub fn make_plan(
-    env: &Env,
-    stack: &Stack,
-    offline: Evaluation,
-    recorded: Recorded,
-    options: Options,
-) -> Result<Planned, Failure> {
-    let provider = env.provider(&offline.provider)?;
-    plan_with(env, stack, offline, provider, recorded, options)
-}
-
-/// As [`make_plan`], with a provider of the caller's.
-///
-/// # Errors
-/// As [`make_plan`].
-pub fn plan_with(
-    env: &Env,
-    stack: &Stack,
-    offline: Evaluation,
-    provider: Box<dyn Provider>,
-    recorded: Recorded,
-    options: Options,
-) -> Result<Planned, Failure> {
-    let look = if options.unrefreshed {
-        Look::LastSeen
-    } else {
-        Look::Fresh
-    };
-    let reading = read_with(env, stack, offline, provider, &recorded, look)?;
-    plan_on(env, reading, recorded, options)
-}
-
-/// Plans with an earlier reading in the place of the service, which nobody asks. `offline` spares an evaluation.
-///
-/// # Errors
-/// As [`make_plan`].
-pub fn make_plan_with(
-    env: &Env,
-    stack: &Stack,
-    offline: Option<Evaluation>,
-    recorded: Recorded,
-    options: Options,
-    frozen: Frozen,
-) -> Result<Planned, Failure> {
-    let observed = frozen.read(&ReadRequest::default())?;
-    let mut evaluation = match offline {
-        Some(offline) => stack.in_view_of(env, offline, frozen.now(), &observed)?,
-        None => stack.evaluated(env, frozen.now(), Some(&observed))?,
-    };
-    withhold(&mut evaluation.desired, &recorded, &observed.snapshot);
-    let reading = Reading {
-        name: stack.name(&evaluation),
-        desired: evaluation.desired,
-        provider: Box::new(frozen),
-        observed,
-    };
-    plan_on(env, reading, recorded, options)
-}
-
-/// Plans on a reading.
-///
-/// # Errors
-/// [`Failure::Unsound`].
-pub fn plan_on(
-    env: &Env,
-    reading: Reading,
-    recorded: Recorded,
-    options: Options,
-) -> Result<Planned, Failure> {
-    let input = PlanInput {
-        format_version: INPUT_VERSION,
-        stack: reading.name,
-        now: reading.provider.now(),
-        desired: reading.desired,
-        recorded,
-        observed: reading.observed,
-        options,
-    };
-    let mut plan = env.timed("planning", || plan(&input));
-    let violations = env.timed("checking", || violations(&plan, &input));
-    if !violations.is_empty() {
-        let input = Box::new(input);
-        return Err(Failure::Unsound { violations, input });
-    }
-    env.detail(&format!(
-        "planned and checked: {}, {}, {}, {} of the state alone",
-        counted(plan.actions.len() as u64, "action"),
-        counted(plan.grants.len() as u64, "grant"),
-        counted(plan.revokes.len() as u64, "revoke"),
-        counted(plan.records.len() as u64, "change"),
-    ));
-    policies::judge(env, &mut plan, &input)?;
-    Ok(Planned {
-        provider: reading.provider,
-        input,
-        plan,
-    })
-}
-
-/// The plan of an input, once the checker has found nothing.
-///
-/// # Errors
-/// [`Failure::Unsound`]; when a policy cannot be evaluated.
-pub fn checked_plan(env: &Env, input: PlanInput) -> Result<Plan, Failure> {
-    let mut plan = plan(&input);
-    let violations = violations(&plan, &input);
-    if violations.is_empty() {
-        policies::judge(env, &mut plan, &input)?;
-        return Ok(plan);
-    }
-    let input = Box::new(input);
-    Err(Failure::Unsound { violations, input })
-}
-
-/// What the checker finds.
-fn violations(plan: &Plan, input: &PlanInput) -> Vec<String> {
-    let found = check(plan, input);
-    found.iter().map(ToString::to_string).collect()
 }

@@ -433,6 +433,7 @@ fn get_roles(rows: &Rows, names: &Names, tables: &Tables) -> Result<Vec<RoleRow>
             });
         }
     }
+    roles.shrink_to_fit();
     Ok(roles)
 }
 

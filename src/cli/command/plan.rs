@@ -14,7 +14,8 @@ use crate::cli::args::{GivenVariable, Only, PlanArgs};
 use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::pipeline::{Begun, Stack, checked_plan, make_plan, make_plan_with, plan_with};
+use crate::cli::pipeline::{Begun, Stack};
+use crate::cli::planning::{Planned, checked_plan, make_plan, make_plan_with, plan_and_leave};
 use crate::cli::saved_plan::{self, MadeWith};
 use crate::cli::variables::Given;
 use crate::config::evaluate::ProviderSettings;
@@ -112,17 +113,18 @@ fn planned(env: &Env, args: &PlanArgs, given: &Given) -> Result<(Plan, Option<St
         max_removals: args.max_removals,
         unrefreshed: !args.refresh,
     };
+    let parts = |planned: Planned| (planned.provider.name().to_owned(), planned.input, planned.plan);
     let planned = if args.observed {
         let frozen = last_reading(env, args, &recorded, &offline.provider)?;
-        make_plan_with(env, &stack, Some(offline), recorded, options, frozen)
+        make_plan_with(env, &stack, Some(offline), recorded, options, frozen).map(parts)
     } else if options.unrefreshed {
-        make_plan(env, &stack, offline, recorded, options)
+        make_plan(env, &stack, offline, recorded, options).map(parts)
     } else {
         let recorded = super::foreseen(env, &offline.provider, recorded, &mut store)?;
         let provider = provider.map_or_else(|| env.provider(&offline.provider), Ok)?;
-        plan_with(env, &stack, offline, provider, recorded, options)
+        plan_and_leave(env, &stack, offline, provider, recorded, options)
     };
-    let planned = match (planned, &args.dump_input) {
+    let (provider, input, plan) = match (planned, &args.dump_input) {
         (Err(Failure::Unsound { violations, input }), Some(path)) => {
             dump(env, path, (*input).clone())?;
             return Err(Failure::Unsound { violations, input });
@@ -130,12 +132,12 @@ fn planned(env: &Env, args: &PlanArgs, given: &Given) -> Result<(Plan, Option<St
         (planned, _) => planned?,
     };
     if let Some(path) = &args.dump_input {
-        dump(env, path, planned.input)?;
+        dump(env, path, input)?;
     } else {
-        leave(planned.input);
+        leave(input);
     }
     leave(stack);
-    Ok((planned.plan, Some(planned.provider.name().to_owned())))
+    Ok((plan, Some(provider)))
 }
 
 /// Leaves a large value to the end of the process, which is near and gives its memory back at once; doing so piece by

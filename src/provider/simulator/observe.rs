@@ -246,6 +246,7 @@ fn roles(world: &World, ranks: &Ranks) -> Vec<RoleRow> {
         });
     });
     rows.sort_unstable_by_key(|row| row.pair);
+    rows.shrink_to_fit();
     rows
 }
 

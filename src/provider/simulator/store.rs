@@ -21,7 +21,8 @@ const LOG_MAGIC: &[u8; 16] = b"rolecall world1\n";
 const SNAPSHOT_MAGIC: &[u8; 16] = b"rolecall worlds3";
 /// Length of a record and a check of it, before the record's checksum and bytes.
 const RECORD_HEAD: usize = 8 + 16;
-/// A log is folded into a new snapshot when it outgrows this and the snapshot.
+/// A log is folded into a new snapshot when it outgrows this and twice the snapshot, and at the next opening when it
+/// outgrows this and a quarter.
 const FOLD_AT: u64 = 4 << 20;
 
 /// What stands at the start of a log: from which world it leads on.
@@ -91,7 +92,7 @@ impl WorldStore {
             mut world,
         } = loaded;
         world.record();
-        Ok(WorldStore {
+        let mut store = WorldStore {
             directory: directory.to_owned(),
             lock,
             log,
@@ -100,7 +101,24 @@ impl WorldStore {
             snapshot_size,
             failed: false,
             world,
-        })
+        };
+        // Who had to read a long log spares the next one that: applying one takes longer than reading a snapshot. A
+        // directory that cannot be written to is no reason not to read it.
+        if applied > FOLD_AT.max(snapshot_size / 4) {
+            let _ = store.fold_now();
+        }
+        Ok(store)
+    }
+
+    /// Folds the log as it is once nobody else uses it.
+    fn fold_now(&mut self) -> Result<(), ProviderError> {
+        let lock_path = self.directory.join("world.lock");
+        at(&lock_path, "lock", self.lock.lock())?;
+        let done = self.catch_up().and_then(|()| self.fold());
+        self.failed = done.is_err();
+        // An unlock that fails is made good when the file is closed.
+        let _ = self.lock.unlock();
+        done
     }
 
     /// The world as of the last use.
@@ -653,6 +671,38 @@ mod tests {
                 .to_string()
                 .contains("missing")
         );
+    }
+
+    #[test]
+    fn a_long_log_is_folded_by_who_opens_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("world.log");
+        let length = || fs::metadata(&log).unwrap().len();
+        let many = |store: &mut WorldStore, kind: &str| {
+            let long = "x".repeat(1_000);
+            let body = |world: &mut World| {
+                for number in 0..5_000 {
+                    world.advance(Duration::from_secs(1));
+                    world
+                        .create_group(&format!("{kind}-{number}"), Some(&long))
+                        .unwrap();
+                }
+            };
+            store.with(body).unwrap();
+        };
+        let mut store = open(directory.path()).unwrap();
+        many(&mut store, "a");
+        assert!(
+            length() < 1_000,
+            "what outgrows the bound at once is folded at once"
+        );
+        many(&mut store, "b");
+        assert!(length() > FOLD_AT, "the snapshot is as large");
+        let before = names(&mut store);
+        let mut opened = open(directory.path()).unwrap();
+        assert!(length() < 1_000);
+        assert_eq!(names(&mut opened), before);
+        assert_eq!(names(&mut store), before, "one who had it open reads it again");
     }
 
     #[cfg(unix)]

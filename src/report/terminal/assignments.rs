@@ -31,15 +31,16 @@ pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
         .map(|(count, word)| format!("{} {word}", number(count as u64)))
         .collect();
     page.heading("Assignments", &parts.join(" · "))?;
-    let lines: Vec<Line> = if view.assignments.len() > MOST_ROWS {
+    let rows = view.assignments.len();
+    let (lines, hidden) = if rows > MOST_ROWS {
         folded(view)
     } else {
-        view.assignments.iter().map(|row| line(view, row)).collect()
+        let lines = view.assignments.iter().map(|row| line(view, row));
+        (lines.collect(), Hidden::default())
     };
-    let shown = || lines.iter().take(MOST_ROWS);
-    let who = column(shown().map(|line| line.who.as_str()), 44);
-    let where_to = column(shown().map(|line| line.accounts.as_str()), 44);
-    for line in shown() {
+    let who = column(lines.iter().map(|line| line.who.as_str()), 44);
+    let where_to = column(lines.iter().map(|line| line.accounts.as_str()), 44);
+    for line in &lines {
         let origin = page.paint(Meaning::Aside, &line.origin);
         let origin = format!("{origin}{}", page.marks(&line.risks));
         let cells = [
@@ -49,16 +50,21 @@ pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
         ];
         page.row(line.mark, &cells)?;
     }
-    let hidden = || lines.iter().skip(MOST_ROWS);
-    let rest: u64 = hidden().map(|line| line.count).sum();
-    if rest > 0 {
-        let blocks = counted(hidden().count() as u64, "more block");
+    if hidden.assignments > 0 {
+        let blocks = counted(hidden.lines, "more block");
         page.line(&format!(
             "    … {} of {blocks} (--json lists all)",
-            counted(rest, "assignment")
+            counted(hidden.assignments, "assignment")
         ))?;
     }
     Ok(())
+}
+
+/// What has no line.
+#[derive(Default)]
+struct Hidden {
+    lines: u64,
+    assignments: u64,
 }
 
 /// An assignment row in words.
@@ -72,7 +78,6 @@ pub struct Line {
     pub origin: String,
     /// What makes it one to look at twice.
     risks: String,
-    count: u64,
 }
 
 /// A row in words.
@@ -96,7 +101,6 @@ pub fn line(view: &PlanView<'_>, row: &AssignmentRow) -> Line {
             false => origin(view, row.change, &row.notes, row.blocked),
         },
         risks: words(&row.risks),
-        count: row.count(),
     }
 }
 
@@ -209,15 +213,21 @@ fn revoke_origin(
 }
 
 /// One line per block and reason: how many principals, sets and accounts it stands for.
-fn folded(view: &PlanView<'_>) -> Vec<Line> {
+fn folded(view: &PlanView<'_>) -> (Vec<Line>, Hidden) {
     let marker = Marker::new(view.plan);
-    let mut lines = Vec::new();
+    let (mut lines, mut hidden) = (Vec::new(), Hidden::default());
     let mut groups: indexmap::IndexMap<(RowChange, String), Vec<&AssignmentRow>> = indexmap::IndexMap::new();
     for row in &view.assignments {
         let origin = origin(view, row.change, &row.notes, row.blocked);
         groups.entry((row.change, origin)).or_default().push(row);
     }
     for ((change, origin), rows) in groups {
+        let count = rows.iter().map(|row| row.count()).sum();
+        if lines.len() == MOST_ROWS {
+            hidden.lines += 1;
+            hidden.assignments += count;
+            continue;
+        }
         if let [row] = rows.as_slice() {
             lines.push(line(view, row));
             continue;
@@ -229,7 +239,6 @@ fn folded(view: &PlanView<'_>) -> Vec<Line> {
         let principals = distinct(|row| &row.principals);
         let sets = distinct(|row| &row.permission_sets);
         let accounts = distinct(|row| &row.accounts);
-        let count = rows.iter().map(|row| row.count()).sum();
         let shown = |ranks: &[u32], thing: &str, name_of: &dyn Fn(u32) -> String| match ranks {
             [one] => name_of(*one),
             many => counted(many.len() as u64, thing),
@@ -256,8 +265,7 @@ fn folded(view: &PlanView<'_>) -> Vec<Line> {
                 true => words(&marker.of_grants(&sets, &accounts)),
                 false => String::new(),
             },
-            count,
         });
     }
-    lines
+    (lines, hidden)
 }

@@ -37,15 +37,8 @@ pub fn write(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
         }
         page.heading(title(kind), &summary(&rows))?;
         let lines = fold(&rows);
-        let width = column(
-            lines
-                .iter()
-                .map(line_name)
-                .collect::<Vec<_>>()
-                .iter()
-                .map(String::as_str),
-            34,
-        );
+        let names: Vec<String> = lines.iter().take(MOST_ROWS).map(line_name).collect();
+        let width = column(names.iter().map(String::as_str), 34);
         for line in lines.iter().take(MOST_ROWS) {
             match line {
                 EntityLine::One(row) => one(row, width, page)?,
