@@ -85,6 +85,11 @@ impl Row {
     }
 }
 
+/// When roles were made, by account and permission set.
+type RoleDates = Vec<(AccountIx, SetIx, Time)>;
+/// When SAML providers were made, by account.
+type ProviderDates = Vec<(AccountIx, Time)>;
+
 /// Who has which permission set in which account, by account.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(from = "Vec<Row>")]
@@ -353,7 +358,7 @@ impl Access {
     }
 
     /// When roles and SAML providers were made.
-    pub(super) fn dates(&self) -> (Vec<(AccountIx, SetIx, Time)>, Vec<(AccountIx, Time)>) {
+    pub(super) fn dates(&self) -> (RoleDates, ProviderDates) {
         let (mut roles, mut providers) = (Vec::new(), Vec::new());
         for (at, row) in self.rows.iter().enumerate() {
             let account = AccountIx::new(at);
@@ -365,7 +370,7 @@ impl Access {
     }
 
     /// Takes them over; what is not there any more is left out.
-    pub(super) fn date(&mut self, roles: Vec<(AccountIx, SetIx, Time)>, providers: Vec<(AccountIx, Time)>) {
+    pub(super) fn date(&mut self, roles: RoleDates, providers: ProviderDates) {
         for (account, set, made) in roles {
             self.edit_role(account, set, |role| role.made = made);
         }
