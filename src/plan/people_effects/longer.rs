@@ -199,14 +199,16 @@ mod tests {
     }
 
     /// Who keeps it longer, from when, until when, through whom, in how many accounts.
-    fn told(plan: &Plan) -> Vec<(Vec<String>, String, Option<String>, Vec<String>, usize)> {
+    type Told = (Vec<String>, String, Option<String>, Vec<String>, usize);
+
+    fn told(plan: &Plan) -> Vec<Told> {
         let rows = plan
             .people
             .rows
             .iter()
             .filter(|row| row.change == PeopleChange::KeepsLonger);
         rows.map(|row| {
-            let EndMoved { from, to } = row.ends.clone().unwrap();
+            let EndMoved { from, to } = row.ends.unwrap();
             (
                 row.people.iter().map(ToString::to_string).collect(),
                 from.to_string(),
@@ -218,13 +220,7 @@ mod tests {
         .collect()
     }
 
-    fn row(
-        who: &[&str],
-        from: &str,
-        to: Option<&str>,
-        via: &[&str],
-        accounts: usize,
-    ) -> (Vec<String>, String, Option<String>, Vec<String>, usize) {
+    fn row(who: &[&str], from: &str, to: Option<&str>, via: &[&str], accounts: usize) -> Told {
         let all = |names: &[&str]| names.iter().map(ToString::to_string).collect();
         (
             all(who),
