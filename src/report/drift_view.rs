@@ -512,6 +512,7 @@ fn risk(mark: RiskMark, count: u64, of: u64) -> Risk {
         because: Vec::new(),
         becomes: false,
         holders: None,
+        sets: Vec::new(),
     }
 }
 

@@ -34,6 +34,9 @@ pub struct RiskJson {
     /// For a set that becomes that: how many have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holders: Option<Holders>,
+    /// For marks of permission sets: the sets that it is about, where the line has others too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permission_sets: Vec<String>,
 }
 
 impl From<&Risk> for RiskJson {
@@ -46,6 +49,7 @@ impl From<&Risk> for RiskJson {
             because: risk.because.iter().map(ToString::to_string).collect(),
             becomes: risk.becomes,
             holders: risk.holders,
+            permission_sets: risk.some_sets().iter().map(ToString::to_string).collect(),
         }
     }
 }

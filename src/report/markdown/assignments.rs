@@ -1,20 +1,21 @@
 //! The section for assignments: who gets what in which accounts, why, and where it is written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-use crate::id::PrincipalKey;
+use crate::id::{PermissionSetName, PrincipalKey};
 use crate::plan::change::{GrantReason, RevokeReason};
 use crate::plan::risk::RiskMark;
 use crate::report::hide::Hide;
 use crate::report::plan_view::assignments::{AssignmentRow, RowChange};
 use crate::report::plan_view::origin::{Origin, moment};
-use crate::report::plan_view::risk::{gravest, words};
+use crate::report::plan_view::risk::{MOST_SETS as MOST_MARKED_SETS, gravest};
 use crate::report::plan_view::{PlanView, principal_name};
 use crate::report::wording::{self, counted, number};
 
+use super::marks::words;
 use super::page::{Row, Section};
 use super::plan::accounts;
 use super::text;
@@ -208,21 +209,37 @@ fn why(view: &PlanView<'_>, group: &Group<'_>, origin: &Origin<'_>, hide: &Hide)
     parts.join("; ")
 }
 
-/// Why to look twice: of one row with its counts, of several by the marks alone.
+/// Why to look twice: of one row with its counts, of several by the marks, and the sets that have them.
 fn risks(group: &Group<'_>) -> Option<String> {
-    let marks: BTreeSet<RiskMark> = group
-        .iter()
-        .flat_map(|row| row.risks.iter().map(|risk| risk.mark))
-        .collect();
     let words = match group.as_slice() {
         [row] => words(&row.risks),
-        _ => marks
-            .iter()
-            .map(|mark| mark.word())
-            .collect::<Vec<_>>()
-            .join(", "),
+        rows => of_several(rows),
     };
     (!words.is_empty()).then(|| format!("**{words}**"))
+}
+
+fn of_several(rows: &[&AssignmentRow]) -> String {
+    let mut marks: BTreeMap<RiskMark, BTreeSet<&PermissionSetName>> = BTreeMap::new();
+    for risk in rows.iter().flat_map(|row| &row.risks) {
+        marks.entry(risk.mark).or_default().extend(&risk.sets);
+    }
+    let all: BTreeSet<u32> = rows
+        .iter()
+        .flat_map(|row| &row.permission_sets)
+        .copied()
+        .collect();
+    let words = marks.iter().map(|(mark, sets)| {
+        if sets.is_empty() || sets.len() == all.len() {
+            return mark.word().to_owned();
+        }
+        let names = sets.iter().map(|set| set.as_str());
+        format!(
+            "{} ({})",
+            mark.word(),
+            text::some_of(names, sets.len() as u64, MOST_MARKED_SETS)
+        )
+    });
+    words.collect::<Vec<_>>().join(", ")
 }
 
 fn until(change: RowChange, expires: Option<Timestamp>) -> String {

@@ -1,11 +1,18 @@
 //! Marks of risk as Markdown.
 
-use crate::report::plan_view::risk::{Risk, words};
+use crate::report::plan_view::risk::Risk;
 
 use super::text;
 
 /// How many policies and actions a mark names.
 const MOST_BECAUSE: usize = 4;
+
+/// Marks as one text, with the names of sets as code: `administrator (`admins`), production`.
+pub fn words(risks: &[Risk]) -> String {
+    let names = |sets: &[&str], most: usize| text::some_of(sets, sets.len() as u64, most);
+    let words: Vec<String> = risks.iter().map(|risk| risk.words_with(&names)).collect();
+    words.join(", ")
+}
 
 /// Why to look twice, behind a line: ` · **administrator, production (2 of 3 accounts)**`; nothing without marks.
 pub fn marks(risks: &[Risk]) -> String {

@@ -7,10 +7,11 @@ use crate::report::hide::Hide;
 use crate::report::plan_view::assignments::RowChange;
 use crate::report::plan_view::origin::{Origin, moment};
 use crate::report::plan_view::people::PeopleLine;
-use crate::report::plan_view::risk::{gravest, words};
+use crate::report::plan_view::risk::gravest;
 use crate::report::plan_view::{PlanView, principal_name};
 use crate::report::wording::{self, counted, each_once};
 
+use super::marks::words;
 use super::page::{Row, Section};
 use super::plan::accounts;
 use super::text;

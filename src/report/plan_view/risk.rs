@@ -10,7 +10,10 @@ use crate::plan::Plan;
 use crate::plan::becoming::Holders;
 use crate::plan::people::FirstAccess;
 use crate::plan::risk::{RiskMark, SetRisk};
-use crate::report::wording::{self, counted, number};
+use crate::report::wording::{self, counted, number, some_of};
+
+/// How many permission sets a mark names, of a line about several.
+pub const MOST_SETS: usize = 5;
 
 /// A mark, with how much of the line it is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,11 +30,19 @@ pub struct Risk {
     pub becomes: bool,
     /// For a set that becomes that: who has it.
     pub holders: Option<Holders>,
+    /// For marks of permission sets that a line grants: the sets.
+    pub sets: Vec<PermissionSetName>,
 }
 
 impl Risk {
-    /// The mark in words: `administrator`, `production (3 of 12 accounts)`, `first access for 2`.
+    /// The mark in words: `administrator`, `administrator (admins)` where other sets of the line are none, `production
+    /// (3 of 12 accounts)`, `first access for 2`.
     pub fn words(&self) -> String {
+        self.words_with(&|sets, most| some_of(sets, sets.len() as u64, most))
+    }
+
+    /// The same with the names of sets written by `names`, which is told how many to name at most.
+    pub fn words_with(&self, names: &dyn Fn(&[&str], usize) -> String) -> String {
         let of = |unit: &str| match self.count == self.of {
             true => String::new(),
             false => format!(" ({} of {})", number(self.count), counted(self.of, unit)),
@@ -48,11 +59,24 @@ impl Risk {
                     let (people, accounts) = (holders.people, counted(holders.accounts, "account"));
                     format!(" for {} in {accounts}", wording::people(people))
                 });
-                format!("{becomes}{word}{}{holders}", of("set"))
+                let sets: Vec<&str> = self.some_sets().iter().map(PermissionSetName::as_str).collect();
+                let which = match sets.is_empty() {
+                    true => of("set"),
+                    false => format!(" ({})", names(&sets, MOST_SETS)),
+                };
+                format!("{becomes}{word}{which}{holders}")
             }
             RiskMark::Production => format!("{word}{}", of("account")),
             RiskMark::FirstAccessAtAll | RiskMark::FirstAccess => people(word),
             RiskMark::WideReach => format!("{word} ({})", counted(self.count, "account")),
+        }
+    }
+
+    /// The sets that it is about, where the line has others too.
+    pub fn some_sets(&self) -> &[PermissionSetName] {
+        match self.count == self.of {
+            true => &[],
+            false => &self.sets,
         }
     }
 }
@@ -145,6 +169,9 @@ impl<'a> Marker<'a> {
                 .filter(|risk| risk.mark() == Some(mark));
             let because: BTreeSet<Arc<str>> = marked.clone().flat_map(SetRisk::because).collect();
             let count = marked.count() as u64;
+            let is_marked = |rank: &&u32| judged(rank).is_some_and(|risk| risk.mark() == Some(mark));
+            let names = sets.iter().filter(is_marked);
+            let names = names.filter_map(|rank| self.plan.names.permission_set(*rank).cloned());
             if count > 0 {
                 risks.push(Risk {
                     mark,
@@ -153,6 +180,7 @@ impl<'a> Marker<'a> {
                     because: because.into_iter().collect(),
                     becomes: false,
                     holders: None,
+                    sets: names.collect(),
                 });
             }
         }
@@ -171,6 +199,7 @@ impl<'a> Marker<'a> {
                 because: Vec::new(),
                 becomes: false,
                 holders: None,
+                sets: Vec::new(),
             });
         };
         if first.at_all > 0 {
@@ -194,6 +223,7 @@ impl<'a> Marker<'a> {
             because: Vec::new(),
             becomes: false,
             holders: None,
+            sets: Vec::new(),
         };
         let production = (production > 0).then(|| risk(RiskMark::Production, production));
         let wide = (wide > 0 && all >= wide).then(|| risk(RiskMark::WideReach, all));
@@ -217,6 +247,7 @@ impl<'a> Marker<'a> {
                 because: risk.because(),
                 becomes: before.is_some_and(|set| risk.judged.is_graver_than(&judge(set))),
                 holders: risk.newly,
+                sets: Vec::new(),
             });
         }
         if before.is_some() {
@@ -271,6 +302,41 @@ mod tests {
             at_all: 1,
         };
         plan
+    }
+
+    #[test]
+    fn of_several_sets_the_marked_ones_are_named() {
+        let risk = |count: u64, of: u64| {
+            let names = (1..=count).map(|n| PermissionSetName::new(format!("s{n}")).unwrap());
+            Risk {
+                mark: RiskMark::Administrator,
+                count,
+                of,
+                because: Vec::new(),
+                becomes: false,
+                holders: None,
+                sets: names.collect(),
+            }
+        };
+        assert_eq!(risk(1, 2).words(), "administrator (s1)");
+        assert_eq!(risk(2, 2).words(), "administrator");
+        assert_eq!(risk(6, 9).words(), "administrator (s1, s2, s3, s4, s5, s6)");
+        assert_eq!(risk(9, 10).words(), "administrator (s1, s2, s3, s4, s5 … 4 more)");
+        // The marker knows which of several it is.
+        let plan = risky();
+        let mut ranks: Vec<u32> = (0..)
+            .zip(&plan.names.permission_sets)
+            .map(|(rank, _)| rank)
+            .collect();
+        assert!(ranks.len() > 1);
+        let marker = Marker::new(&plan);
+        let name = plan.names.permission_sets[0].as_str();
+        assert_eq!(
+            words(&marker.of_grants(&ranks, &[])),
+            format!("administrator ({name})")
+        );
+        ranks.truncate(1);
+        assert_eq!(words(&marker.of_grants(&ranks, &[])), "administrator");
     }
 
     #[test]
