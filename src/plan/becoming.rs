@@ -11,6 +11,7 @@ use crate::model::action::Effect;
 use crate::model::privilege::judge;
 
 use super::Plan;
+use super::altered::{Altered, altered};
 use super::input::PlanInput;
 use super::people::{Crowds, PeopleRow};
 use super::people_effects::{People, everyone};
@@ -43,6 +44,17 @@ pub struct Becoming {
     pub accounts: Vec<u32>,
 }
 
+/// Those who have sets that the plan changes.
+#[derive(Default)]
+pub(super) struct Having {
+    /// Of sets that become a risk.
+    pub becoming: Vec<Becoming>,
+    /// The sets of which anything changes that people may do with them, by name.
+    pub altered: Vec<Altered>,
+    /// Everyone of those of whom not all are named.
+    pub crowds: Crowds,
+}
+
 /// Finds them, with everyone of those of whom not all are named, and counts the holders of each set. `after` is the
 /// relation once the plan is carried out.
 pub(super) fn becoming(
@@ -50,10 +62,12 @@ pub(super) fn becoming(
     input: &PlanInput,
     after: &[Tuple],
     sets: &mut BTreeMap<PermissionSetName, SetRisk>,
-) -> (Vec<Becoming>, Crowds) {
-    let ranks = graver(plan, sets);
+) -> Having {
+    let graver = graver(plan, sets);
+    let mut altered = altered(plan, sets);
+    let ranks: BTreeSet<u32> = graver.iter().chain(altered.keys()).copied().collect();
     if ranks.is_empty() {
-        return Default::default();
+        return Having::default();
     }
     let mut places: BTreeMap<(u32, u32), Vec<u32>> = BTreeMap::new();
     for tuple in after
@@ -89,24 +103,42 @@ pub(super) fn becoming(
             let crowd = crowds.entry(Arc::clone(hash));
             crowd.or_insert_with(|| names().collect());
         }
-        found.push(Becoming {
+        let row = Becoming {
             permission_set: name.clone(),
             via: via.clone(),
             people: names().take(PeopleRow::MOST_NAMED).collect(),
             everyone,
             accounts,
-        });
-    }
-    for (set, (people, accounts)) in holders {
-        let name = plan.names.permission_set(set);
-        if let Some(risk) = name.and_then(|name| sets.get_mut(name)) {
-            risk.newly = Some(Holders {
-                people: people.len() as u64,
-                accounts: accounts.len() as u64,
-            });
+        };
+        if let Some(altered) = altered.get_mut(&set) {
+            altered.through.push(row.clone());
+        }
+        if graver.contains(&set) {
+            found.push(row);
         }
     }
-    (found, crowds)
+    for (set, (people, accounts)) in holders {
+        let holders = Holders {
+            people: people.len() as u64,
+            accounts: accounts.len() as u64,
+        };
+        if let Some(altered) = altered.get_mut(&set) {
+            altered.holders = holders;
+        }
+        let name = plan.names.permission_set(set);
+        let risk = name.and_then(|name| sets.get_mut(name));
+        if let Some(risk) = risk.filter(|_| graver.contains(&set)) {
+            risk.newly = Some(holders);
+        }
+    }
+    let mut altered: Vec<Altered> = altered.into_values().collect();
+    altered.retain(|altered| !altered.through.is_empty());
+    altered.sort_by(|left, right| left.permission_set.cmp(&right.permission_set));
+    Having {
+        becoming: found,
+        altered,
+        crowds,
+    }
 }
 
 /// Ranks of the sets that amount to more than they did.
@@ -129,10 +161,13 @@ fn graver(plan: &Plan, sets: &BTreeMap<PermissionSetName, SetRisk>) -> BTreeSet<
 
 #[cfg(test)]
 mod tests {
+    use super::super::altered::Content;
     use super::super::approved_people::ApprovedPeople;
     use super::super::planner::plan;
+    use super::super::risk::RiskMark;
     use super::super::scene::{Scene, set};
     use super::*;
+    use crate::model::text::Text;
 
     fn stack(scene: Scene, members: &[&str], policy: Option<&str>) -> Scene {
         let scene = scene.account(1).account(2).set("s").group("ops", members);
@@ -159,6 +194,32 @@ mod tests {
         assert_eq!(risen.risks.becoming.len(), 1);
         assert_eq!(changed(&["ada"], ADMIN, ADMIN).risks.becoming, []);
         assert_eq!(changed(&["ada"], ADMIN, None).risks.becoming, []);
+    }
+
+    #[test]
+    fn who_has_a_set_may_do_other_things_with_it_though_nobody_gains_it() {
+        const VIEW: Option<&str> = Some("arn:aws:iam::aws:policy/job-function/ViewOnlyAccess");
+        let risen = changed(&["ada", "bob"], VIEW, ADMIN);
+        assert_eq!(risen.people.rows, []);
+        let [altered] = &risen.risks.altered[..] else {
+            panic!("{:?}", risen.risks.altered)
+        };
+        assert_eq!(
+            (altered.before, altered.after),
+            (None, Some(RiskMark::Administrator))
+        );
+        assert_eq!((altered.holders.people, altered.holders.accounts), (2, 2));
+        assert_eq!(altered.changed, [Content::ManagedPolicies]);
+        // It amounts to less: nobody gains, and what they may do changes all the same.
+        let fallen = changed(&["ada"], ADMIN, VIEW);
+        assert_eq!((fallen.risks.becoming.len(), fallen.risks.altered.len()), (0, 1));
+        assert_eq!(fallen.risks.altered[0].before, Some(RiskMark::Administrator));
+        // Nobody has it, or nothing of it changes that people may do.
+        assert_eq!(changed(&[], VIEW, ADMIN).risks.altered, []);
+        let was = stack(Scene::new(), &["ada"], VIEW).applied();
+        let described =
+            stack(was, &["ada"], VIEW).change_set("s", |set| set.relay_state = Some(Text::from("x")));
+        assert_eq!(plan(&described.build()).risks.altered, []);
     }
 
     #[test]

@@ -109,6 +109,9 @@ fn in_steps(plan: &Plan) -> FxHashSet<&UserName> {
             mentioned.insert(user);
         }
     }
+    let altered = plan.risks.altered.iter().flat_map(|set| &set.through);
+    let having = plan.risks.becoming.iter().chain(altered);
+    mentioned.extend(having.flat_map(|row| &row.people));
     let judged = plan.guardrails.iter().flat_map(|breach| &breach.subjects);
     mentioned.extend(judged.filter_map(|subject| subject.person.as_ref()));
     mentioned

@@ -10,6 +10,7 @@
 //! for is stated by rule (per set, account, principal) and, sparsely, per tuple.
 
 mod access_diff;
+pub mod altered;
 pub mod approved_people;
 pub mod base;
 pub mod becoming;

@@ -23,6 +23,7 @@ use crate::model::snapshot::Snapshot;
 use crate::model::stack::{Production, RiskSettings, StopFor};
 
 use super::Plan;
+use super::altered::Altered;
 use super::becoming::{Becoming, Holders, becoming};
 use super::input::PlanInput;
 use super::people::{Crowds, PeopleRow};
@@ -110,7 +111,10 @@ pub struct Risks {
     /// Who has sets that become a risk.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub becoming: Vec<Becoming>,
-    /// Everyone of those of whom `becoming` does not name all.
+    /// Sets that people have and of which the plan changes what they may do with them, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub altered: Vec<Altered>,
+    /// Everyone of those of whom `becoming` and `altered` do not name all.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub crowds: Crowds,
     /// Ranks of the accounts that are production, ascending.
@@ -160,11 +164,12 @@ impl Risks {
             .collect();
         let ranks = (0_u32..).zip(&plan.names.accounts);
         let production = ranks.filter(|(_, key)| rules.iter().any(|rule| rule.contains(key, &snapshots)));
-        let (becoming, crowds) = becoming(plan, input, after, &mut sets);
+        let having = becoming(plan, input, after, &mut sets);
         Risks {
             sets,
-            becoming,
-            crowds,
+            becoming: having.becoming,
+            altered: having.altered,
+            crowds: having.crowds,
             production: production.map(|(rank, _)| rank).collect(),
             wide_accounts: in_force()
                 .map(|risk| risk.wide_accounts)

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AccountKey, PermissionSetName, PrincipalKey, UserName};
 use crate::model::snapshot::Snapshot;
 use crate::plan::Plan;
+use crate::plan::altered::Content;
 use crate::plan::people::PeopleChange;
+use crate::plan::risk::RiskMark;
 
 use super::access_view::{Query, guarded, system};
 use super::plan_view::principal_name;
@@ -35,6 +37,30 @@ pub struct AccessChanges {
     pub plan: Option<String>,
     /// Classes of equal changes: gains, losses, what is kept by another path, what cannot be told.
     pub changes: Vec<AccessChange>,
+    /// For a plan: sets that people have and of which it changes what they allow.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub altered: Vec<AlteredSet>,
+}
+
+/// A set that people have and that allows something else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AlteredSet {
+    /// Which set.
+    pub permission_set: String,
+    /// What of it changes.
+    pub changed: Vec<Content>,
+    /// How many people have it, of those and in the accounts that are asked about.
+    pub count: u64,
+    /// Where.
+    pub accounts: Vec<AccountName>,
+    /// Through whom.
+    pub via: Vec<String>,
+    /// Its gravest mark so far; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk_before: Option<RiskMark>,
+    /// Its gravest mark then; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk_after: Option<RiskMark>,
 }
 
 /// A class of equal changes: each of these people, each account.
@@ -110,6 +136,7 @@ pub fn between(
         to: Some(to),
         plan: None,
         changes: classes.named(&[after, before], query),
+        altered: Vec::new(),
     }
 }
 
@@ -327,7 +354,50 @@ pub fn of_plan(plan: &Plan, query: &Query) -> AccessChanges {
         to: None,
         plan: Some(plan.digest.to_string()),
         changes: rows.collect(),
+        altered: altered(plan, query),
     }
+}
+
+/// Sets of which the plan changes what they allow, as far as the query asks about who has them and where.
+fn altered(plan: &Plan, query: &Query) -> Vec<AlteredSet> {
+    let sets = plan.risks.altered.iter();
+    let sets = sets.filter(|set| query.wants_set(set.permission_set.as_str()));
+    let found = sets.filter_map(|set| {
+        let (mut people, mut accounts, mut via) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for row in &set.through {
+            let crowd = row.everyone.as_ref().and_then(|hash| plan.risks.crowds.get(hash));
+            let path = row.via.name();
+            let wanted = |user: &&UserName| {
+                let shown = plan.user_names.get(*user).map(|shown| &**shown);
+                query.wants_principal([path, user.as_str()].into_iter().chain(shown))
+            };
+            let users: Vec<&UserName> = crowd.unwrap_or(&row.people).iter().filter(wanted).collect();
+            let keys = row.accounts.iter().filter_map(|rank| plan.names.account(*rank));
+            let places = keys.map(|key| AccountName {
+                name: plan.account_name(key).to_string(),
+                id: key.to_string(),
+            });
+            let places: Vec<AccountName> = places
+                .filter(|place| query.wants_account(&place.id, std::slice::from_ref(&place.name)))
+                .collect();
+            let nobody = users.is_empty() && !(row.people.is_empty() && query.wants_principal([path]));
+            if !places.is_empty() && !nobody {
+                people.extend(users);
+                accounts.extend(places);
+                via.insert(principal_name(&row.via));
+            }
+        }
+        (!via.is_empty()).then(|| AlteredSet {
+            permission_set: set.permission_set.to_string(),
+            changed: set.changed.clone(),
+            count: people.len() as u64,
+            accounts: accounts.into_iter().collect(),
+            via: via.into_iter().collect(),
+            risk_before: set.before,
+            risk_after: set.after,
+        })
+    });
+    found.collect()
 }
 
 impl AccessChanges {

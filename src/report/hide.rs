@@ -188,6 +188,8 @@ fn in_plan(plan: &Plan) -> impl Iterator<Item = &str> {
     });
     let listed = plan.people.rows.iter().flat_map(|row| &row.people);
     let listed = listed.chain(plan.risks.becoming.iter().flat_map(|row| &row.people));
+    let through = plan.risks.altered.iter().flat_map(|set| &set.through);
+    let listed = listed.chain(through.flat_map(|row| &row.people));
     let judged = plan.guardrails.iter().flat_map(|breach| &breach.subjects);
     let judged = judged.filter_map(|subject| subject.person.as_ref());
     named

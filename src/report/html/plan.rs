@@ -5,6 +5,7 @@ use crate::plan::change::Reason;
 use crate::plan::finding::Level;
 use crate::plan::rules::{RuleChange, RuleChangeKind};
 use crate::report::escape::{escape, name};
+use crate::report::plan_view::altered::AlteredLine;
 use crate::report::plan_view::entities::{Detail, EntityChange, EntityRow};
 use crate::report::plan_view::entity_lines;
 use crate::report::plan_view::headline::Headline;
@@ -44,6 +45,10 @@ pub struct PlanSection {
     pub findings: Vec<FindingLine>,
     /// Who gains and loses what.
     pub people: Table,
+    /// What is said where nobody does.
+    pub nobody: &'static str,
+    /// Sets of which changes what they allow: a sentence, and who has them where they become a risk.
+    pub altered: Vec<(String, String)>,
     /// Assignments made and taken away.
     pub assignments: Table,
     /// Entities that change.
@@ -133,6 +138,8 @@ impl PlanSection {
             rules: view.plan.rules.changes.iter().map(rule).collect(),
             findings: findings(view),
             people: people_table(view),
+            nobody: view.nobody(),
+            altered: view.altered.iter().map(|line| altered(view, line)).collect(),
             assignments: assignments_table(view),
             more_entities: lines
                 .iter()
@@ -155,6 +162,17 @@ fn headlines(view: &PlanView<'_>) -> Vec<(String, String)> {
         (headline.words(), names)
     };
     view.headlines.iter().map(line).collect()
+}
+
+fn altered(view: &PlanView<'_>, line: &AlteredLine<'_>) -> (String, String) {
+    let marks = line.marks().map(|marks| format!(" · ! {marks}"));
+    let words = people::altered_words(line);
+    let names = line.people.iter().map(|user| view.labels.user(user));
+    let names = match line.people.is_empty() {
+        true => String::new(),
+        false => some_of(names, line.set.holders.people, MOST_NAMES),
+    };
+    (format!("{words}{}", marks.unwrap_or_default()), names)
 }
 
 fn findings(view: &PlanView<'_>) -> Vec<FindingLine> {

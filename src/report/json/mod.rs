@@ -3,6 +3,7 @@
 //! A format's version grows when a field changes its meaning or goes away; new fields may come at any time, and
 //! readers are to ignore those they do not know. The JSON Schemas in `schemas/` are made from these types.
 
+pub mod altered;
 pub mod drift;
 pub mod frozen;
 pub mod hide;

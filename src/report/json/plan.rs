@@ -18,6 +18,7 @@ use crate::report::plan_view::people::PeopleLine;
 use crate::report::plan_view::records::{RecordKind, RecordRow, RecordSubject};
 use crate::source::Location;
 
+use super::altered::AlteredSetJson;
 use super::parts::{FieldJson, InstanceJson, OutputChangeJson, OutputJson, PrincipalJson, outputs};
 use super::paths::PathJson;
 use super::risk::{HeadlineJson, RiskJson, RisksJson};
@@ -321,6 +322,9 @@ pub struct PeopleJson<'a> {
     /// What nobody may overlook, the gravest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headlines: Vec<HeadlineJson>,
+    /// Sets that people have and of which the plan changes what they allow: what becomes a risk first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub altered: Vec<AlteredSetJson<'a>>,
     /// Classes of equal changes: by what happens, then the gravest marks first.
     pub changes: Vec<PeopleChangeJson<'a>>,
 }
@@ -661,6 +665,7 @@ impl<'a> Names<'_, 'a> {
                 .map(|group| group.as_str().into())
                 .collect(),
             headlines: self.view.headlines.iter().map(HeadlineJson::from).collect(),
+            altered: self.view.altered.iter().map(AlteredSetJson::from).collect(),
             changes: self
                 .view
                 .people

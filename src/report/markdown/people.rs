@@ -102,7 +102,7 @@ fn sets(view: &PlanView<'_>, ranks: &[u32]) -> String {
 }
 
 /// Groups by name; a grant to a person is a direct one.
-fn paths(keys: &[PrincipalKey]) -> String {
+pub(super) fn paths(keys: &[PrincipalKey]) -> String {
     let (direct, groups): (Vec<_>, Vec<_>) =
         keys.iter().partition(|key| matches!(key, PrincipalKey::User(_)));
     let names = groups.iter().map(|key| principal_name(key));

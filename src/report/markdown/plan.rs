@@ -16,6 +16,8 @@ const MOST_NAME: usize = 200;
 const MOST_MESSAGE: usize = 2000;
 /// How many people a headline names.
 const MOST_HEADLINE_NAMES: usize = 5;
+/// How many sets that change stand above.
+const MOST_ALTERED: usize = 10;
 /// How many subjects a finding names.
 const MOST_SUBJECTS: usize = 10;
 
@@ -93,10 +95,11 @@ fn top(view: &PlanView<'_>, title: Title<'_>, hide: &Hide) -> String {
         .collect();
     match people.is_empty() {
         true if plan.is_empty() || view.headlines.iter().any(|headline| headline.longer) => {}
-        true => out.push_str(" Nobody gains or loses access, as far as members are known."),
+        true => out.push_str(&format!(" {}, as far as members are known.", view.nobody())),
         false => out.push_str(&format!(" **{}.**", people.join(", "))),
     }
     out.push('\n');
+    altered(view, hide, &mut out);
     for headline in &view.headlines {
         let names = headline.people.iter().map(|user| view.labels.user(user));
         let names = match headline.people.is_empty() || hide.counts_only() {
@@ -106,6 +109,37 @@ fn top(view: &PlanView<'_>, title: Title<'_>, hide: &Hide) -> String {
         out.push_str(&format!("\n**! {}**{names}\n", headline.words()));
     }
     out
+}
+
+/// Sets of which changes what they allow, an item each.
+fn altered(view: &PlanView<'_>, hide: &Hide, out: &mut String) {
+    let lines = view.altered.iter().take(MOST_ALTERED);
+    for (number, line) in lines.enumerate() {
+        let words = line.words(&text::name(line.set.permission_set.as_str()));
+        let via = super::people::paths(&line.via);
+        let place = line
+            .location
+            .map(|at| format!(" ({})", text::code(&at.to_string())));
+        let marks = line.marks().map(|marks| format!(": **{marks}**"));
+        let names = line.people.iter().map(|user| view.labels.user(user));
+        let names = match line.people.is_empty() || hide.counts_only() {
+            true => String::new(),
+            false => {
+                let names = text::some_of(names, line.set.holders.people, MOST_HEADLINE_NAMES);
+                format!(", for {names}")
+            }
+        };
+        let lead = if number == 0 { "\n" } else { "" };
+        out.push_str(&format!(
+            "{lead}- {words}, via {via}{}{}{names}\n",
+            place.unwrap_or_default(),
+            marks.unwrap_or_default()
+        ));
+    }
+    let rest = view.altered.len().saturating_sub(MOST_ALTERED) as u64;
+    if rest > 0 {
+        out.push_str(&format!("- … {} more\n", counted(rest, "permission set")));
+    }
 }
 
 /// `Plan: 12 to add, 1 to change, 3 to remove; 2 roles to provision.`

@@ -2,6 +2,7 @@
 //!
 //! Built once from a [`Plan`]; the terminal writes a short form of it and JSON all of it.
 
+pub mod altered;
 pub mod assignments;
 pub mod entities;
 pub mod entity_lines;
@@ -32,6 +33,7 @@ use crate::report::naming::Naming;
 use crate::report::shared_names::SharedNames;
 use crate::report::wording::{counted, number};
 
+use altered::AlteredLine;
 use assignments::AssignmentRow;
 use entities::EntityRow;
 use headline::Headline;
@@ -54,6 +56,8 @@ pub struct PlanView<'a> {
     pub roles: Vec<RoleLine>,
     /// Who gains and loses what.
     pub people: Vec<PeopleLine>,
+    /// Sets that people have and of which the plan changes what they allow: what becomes a risk first.
+    pub altered: Vec<AlteredLine<'a>>,
     /// What nobody may overlook, the gravest first.
     pub headlines: Vec<Headline>,
     /// Changes of the record alone, by what happens and to what.
@@ -162,6 +166,7 @@ impl<'a> PlanView<'a> {
             assignments,
             roles,
             people,
+            altered: Vec::new(),
             headlines: Vec::new(),
             record_rows: records::rows(plan),
             records: record_counts(plan),
@@ -171,6 +176,7 @@ impl<'a> PlanView<'a> {
             labels,
         };
         view.headlines = headline::headlines(&view);
+        view.altered = altered::lines(&view);
         view
     }
 
@@ -183,7 +189,19 @@ impl<'a> PlanView<'a> {
         for headline in &mut view.headlines {
             headline.people.clear();
         }
+        for line in &mut view.altered {
+            line.people.clear();
+        }
         view
+    }
+
+    /// What is said of a plan by which nobody gains or loses access: where what a set allows changes, no more than that
+    /// the sets stay with whom they are.
+    pub fn nobody(&self) -> &'static str {
+        match self.altered.is_empty() {
+            true => "Nobody gains or loses access",
+            false => "Nobody gains or loses a permission set",
+        }
     }
 
     /// Whether the assignments of a row are taken away because their principals were deleted.

@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
+use crate::plan::altered::Content;
 use crate::plan::people::PeopleChange;
+use crate::plan::risk::RiskMark;
 use crate::report::access_changes::{AccessChange, AccessChanges, verb};
 use crate::report::access_paths::{Explanation, Membership, Path, SetPaths};
 use crate::report::escape::{escape, name};
@@ -147,8 +149,12 @@ pub fn changes(found: &AccessChanges, styles: Styles, out: &mut dyn Write) -> io
         (None, Some(from), Some(to)) => format!("from {from} to {to}"),
         _ => String::new(),
     };
-    if found.changes.is_empty() {
+    if found.changes.is_empty() && found.altered.is_empty() {
         return page.line(&format!("Nobody's access differs, {what}."));
+    }
+    if found.changes.is_empty() {
+        page.line(&format!("Nobody gains or loses a permission set, {what}."))?;
+        return altered(found, &mut page);
     }
     let title = page.paint(Meaning::Heading, "Access");
     page.line(&format!("{title} {what}"))?;
@@ -172,6 +178,36 @@ pub fn changes(found: &AccessChanges, styles: Styles, out: &mut dyn Write) -> io
                 counted(rest, "more line")
             ))?;
         }
+    }
+    altered(found, &mut page)
+}
+
+/// Sets that people have and that allow something else.
+fn altered(found: &AccessChanges, page: &mut Page<'_>) -> io::Result<()> {
+    for set in &found.altered {
+        let sign = page.paint(Meaning::Changed, format!("{:<7}", "changes"));
+        let names: Vec<&str> = set.accounts.iter().map(|account| account.name.as_str()).collect();
+        let what = match set.changed[..] {
+            [Content::SessionDuration] => ("how long a session with", "lasts"),
+            _ => ("what", "allows"),
+        };
+        let who = match set.count {
+            0 => "people who cannot be read".to_owned(),
+            count => wording::people(count),
+        };
+        let word = |mark: Option<RiskMark>| mark.map_or("no mark", RiskMark::word);
+        let risks = match set.risk_before == set.risk_after {
+            true => String::new(),
+            false => page.marks(&format!("{} → {}", word(set.risk_before), word(set.risk_after))),
+        };
+        page.line(&format!(
+            "  {sign}  {} {} {}, for {who} in {}, via {}{risks}",
+            what.0,
+            name(&set.permission_set),
+            what.1,
+            wording::accounts(&names, names.len() as u64, 4),
+            some_of(&set.via, set.via.len() as u64, 3)
+        ))?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::io;
 use crate::id::PrincipalKey;
 use crate::plan::people::PeopleChange;
 use crate::report::escape::name;
+use crate::report::plan_view::altered::AlteredLine;
 use crate::report::plan_view::people::PeopleLine;
 use crate::report::plan_view::risk::{gravest, of_them_marked, words};
 use crate::report::plan_view::{PlanView, principal_name};
@@ -23,6 +24,10 @@ const ORDER: [PeopleChange; 5] = [
     PeopleChange::Unknown,
 ];
 
+/// How many sets that change are shown, and how many of those who have one.
+const MOST_ALTERED: usize = 20;
+const MOST_ALTERED_NAMES: usize = 5;
+
 /// How many lines each kind of change gets.
 fn budget(change: PeopleChange) -> usize {
     match change {
@@ -33,7 +38,7 @@ fn budget(change: PeopleChange) -> usize {
 
 /// Writes the section, if anyone is concerned.
 pub fn write(view: &PlanView<'_>, detail: Detail, page: &mut Page<'_>) -> io::Result<()> {
-    if view.people.is_empty() {
+    if view.people.is_empty() && view.altered.is_empty() {
         return Ok(());
     }
     let people = &view.plan.people;
@@ -47,7 +52,10 @@ pub fn write(view: &PlanView<'_>, detail: Detail, page: &mut Page<'_>) -> io::Re
         let s = if count == 1 { "s" } else { "" };
         format!("{} {verb}{s}{what}", wording::people(count))
     });
-    let parts: Vec<String> = parts.collect();
+    let mut parts: Vec<String> = parts.collect();
+    if view.people.is_empty() {
+        parts.push("nobody gains or loses a permission set".to_owned());
+    }
     page.heading("People", &parts.join(" · "))?;
     let shown: Vec<Sentence<'_>> = ORDER
         .into_iter()
@@ -79,7 +87,37 @@ pub fn write(view: &PlanView<'_>, detail: Detail, page: &mut Page<'_>) -> io::Re
     for change in ORDER {
         rest(view, change, page)?;
     }
-    Ok(())
+    altered(view, page)
+}
+
+/// Sets of which changes what they allow, a line each, and below it who has what becomes a risk.
+fn altered(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    for line in view.altered.iter().take(MOST_ALTERED) {
+        let sign = page.paint(Meaning::Changed, "~");
+        let risks = page.marks(&line.marks().unwrap_or_default());
+        page.line(&format!("  {sign} {}{risks}", altered_words(line)))?;
+        if !line.people.is_empty() {
+            let names = line.people.iter().map(|user| view.labels.user(user));
+            let names = some_of(names, line.set.holders.people, MOST_ALTERED_NAMES);
+            page.line(&format!("      {names}"))?;
+        }
+    }
+    let rest = view.altered.len().saturating_sub(MOST_ALTERED) as u64;
+    match rest {
+        0 => Ok(()),
+        rest => {
+            let rest = counted(rest, "more permission set");
+            page.line(&format!("    … {rest} (--json lists all)"))
+        }
+    }
+}
+
+/// `what view allows changes for 44 people in 18 accounts, via platform  access/sets.hcl:14`
+pub fn altered_words(line: &AlteredLine<'_>) -> String {
+    let via = line.paths(3);
+    let place = line.location.map_or(String::new(), |at| format!("  {at}"));
+    let words = line.words(&name(line.set.permission_set.as_str()));
+    format!("{words}, {via}{place}")
 }
 
 /// What happens to people, in words.

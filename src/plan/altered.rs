@@ -1,0 +1,117 @@
+//! Permission sets of which a plan changes what they allow, and who has them: nobody gains or loses a set by it, and
+//! people may do other things with those they have.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::PermissionSetName;
+use crate::model::action::Effect;
+use crate::model::permission_set::PermissionSet;
+use crate::model::policy::equivalent;
+use crate::model::privilege::judge;
+
+use super::Plan;
+use super::becoming::{Becoming, Holders};
+use super::risk::{RiskMark, SetRisk};
+
+/// A part of a permission set that says what people may do with it, or for how long.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// Policies of AWS.
+    ManagedPolicies,
+    /// Policies that exist in each account.
+    CustomerManagedPolicies,
+    /// The policy that is part of the set.
+    InlinePolicy,
+    /// The permissions boundary.
+    PermissionsBoundary,
+    /// How long a session lasts.
+    SessionDuration,
+}
+
+/// A set of which the plan changes what it allows, and that people have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Altered {
+    /// Which set.
+    pub permission_set: PermissionSetName,
+    /// What of it changes.
+    pub changed: Vec<Content>,
+    /// Its gravest mark so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<RiskMark>,
+    /// Its gravest mark then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<RiskMark>,
+    /// How many have it once the plan is carried out.
+    pub holders: Holders,
+    /// Who they are, by principal.
+    pub through: Vec<Becoming>,
+}
+
+/// What people may do with the one set and not with the other, or for how long: which parts of them differ.
+pub fn differing(from: &PermissionSet, to: &PermissionSet) -> Vec<Content> {
+    let inline = match (&from.inline_policy, &to.inline_policy) {
+        (Some(from), Some(to)) => !equivalent(from, to),
+        (from, to) => from.is_some() != to.is_some(),
+    };
+    let parts = [
+        (
+            Content::ManagedPolicies,
+            from.managed_policies != to.managed_policies,
+        ),
+        (
+            Content::CustomerManagedPolicies,
+            from.customer_managed_policies != to.customer_managed_policies,
+        ),
+        (Content::InlinePolicy, inline),
+        (
+            Content::PermissionsBoundary,
+            from.permissions_boundary != to.permissions_boundary,
+        ),
+        (
+            Content::SessionDuration,
+            from.session_duration != to.session_duration,
+        ),
+    ];
+    let parts = parts.into_iter().filter(|(_, differs)| *differs);
+    parts.map(|(part, _)| part).collect()
+}
+
+/// The sets of a plan that change so, by rank, whoever has them.
+pub(super) fn altered(plan: &Plan, sets: &BTreeMap<PermissionSetName, SetRisk>) -> BTreeMap<u32, Altered> {
+    let mut found = BTreeMap::new();
+    for effect in plan.actions.iter().filter_map(|action| action.effect.as_ref()) {
+        let Effect::UpdatePermissionSet { from, to } = effect else {
+            continue;
+        };
+        let changed = differing(from, to);
+        let rank = plan.names.permission_set_rank(&to.name);
+        let Some(rank) = rank.filter(|_| !changed.is_empty()) else {
+            continue;
+        };
+        let now = sets.get(&to.name);
+        // The `risk` block goes by the name, which stays.
+        let was = SetRisk {
+            judged: judge(from),
+            sensitive: now.is_some_and(|risk| risk.sensitive),
+            ..SetRisk::default()
+        };
+        let altered = Altered {
+            permission_set: to.name.clone(),
+            changed,
+            before: was.mark(),
+            after: now.and_then(SetRisk::mark),
+            holders: Holders {
+                people: 0,
+                accounts: 0,
+            },
+            through: Vec::new(),
+        };
+        found.insert(rank, altered);
+    }
+    found
+}
