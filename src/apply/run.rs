@@ -223,6 +223,8 @@ pub(super) struct Run<'a> {
     pub attempts: FxHashMap<StepId, Attempts>,
     /// Steps of which an attempt may have left something behind: what is there may be this run's own.
     pub perhaps_begun: FxHashSet<StepId>,
+    /// Creations that failed and may have left something behind, and why they failed.
+    pub left_begun: Vec<(StepId, Arc<str>)>,
     /// Steps of which only a reading can tell how they ended.
     pub doubts: Vec<(StepId, CallError)>,
     pub done: Vec<(StepRef, Learned)>,
@@ -262,6 +264,7 @@ impl<'a> Run<'a> {
             later: BTreeSet::new(),
             attempts: FxHashMap::default(),
             perhaps_begun: FxHashSet::default(),
+            left_begun: Vec::new(),
             doubts: Vec::new(),
             done: Vec::new(),
             failed: Vec::new(),
@@ -417,6 +420,7 @@ impl<'a> Run<'a> {
     }
 
     fn finish(mut self) -> Result<ApplyResult, ApplyError> {
+        self.record_what_began();
         self.write_outcomes()?;
         let mut counts = self.counts();
         let end = if counts.open > 0 && (self.seams.stop)() {

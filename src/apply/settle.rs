@@ -85,9 +85,7 @@ impl Run<'_> {
     fn denied(&mut self, step: StepId, error: &CallError) {
         let effect = self.effect_sent(step);
         let remedy = effect.and_then(|effect| retry::remedy(&effect, error));
-        if let Some(reference) = self.reference(step) {
-            self.failed.push((reference, error.to_string().into()));
-        }
+        self.note_failure(step, error);
         let (location, described) = (self.location(step), self.describe(step));
         self.seams.sink.event(&Event::StepDenied {
             step: Arc::clone(&described),
@@ -110,10 +108,47 @@ impl Run<'_> {
     fn give_up(&mut self, step: StepId, error: &CallError) {
         let effect = self.effect_sent(step);
         let remedy = effect.and_then(|effect| retry::remedy(&effect, error));
-        if let Some(reference) = self.reference(step) {
-            self.failed.push((reference, error.to_string().into()));
-        }
+        self.note_failure(step, error);
         self.fail(step, error.clone(), remedy);
+    }
+
+    /// For the journal; of a creation that failed half way, not before it is known what it left.
+    fn note_failure(&mut self, step: StepId, error: &CallError) {
+        let why: Arc<str> = error.to_string().into();
+        let creates = self.effect_sent(step).is_some_and(|effect| is_creation(&effect));
+        if creates && self.perhaps_begun.contains(&step) {
+            self.left_begun.push((step, why));
+        } else if let Some(reference) = self.reference(step) {
+            self.failed.push((reference, why));
+        }
+    }
+
+    /// What creations that failed half way left behind is the stack's own: it is recorded, so that the next plan goes on
+    /// from it, and takes it away when nothing declares it any more. Where that cannot be read now, the steps stay in
+    /// doubt, for the next run to find out.
+    pub fn record_what_began(&mut self) {
+        let begun = std::mem::take(&mut self.left_begun);
+        if begun.is_empty() {
+            return;
+        }
+        let effects = begun.iter().filter_map(|(step, _)| self.effect_sent(*step));
+        let keys: BTreeSet<EntityKey> = effects.flat_map(|effect| keys_of(&effect)).collect();
+        let Ok(observed) = self.read_touched(keys) else {
+            return;
+        };
+        for (step, why) in begun {
+            let (Some(effect), Some(reference)) = (self.effect_sent(step), self.reference(step)) else {
+                continue;
+            };
+            let id = || effect.entity().and_then(|key| id_in(&observed.snapshot, &key));
+            let left = match look_up(&effect, &observed, &self.ids) {
+                Found::Done(learned) => Some(learned),
+                Found::Differs => Some(Learned { id: id(), role: None }),
+                Found::NotDone | Found::Theirs => None,
+            };
+            self.done.extend(left.map(|learned| (reference.clone(), learned)));
+            self.failed.push((reference, why));
+        }
     }
 
     fn fail(&mut self, step: StepId, error: CallError, remedy: Option<&'static str>) {

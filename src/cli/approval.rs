@@ -215,10 +215,21 @@ fn line_of(plan: &Plan, labels: &Labels<'_>, new: &NewlyGaining) -> String {
     let accounts: Vec<&str> = ranks.map(|rank| labels.account(rank)).collect();
     let accounts = wording::accounts(&accounts, accounts.len() as u64, 6);
     let via = some_of(new.via.iter().map(principal_name), new.via.len() as u64, 4);
+    // Where that cannot be told, as of people who are not named one by one, it is a gain.
     let had_it = plan.people.rows.iter().any(|row| {
+        let same_people = match &new.person {
+            Some(person) => row.people.contains(person),
+            None => row.people.is_empty(),
+        };
+        let everywhere = || {
+            let mut ranks = new.accounts.iter().map(|key| plan.names.account_rank(key));
+            ranks.all(|rank| rank.is_some_and(|rank| row.accounts.binary_search(&rank).is_ok()))
+        };
         row.change == PeopleChange::KeepsLonger
             && plan.names.permission_set(row.permission_set) == Some(&new.permission_set)
             && row.via == new.via
+            && same_people
+            && everywhere()
     });
     let (verb, longer) = if had_it {
         ("keeps", " for longer")

@@ -15,7 +15,8 @@ use crate::config::value::{Data, Part, Value};
 
 /// The steps of one evaluation: an expression, eight elements looked through, or 64 bytes of text.
 const MOST_STEPS: u64 = 1_000_000_000;
-/// The bytes of everything that one evaluation keeps, and of what is large while it is made.
+/// The bytes of everything that one evaluation makes and keeps for a while, and of what is large while it is made.
+/// Nothing is taken off when it goes.
 const MOST_BYTES: u64 = 1 << 30;
 /// The bytes of one text.
 const MOST_TEXT: u64 = 128 << 20;

@@ -58,35 +58,66 @@ pub(super) fn namesakes(plan: &Plan, sources: &Sources<'_>) -> BTreeSet<UserName
         }
     }
     called.retain(|(user, name)| user.as_str() != *name);
-    let mut mentioned: FxHashMap<Cow<'_, str>, Vec<&UserName>> = FxHashMap::default();
-    for (user, name) in &called {
-        mentioned.entry(likeness(name)).or_default().push(user);
-    }
     let looks_like_more = |name: &str| name.contains(['(', ')', '@', ',', ';']);
     let of_themselves = called.iter().filter(|(_, name)| looks_like_more(name));
-    let of_themselves = of_themselves.map(|(user, _)| (*user).clone());
+    let mut found: BTreeSet<UserName> = of_themselves.map(|(user, _)| (*user).clone()).collect();
+    let mut mentioned: FxHashMap<Cow<'_, str>, Bearers<'_>> = FxHashMap::default();
+    for (_, name) in &called {
+        mentioned.entry(likeness(name)).or_default();
+    }
     if mentioned.is_empty() {
-        return BTreeSet::new();
+        return found;
     }
     let snapshots = [&*sources.recorded, sources.observed, &*sources.desired];
     let everyone: Vec<_> = snapshots
         .into_iter()
         .flat_map(|snapshot| &snapshot.users)
         .collect();
-    let alike = everyone.into_par_iter().flat_map_iter(|(key, user)| {
-        let own = renamed.get(key).copied().unwrap_or(key);
-        let shown = user.value.shown();
-        let names = [Some(shown), (shown != key.as_str()).then_some(key.as_str())];
-        let others = names
-            .into_iter()
-            .flatten()
-            .filter_map(|name| mentioned.get(&likeness(name)));
-        let others = others.flatten().filter(move |other| own != **other);
-        others.map(|other| (*other).clone()).collect::<Vec<_>>()
-    });
-    let mut found: BTreeSet<UserName> = alike.collect();
-    found.extend(of_themselves);
+    let names: Vec<(Cow<'_, str>, &UserName)> = everyone
+        .into_par_iter()
+        .flat_map_iter(|(key, user)| {
+            let own = renamed.get(key).copied().unwrap_or(key);
+            let shown = user.value.shown();
+            let names = [Some(shown), (shown != key.as_str()).then_some(key.as_str())];
+            let alike = names.into_iter().flatten().map(likeness);
+            alike.map(move |alike| (alike, own))
+        })
+        .filter(|(alike, _)| mentioned.contains_key(alike))
+        .collect();
+    for (alike, own) in &names {
+        if let Some(bearers) = mentioned.get_mut(alike) {
+            bearers.add(own);
+        }
+    }
+    let shared = |user: &UserName, name: &str| {
+        let bearers = mentioned.get(&likeness(name));
+        bearers.is_some_and(|bearers| bearers.others_than(user))
+    };
+    let shared = called.iter().filter(|(user, name)| shared(user, name));
+    found.extend(shared.map(|(user, _)| (*user).clone()));
     found
+}
+
+/// Who has a name. Thousands may: more than two make no difference.
+#[derive(Default)]
+struct Bearers<'a> {
+    first: Option<&'a UserName>,
+    second: Option<&'a UserName>,
+}
+
+impl<'a> Bearers<'a> {
+    fn add(&mut self, user: &'a UserName) {
+        match (self.first, self.second) {
+            (None, _) => self.first = Some(user),
+            (Some(first), None) if first != user => self.second = Some(user),
+            _ => {}
+        }
+    }
+
+    fn others_than(&self, user: &UserName) -> bool {
+        let both = [self.first, self.second];
+        both.into_iter().flatten().any(|bearer| bearer != user)
+    }
 }
 
 fn in_steps(plan: &Plan) -> FxHashSet<&UserName> {

@@ -437,6 +437,8 @@ impl<'a> Stage<'a> {
         plan.findings.extend(super::guardrails::ended_exceptions(input));
         plan.findings
             .extend(super::unjudged::customer_managed(&plan, input));
+        let widened: Vec<Finding> = super::widened::findings(&plan).collect();
+        plan.findings.extend(widened);
         plan.findings.sort();
         plan.session_seconds = session_seconds(&plan, sources);
         plan.user_names = super::mentioned::user_names(&plan, sources);

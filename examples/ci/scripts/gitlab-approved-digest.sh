@@ -61,9 +61,9 @@ while IFS=$'\t' read -r id username name; do
   public=$(api "$CI_API_V4_URL/users/$id" | jq -r '.public_email // empty')
   if [ "$id" = "$author" ] || [ "$id" = "$pusher" ] ||
     jq -e --arg id "$id" --arg username "$username" --arg name "$name" --arg public "$public" '
-      ([$username, $name] | map(ascii_downcase)) as $names
-      | any(.[]; any(.author_name, .committer_name; ascii_downcase as $one | any($names[]; . == $one))
-        or any(.author_email, .committer_email; ascii_downcase as $one
+      ([$username, $name] | map(. // "" | ascii_downcase | select(. != ""))) as $names
+      | any(.[]; any(.author_name, .committer_name; (. // "" | ascii_downcase) as $one | any($names[]; . == $one))
+        or any(.author_email, .committer_email; (. // "" | ascii_downcase) as $one
           | ($public != "" and $one == ($public | ascii_downcase)) or ($one | startswith("\($id)-\($username)@" | ascii_downcase))))
       ' <<<"$commits" >/dev/null; then
     writers+="${writers:+, }$username"

@@ -104,17 +104,24 @@ impl WorldStore {
         };
         // Who had to read a long log spares the next one that: applying one takes longer than reading a snapshot. A
         // directory that cannot be written to is no reason not to read it.
-        if applied > FOLD_AT.max(snapshot_size / 4) {
+        if store.is_long() {
             let _ = store.fold_now();
         }
         Ok(store)
     }
 
-    /// Folds the log as it is once nobody else uses it.
+    fn is_long(&self) -> bool {
+        self.applied > FOLD_AT.max(self.snapshot_size / 4)
+    }
+
+    /// Folds the log as it is once nobody else uses it, unless somebody else did.
     fn fold_now(&mut self) -> Result<(), ProviderError> {
         let lock_path = self.directory.join("world.lock");
         at(&lock_path, "lock", self.lock.lock())?;
-        let done = self.catch_up().and_then(|()| self.fold());
+        let done = self.catch_up().and_then(|()| match self.is_long() {
+            true => self.fold(),
+            false => Ok(()),
+        });
         self.failed = done.is_err();
         // An unlock that fails is made good when the file is closed.
         let _ = self.lock.unlock();

@@ -1,5 +1,7 @@
 //! What a change of a policy file changes: a difference of its lines, where the state has the text of then.
 
+use std::sync::Arc;
+
 use crate::model::policy_file::MOST_KEPT;
 use crate::plan::rules::{PolicyTexts, RuleChange, RuleChangeKind};
 
@@ -20,15 +22,11 @@ pub struct RuleText {
 /// What differs in the text of a policy file; `None` for other rules.
 pub fn of(change: &RuleChange) -> Option<RuleText> {
     let texts = change.texts.as_ref()?;
-    let nothing = || Some(String::new());
-    let readable = |text: &str| laid_out(text);
+    let nothing = || Some(Arc::from(""));
     let (before, after) = match change.change {
-        RuleChangeKind::Added => (nothing(), texts.after.as_deref().map(readable)),
-        RuleChangeKind::Removed => (texts.before.as_deref().map(readable), nothing()),
-        RuleChangeKind::Changed => (
-            texts.before.as_deref().map(readable),
-            texts.after.as_deref().map(readable),
-        ),
+        RuleChangeKind::Added => (nothing(), texts.after.clone()),
+        RuleChangeKind::Removed => (texts.before.clone(), nothing()),
+        RuleChangeKind::Changed => (texts.before.clone(), texts.after.clone()),
     };
     let (Some(before), Some(after)) = (before, after) else {
         return Some(RuleText {
@@ -36,25 +34,31 @@ pub fn of(change: &RuleChange) -> Option<RuleText> {
             note: Some(missing(change.change, texts)),
         });
     };
-    let lines = policy_diff::lines(&before, &after, AROUND);
+    let mut lines = policy_diff::lines(&laid_out(&before), &laid_out(&after), AROUND);
+    if lines.is_empty() {
+        // Numbers that are read alike, or a key that is written twice, may yet be read otherwise elsewhere.
+        lines = policy_diff::lines(&before, &after, AROUND);
+    }
     let note = lines
         .is_empty()
-        .then(|| "its lines are the same: what differs is how the data is written".to_owned());
+        .then(|| "its lines are the same: what differs is how they end".to_owned());
     Some(RuleText { lines, note })
 }
 
 fn missing(change: RuleChangeKind, texts: &PolicyTexts) -> String {
     let most = MOST_KEPT >> 10;
     match change {
-        RuleChangeKind::Added => format!("its text is not shown: it is larger than {most} KiB"),
+        RuleChangeKind::Added => format!(
+            "its text is not shown: it is larger than {most} KiB, or that of all policies together is too large"
+        ),
         RuleChangeKind::Changed if texts.after.is_none() => {
             format!(
                 "its lines are not compared: the text is larger than {most} KiB, or that of all policies together is too large"
             )
         }
         _ => format!(
-            "the text of the last apply is not in the state: it was larger than {most} KiB, or an earlier version wrote it; \
-             compare the file with that of the revision that was applied last"
+            "the text of the last apply is not in the state: it was larger than {most} KiB, that of all policies together was too \
+             large, or an earlier version wrote it; compare the file with that of the revision that was applied last"
         ),
     }
 }
