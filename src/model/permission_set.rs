@@ -214,17 +214,22 @@ impl PermissionSet {
     /// Everything but the name, the ARN and the tags does (service model: notes on the Put, Attach and Update
     /// operations).
     pub fn role_differs(&self, other: &PermissionSet) -> bool {
-        let policies = match (&self.inline_policy, &other.inline_policy) {
-            (Some(left), Some(right)) => !super::policy::equivalent(left, right),
-            (left, right) => left != right,
-        };
-        policies
+        !self.has_policies_of(other)
             || self.description != other.description
             || self.session_duration != other.session_duration
             || self.relay_state != other.relay_state
-            || self.managed_policies != other.managed_policies
-            || self.customer_managed_policies != other.customer_managed_policies
-            || self.permissions_boundary != other.permissions_boundary
+    }
+
+    /// Whether the two attach the same policies, the inline one compared by meaning, within the same boundary.
+    pub fn has_policies_of(&self, other: &PermissionSet) -> bool {
+        let inline = match (&self.inline_policy, &other.inline_policy) {
+            (Some(left), Some(right)) => super::policy::equivalent(left, right),
+            (left, right) => left == right,
+        };
+        inline
+            && self.managed_policies == other.managed_policies
+            && self.customer_managed_policies == other.customer_managed_policies
+            && self.permissions_boundary == other.permissions_boundary
     }
 
     /// Whether the two describe the same set, ids aside and policies compared by meaning.

@@ -65,6 +65,11 @@ pub fn has_name_of_administrator(name: &str) -> bool {
     Known::administrator_by_name(name).is_some()
 }
 
+/// Whether the content of an AWS-managed policy is known, as far as it matters here.
+pub fn is_known(arn: &str) -> bool {
+    Known::find(arn).is_some()
+}
+
 /// An AWS-managed policy whose content is known.
 struct Known {
     /// The last part of its ARN.

@@ -435,8 +435,8 @@ impl<'a> Stage<'a> {
         let broken: BTreeSet<Finding> = plan.guardrails.iter().map(|breach| breach.finding()).collect();
         plan.findings.extend(broken);
         plan.findings.extend(super::guardrails::ended_exceptions(input));
-        plan.findings
-            .extend(super::unjudged::customer_managed(&plan, input));
+        let unjudged: Vec<Finding> = super::unjudged::findings(&plan, input).collect();
+        plan.findings.extend(unjudged);
         let widened: Vec<Finding> = super::widened::findings(&plan).collect();
         plan.findings.extend(widened);
         plan.findings.sort();

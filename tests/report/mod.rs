@@ -164,7 +164,10 @@ assignment "more" {
         assert!(said.iter().any(|text| text.contains(word)), "{word} in {said:?}");
     }
     let text = sandbox.ok(&["show", "p.plan"]);
-    let markdown = sandbox.ok(&["show", "p.plan", "--format", "markdown"]);
+    // Names are code there.
+    let markdown = sandbox
+        .ok(&["show", "p.plan", "--format", "markdown"])
+        .replace('`', "");
     sandbox.ok(&["apply", "--auto-approve"]);
     sandbox.ok(&["report", "--out", "review.html", "--plan", "p.plan"]);
     let page = sandbox.read("review.html");

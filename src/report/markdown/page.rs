@@ -199,7 +199,27 @@ fn allot(page: &Page, most: usize) -> Vec<Vec<bool>> {
             }
         }
     }
+    // What was shortened to a fair part is whole where room is left.
+    for index in &order {
+        if let (Some(section), Some(shown)) = (page.sections.get(*index), shown.get_mut(*index)) {
+            left -= make_whole(section, shown, left);
+        }
+    }
     shown
+}
+
+/// Shows rows in full that are shortened, while they fit, and says what that takes.
+fn make_whole(section: &Section, shown: &mut [bool], room: usize) -> usize {
+    let mut used = 0;
+    for (row, full) in section.rows.iter().zip(shown) {
+        let short = row.short.as_ref().filter(|_| !*full);
+        let more = short.map(|short| size(&row.full).saturating_sub(size(short)));
+        if let Some(more) = more.filter(|more| used + more <= room) {
+            *full = true;
+            used += more;
+        }
+    }
+    used
 }
 
 /// Adds rows while they fit, and says what they take.

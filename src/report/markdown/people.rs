@@ -7,7 +7,7 @@ use crate::report::hide::Hide;
 use crate::report::plan_view::assignments::RowChange;
 use crate::report::plan_view::origin::{Origin, moment};
 use crate::report::plan_view::people::PeopleLine;
-use crate::report::plan_view::risk::gravest;
+use crate::report::plan_view::risk::{grave, gravest};
 use crate::report::plan_view::{PlanView, principal_name};
 use crate::report::wording::{self, counted, each_once};
 
@@ -18,6 +18,8 @@ use super::text;
 
 /// How many names, sets, paths and accounts a cell lists.
 const MOST_PEOPLE: usize = 5;
+/// How many names where people come to access that is marked by itself, if there is room.
+const MOST_MARKED_PEOPLE: usize = 100;
 const MOST_SETS: usize = 4;
 const MOST_PATHS: usize = 3;
 const MOST_ACCOUNTS: usize = 5;
@@ -65,7 +67,20 @@ pub fn section(view: &PlanView<'_>, hide: &Hide, most: usize) -> Section {
     section
 }
 
+/// A row; where access is marked by itself, with everyone's names if there is room for them.
 fn row(view: &PlanView<'_>, line: &PeopleLine, hide: &Hide) -> Row {
+    let short = cells(view, line, hide, MOST_PEOPLE);
+    if grave(&line.risks) == 0 {
+        return Row::new(short, 1);
+    }
+    let full = cells(view, line, hide, MOST_MARKED_PEOPLE);
+    Row {
+        short: (full != short).then_some(short),
+        ..Row::new(full, 1)
+    }
+}
+
+fn cells(view: &PlanView<'_>, line: &PeopleLine, hide: &Hide, most: usize) -> String {
     let verb = match (line.change, line.count) {
         (PeopleChange::Gains, 1) => "**gains**",
         (PeopleChange::Gains, _) => "**gain**",
@@ -83,7 +98,7 @@ fn row(view: &PlanView<'_>, line: &PeopleLine, hide: &Hide) -> Row {
         _ => hide.people(
             line.people.iter().map(|user| view.labels.user(user)),
             line.count,
-            MOST_PEOPLE,
+            most,
         ),
     };
     let cells = [
@@ -93,7 +108,7 @@ fn row(view: &PlanView<'_>, line: &PeopleLine, hide: &Hide) -> Row {
         accounts(view, &line.accounts, MOST_ACCOUNTS),
         how(view, line, hide),
     ];
-    Row::new(text::row(&cells), 1)
+    text::row(&cells)
 }
 
 fn sets(view: &PlanView<'_>, ranks: &[u32]) -> String {

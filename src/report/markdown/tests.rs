@@ -20,7 +20,7 @@ use crate::plan::people::PeopleChange;
 use crate::plan::{ActionKind, Plan, Reason};
 use crate::report::escape::escape;
 use crate::report::plan_view::PlanView;
-use crate::report::plan_view::tests::{large, small};
+use crate::report::plan_view::tests::{administers, large, small};
 use crate::source::Location;
 
 /// What mischievous people call things.
@@ -523,4 +523,27 @@ fn nothing_in_a_stacks_name_ends_the_marker() {
         marker("plan", "a--> <b>é"),
         "<!-- rolecall plan: a-%2D%3E%20%3Cb%3E%C3%A9 -->\n"
     );
+}
+
+#[test]
+fn everyone_who_comes_to_marked_access_is_named_where_there_is_room() {
+    let mut plan = small();
+    let long = "x".repeat(100);
+    let row = plan.people.rows.iter_mut().find(|row| row.count == 14).unwrap();
+    let names = (0..120).map(|n| UserName::new(format!("p{n:03}{long}")).unwrap());
+    (row.people, row.count) = (names.collect(), 120);
+    let named = |plan: &Plan, max_size| {
+        let options = Options {
+            max_size,
+            ..Options::default()
+        };
+        let text = written(plan, options);
+        let names = (0..120).filter(|n| text.contains(&format!("p{n:03}{long}")));
+        (names.count(), text.contains(" … 20 more"))
+    };
+    assert_eq!(named(&plan, GITHUB_SIZE), (5, false));
+    // Longer than the section's fair part, and there is room.
+    administers(&mut plan, 0);
+    assert_eq!(named(&plan, GITHUB_SIZE), (100, true));
+    assert_eq!(named(&plan, 12_000), (5, false));
 }

@@ -7,7 +7,7 @@ use crate::plan::people::PeopleChange;
 use crate::report::escape::name;
 use crate::report::plan_view::altered::AlteredLine;
 use crate::report::plan_view::people::PeopleLine;
-use crate::report::plan_view::risk::{gravest, of_them_marked, words};
+use crate::report::plan_view::risk::{grave, gravest, of_them_marked, words};
 use crate::report::plan_view::{PlanView, principal_name};
 use crate::report::style::Meaning;
 use crate::report::wording::{self, counted, number, some_of};
@@ -28,9 +28,14 @@ const ORDER: [PeopleChange; 5] = [
 const MOST_ALTERED: usize = 20;
 const MOST_ALTERED_NAMES: usize = 5;
 
+/// How many names a line has, and how many where everyone is asked for.
+const MOST_NAMES: usize = 2;
+const MOST_MARKED_NAMES: usize = 100;
+
 /// How many lines each kind of change gets.
-fn budget(change: PeopleChange) -> usize {
+fn budget(change: PeopleChange, detail: Detail) -> usize {
     match change {
+        PeopleChange::Gains | PeopleChange::KeepsLonger if detail == Detail::Causes => 100,
         PeopleChange::Gains | PeopleChange::KeepsLonger | PeopleChange::Loses => 20,
         PeopleChange::KeepsVia | PeopleChange::Unknown => 8,
     }
@@ -59,7 +64,7 @@ pub fn write(view: &PlanView<'_>, detail: Detail, page: &mut Page<'_>) -> io::Re
     page.heading("People", &parts.join(" · "))?;
     let shown: Vec<Sentence<'_>> = ORDER
         .into_iter()
-        .flat_map(|change| of_kind(view, change, budget(change)))
+        .flat_map(|change| of_kind(view, change, budget(change, detail)))
         .collect();
     let who = column(shown.iter().map(|sentence| sentence.who.as_str()), 14);
     let what = column(shown.iter().map(|sentence| sentence.what.as_str()), 48);
@@ -80,12 +85,15 @@ pub fn write(view: &PlanView<'_>, detail: Detail, page: &mut Page<'_>) -> io::Re
             "  {verb} {indent}{who}   {what}{padding}   {rest}{risks}"
         ))?;
         if detail == Detail::Causes {
+            if let Some(names) = everyone(view, sentence.line) {
+                page.line(&format!("      {names}"))?;
+            }
             let how = page.paint(Meaning::Aside, view.how(sentence.line));
             page.line(&format!("      {how}"))?;
         }
     }
     for change in ORDER {
-        rest(view, change, page)?;
+        rest(view, change, detail, page)?;
     }
     altered(view, page)
 }
@@ -175,9 +183,9 @@ fn of_kind<'v>(
     })
 }
 
-fn rest(view: &PlanView<'_>, change: PeopleChange, page: &mut Page<'_>) -> io::Result<()> {
+fn rest(view: &PlanView<'_>, change: PeopleChange, detail: Detail, page: &mut Page<'_>) -> io::Result<()> {
     let of_kind = view.people.iter().filter(|line| line.change == change);
-    let hidden = of_kind.skip(budget(change));
+    let hidden = of_kind.skip(budget(change, detail));
     let rest = hidden.clone().count() as u64;
     if rest == 0 {
         return Ok(());
@@ -189,6 +197,19 @@ fn rest(view: &PlanView<'_>, change: PeopleChange, page: &mut Page<'_>) -> io::R
         counted(rest, "more line"),
         wording::people(most)
     ))
+}
+
+/// Everyone who comes to access that is marked by itself, where the line does not name all of them.
+fn everyone(view: &PlanView<'_>, line: &PeopleLine) -> Option<String> {
+    let is_cut = line.count > MOST_NAMES as u64 + 1 && !line.people.is_empty();
+    (is_cut && grave(&line.risks) > 0).then(|| {
+        let names = line.people.iter().map(|user| view.labels.user(user));
+        let names = some_of(names, line.count, MOST_MARKED_NAMES);
+        match line.count > MOST_MARKED_NAMES as u64 + 1 {
+            true => format!("{names} (--json lists all)"),
+            false => names,
+        }
+    })
 }
 
 fn who(line: &PeopleLine) -> String {
@@ -239,7 +260,7 @@ fn detail(view: &PlanView<'_>, line: &PeopleLine) -> String {
     // Without any name, the number stands in front already.
     let named = match line.people.is_empty() {
         true => String::new(),
-        false => some_of(names, line.count, 2),
+        false => some_of(names, line.count, MOST_NAMES),
     };
     let paths = |keys: &[PrincipalKey]| some_of(keys.iter().map(principal_name), keys.len() as u64, 3);
     match line.change {

@@ -286,7 +286,8 @@ fn refused(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::plan_view::tests::{large, small};
+    use crate::id::UserName;
+    use crate::report::plan_view::tests::{administers, large, small};
 
     fn text(plan: &crate::plan::Plan) -> String {
         let mut out = Vec::new();
@@ -322,6 +323,26 @@ mod tests {
                 "no line\n{line}\nin\n{text}"
             );
         }
+    }
+
+    #[test]
+    fn with_causes_everyone_who_comes_to_marked_access_is_named() {
+        let mut plan = small();
+        let row = plan.people.rows.iter_mut().find(|row| row.count == 14).unwrap();
+        let names = (0..120).map(|n| UserName::new(format!("p{n:03}")).unwrap());
+        (row.people, row.count) = (names.collect(), 120);
+        let named = |plan: &crate::plan::Plan, detail| {
+            let mut out = Vec::new();
+            write_body(&PlanView::new(plan), detail, Styles::PLAIN, &mut out).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            let names = (0..120).filter(|n| text.contains(&format!("p{n:03}")));
+            (names.count(), text.contains(" … 20 more (--json lists all)"))
+        };
+        assert_eq!(named(&plan, Detail::Causes), (2, false));
+        administers(&mut plan, 0);
+        assert_eq!(named(&plan, Detail::Causes), (100, true));
+        // The headline names three.
+        assert_eq!(named(&plan, Detail::Sentences), (3, false));
     }
 
     #[test]
