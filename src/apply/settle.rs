@@ -146,7 +146,7 @@ impl Run<'_> {
                 Found::Differs => Some(Learned { id: id(), role: None }),
                 Found::NotDone | Found::Theirs => None,
             };
-            self.done.extend(left.map(|learned| (reference.clone(), learned)));
+            self.done.extend(left.map(|learned| (reference, learned)));
             self.failed.push((reference, why));
         }
     }

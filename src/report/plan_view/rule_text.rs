@@ -138,8 +138,17 @@ mod tests {
         assert!(lines.contains(&r#"-     "bob""#.to_owned()), "{lines:?}");
         assert!(lines.contains(&r#"+     "eve""#.to_owned()), "{lines:?}");
         let spaces = change(RuleChangeKind::Changed, Some("{ }"), Some("{}"));
-        let text = of(&spaces).unwrap();
-        assert!(text.lines.is_empty() && text.note.is_some());
+        assert_eq!(shown(&spaces), ["- { }", "+ {}"], "as it is written");
+        let (before, after) = (
+            "{\"most\": 12345678901234567890123}",
+            "{\"most\": 12345678901234567890124}",
+        );
+        let numbers = change(RuleChangeKind::Changed, Some(before), Some(after));
+        assert_eq!(
+            shown(&numbers),
+            [format!("- {before}"), format!("+ {after}")],
+            "numbers that are read alike"
+        );
     }
 
     #[test]
