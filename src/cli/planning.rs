@@ -27,7 +27,7 @@ pub struct Planned {
 /// Plans, and has the plan checked.
 ///
 /// # Errors
-/// As [`read`], and [`Failure::Unsound`].
+/// As [`pipeline::read`](super::pipeline::read), and [`Failure::Unsound`].
 pub fn make_plan(
     env: &Env,
     stack: &Stack,
