@@ -190,6 +190,12 @@ fn size(value: &Value) -> u64 {
     }
 }
 
+/// The steps that were taken since the beginning.
+#[cfg(test)]
+pub(in crate::config) fn steps_taken() -> u64 {
+    MOST_STEPS - STEPS.get()
+}
+
 #[inline]
 fn bytes(count: u64) -> Result<(), Spent> {
     match BYTES.get().checked_sub(count) {

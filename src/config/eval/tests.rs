@@ -1,4 +1,5 @@
 use crate::address::{Address, Kind};
+use crate::config::budget;
 use crate::config::console::evaluate_line;
 use crate::config::convert::field;
 use crate::config::files::NoFiles;
@@ -444,4 +445,27 @@ fn failures_show_no_secrets() {
         let failure = evaluate_line(FILE, text, &Scene::new()).unwrap_err();
         assert!(!format!("{failure:?}").contains("hush"), "{text}: {failure:?}");
     }
+}
+
+#[test]
+fn to_look_one_thing_up_does_not_take_as_long_as_reading_the_whole_map() {
+    let steps = |entries: usize| {
+        let map: Vec<String> = (0..entries)
+            .map(|number| format!("k{number} = \"a text of some length\""))
+            .collect();
+        let text = format!(
+            "length([for m in [{{{}}}] : [for k in keys(m) : lookup(m, k, null)]])",
+            map.join(", ")
+        );
+        assert_eq!(
+            evaluate_line(FILE, &text, &Scene::new()).ok().as_deref(),
+            Some("1")
+        );
+        budget::steps_taken()
+    };
+    let (few, many) = (steps(200), steps(2_000));
+    assert!(
+        many < few * 15,
+        "{few}, {many}: ten times as many take ten times the steps"
+    );
 }
