@@ -14,7 +14,7 @@ use crate::model::roles::{Provisioning, RoleSuffix};
 use crate::provider::Ids;
 
 use super::called::{self, Called};
-use super::ids::find_account;
+use super::ids::{find_account, id_in};
 
 /// What a reading says about an effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -319,6 +319,15 @@ fn holds_grant(
             Kind::OrganizationalUnit => false,
             _ => true,
         },
+    }
+}
+
+/// What a creation that was cut short has taught, where what it made is there and differs yet.
+pub(super) fn done_in_part(effect: &Effect, observed: &Observed) -> Learned {
+    let key = effect.entity();
+    Learned {
+        id: key.and_then(|key| id_in(&observed.snapshot, &key)),
+        role: None,
     }
 }
 

@@ -18,8 +18,8 @@ use crate::state::{Entry, StateStore};
 
 use super::describe::describe_effect;
 use super::event::{Event, EventSink};
-use super::ids::{IdTable, id_in};
-use super::reading::{self, Found, look_up};
+use super::ids::IdTable;
+use super::reading::{self, Found, done_in_part, look_up};
 use super::run::ApplyError;
 
 /// How long to wait between two looks at requests in progress.
@@ -216,13 +216,9 @@ fn resolve(provider: &dyn Provider, doubt: &InDoubt, observed: &Observed, ids: &
         .and_then(|id| provider.request_outcome(&doubt.effect, id));
     match (look_up(&doubt.effect, observed, ids), told) {
         (Found::Done(learned), _) => Ended::Done(learned),
-        (Found::Differs, _) if is_creation(&doubt.effect) => Ended::InPart(Learned {
-            id: doubt
-                .effect
-                .entity()
-                .and_then(|key| id_in(&observed.snapshot, &key)),
-            role: None,
-        }),
+        (Found::Differs, _) if is_creation(&doubt.effect) => {
+            Ended::InPart(done_in_part(&doubt.effect, observed))
+        }
         (_, Some(Err(error))) => Ended::NotDone(error.to_string().into()),
         (Found::Theirs, _) => {
             Ended::NotDone("the run was interrupted, and what is there now was made by somebody else".into())

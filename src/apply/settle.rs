@@ -12,8 +12,7 @@ use crate::provider::{CallError, Meaning, Outcome};
 use crate::source::Location;
 
 use super::event::Event;
-use super::ids::id_in;
-use super::reading::{Found, in_progress, look_up, rest_of};
+use super::reading::{Found, done_in_part, in_progress, look_up, rest_of};
 use super::recover::{BETWEEN_LOOKS, is_creation};
 use super::retry::{self, Attempts, Next};
 use super::run::{Failure, Later, Run};
@@ -140,10 +139,9 @@ impl Run<'_> {
             let (Some(effect), Some(reference)) = (self.effect_sent(step), self.reference(step)) else {
                 continue;
             };
-            let id = || effect.entity().and_then(|key| id_in(&observed.snapshot, &key));
             let left = match look_up(&effect, &observed, &self.ids) {
                 Found::Done(learned) => Some(learned),
-                Found::Differs => Some(Learned { id: id(), role: None }),
+                Found::Differs => Some(done_in_part(&effect, &observed)),
                 Found::NotDone | Found::Theirs => None,
             };
             self.done.extend(left.map(|learned| (reference, learned)));
@@ -176,9 +174,8 @@ impl Run<'_> {
             StepId::Grant(index) => self.plan.grants.get(index as usize)?.note,
             StepId::Revoke(index) => self.plan.revokes.get(index as usize)?.note,
         };
-        let declared_by = &self.plan.notes.get(note as usize)?.declared_by;
-        let block = self.plan.declarations.get(*declared_by.first()? as usize)?;
-        block.location.clone()
+        let note = self.plan.notes.get(note as usize)?;
+        note.blocks(&self.plan.declarations).next()?.location.clone()
     }
 
     /// Plans another attempt, if there is time left for one.
@@ -286,8 +283,7 @@ impl Run<'_> {
             self.ids.observe(&observed.snapshot);
             return self.again(step, error);
         }
-        let id = effect.entity().and_then(|key| id_in(&observed.snapshot, &key));
-        self.succeed(step, Learned { id, role: None });
+        self.succeed(step, done_in_part(effect, observed));
     }
 
     /// Whoever asked to stop does not want to wait: these calls were answered, and did nothing.

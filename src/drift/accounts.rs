@@ -236,10 +236,10 @@ fn collect(
             continue;
         };
         let note = access.notes.get(note as usize);
-        for block in note.into_iter().flat_map(|note| &note.declared_by) {
-            let Some(block) = access.declarations.get(*block as usize) else {
-                continue;
-            };
+        for block in note
+            .into_iter()
+            .flat_map(|note| note.blocks(&access.declarations))
+        {
             let selector = found
                 .entry(key.clone())
                 .or_default()

@@ -125,11 +125,9 @@ fn has_expired(access: &Access, index: usize, now: Timestamp) -> bool {
 }
 
 fn blocks(access: &Access, index: usize) -> impl Iterator<Item = &crate::model::access::Declaration> {
-    let blocks = access
-        .note_at(index)
-        .into_iter()
-        .flat_map(|note| &note.declared_by);
-    blocks.filter_map(|block| access.declarations.get(*block as usize))
+    let note = access.note_at(index);
+    note.into_iter()
+        .flat_map(|note| note.blocks(&access.declarations))
 }
 
 fn note_origin(group: &mut Group, access: &Access, index: usize) {

@@ -163,19 +163,52 @@ impl Around<'_> {
 
     /// What the service has that no block declares: the lines that take it in or leave it out, and how it is deleted.
     fn unmanaged_entity(&self, key: &EntityKey) -> Remedy {
-        let (block, attribute, list, name, id) = match key {
+        let snapshot = &self.observed.snapshot;
+        let store = &self.observed.instance.identity_store;
+        let instance = &self.observed.instance.arn;
+        let (block, attribute, list, name, kind, call) = match key {
             EntityKey::PermissionSet(name) => {
-                ("permission_set", "name", "permission_sets", name.as_str(), None)
+                let arn = snapshot
+                    .permission_sets
+                    .get(name)
+                    .and_then(|set| set.value.arn.as_ref());
+                let call = arn.map(|arn| {
+                    format!(
+                        "sso-admin delete-permission-set --instance-arn {instance} --permission-set-arn {arn}"
+                    )
+                });
+                (
+                    "permission_set",
+                    "name",
+                    "permission_sets",
+                    name.as_str(),
+                    "set",
+                    call,
+                )
             }
             EntityKey::Group(name) => {
-                let group = self.observed.snapshot.groups.get(name);
-                let id = group.and_then(|group| group.value.id.clone());
-                ("group", "display_name", "principals", name.as_str(), id)
+                let id = snapshot
+                    .groups
+                    .get(name)
+                    .and_then(|group| group.value.id.as_ref());
+                let call = id.map(|id| {
+                    format!("identitystore delete-group --identity-store-id {store} --group-id {id}")
+                });
+                (
+                    "group",
+                    "display_name",
+                    "principals",
+                    name.as_str(),
+                    "group",
+                    call,
+                )
             }
             EntityKey::User(name) => {
-                let user = self.observed.snapshot.users.get(name);
-                let id = user.and_then(|user| user.value.id.clone());
-                ("user", "user_name", "principals", name.as_str(), id)
+                let id = snapshot.users.get(name).and_then(|user| user.value.id.as_ref());
+                let call = id.map(|id| {
+                    format!("identitystore delete-user --identity-store-id {store} --user-id {id}")
+                });
+                ("user", "user_name", "principals", name.as_str(), "user", call)
             }
             _ => {
                 return plain(
@@ -183,29 +216,11 @@ impl Around<'_> {
                 );
             }
         };
-        let (text, name) = (quote(name), shell(name));
-        let store = &self.observed.instance.identity_store;
-        let command = match (key, self.provider) {
-            (EntityKey::PermissionSet(_), "simulator") => Some(format!("rolecall sim do delete-set {name}")),
-            (EntityKey::Group(_), "simulator") => Some(format!("rolecall sim do delete-group {name}")),
-            (_, "simulator") => Some(format!("rolecall sim do delete-user {name}")),
-            (EntityKey::PermissionSet(set), _) => {
-                let set = self.observed.snapshot.permission_sets.get(set);
-                let arn = set.and_then(|set| set.value.arn.clone());
-                let instance = &self.observed.instance.arn;
-                arn.map(|arn| {
-                    format!(
-                        "aws sso-admin delete-permission-set --instance-arn {instance} --permission-set-arn {arn}"
-                    )
-                })
-            }
-            (EntityKey::Group(_), _) => id.map(|id| {
-                format!("aws identitystore delete-group --identity-store-id {store} --group-id {id}")
-            }),
-            _ => id.map(|id| {
-                format!("aws identitystore delete-user --identity-store-id {store} --user-id {id}")
-            }),
+        let command = match self.provider {
+            "simulator" => Some(format!("rolecall sim do delete-{kind} {}", shell(name))),
+            _ => call.map(|call| format!("aws {call}")),
         };
+        let text = quote(name);
         Remedy {
             text: format!(
                 "declare it (a `{block}` block with `{attribute} = {text}`; `rolecall import --out DIR` writes what it \

@@ -306,6 +306,19 @@ pub struct Note {
     pub owned: bool,
 }
 
+impl Note {
+    /// The blocks that declare it, of the declarations that go with the note, in their order.
+    pub fn blocks<'a>(&'a self, declarations: &'a [Declaration]) -> impl Iterator<Item = &'a Declaration> {
+        let blocks = self.declared_by.iter();
+        blocks.filter_map(|block| declarations.get(*block as usize))
+    }
+
+    /// When a grant with this note ends; `None` for never.
+    pub fn last_end(&self, declarations: &[Declaration]) -> Option<Timestamp> {
+        Declaration::last_end(self.blocks(declarations))
+    }
+}
+
 /// The access relation of one source.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Access {

@@ -85,14 +85,10 @@ pub fn applied(base: &Desired, next: &Snapshot, now: Timestamp) -> Result<(Recor
 /// Everything that the blocks whose time has not come declare.
 fn unexpired(access: &Access, now: Timestamp) -> Access {
     let lasts = |note: u32| {
-        let blocks = access
-            .notes
-            .get(note as usize)
-            .map(|note| note.declared_by.as_slice())
-            .unwrap_or_default();
-        let mut blocks = blocks
-            .iter()
-            .filter_map(|block| access.declarations.get(*block as usize));
+        let note = access.notes.get(note as usize);
+        let mut blocks = note
+            .into_iter()
+            .flat_map(|note| note.blocks(&access.declarations));
         blocks.any(|block| block.expires.is_none_or(|expires| expires > now))
     };
     let kept = access.tuples.iter().copied().zip(access.note_of.iter().copied());

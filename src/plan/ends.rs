@@ -98,8 +98,8 @@ impl Lasting {
 
 fn blocks<'u>(note: u32, universe: &'u Universe<'_>) -> impl Iterator<Item = &'u Declaration> {
     let note = universe.notes.get(note as usize);
-    let blocks = note.into_iter().flat_map(|note| &note.declared_by);
-    blocks.filter_map(|block| universe.declarations.get(*block as usize))
+    note.into_iter()
+        .flat_map(|note| note.blocks(&universe.declarations))
 }
 
 fn spelled(end: Option<Timestamp>) -> String {

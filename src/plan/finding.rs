@@ -76,6 +76,14 @@ impl From<&ConfigurationWarning> for Finding {
     }
 }
 
+/// `1 person`, `2 people`.
+pub(in crate::plan) fn people(count: u64) -> String {
+    match count {
+        1 => "1 person".to_owned(),
+        count => format!("{count} people"),
+    }
+}
+
 /// A count with its noun: `1 account`, `2 accounts`.
 pub(in crate::plan) fn counted(count: usize, noun: &str) -> String {
     let s = if count == 1 { "" } else { "s" };

@@ -191,8 +191,7 @@ impl Guarded<'_> {
         let applied = &self.sources.recorded.access;
         let owned = applied.notes.iter().filter(|note| note.owned);
         owned
-            .flat_map(|note| &note.declared_by)
-            .filter_map(|block| applied.declarations.get(*block as usize))
+            .flat_map(|note| note.blocks(&applied.declarations))
             .map(|block| self.sources.address_now(&block.address))
             .collect()
     }
@@ -350,8 +349,7 @@ impl Guarded<'_> {
         let actions = self.actions.iter().filter(|action| action.restore);
         let blocks = restored
             .filter_map(|step| self.universe.notes.get(step.note as usize))
-            .flat_map(|note| &note.declared_by)
-            .filter_map(|block| self.universe.declarations.get(*block as usize))
+            .flat_map(|note| note.blocks(&self.universe.declarations))
             .filter_map(|block| block.location.as_ref());
         let written = actions.clone().filter_map(|action| action.location.as_ref());
         let first = blocks.chain(written).min().cloned();

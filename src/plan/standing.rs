@@ -58,9 +58,7 @@ impl<'a> Approvals<'a> {
             let (Some((account, set, principal)), Some(note)) = (access.names.resolve(*tuple), note) else {
                 continue;
             };
-            let blocks = note.declared_by.iter();
-            let blocks = blocks.filter_map(|block| access.declarations.get(*block as usize));
-            for block in blocks {
+            for block in note.blocks(&access.declarations) {
                 let address = self.sources.address_now(&block.address);
                 let anywhere = self.anywhere.entry((set, principal)).or_default();
                 anywhere.insert(address.clone());
@@ -98,8 +96,9 @@ impl<'a> Approvals<'a> {
         (account, set, principal): (&AccountKey, &PermissionSetName, &PrincipalKey),
     ) -> bool {
         let note = universe.notes.get(step.note as usize);
-        let blocks = note.into_iter().flat_map(|note| &note.declared_by);
-        let blocks = blocks.filter_map(|block| universe.declarations.get(*block as usize));
+        let blocks = note
+            .into_iter()
+            .flat_map(|note| note.blocks(&universe.declarations));
         let blocks: BTreeSet<&Address> = blocks.map(|block| &block.address).collect();
         let known = |known: Option<&BTreeSet<Address>>| {
             known.is_some_and(|known| blocks.iter().any(|block| known.contains(*block)))

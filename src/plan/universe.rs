@@ -288,9 +288,7 @@ impl NoteTable {
             let block_present = any(&self.declared);
             let outdated = !destroy && any(&self.changed);
             let owned = note.owned;
-            let blocks = note.declared_by.iter();
-            let blocks = blocks.filter_map(|block| access.declarations.get(*block as usize));
-            let ends = Declaration::last_end(blocks);
+            let ends = note.last_end(&access.declarations);
             let note = self.intern(Note { declared_by, owned });
             out.push(RecordedNote {
                 note,

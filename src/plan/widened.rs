@@ -11,7 +11,7 @@ use crate::id::{EntityKey, PermissionSetName, UserName};
 use crate::model::action::Effect;
 
 use super::Plan;
-use super::finding::{Finding, Level};
+use super::finding::{Finding, Level, people};
 use super::people::PeopleChange;
 use super::risk::{RiskMark, SetRisk};
 
@@ -29,16 +29,13 @@ fn finding(plan: &Plan, name: &PermissionSetName, risk: &SetRisk) -> Option<Find
     };
     let named: BTreeSet<&UserName> = losing().flat_map(|row| &row.people).collect();
     let most = losing().map(|row| row.count).max()?;
-    let people = most.max(named.len() as u64);
+    let count = most.max(named.len() as u64);
     let becomes = risk.mark().map_or("graver", RiskMark::word);
     let key = EntityKey::PermissionSet(name.clone());
     let update = plan.actions.iter().find(|action| {
         action.entity == key && matches!(action.effect, Some(Effect::UpdatePermissionSet { .. }))
     });
-    let who = match people {
-        1 => "1 person loses".to_owned(),
-        people => format!("{people} people lose"),
-    };
+    let lose = if count == 1 { "loses" } else { "lose" };
     Some(Finding {
         subjects: BTreeSet::from([Arc::from(key.to_string())]),
         location: update.and_then(|action| action.location.clone()),
@@ -47,8 +44,9 @@ fn finding(plan: &Plan, name: &PermissionSetName, risk: &SetRisk) -> Option<Find
             Level::Warning,
             "widened-before-taken-away",
             format!(
-                "permission set {name} becomes {becomes} while {who} it: until that is done, and if it fails, they \
-                 have it with all that it allows then"
+                "permission set {name} becomes {becomes} while {} {lose} it: until that is done, and if it fails, they \
+                 have it with all that it allows then",
+                people(count)
             ),
         )
     })

@@ -295,8 +295,9 @@ fn path(
     let access = &applied.access;
     let tuple = access.names.tuple(&asked.account, set, principal);
     let note = tuple.and_then(|tuple| access.note_at(access.find(tuple)?));
-    let blocks = note.into_iter().flat_map(|note| &note.declared_by);
-    let blocks = blocks.filter_map(|index| access.declarations.get(*index as usize));
+    let blocks = note
+        .into_iter()
+        .flat_map(|note| note.blocks(&access.declarations));
     let declared_by = blocks.map(|block| DeclaringBlock {
         address: block.address.clone(),
         location: block.location.clone(),

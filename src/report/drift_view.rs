@@ -625,6 +625,16 @@ pub struct HeldLine {
     pub remedy: Option<String>,
 }
 
+impl HeldLine {
+    /// Why, and what helps, as one sentence.
+    pub fn reason(&self) -> String {
+        match &self.remedy {
+            Some(remedy) => format!("{}; {remedy}", self.why),
+            None => self.why.clone(),
+        }
+    }
+}
+
 /// As lines for people.
 pub fn held_lines(all: Vec<Together<'_>>) -> Vec<HeldLine> {
     const MOST: usize = 5;

@@ -125,10 +125,11 @@ fn grants(recorded: &Recorded) -> Vec<GrantLine<'_>> {
     }
     let line = |((note, set, principal), accounts): ((u32, u32, u32), Vec<u32>)| {
         let note = access.notes.get(note as usize)?;
-        let blocks = note.declared_by.iter();
-        let blocks = blocks.filter_map(|block| access.declarations.get(*block as usize));
         Some(GrantLine {
-            addresses: blocks.map(|block| &block.address).collect(),
+            addresses: note
+                .blocks(&access.declarations)
+                .map(|block| &block.address)
+                .collect(),
             owned: note.owned,
             permission_set: access.names.permission_set(set)?,
             principal: access.names.principal(principal)?,

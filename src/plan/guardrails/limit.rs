@@ -9,12 +9,12 @@ use crate::model::access::Tuple;
 use crate::model::action::Effect;
 use crate::model::guardrail::{Limit, Rule, Selector};
 use crate::model::permission_set::PermissionSet;
-use crate::plan::finding::counted;
+use crate::plan::finding::{counted, people};
 
 use super::breach::{Breach, RuleKind, Since, Subject};
 use super::dark::{Anybody, Steps, Unjudged};
 use super::selection::{Crowd, PRINCIPAL, Selected, Suspect, merged};
-use super::{Case, Court, MOST_SUBJECTS, When, people};
+use super::{Case, Court, MOST_SUBJECTS, When};
 
 /// What there is of the access that a limit is about.
 #[derive(Default)]

@@ -29,7 +29,7 @@ use crate::model::guardrail::{Guardrail, Rule, Selector};
 use crate::source::Location;
 
 use super::Plan;
-use super::finding::{Finding, Level, counted};
+use super::finding::{Finding, Level, counted, people};
 use super::input::PlanInput;
 use super::last_rules::NamesNow;
 use super::people_effects::People;
@@ -340,8 +340,7 @@ impl<'a> Court<'a> {
 fn blocks_in(access: &Access, tuple: Tuple) -> Option<(Vec<Address>, Vec<Location>)> {
     let at = access.tuples.binary_search(&tuple).ok()?;
     let note = access.notes.get(*access.note_of.get(at)? as usize)?;
-    let blocks = note.declared_by.iter();
-    let blocks = blocks.filter_map(|block| access.declarations.get(*block as usize));
+    let blocks = note.blocks(&access.declarations);
     let (addresses, locations): (Vec<Address>, Vec<Option<Location>>) = blocks
         .map(|block| (block.address.clone(), block.location.clone()))
         .unzip();
@@ -379,11 +378,4 @@ fn who(them: &BTreeSet<u32>) -> String {
 /// `has` or `have`, by how many do.
 fn have(count: usize) -> &'static str {
     if count == 1 { "has" } else { "have" }
-}
-
-fn people(count: u64) -> String {
-    match count {
-        1 => "1 person".to_owned(),
-        count => format!("{count} people"),
-    }
 }

@@ -29,9 +29,7 @@ const ACCOUNT_TAGS: Missing = 32;
 
 /// Until when a grant with a note lasts; `None` for no end.
 fn last_end(access: &Access, note: u32) -> Option<Timestamp> {
-    let note = access.notes.get(note as usize);
-    let blocks = note.into_iter().flat_map(|note| &note.declared_by);
-    Declaration::last_end(blocks.filter_map(|block| access.declarations.get(*block as usize)))
+    access.notes.get(note as usize)?.last_end(&access.declarations)
 }
 
 impl<'a> Court<'a> {
@@ -145,8 +143,8 @@ impl<'a> Court<'a> {
     fn of_blocks(&self, access: &Access, note: u32, require: &Require) -> Missing {
         let blocks = || {
             let note = access.notes.get(note as usize);
-            let indices = note.into_iter().flat_map(|note| &note.declared_by);
-            indices.filter_map(|block| access.declarations.get(*block as usize))
+            note.into_iter()
+                .flat_map(|note| note.blocks(&access.declarations))
         };
         let mut missing = 0;
         if require.reason && !blocks().any(|block| block.reason.is_some()) {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use rustc_hash::FxHashSet;
 
-use crate::model::access::{Declaration, Pair, Tuple};
+use crate::model::access::{Pair, Tuple};
 use crate::plan::Plan;
 use crate::plan::change::RecordChange;
 use crate::plan::ends::Lasting;
@@ -115,13 +115,9 @@ fn recorded_end(plan: &Plan, note: u32, change: RecordChange) -> Timestamp {
 }
 
 fn end_of(plan: &Plan, note: u32) -> Timestamp {
-    let blocks = plan
-        .notes
-        .get(note as usize)
-        .into_iter()
-        .flat_map(|note| &note.declared_by);
-    let blocks = blocks.filter_map(|block| plan.declarations.get(*block as usize));
-    Declaration::last_end(blocks).unwrap_or(NEVER)
+    let note = plan.notes.get(note as usize);
+    note.and_then(|note| note.last_end(&plan.declarations))
+        .unwrap_or(NEVER)
 }
 
 /// How the end moves, by which of the paths, for whom.

@@ -116,16 +116,10 @@ impl WorldStore {
 
     /// Folds the log as it is once nobody else uses it, unless somebody else did.
     fn fold_now(&mut self) -> Result<(), ProviderError> {
-        let lock_path = self.directory.join("world.lock");
-        at(&lock_path, "lock", self.lock.lock())?;
-        let done = self.catch_up().and_then(|()| match self.is_long() {
-            true => self.fold(),
+        self.locked(|store| match store.is_long() {
+            true => store.fold(),
             false => Ok(()),
-        });
-        self.failed = done.is_err();
-        // An unlock that fails is made good when the file is closed.
-        let _ = self.lock.unlock();
-        done
+        })
     }
 
     /// The world as of the last use.
@@ -139,12 +133,20 @@ impl WorldStore {
     /// When the files cannot be read or written, or are damaged. What `body` did is then forgotten, unless it reached
     /// the disk.
     pub fn with<T>(&mut self, body: impl FnOnce(&mut World) -> T) -> Result<T, ProviderError> {
+        self.locked(|store| {
+            let answer = body(&mut store.world);
+            store.append().map(|()| answer)
+        })
+    }
+
+    /// Does something while nobody else does, with what others did before.
+    fn locked<T>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<T, ProviderError>,
+    ) -> Result<T, ProviderError> {
         let lock_path = self.directory.join("world.lock");
         at(&lock_path, "lock", self.lock.lock())?;
-        let done = self.catch_up().and_then(|()| {
-            let answer = body(&mut self.world);
-            self.append().map(|()| answer)
-        });
+        let done = self.catch_up().and_then(|()| body(self));
         self.failed = done.is_err();
         // An unlock that fails is made good when the file is closed.
         let _ = self.lock.unlock();

@@ -83,9 +83,10 @@ impl DriftSection {
             causes: Cause::ALL.into_iter().filter_map(of).collect(),
             held: held
                 .map(|line| {
-                    let remedy = line.remedy.map(|remedy| format!("; {remedy}"));
-                    let why = format!("{}{}", line.why, remedy.unwrap_or_default());
-                    (escape(&line.what).into_owned(), escape(&why).into_owned())
+                    (
+                        escape(&line.what).into_owned(),
+                        escape(&line.reason()).into_owned(),
+                    )
                 })
                 .collect(),
             rest: view.rest(),

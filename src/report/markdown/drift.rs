@@ -88,9 +88,8 @@ fn held(view: &DriftView<'_>, hide: &Hide, most: usize) -> Section {
         ..Section::default()
     };
     let row = |line: &HeldLine| {
-        let remedy = line.remedy.as_deref().map(|remedy| format!("; {remedy}"));
-        let why = format!("{}{}", line.why, remedy.unwrap_or_default());
-        Row::new(text::row(&[hide.name(&line.what), hide.sentence(&why)]), 1)
+        let cells = [hide.name(&line.what), hide.sentence(&line.reason())];
+        Row::new(text::row(&cells), 1)
     };
     section.fill(&view.held_lines(), most, row, |_| 1);
     section

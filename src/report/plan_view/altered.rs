@@ -42,19 +42,13 @@ impl AlteredLine<'_> {
             who.push(format!("the members of {groups} that cannot be read"));
         }
         let (who, accounts) = (who.join(" and "), counted(holders.accounts, "account"));
-        match self.set.changed[..] {
-            [Content::SessionDuration] => {
-                format!("how long a session with {set} lasts changes for {who} in {accounts}")
-            }
-            _ => format!("what {set} allows changes for {who} in {accounts}"),
-        }
+        let what = what_changes(&self.set.changed, set);
+        format!("{what} changes for {who} in {accounts}")
     }
 
     /// `no mark → administrator`; nothing where the mark stays.
     pub fn marks(&self) -> Option<String> {
-        let word = |mark: Option<RiskMark>| mark.map_or("no mark", RiskMark::word);
-        let (before, after) = (self.set.before, self.set.after);
-        (before != after).then(|| format!("{} → {}", word(before), word(after)))
+        marks(self.set.before, self.set.after)
     }
 
     /// `via platform, ops and a direct assignment`, at most so many groups by name.
@@ -69,6 +63,20 @@ impl AlteredLine<'_> {
         let parts: Vec<String> = [names, direct].into_iter().flatten().collect();
         format!("via {}", parts.join(" and "))
     }
+}
+
+/// What of a set changes: `what view allows`, `how long a session with view lasts`.
+pub fn what_changes(changed: &[Content], set: &str) -> String {
+    match changed {
+        [Content::SessionDuration] => format!("how long a session with {set} lasts"),
+        _ => format!("what {set} allows"),
+    }
+}
+
+/// A set's gravest mark before and after, where it is another: `no mark → administrator`.
+pub fn marks(before: Option<RiskMark>, after: Option<RiskMark>) -> Option<String> {
+    let word = |mark: Option<RiskMark>| mark.map_or("no mark", RiskMark::word);
+    (before != after).then(|| format!("{} → {}", word(before), word(after)))
 }
 
 /// The lines of a view: what becomes a risk first, then by name.

@@ -167,9 +167,7 @@ impl Origins {
     fn new(plan: &Plan) -> Self {
         let text = |note: &crate::model::access::Note| -> Vec<(String, u32, u32, String)> {
             let mut places: Vec<_> = note
-                .declared_by
-                .iter()
-                .filter_map(|index| plan.declarations.get(*index as usize))
+                .blocks(&plan.declarations)
                 .map(|block| {
                     let reason = block.reason.as_deref().unwrap_or_default().to_owned();
                     match &block.location {

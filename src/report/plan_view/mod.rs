@@ -215,9 +215,7 @@ impl<'a> PlanView<'a> {
     pub fn declarations(&self, note: u32) -> impl Iterator<Item = &'a Declaration> {
         let plan = self.plan;
         let note = plan.notes.get(note as usize);
-        note.into_iter()
-            .flat_map(|note| &note.declared_by)
-            .filter_map(|index| plan.declarations.get(*index as usize))
+        note.into_iter().flat_map(|note| note.blocks(&plan.declarations))
     }
 }
 

@@ -2,12 +2,11 @@
 
 use std::io::{self, Write};
 
-use crate::plan::altered::Content;
 use crate::plan::people::PeopleChange;
-use crate::plan::risk::RiskMark;
 use crate::report::access_changes::{AccessChange, AccessChanges, verb};
 use crate::report::access_paths::{Explanation, Membership, Path, SetPaths};
 use crate::report::escape::{escape, name};
+use crate::report::plan_view::altered;
 use crate::report::plan_view::origin::moment;
 use crate::report::style::{Meaning, Styles};
 use crate::report::wording::{self, counted, some_of};
@@ -187,26 +186,17 @@ fn altered(found: &AccessChanges, page: &mut Page<'_>) -> io::Result<()> {
     for set in &found.altered {
         let sign = page.paint(Meaning::Changed, format!("{:<7}", "changes"));
         let names: Vec<&str> = set.accounts.iter().map(|account| account.name.as_str()).collect();
-        let what = match set.changed[..] {
-            [Content::SessionDuration] => ("how long a session with", "lasts"),
-            _ => ("what", "allows"),
-        };
         let who = match set.count {
             0 => "people who cannot be read".to_owned(),
             count => wording::people(count),
         };
-        let word = |mark: Option<RiskMark>| mark.map_or("no mark", RiskMark::word);
-        let risks = match set.risk_before == set.risk_after {
-            true => String::new(),
-            false => page.marks(&format!("{} → {}", word(set.risk_before), word(set.risk_after))),
-        };
+        let risks = altered::marks(set.risk_before, set.risk_after);
         page.line(&format!(
-            "  {sign}  {} {} {}, for {who} in {}, via {}{risks}",
-            what.0,
-            name(&set.permission_set),
-            what.1,
+            "  {sign}  {}, for {who} in {}, via {}{}",
+            altered::what_changes(&set.changed, &name(&set.permission_set)),
             wording::accounts(&names, names.len() as u64, 4),
-            some_of(&set.via, set.via.len() as u64, 3)
+            some_of(&set.via, set.via.len() as u64, 3),
+            page.marks(&risks.unwrap_or_default())
         ))?;
     }
     Ok(())
