@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::model::approved::ApprovedRow;
 use crate::model::record::Recorded;
 use crate::plan::approved_people::{ApprovedPeople, NewlyGaining, names_everyone};
+use crate::plan::becoming::Becoming;
 use crate::plan::change::GrantReason;
 use crate::plan::people::PeopleChange;
 use crate::plan::risk::SetRisk;
@@ -231,15 +232,32 @@ fn line_of(plan: &Plan, labels: &Labels<'_>, new: &NewlyGaining) -> String {
             && same_people
             && everywhere()
     });
-    let (verb, longer) = if had_it {
-        ("keeps", " for longer")
-    } else {
-        ("gains", "")
+    let set = escape(new.permission_set.as_str());
+    // By this plan nobody gains the set: the rest of it is theirs already, or comes with the group.
+    let by_change = !had_it && is_by_change(plan, new);
+    match (had_it, by_change) {
+        (true, _) => format!("{who} keeps {set}{risk} in {accounts} for longer, through {via}"),
+        (_, true) => format!("{who} gains what {set}{risk} newly allows in {accounts}, through {via}"),
+        _ => format!("{who} gains {set}{risk} in {accounts}, through {via}"),
+    }
+}
+
+/// Whether somebody stands behind a set whose policies change, and gains nothing by a grant of it.
+fn is_by_change(plan: &Plan, new: &NewlyGaining) -> bool {
+    let is_it = |row: &&Becoming| {
+        row.permission_set == new.permission_set && new.via.len() == 1 && new.via.contains(&row.via)
     };
-    format!(
-        "{who} {verb} {}{risk} in {accounts}{longer}, through {via}",
-        escape(new.permission_set.as_str())
-    )
+    let changes = plan.risks.covered_altered().any(|row| is_it(&row));
+    let gains = plan.people.rows.iter().any(|row| {
+        row.change.comes()
+            && row.via == new.via
+            && plan.names.permission_set(row.permission_set) == Some(&new.permission_set)
+            && new
+                .person
+                .as_ref()
+                .is_none_or(|person| row.people.contains(person))
+    });
+    changes && !gains
 }
 
 /// Whether two plans differ in nothing but their title and the line with the digest.

@@ -10,6 +10,7 @@ use crate::model::action::Effect;
 use crate::model::permission_set::PermissionSet;
 use crate::model::policy::equivalent;
 use crate::model::privilege::judge;
+use crate::model::stack::StopFor;
 
 use super::Plan;
 use super::becoming::{Becoming, Holders};
@@ -46,10 +47,32 @@ pub struct Altered {
     /// Its gravest mark then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<RiskMark>,
+    /// Whether those who have it are part of what is approved: who joins them since then stops the plan. Plans that were
+    /// saved before this was told cover only those of sets that become a risk.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub covered: bool,
     /// How many have it once the plan is carried out.
     pub holders: Holders,
     /// Who they are, by principal.
     pub through: Vec<Becoming>,
+}
+
+impl Altered {
+    /// Whether those who have the set belong to what is approved where that set of people stops a plan.
+    ///
+    /// By default they do where the set is marked then and its policies or its boundary change: what it newly allows is
+    /// graver than it may look, and whoever joins them gets that by the same steps. It does not take that the mark gets
+    /// graver: an administrator of one thing may become one of another. How long a session lasts gives nobody more
+    /// rights, so that a change of that alone never stops an approval.
+    pub(super) fn is_covered(&self, stop_for: StopFor) -> bool {
+        let policies = self.changed.iter().any(|part| *part != Content::SessionDuration);
+        policies
+            && match stop_for {
+                StopFor::Anyone => true,
+                StopFor::RiskMarked => self.after.is_some(),
+                StopFor::Nobody => false,
+            }
+    }
 }
 
 /// What people may do with the one set and not with the other, or for how long: which parts of them differ.
@@ -105,6 +128,7 @@ pub(super) fn altered(plan: &Plan, sets: &BTreeMap<PermissionSetName, SetRisk>) 
             changed,
             before: was.mark(),
             after: now.and_then(SetRisk::mark),
+            covered: false,
             holders: Holders {
                 people: 0,
                 accounts: 0,

@@ -1,7 +1,7 @@
 //! The people an approval covers, and who newly gains what it does not.
 //!
-//! Who gains a risk-marked set is part of what is approved. Whoever joins a group since then gains it by the same
-//! steps, and nobody has looked at that.
+//! Who gains a risk-marked set is part of what is approved, and so is who has one of which the plan changes the policies.
+//! Whoever joins a group since then gains it by the same steps, and nobody has looked at that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -55,14 +55,15 @@ impl ApprovedPeople {
                 via: row.via.clone(),
             })
         });
-        let becoming = plan.risks.covered_becoming().iter().map(|row| ApprovedRow {
+        let having = plan.risks.covered_becoming().into_iter();
+        let having = having.map(|row| ApprovedRow {
             people: row.people.clone(),
             everyone: row.everyone.clone(),
             permission_set: row.permission_set.clone(),
             accounts: accounts_of(plan, &row.accounts),
             via: [row.via.clone()].into(),
         });
-        let mut rows: Vec<ApprovedRow> = rows.chain(becoming).collect();
+        let mut rows: Vec<ApprovedRow> = rows.chain(having).collect();
         name_crowds(&mut rows, [&plan.people.crowds, &plan.risks.crowds]);
         ApprovedPeople {
             digest: plan.digest.clone(),
@@ -85,6 +86,8 @@ impl ApprovedPeople {
             known.news_of(row, &crowds, &mut found);
         }
         found.sort();
+        // A set that is granted and changed at once has two rows of the same people.
+        found.dedup();
         found
     }
 }

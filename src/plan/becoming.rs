@@ -167,6 +167,7 @@ mod tests {
     use super::super::risk::RiskMark;
     use super::super::scene::{Scene, set};
     use super::*;
+    use crate::model::stack::StopFor;
     use crate::model::text::Text;
 
     fn stack(scene: Scene, members: &[&str], policy: Option<&str>) -> Scene {
@@ -234,5 +235,87 @@ mod tests {
         assert_eq!(of(&["ada"], None).newly_gaining(&of(&["ada", "bob"], None)), []);
         let digest = |members: &[&str], to| changed(members, None, to).digest;
         assert_ne!(digest(&["ada"], ADMIN), digest(&["ada", "bob"], ADMIN));
+    }
+
+    /// A set with AWS-managed policies and a session's length, for which a plan stops as said.
+    fn altering(members: &[&str], stop_for: StopFor, policies: &[&str], hours: u32) -> Scene {
+        let last = |was: Scene| {
+            let scene = was.account(1).account(2).set("s").group("ops", members);
+            scene.assign("a", &["ops"], &["s"], &[1, 2])
+        };
+        let arns = |names: &[&str]| -> Vec<Arc<str>> {
+            let arns = names
+                .iter()
+                .map(|name| format!("arn:aws:iam::aws:policy/{name}").into());
+            arns.collect()
+        };
+        let start =
+            last(Scene::new()).change_set("s", |set| set.managed_policies.extend(arns(&policies[..1])));
+        let mut scene = last(start.applied()).change_set("s", |set| {
+            set.managed_policies.extend(arns(&policies[1..]));
+            set.session_duration = format!("PT{hours}H").parse().unwrap();
+        });
+        scene.input.desired.settings.risk.stop_for = stop_for;
+        scene
+    }
+
+    #[test]
+    fn who_joins_those_of_a_set_whose_policies_change_is_new_as_far_as_plans_stop() {
+        let news = |stop_for, policies: &[&str], hours| {
+            let plan = |members: &[&str]| plan(&altering(members, stop_for, policies, hours).build());
+            let (before, after) = (plan(&["ada"]), plan(&["ada", "bob"]));
+            let found = ApprovedPeople::of(&before).newly_gaining(&ApprovedPeople::of(&after));
+            assert_eq!(
+                before.digest != after.digest,
+                !found.is_empty(),
+                "whom the digest covers stops the plan, and nobody else"
+            );
+            found.len()
+        };
+        let (view, power, admin) = ("ViewOnlyAccess", "PowerUserAccess", "AdministratorAccess");
+        // It stays as grave as it was, or is no risk at all.
+        assert_eq!(news(StopFor::RiskMarked, &[admin, admin, view], 1), 1);
+        assert_eq!(news(StopFor::RiskMarked, &[view, power], 1), 0);
+        assert_eq!(news(StopFor::RiskMarked, &[admin, view], 1), 0);
+        assert_eq!(news(StopFor::Anyone, &[view, power], 1), 1);
+        assert_eq!(news(StopFor::Anyone, &[admin, view], 1), 1);
+        assert_eq!(news(StopFor::Nobody, &[admin, admin, view], 1), 0);
+        // A longer session is no further right.
+        assert_eq!(news(StopFor::RiskMarked, &[admin, admin], 8), 0);
+        assert_eq!(news(StopFor::Anyone, &[view, view], 8), 0);
+    }
+
+    #[test]
+    fn a_plan_that_was_saved_before_these_people_were_covered_keeps_its_digest() {
+        let now = plan(
+            &altering(
+                &["ada"],
+                StopFor::Anyone,
+                &["ViewOnlyAccess", "PowerUserAccess"],
+                1,
+            )
+            .build(),
+        );
+        let mut then = now.clone();
+        then.risks.altered.iter_mut().for_each(|set| set.covered = false);
+        let nobody = plan(
+            &altering(
+                &["ada"],
+                StopFor::Nobody,
+                &["ViewOnlyAccess", "PowerUserAccess"],
+                1,
+            )
+            .build(),
+        );
+        let digest = crate::plan::digest::digest;
+        assert_eq!(digest(&then), digest(&nobody));
+        assert_ne!(digest(&now), digest(&nobody));
+        let text = serde_json::to_string(&then).unwrap();
+        assert!(!text.contains("\"covered\""), "{text}");
+        let read: Plan = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            (digest(&read), ApprovedPeople::of(&read).rows.len()),
+            (digest(&nobody), 0)
+        );
     }
 }

@@ -164,7 +164,11 @@ impl Risks {
             .collect();
         let ranks = (0_u32..).zip(&plan.names.accounts);
         let production = ranks.filter(|(_, key)| rules.iter().any(|rule| rule.contains(key, &snapshots)));
-        let having = becoming(plan, input, after, &mut sets);
+        let mut having = becoming(plan, input, after, &mut sets);
+        let stop_for = in_force().fold(StopFor::Nobody, |stop_for, risk| stop_for.or(risk.stop_for));
+        for set in &mut having.altered {
+            set.covered = set.is_covered(stop_for);
+        }
         Risks {
             sets,
             becoming: having.becoming,
@@ -175,7 +179,7 @@ impl Risks {
                 .map(|risk| risk.wide_accounts)
                 .min()
                 .unwrap_or_default(),
-            stop_for: in_force().fold(StopFor::Nobody, |stop_for, risk| stop_for.or(risk.stop_for)),
+            stop_for,
         }
     }
 
@@ -201,12 +205,23 @@ impl Risks {
         risk.is_some_and(|risk| risk.mark().is_some()) || row.accounts.iter().any(in_production)
     }
 
-    /// Who has sets that become a risk, as far as they are part of what is approved.
-    pub fn covered_becoming(&self) -> &[Becoming] {
-        match self.stop_for {
-            StopFor::Nobody => &[],
+    /// Who has sets that the plan changes, as far as they are part of what is approved: those of sets that become a risk,
+    /// then [`Risks::covered_altered`].
+    pub fn covered_becoming(&self) -> Vec<&Becoming> {
+        let graver = match self.stop_for {
+            StopFor::Nobody => &[][..],
             StopFor::RiskMarked | StopFor::Anyone => &self.becoming,
-        }
+        };
+        graver.iter().chain(self.covered_altered()).collect()
+    }
+
+    /// Who has other sets whose policies change, as far as they are part of what is approved. A plan without such sets
+    /// has the digest that it had before they were covered.
+    pub fn covered_altered(&self) -> impl Iterator<Item = &Becoming> {
+        let becoming: BTreeSet<_> = self.becoming.iter().map(|row| &row.permission_set).collect();
+        let sets = self.altered.iter().filter(|set| set.covered);
+        let others = sets.filter(move |set| !becoming.contains(&set.permission_set));
+        others.flat_map(|set| &set.through)
     }
 }
 

@@ -156,6 +156,35 @@ fn a_run_for_more_people_than_are_named_is_gone_on_with_as_well() {
     assert!(again.stderr.contains("was applied already"), "{}", again.stderr);
 }
 
+/// A set that people have gets another policy: nothing is granted, and who joins them gets what it newly allows.
+#[test]
+fn who_joins_those_of_a_set_that_changes_since_the_approval_stops_it() {
+    let stack = |policy: &str| {
+        let set = STACK.replace("AdministratorAccess", policy);
+        format!("rolecall {{\n  risk {{ stop_for = \"anyone\" }}\n}}\n{set}{ACCESS}")
+    };
+    let sandbox = Sandbox::new();
+    sandbox.write("main.hcl", &stack("ReadOnlyAccess"));
+    sandbox.ok(&["apply", "--auto-approve"]);
+    for person in ["ada", "bob"] {
+        sandbox.ok(&["sim", "do", "create-user", person]);
+    }
+    sandbox.ok(&["sim", "do", "add-member", "Ops", "ada"]);
+    sandbox.ok(&["observe"]);
+    sandbox.write("main.hcl", &stack("PowerUserAccess"));
+    sandbox.ok(&["plan", "--out", "p.plan"]);
+    sandbox.ok(&["sim", "do", "add-member", "Ops", "bob"]);
+    let apply = sandbox.run(&["apply", "p.plan"], "");
+    assert_eq!(apply.code, 3, "{}{}", apply.stdout, apply.stderr);
+    assert!(
+        apply.stderr.contains("bob gains what admin newly allows in") && apply.stderr.contains("through Ops"),
+        "{}",
+        apply.stderr
+    );
+    sandbox.ok(&["sim", "do", "remove-member", "Ops", "bob"]);
+    assert_eq!(sandbox.run(&["apply", "p.plan"], "").code, 0);
+}
+
 #[test]
 fn where_nobody_knows_whom_an_approval_covered_it_is_not_gone_on_with() {
     let (sandbox, digest) = interrupted();

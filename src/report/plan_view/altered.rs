@@ -136,6 +136,7 @@ mod tests {
             changed: vec![changed],
             before: None,
             after,
+            covered: false,
             holders: Holders {
                 people: 2,
                 accounts: 2,
