@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AccountKey, PermissionSetName, PrincipalKey, UserName};
 use crate::model::snapshot::Snapshot;
 use crate::plan::Plan;
-use crate::plan::altered::Content;
 use crate::plan::people::PeopleChange;
-use crate::plan::risk::RiskMark;
+use crate::plan::risk::SetJudge;
 
+use super::access_altered::{self, AlteredSet};
 use super::access_view::{Query, guarded, system};
 use super::plan_view::principal_name;
 
@@ -37,30 +37,9 @@ pub struct AccessChanges {
     pub plan: Option<String>,
     /// Classes of equal changes: gains, losses, what is kept by another path, what cannot be told.
     pub changes: Vec<AccessChange>,
-    /// For a plan: sets that people have and of which it changes what they allow.
+    /// Sets that people have and that allow something else: by the plan, or at the later reading.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub altered: Vec<AlteredSet>,
-}
-
-/// A set that people have and that allows something else.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct AlteredSet {
-    /// Which set.
-    pub permission_set: String,
-    /// What of it changes.
-    pub changed: Vec<Content>,
-    /// How many people have it, of those and in the accounts that are asked about.
-    pub count: u64,
-    /// Where.
-    pub accounts: Vec<AccountName>,
-    /// Through whom.
-    pub via: Vec<String>,
-    /// Its gravest mark so far; absent without one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub risk_before: Option<RiskMark>,
-    /// Its gravest mark then; absent without one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub risk_after: Option<RiskMark>,
 }
 
 /// A class of equal changes: each of these people, each account.
@@ -104,11 +83,12 @@ pub struct PersonName {
 /// People of one set and account, each with the principals that give it.
 type Paths<'s> = BTreeMap<&'s UserName, BTreeSet<&'s PrincipalKey>>;
 
-/// What differs for people between two readings.
+/// What differs for people between two readings; sets are judged by `judge`.
 pub fn between(
     (before, from): (&Snapshot, Timestamp),
     (after, to): (&Snapshot, Timestamp),
     query: &Query,
+    judge: &SetJudge,
 ) -> AccessChanges {
     let (had, has) = (by_pair(before), by_pair(after));
     let pairs: BTreeSet<_> = had.keys().chain(has.keys()).copied().collect();
@@ -136,7 +116,7 @@ pub fn between(
         to: Some(to),
         plan: None,
         changes: classes.named(&[after, before], query),
-        altered: Vec::new(),
+        altered: access_altered::between(before, after, query, judge),
     }
 }
 
@@ -154,7 +134,10 @@ fn by_pair(snapshot: &Snapshot) -> BTreeMap<(&AccountKey, &PermissionSetName), B
     pairs
 }
 
-fn members<'s>(snapshot: &'s Snapshot, principal: &PrincipalKey) -> Option<&'s BTreeSet<UserName>> {
+pub(super) fn members<'s>(
+    snapshot: &'s Snapshot,
+    principal: &PrincipalKey,
+) -> Option<&'s BTreeSet<UserName>> {
     match principal {
         PrincipalKey::Group(name) => snapshot.groups.get(name)?.value.members.as_ref(),
         _ => None,
@@ -297,7 +280,7 @@ fn named(snapshots: &[&Snapshot], person: &UserName) -> PersonName {
     }
 }
 
-fn account_name(snapshots: &[&Snapshot], key: &AccountKey) -> AccountName {
+pub(super) fn account_name(snapshots: &[&Snapshot], key: &AccountKey) -> AccountName {
     let known = snapshots
         .iter()
         .find(|snapshot| snapshot.accounts.contains_key(key));
@@ -354,54 +337,13 @@ pub fn of_plan(plan: &Plan, query: &Query) -> AccessChanges {
         to: None,
         plan: Some(plan.digest.to_string()),
         changes: rows.collect(),
-        altered: altered(plan, query),
+        altered: access_altered::of_plan(plan, query),
     }
 }
 
-/// Sets of which the plan changes what they allow, as far as the query asks about who has them and where.
-fn altered(plan: &Plan, query: &Query) -> Vec<AlteredSet> {
-    let sets = plan.risks.altered.iter();
-    let sets = sets.filter(|set| query.wants_set(set.permission_set.as_str()));
-    let found = sets.filter_map(|set| {
-        let (mut people, mut accounts, mut via) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        for row in &set.through {
-            let crowd = row.everyone.as_ref().and_then(|hash| plan.risks.crowds.get(hash));
-            let path = row.via.name();
-            let wanted = |user: &&UserName| {
-                let shown = plan.user_names.get(*user).map(|shown| &**shown);
-                query.wants_principal([path, user.as_str()].into_iter().chain(shown))
-            };
-            let users: Vec<&UserName> = crowd.unwrap_or(&row.people).iter().filter(wanted).collect();
-            let keys = row.accounts.iter().filter_map(|rank| plan.names.account(*rank));
-            let places = keys.map(|key| AccountName {
-                name: plan.account_name(key).to_string(),
-                id: key.to_string(),
-            });
-            let places: Vec<AccountName> = places
-                .filter(|place| query.wants_account(&place.id, std::slice::from_ref(&place.name)))
-                .collect();
-            let nobody = users.is_empty() && !(row.people.is_empty() && query.wants_principal([path]));
-            if !places.is_empty() && !nobody {
-                people.extend(users);
-                accounts.extend(places);
-                via.insert(principal_name(&row.via));
-            }
-        }
-        (!via.is_empty()).then(|| AlteredSet {
-            permission_set: set.permission_set.to_string(),
-            changed: set.changed.clone(),
-            count: people.len() as u64,
-            accounts: accounts.into_iter().collect(),
-            via: via.into_iter().collect(),
-            risk_before: set.before,
-            risk_after: set.after,
-        })
-    });
-    found.collect()
-}
-
 impl AccessChanges {
-    /// A row per person, account and set, as CSV with a header.
+    /// A row per person, account and set, as CSV with a header; for a set that allows something else, a row per account
+    /// without a person.
     ///
     /// # Errors
     /// When `out` cannot be written to.
@@ -442,6 +384,22 @@ impl AccessChanges {
                 }
             }
         }
+        for set in &self.altered {
+            let via = set.via.join("; ");
+            for account in &set.accounts {
+                let fields: [&str; 8] = [
+                    "changes",
+                    &account.name,
+                    &account.id,
+                    &set.permission_set,
+                    "",
+                    "",
+                    &via,
+                    "",
+                ];
+                csv.write_record(fields.map(guarded)).map_err(system)?;
+            }
+        }
         csv.flush()
     }
 }
@@ -462,8 +420,11 @@ mod tests {
     use super::*;
     use crate::id::{AccountId, GroupName};
     use crate::model::access::{Access, Names};
+    use crate::model::permission_set::PermissionSet;
     use crate::model::principal::Group;
     use crate::model::snapshot::Entity;
+    use crate::plan::altered::Content;
+    use crate::plan::risk::RiskMark;
 
     fn group(name: &str) -> PrincipalKey {
         PrincipalKey::Group(GroupName::new(name).unwrap())
@@ -509,7 +470,7 @@ mod tests {
 
     fn changes(before: &Snapshot, after: &Snapshot, query: &Query) -> Vec<String> {
         let at: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let found = between((before, at), (after, at), query);
+        let found = between((before, at), (after, at), query, &judge());
         let shown = |row: &AccessChange| {
             let people: Vec<&str> = row.people.iter().map(|person| person.name.as_str()).collect();
             let (via, keeps) = (row.via.join("+"), row.keeps.join("+"));
@@ -521,6 +482,61 @@ mod tests {
             )
         };
         found.changes.iter().map(shown).collect()
+    }
+
+    fn judge() -> SetJudge {
+        SetJudge::new(&crate::model::stack::RiskSettings::default())
+    }
+
+    /// A reading with what `admin` attaches.
+    fn attaching(policy: &str, hours: u32) -> Snapshot {
+        let mut snapshot = snapshot(
+            &[
+                (1, group("ops")),
+                (2, group("ops")),
+                (2, group("dark")),
+                (1, user("eve")),
+            ],
+            &[("ops", Some(&["ada", "eve"][..])), ("dark", None)],
+        );
+        let mut set = PermissionSet::new(PermissionSetName::new("admin").unwrap());
+        set.managed_policies
+            .insert(format!("arn:aws:iam::aws:policy/{policy}").into());
+        set.session_duration = format!("PT{hours}H").parse().unwrap();
+        snapshot
+            .permission_sets
+            .insert(set.name.clone(), Entity::observed(set));
+        snapshot
+    }
+
+    #[test]
+    fn a_set_that_allows_something_else_is_told_though_nobody_gains_it() {
+        let at: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let (view, admin) = (
+            attaching("ViewOnlyAccess", 1),
+            attaching("AdministratorAccess", 1),
+        );
+        let between = |before, after, query: &Query| between((before, at), (after, at), query, &judge());
+        let found = between(&view, &admin, &Query::default());
+        assert_eq!(found.changes, []);
+        let [set] = &found.altered[..] else {
+            panic!("{:?}", found.altered)
+        };
+        assert_eq!((set.count, set.accounts.len()), (2, 2));
+        assert_eq!(set.via, ["dark", "eve", "ops"]);
+        assert_eq!(
+            (set.risk_before, set.risk_after),
+            (None, Some(RiskMark::Administrator))
+        );
+        // Of those who are asked about, and nothing where nothing of it differs.
+        let eve_in_one = Query::new(Some("eve"), Some("000000000001"), None).unwrap();
+        let set = &between(&view, &admin, &eve_in_one).altered[0];
+        assert_eq!((set.count, set.accounts.len(), set.via.len()), (1, 1, 2));
+        let stranger = Query::new(Some("bob"), None, None).unwrap();
+        assert_eq!(between(&view, &admin, &stranger).altered, []);
+        assert_eq!(between(&view, &view, &Query::default()).altered, []);
+        let longer = between(&view, &attaching("ViewOnlyAccess", 2), &Query::default());
+        assert_eq!(longer.altered[0].changed, [Content::SessionDuration]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! written by a renderer; nothing is computed while writing. Writers take any
 //! `impl Write`, and never touch the terminal, the clock or the environment.
 
+pub mod access_altered;
 pub mod access_changes;
 pub mod access_paths;
 pub mod access_view;

@@ -7,7 +7,8 @@ use crate::cli::env::Env;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::saved_plan;
-use crate::model::record::Seen;
+use crate::model::record::{Recorded, Seen};
+use crate::plan::risk::SetJudge;
 use crate::report::access_changes::{AccessChanges, between, of_plan};
 use crate::report::access_view::Query;
 use crate::report::terminal::access::changes;
@@ -44,14 +45,17 @@ fn found(env: &Env, what: &str, query: &Query) -> Result<AccessChanges, Failure>
         }
     };
     let before = reading(env, moment(from)?)?;
+    let Recorded { rules, seen, .. } = super::recorded_of(env)?;
     let after = match to {
-        "" => last(env)?,
+        "" => last(seen)?,
         to => reading(env, moment(to)?)?,
     };
+    let risk = rules.map(|rules| rules.settings.risk).unwrap_or_default();
     Ok(between(
         (&before.snapshot, before.at),
         (&after.snapshot, after.at),
         query,
+        &SetJudge::new(&risk),
     ))
 }
 
@@ -59,8 +63,8 @@ fn is_time(text: &str) -> bool {
     moment(text).is_ok()
 }
 
-fn last(env: &Env) -> Result<Seen, Failure> {
-    super::recorded_of(env)?.seen.ok_or_else(|| {
+fn last(seen: Option<Seen>) -> Result<Seen, Failure> {
+    seen.ok_or_else(|| {
         Failure::new("the state holds no reading of the service")
             .help("`rolecall observe` records one, and so does every apply")
     })
