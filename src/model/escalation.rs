@@ -2,10 +2,13 @@
 //!
 //! Where they are from: `Rhino` is Rhino Security Labs, "AWS IAM Privilege Escalation – Methods and Mitigation", its second
 //! part and "Escalating AWS IAM Privileges with an Undocumented CodeStar API", as listed in their repository
-//! AWS-IAM-Privilege-Escalation; a name like `lambda-003` is a path of pathfinding.cloud (Datadog, as of 2025-12-17); `SAR` is AWS's Service Authorization
-//! Reference, by which an action takes a role for what it makes or runs, runs commands where there is one, or writes
-//! whom an identity provider, a directory or an organization trusts. A test beside the list of
-//! actions looks every one of these up.
+//! AWS-IAM-Privilege-Escalation; a name like `lambda-003` is a path of pathfinding.cloud (Datadog, as of 2025-12-17; the paths
+//! that it got until 2026-11, like those of Batch, CodeDeploy and SSM Automation, are here too); `SAR` is AWS's Service
+//! Authorization Reference of 2026-09-26, by which an action takes a role for what it makes or runs, changes what runs or
+//! runs commands where there is one, makes credentials of others, takes a limit of theirs away, or writes whom an identity
+//! provider, a directory or an organization trusts. `StackSets` is the CloudFormation user guide, "Activate trusted access
+//! for stack sets with AWS Organizations": service-managed stack sets write into every account without a role of the
+//! caller's choice. A test beside the list of actions looks every one of these up.
 
 /// One way.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +30,8 @@ const PROVIDERS: &[&str] = &["iam::#:saml-provider/", "iam::#:oidc-provider/"];
 const INSTANCES: &[&str] = &["ec2:%:#:instance/", "ssm:%:#:managed-instance/"];
 const FUNCTIONS: &[&str] = &["lambda:%:#:function:"];
 const STACKS: &[&str] = &["cloudformation:%:#:stack/"];
+const STACK_SETS: &[&str] = &["cloudformation:%:#:stackset/"];
+const PROJECTS: &[&str] = &["codebuild:%:#:project/"];
 const NOTEBOOKS: &[&str] = &["sagemaker:%:#:notebook-instance/"];
 const SSO: &[&str] = &["sso:::instance/", "sso:::permissionSet/", "sso:::account/"];
 const DIRECTORY: &[&str] = &["sso-directory:%:%:"];
@@ -66,6 +71,10 @@ pub const WAYS: &[Way] = &[
     way(&["iam:SetDefaultPolicyVersion"], POLICIES, "Rhino"),
     way(&["iam:UpdateAssumeRolePolicy"], ROLES, "Rhino, iam-012"),
     way(&["iam:UpdateLoginProfile"], USERS, "Rhino, iam-006"),
+    way(&["iam:CreateServiceSpecificCredential"], USERS, "SAR"),
+    way(&["iam:ResetServiceSpecificCredential"], USERS, "SAR"),
+    way(&["iam:DeleteRolePermissionsBoundary"], ROLES, "SAR"),
+    way(&["iam:DeleteUserPermissionsBoundary"], USERS, "SAR"),
     way(&["iam:CreateOpenIDConnectProvider"], PROVIDERS, "SAR"),
     way(&["iam:AddClientIDToOpenIDConnectProvider"], PROVIDERS, "SAR"),
     way(&["iam:UpdateOpenIDConnectProviderThumbprint"], PROVIDERS, "SAR"),
@@ -132,6 +141,7 @@ pub const WAYS: &[Way] = &[
     ),
     pass(&["iam:PassRole", "ecs:RegisterTaskDefinition"], "ecs-004"),
     pass(&["iam:PassRole", "ecs:RunTask"], "ecs-004"),
+    pass(&["iam:PassRole", "ecs:StartTask"], "ecs-005"),
     pass(&["iam:PassRole", "codebuild:CreateProject"], "codebuild-001"),
     pass(&["iam:PassRole", "codebuild:UpdateProject"], "SAR"),
     pass(&["iam:PassRole", "codepipeline:CreatePipeline"], "SAR"),
@@ -163,7 +173,9 @@ pub const WAYS: &[Way] = &[
         &["iam:PassRole", "datapipeline:CreatePipeline"],
         "Rhino, datapipeline-001",
     ),
+    pass(&["iam:PassRole", "datapipeline:PutPipelineDefinition"], "SAR"),
     pass(&["iam:PassRole", "states:CreateStateMachine"], "SAR"),
+    pass(&["iam:PassRole", "states:TestState"], "SAR"),
     pass(&["iam:PassRole", "states:UpdateStateMachine"], "SAR"),
     pass(&["iam:PassRole", "scheduler:CreateSchedule"], "SAR"),
     pass(&["iam:PassRole", "scheduler:UpdateSchedule"], "SAR"),
@@ -231,7 +243,19 @@ pub const WAYS: &[Way] = &[
     pass(&["iam:PassRole", "fis:CreateExperimentTemplate"], "SAR"),
     way(&["lambda:UpdateFunctionCode"], FUNCTIONS, "Rhino, lambda-003"),
     way(&["lambda:UpdateFunctionConfiguration"], FUNCTIONS, "Rhino"),
+    way(
+        &["states:UpdateStateMachine"],
+        &["states:%:#:stateMachine:"],
+        "SAR",
+    ),
     way(&["ssm:SendCommand"], INSTANCES, "ssm-002"),
+    way(&["ssm:CreateAssociation"], INSTANCES, "SAR"),
+    way(&["ssm:UpdateAssociation"], &["ssm:%:#:association/"], "SAR"),
+    way(
+        &["ssm:RegisterTaskWithMaintenanceWindow"],
+        &["ssm:%:#:maintenancewindow/"],
+        "SAR",
+    ),
     way(&["ssm:StartSession"], INSTANCES, "ssm-001"),
     way(
         &["ecs:ExecuteCommand"],
@@ -263,17 +287,33 @@ pub const WAYS: &[Way] = &[
         &["glue:%:#:devEndpoint/"],
         "Rhino, glue-002",
     ),
+    way(&["glue:RunStatement"], &["glue:%:#:session/"], "SAR"),
+    way(&["codebuild:StartBuild"], PROJECTS, "codebuild-002"),
+    way(&["codebuild:StartBuildBatch"], PROJECTS, "codebuild-003"),
+    way(&["codebuild:UpdateProject"], PROJECTS, "SAR"),
     way(
-        &["codebuild:StartBuild"],
-        &["codebuild:%:#:project/"],
-        "codebuild-002",
+        &["codebuild:StartSandbox", "codebuild:StartCommandExecution"],
+        PROJECTS,
+        "SAR",
     ),
     way(
-        &["codebuild:StartBuildBatch"],
-        &["codebuild:%:#:project/"],
-        "codebuild-003",
+        &[
+            "elasticbeanstalk:UpdateEnvironment",
+            "elasticbeanstalk:CreateApplicationVersion",
+        ],
+        &["elasticbeanstalk:%:#:environment/"],
+        "SAR",
     ),
     way(&["cloudformation:UpdateStack"], STACKS, "cloudformation-002"),
+    way(
+        &[
+            "cloudformation:CreateStackInstances",
+            "cloudformation:CreateStackSet",
+        ],
+        STACK_SETS,
+        "StackSets",
+    ),
+    way(&["cloudformation:UpdateStackSet"], STACK_SETS, "StackSets"),
     way(
         &[
             "cloudformation:CreateChangeSet",
@@ -310,6 +350,21 @@ pub const WAYS: &[Way] = &[
         ],
         NOTEBOOKS,
         "sagemaker-005",
+    ),
+    way(
+        &["bedrock-agentcore:InvokeAgentRuntimeCommand"],
+        &["bedrock-agentcore:%:#:runtime/"],
+        "SAR",
+    ),
+    way(
+        &["sagemaker:UpdateNotebookInstanceLifecycleConfig"],
+        &["sagemaker:%:#:notebook-instance-lifecycle-config/"],
+        "SAR",
+    ),
+    way(
+        &["sagemaker:CreatePresignedDomainUrl"],
+        &["sagemaker:%:#:user-profile/"],
+        "SAR",
     ),
     way(
         &["elasticmapreduce:AddJobFlowSteps"],

@@ -132,6 +132,20 @@ impl Statement {
         }
     }
 
+    /// Whether it is about all actions but those of some services, and of others besides: `NotAction` names all of
+    /// theirs.
+    pub fn is_all_but(&self, services: &[&str]) -> bool {
+        let Listed::AllBut(patterns) = &self.actions else {
+            return false;
+        };
+        // No action is called so, and what matches it matches all of the service.
+        let whole = |service: &&str| {
+            let any = format!("{service}:~any~action~of~it~");
+            patterns.iter().any(|pattern| matches(pattern, &any))
+        };
+        services.iter().all(|service| whole(&service))
+    }
+
     /// The patterns of resources; `NotResource` reaches everything, but for what it names.
     pub fn resource_patterns(&self) -> &[ResourcePattern] {
         match &self.resources {

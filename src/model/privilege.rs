@@ -8,7 +8,8 @@
 //! Policies that AWS publishes for a job or a service, like PowerUserAccess and AmazonEC2FullAccess, are no risk by
 //! themselves, though who runs code on what is there gets the rights of its roles: a mark on most sets would be a mark
 //! on none. They count as soon as something else comes to them, as `iam:PassRole` does. A stack that sees it otherwise
-//! names its sets in its `risk` block. What is written in an inline policy is judged by what it says.
+//! names its sets in its `risk` block. What is written in an inline policy is judged by what it says; a statement there
+//! that allows all but what PowerUserAccess leaves out is that policy, written out, and counts as it does.
 
 use std::sync::Arc;
 
@@ -91,16 +92,16 @@ const fn known(name: &'static str, privilege: Option<Privilege>, allows: &'stati
     }
 }
 
+/// What PowerUserAccess leaves out.
+const NOT_OF_POWER_USERS: &[&str] = &["iam:*", "organizations:*", "account:*"];
+const SERVICES_NOT_OF_POWER_USERS: &[&str] = &["iam", "organizations", "account"];
+
 const KNOWN: &[Known] = &[
     known("AdministratorAccess", Some(Privilege::Administrator), &["*"]),
     known("IAMFullAccess", Some(Privilege::Administrator), &["iam:*"]),
     Known {
         all_but: true,
-        ..known(
-            "PowerUserAccess",
-            None,
-            &["iam:*", "organizations:*", "account:*"],
-        )
+        ..known("PowerUserAccess", None, NOT_OF_POWER_USERS)
     },
     known(
         "AWSLambda_FullAccess",
@@ -203,7 +204,8 @@ enum On<'a> {
 
 impl Policies {
     /// Whether an action is allowed on what it must reach: by a statement, with no denial outright of all of that, and
-    /// within the boundary. With `telling`, AWS-managed policies that amount to nothing by themselves do not count.
+    /// within the boundary. With `telling`, AWS-managed policies that amount to nothing by themselves do not count, and
+    /// neither does PowerUserAccess where it is written out.
     fn allow(&self, action: &str, on: On<'_>, telling: bool) -> Option<Allowed> {
         match on {
             On::These(forms, reached) => {
@@ -230,6 +232,7 @@ impl Policies {
             let allowing = statements.filter(|s| {
                 s.effect == StatementEffect::Allow
                     && s.covers(action)
+                    && !(telling && s.is_all_but(SERVICES_NOT_OF_POWER_USERS))
                     && !s.leaves_out(form)
                     && s.resource_patterns()
                         .iter()
@@ -586,6 +589,144 @@ mod tests {
             let found = judged(&[], &[&allow(actions, resource)]);
             assert_eq!(found.0, *expected, "{actions} on {resource}: {:?}", found.1);
         }
+    }
+
+    /// What is beyond the published lists: a way each, and what lacks one half of it or is about one thing alone.
+    #[test]
+    fn ways_that_need_no_role_to_be_passed_and_those_that_do() {
+        let one = |action: &str| format!(r#"["{action}"]"#);
+        let two = |first: &str, second: &str| format!(r#"["{first}","{second}"]"#);
+        let on = |service: &str, rest: &str| format!("arn:aws:{service}:*:*:{rest}");
+        let (sets, instances) = (
+            "cloudformation:CreateStackSet",
+            "cloudformation:CreateStackInstances",
+        );
+        let (sandbox, command) = ("codebuild:StartSandbox", "codebuild:StartCommandExecution");
+        let (update, version) = (
+            "elasticbeanstalk:UpdateEnvironment",
+            "elasticbeanstalk:CreateApplicationVersion",
+        );
+        // Open on everything, and not like this.
+        let cases = [
+            (two(sets, instances), one(sets), "*".to_owned()),
+            (two(sets, instances), one(instances), "*".to_owned()),
+            (
+                one("cloudformation:UpdateStackSet"),
+                one("cloudformation:UpdateStackSet"),
+                on("cloudformation", "stackset/app:*"),
+            ),
+            (
+                one("ssm:CreateAssociation"),
+                one("ssm:CreateAssociation"),
+                on("ec2", "instance/i-0123456789abcdef0"),
+            ),
+            (
+                one("ssm:UpdateAssociation"),
+                one("ssm:UpdateAssociationStatus"),
+                "*".to_owned(),
+            ),
+            (
+                one("ssm:RegisterTaskWithMaintenanceWindow"),
+                one("ssm:RegisterTargetWithMaintenanceWindow"),
+                "*".to_owned(),
+            ),
+            (
+                one("codebuild:UpdateProject"),
+                one("codebuild:UpdateProject"),
+                on("codebuild", "project/site"),
+            ),
+            (two(sandbox, command), one(sandbox), "*".to_owned()),
+            (two(update, version), one(update), "*".to_owned()),
+            (
+                one("states:UpdateStateMachine"),
+                one("states:StartExecution"),
+                "*".to_owned(),
+            ),
+            (one("glue:RunStatement"), one("glue:GetStatement"), "*".to_owned()),
+            (
+                one("sagemaker:CreatePresignedDomainUrl"),
+                one("sagemaker:CreatePresignedDomainUrl"),
+                on("sagemaker", "user-profile/d-1/ada"),
+            ),
+            (
+                one("sagemaker:UpdateNotebookInstanceLifecycleConfig"),
+                one("sagemaker:UpdateNotebookInstance"),
+                "*".to_owned(),
+            ),
+            (
+                one("bedrock-agentcore:InvokeAgentRuntimeCommand"),
+                one("bedrock-agentcore:InvokeAgentRuntime"),
+                "*".to_owned(),
+            ),
+            (
+                one("iam:CreateServiceSpecificCredential"),
+                one("iam:CreateServiceSpecificCredential"),
+                "arn:aws:iam::*:user/${aws:username}".to_owned(),
+            ),
+            (
+                one("iam:ResetServiceSpecificCredential"),
+                one("iam:ListServiceSpecificCredentials"),
+                "*".to_owned(),
+            ),
+            (
+                one("iam:DeleteRolePermissionsBoundary"),
+                one("iam:DeleteRolePermissionsBoundary"),
+                "arn:aws:iam::*:role/app-*".to_owned(),
+            ),
+            (
+                one("iam:DeleteUserPermissionsBoundary"),
+                one("iam:PutUserPermissionsBoundary"),
+                "*".to_owned(),
+            ),
+            (
+                two("iam:PassRole", "ecs:StartTask"),
+                one("ecs:StartTask"),
+                "*".to_owned(),
+            ),
+            (
+                two("iam:PassRole", "states:TestState"),
+                one("states:TestState"),
+                "*".to_owned(),
+            ),
+            (
+                two("iam:PassRole", "datapipeline:PutPipelineDefinition"),
+                one("datapipeline:PutPipelineDefinition"),
+                "*".to_owned(),
+            ),
+        ];
+        for (open, closed, resource) in cases {
+            assert_eq!(privilege(&[], &[&allow(&open, "*")]), ESCALATION, "{open}");
+            let near = judged(&[], &[&allow(&closed, &resource)]);
+            assert_eq!(near.0, None, "{closed} on {resource}: {:?}", near.1);
+        }
+    }
+
+    #[test]
+    fn the_policy_of_power_users_is_the_same_written_out() {
+        let but = |services: &str| format!(r#"{{"Effect":"Allow","NotAction":[{services}],"Resource":"*"}}"#);
+        let written = but(r#""iam:*","Organizations:*","account:*""#);
+        let reads = allow(
+            r#"["iam:ListRoles","iam:CreateServiceLinkedRole","organizations:DescribeOrganization"]"#,
+            "*",
+        );
+        assert_eq!(
+            privilege(&[], &[&written, &reads]),
+            privilege(&[POWER], &[&reads])
+        );
+        assert_eq!(privilege(&[], &[&written]), None);
+        // What else comes to it counts, as it does with the managed one; so does what it does not leave out.
+        let pass = allow(r#""iam:PassRole""#, "*");
+        assert_eq!(judged(&[], &[&written, &pass]), judged(&[POWER], &[&pass]));
+        assert_eq!(privilege(&[], &[&written, &pass]), ESCALATION);
+        assert_eq!(privilege(&[], &[&but(r#""iam:*","account:*""#)]), ESCALATION);
+        assert_eq!(
+            privilege(&[], &[&but(r#""iam:Get*","organizations:*","account:*""#)]),
+            ADMINISTRATOR
+        );
+        assert_eq!(
+            privilege(&[], &[&allow(r#""ssm:SendCommand""#, "*"), &written]),
+            ESCALATION
+        );
     }
 
     #[test]
