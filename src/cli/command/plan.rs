@@ -20,6 +20,7 @@ use crate::cli::saved_plan::{self, MadeWith};
 use crate::cli::variables::Given;
 use crate::config::evaluate::ProviderSettings;
 use crate::model::record::{Recorded, Seen};
+use crate::model::stack::Desired;
 use crate::plan::Plan;
 use crate::plan::approved_people::ApprovedPeople;
 use crate::plan::base::applied;
@@ -213,6 +214,15 @@ fn compared(
     // With what both refer to in view, look-ups have answers.
     let before = base.evaluated(&base_env, now, Some(&first))?;
     let (recorded, observed) = applied(&before.desired, &next.desired.snapshot, now).map_err(fail)?;
+    let expires = |desired: &Desired| {
+        let blocks = &desired.snapshot.access.declarations;
+        blocks.iter().any(|block| block.expires.is_some())
+    };
+    if expires(&before.desired) || expires(&next.desired) {
+        env.say(&format!(
+            "note: what expires is judged by the date of this machine, {now}"
+        ));
+    }
     let options = Options {
         max_removals: args.max_removals,
         ..Options::default()

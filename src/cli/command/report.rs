@@ -82,6 +82,13 @@ pub fn run(env: &Env, args: &PageArgs) -> Result<Exit, Failure> {
         .seen
         .as_ref()
         .map_or(&recorded.applied, |seen| &seen.snapshot);
+    if let Ok(compared) = &compared {
+        let at = compared.observed.at;
+        env.say(&format!(
+            "note: its drift is of the last recorded reading, {at}: `observe` and `apply` record what they read, and \
+             `drift` does not"
+        ));
+    }
     env.say(&format!(
         "wrote {}: {}. It names people and their access: keep it confidential",
         args.out.display(),

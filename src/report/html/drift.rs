@@ -1,6 +1,7 @@
 //! What drifted, by cause, as of the reading that the page shows.
 
 use crate::drift::{Cause, DriftItem, Effect};
+use crate::model::in_account::in_brief;
 use crate::report::drift_view::{Before, DriftRow, DriftView, Room};
 use crate::report::escape::{escape, name};
 use crate::report::hide::Hide;
@@ -20,6 +21,12 @@ const ROOM: Room = Room {
 
 /// The findings.
 pub struct DriftSection {
+    /// When the reading was made that it is about.
+    pub at: String,
+    /// How it went, in a sentence that says of when it is.
+    pub sum: String,
+    /// Nothing drifted then, and all of it could be read.
+    pub is_good: bool,
     /// By cause, most urgent first.
     pub causes: Vec<CauseSection>,
     /// What was held, and why.
@@ -79,7 +86,12 @@ impl DriftSection {
             })
         };
         let held = view.held_lines().into_iter().take(MOST_ROWS);
+        let at = moment(view.observed.at);
         DriftSection {
+            // Nobody looked since.
+            sum: view.sum().replacen("No drift", &format!("No drift at {at}"), 1),
+            at,
+            is_good: !view.drift.differs() && view.held.is_empty() && !view.drift.never_applied,
             causes: Cause::ALL.into_iter().filter_map(of).collect(),
             held: held
                 .map(|line| {
@@ -173,7 +185,7 @@ fn details(view: &DriftView<'_>, row: &DriftRow<'_>) -> Vec<(&'static str, Strin
         .item
         .edits
         .iter()
-        .map(|edit| ("", format!("edited: {}", escape(edit))));
+        .map(|edit| ("", format!("edited: {}", escape(&in_brief(edit)))));
     out.extend(edits);
     out.extend(row.details.iter().flat_map(super::plan::detail));
     let follows = view.consequences(row, ROOM, &Hide::default());

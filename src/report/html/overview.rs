@@ -228,7 +228,12 @@ fn tiles(sources: &Sources<'_>, review: &Review) -> Vec<Tile> {
     }
     if let Ok(drift) = sources.drift {
         let count = drift.causes().count() as u64;
-        tiles.push(tile(count, "drift findings", "#drift", count > 0));
+        tiles.push(tile(
+            count,
+            "drift findings at the last recorded reading",
+            "#drift",
+            count > 0,
+        ));
     }
     tiles
 }

@@ -12,7 +12,7 @@ use crate::drift::{Cause, Subject};
 use crate::id::{AccountId, AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName};
 use crate::model::access::{Declaration, Note, Tuple};
 use crate::model::history::Since;
-use crate::model::in_account::{AccountFault, with_attached};
+use crate::model::in_account::{AccountFault, in_brief, with_edits};
 use crate::model::roles::{RoleSuffix, role_arn};
 use crate::plan::people::{PeopleChange, PeopleRow};
 use crate::plan::risk::RiskMark;
@@ -333,12 +333,15 @@ impl<'a> Builder<'a> {
                 continue;
             };
             let there = self.sources.snapshot().permission_sets.get(permission_set);
-            let as_edited = there.map(|there| with_attached(&there.value, edits));
+            let as_edited = there.map(|there| with_edits(&there.value, edits));
             let mark = self.marks.set(permission_set, as_edited.as_ref());
             let role = EditedRole {
                 account: *account,
                 set: *set,
-                edits: edits.iter().map(|edit| escape(edit).into_owned()).collect(),
+                edits: edits
+                    .iter()
+                    .map(|edit| escape(&in_brief(edit)).into_owned())
+                    .collect(),
                 administrator: mark == Some(RiskMark::Administrator),
                 risk: mark.map(RiskMark::word).unwrap_or_default(),
             };
