@@ -345,6 +345,7 @@ impl Fold {
             grants: std::mem::take(&mut run.changes),
             created: &run.created,
             renamed: &run.renamed,
+            narrowed: run.started.narrowed,
         };
         merge(&mut self.recorded.applied.access, changes).map_err(|error| inconsistent(&error.to_string()))
     }

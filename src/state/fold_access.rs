@@ -23,6 +23,8 @@ pub struct GrantChanges<'a> {
     pub created: &'a BTreeMap<AccountKey, AccountKey>,
     /// Principals that got another name: what `names` and the relation call them, and what they are called now.
     pub renamed: &'a BTreeMap<PrincipalKey, PrincipalKey>,
+    /// Whether the run was narrowed (`--only`): then it leaves what is known of other blocks as it was.
+    pub narrowed: bool,
 }
 
 /// Merges changes into a relation, which afterwards has exactly the names, notes and declarations it uses.
@@ -69,8 +71,9 @@ pub fn merge(access: &mut Access, changes: GrantChanges<'_>) -> Result<(), Capac
     });
     let (tuples, note_of) = merge_sorted(old, &delta);
     // A block whose time has come keeps its place without grants for as long as it is declared, also where this run
-    // was the first that met it under its label: it is known, not new.
-    let known: Vec<u32> = new_places;
+    // was the first that met it under its label: it is known, not new. A narrowed run meets no block: one that it
+    // gives nothing by is as new as before.
+    let known: Vec<u32> = if changes.narrowed { old_places } else { new_places };
     *access = compact(
         &names,
         table.declarations,
