@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::{AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKey, UserName};
-use crate::model::in_account::{AccountFault, with_attached};
+use crate::model::in_account::{AccountFault, with_edits};
 use crate::model::permission_set::PermissionSet;
 use crate::model::privilege::judge;
 use crate::model::reach::{Reach, Reached};
@@ -52,6 +52,11 @@ pub(super) fn fill(sources: &Sources<'_>, items: &mut [DriftItem]) {
         sources,
         live: Reach::new(sources.live),
         applied: Reach::new(&sources.recorded.applied),
+        seen: sources
+            .recorded
+            .seen
+            .as_ref()
+            .map(|seen| Reach::new(&seen.snapshot)),
     };
     for item in concerned {
         item.people = people.of(item);
@@ -71,7 +76,8 @@ fn concerns(item: &DriftItem) -> bool {
             EntityKey::Group(_) => matches!(item.cause, Cause::Missing | Cause::Rebound),
             EntityKey::PermissionSet(_) => matches!(item.cause, Cause::Changed | Cause::Rebound),
             EntityKey::Account(_) => item.cause == Cause::SamlProviderMissing,
-            EntityKey::User(_) | EntityKey::OrganizationalUnit(_) => false,
+            EntityKey::User(_) => matches!(item.cause, Cause::Missing | Cause::Rebound),
+            EntityKey::OrganizationalUnit(_) => false,
         },
         Subject::Quota { .. } => false,
     }
@@ -84,6 +90,8 @@ struct People<'a> {
     live: Reach<'a>,
     /// As applied, for what is gone.
     applied: Reach<'a>,
+    /// As last read, for what is gone.
+    seen: Option<Reach<'a>>,
 }
 
 impl People<'_> {
@@ -146,7 +154,8 @@ impl People<'_> {
                         .flat_map(|set| self.live.holders(set, Some(within)));
                     told(as_cause, holders.collect())
                 }
-                EntityKey::User(_) | EntityKey::OrganizationalUnit(_) => Vec::new(),
+                EntityKey::User(name) => self.other_user(name),
+                EntityKey::OrganizationalUnit(_) => Vec::new(),
             },
             Subject::Quota { .. } => Vec::new(),
         }
@@ -218,6 +227,25 @@ impl People<'_> {
         out
     }
 
+    /// What a user had who is gone, or in whose place stands another of the name: as applied and as last read, directly
+    /// and through groups.
+    fn other_user(&self, name: &UserName) -> Vec<Consequence> {
+        let mut grants: BTreeMap<PermissionSetName, BTreeSet<AccountKey>> = BTreeMap::new();
+        for before in [Some(&self.applied), self.seen.as_ref()].into_iter().flatten() {
+            for (set, accounts) in before.entries(name) {
+                let accounts = accounts.iter().map(|key| live_key(key, self.sources.live));
+                grants.entry(set).or_default().extend(accounts);
+            }
+        }
+        let grants = grants
+            .into_iter()
+            .map(|(set, accounts)| (set, accounts.into_iter().collect()));
+        told(
+            Effect::Lost,
+            self.live.lacking(&[name.clone()].into(), &grants.collect()),
+        )
+    }
+
     /// Who was in a group when it was applied, or else when it was last read.
     fn members_before(&self, name: &GroupName) -> BTreeSet<UserName> {
         let recorded = self.sources.recorded;
@@ -233,17 +261,17 @@ impl People<'_> {
             .unwrap_or_default()
     }
 
-    /// Whether what was attached to a role makes more of it than its set is.
+    /// Whether what was edited in a role makes more of it than its set is.
     fn gives_more(&self, item: &DriftItem, set: &PermissionSetName) -> bool {
         let set = self.sources.live.permission_sets.get(set).map(|set| &set.value);
-        set.is_some_and(|set| judge(&item.with_attached(set)).is_graver_than(&judge(set)))
+        set.is_some_and(|set| judge(&item.with_edits(set)).is_graver_than(&judge(set)))
     }
 }
 
 impl DriftItem {
-    /// A set with what was attached to its roles past it.
-    pub fn with_attached(&self, set: &PermissionSet) -> PermissionSet {
-        with_attached(set, &self.edits)
+    /// A set with what was attached to its roles, or written into them, past it.
+    pub fn with_edits(&self, set: &PermissionSet) -> PermissionSet {
+        with_edits(set, &self.edits)
     }
 }
 

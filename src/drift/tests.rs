@@ -6,6 +6,7 @@ use crate::id::{AccountId, GroupName};
 use crate::model::access::{Access, Block, Declaration, Names, Pair};
 use crate::model::in_account::{AccountFault, InAccount};
 use crate::model::instance::{HeldSubject, Instance};
+use crate::model::record::Seen;
 use crate::model::roles::{Provisioning, RoleRow};
 use crate::model::rules::Rules;
 use crate::model::snapshot::{Entity, Management, Snapshot};
@@ -613,7 +614,7 @@ fn recorded_readings_tell_between_which_of_them_something_drifted() {
         applied: relation(blocks()),
         ..Recorded::default()
     };
-    let reading = |at: &str, grants: &[(u64, &str, PrincipalKey)]| crate::model::record::Seen {
+    let reading = |at: &str, grants: &[(u64, &str, PrincipalKey)]| Seen {
         at: at.parse().unwrap(),
         snapshot: live(grants).snapshot,
         roles: Vec::new(),
@@ -851,6 +852,86 @@ fn of_a_group_that_is_gone_or_another_one_people_lose_and_strangers_gain() {
 }
 
 #[test]
+fn of_a_user_who_is_gone_it_is_told_what_is_lost() {
+    let ada = PrincipalKey::User(user("ada"));
+    let mut recorded = Recorded {
+        applied: relation(vec![
+            block("a", "ops", "view", &[1, 2], None),
+            Block {
+                principals: vec![ada.clone()],
+                ..block("b", "ops", "admin", &[1], None)
+            },
+        ]),
+        ..Recorded::default()
+    };
+    recorded
+        .applied
+        .users
+        .insert(user("ada"), made(person("ada", "u-1"), Management::Created));
+    // Members of a look-up are not applied: the last reading knows them.
+    recorded.applied.groups.insert(
+        GroupName::new("ops").unwrap(),
+        made(named_group("ops", "g-1", &["ada", "bob"]), Management::Created),
+    );
+    let mut before = live(&[(3, "audit", group("directory"))]);
+    before.snapshot.groups.insert(
+        GroupName::new("directory").unwrap(),
+        Entity::observed(named_group("directory", "g-2", &["ada"])),
+    );
+    recorded.seen = Some(Seen::of(before));
+    let desired = Desired {
+        snapshot: recorded.applied.clone(),
+        ..Desired::default()
+    };
+    let orphan = PrincipalKey::OrphanUser(ServiceId::new("u-1").unwrap());
+    let lost = |observed: &Observed, cause: Cause| -> Vec<(Effect, String, usize)> {
+        let drift = find_at(&desired, &recorded, observed);
+        let found = drift.items.iter().find(|item| {
+            item.cause == cause
+                && matches!(
+                    &item.subject,
+                    Subject::Entity {
+                        key: EntityKey::User(_),
+                        ..
+                    }
+                )
+        });
+        let people = found.unwrap().people.iter().map(|found| {
+            let reached = &found.reached;
+            assert_eq!(reached.people, [user("ada")]);
+            (
+                found.effect,
+                reached.permission_set.to_string(),
+                reached.accounts.len(),
+            )
+        });
+        let mut people: Vec<_> = people.collect();
+        people.sort();
+        people
+    };
+    let of = |what: &str, accounts| (Effect::Lost, what.to_owned(), accounts);
+    let mut observed = live(&[
+        (1, "view", group("ops")),
+        (2, "view", group("ops")),
+        (1, "admin", orphan),
+    ]);
+    let members = |names: &[&str]| Entity::observed(named_group("ops", "g-1", names));
+    let name = GroupName::new("ops").unwrap();
+    observed.snapshot.groups.insert(name.clone(), members(&["bob"]));
+    assert_eq!(
+        lost(&observed, Cause::Missing),
+        [of("admin", 1), of("audit", 1), of("view", 2)]
+    );
+    // Another one of the name was made, and is in the group already.
+    observed
+        .snapshot
+        .users
+        .insert(user("ada"), Entity::observed(person("ada", "u-2")));
+    observed.snapshot.groups.insert(name, members(&["ada", "bob"]));
+    assert_eq!(lost(&observed, Cause::Rebound), [of("admin", 1), of("audit", 1)]);
+}
+
+#[test]
 fn an_account_that_got_another_name_is_told_and_a_label_is_no_name() {
     let account_called = |name: &str, label: &str, management| {
         let mut entity = made(account_of(1), management);
@@ -871,7 +952,7 @@ fn an_account_that_got_another_name_is_told_and_a_label_is_no_name() {
             Entity::observed(value)
         };
         observed.snapshot.accounts.insert(account(1), called(live_name));
-        let seen = seen_name.map(|name| crate::model::record::Seen {
+        let seen = seen_name.map(|name| Seen {
             at: "2026-10-01T00:00:00Z".parse().unwrap(),
             snapshot: Snapshot {
                 accounts: [(account(1), called(name))].into(),

@@ -1,5 +1,6 @@
 //! What someone changed inside an account, past IAM Identity Center: roles, the SAML provider, policies.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AccountKey, PermissionSetName};
 
 use super::permission_set::PermissionSet;
+use super::text::Text;
 
 /// Something in an account that is not as IAM Identity Center left it. Only providers that can look into accounts
 /// report any.
@@ -32,7 +34,7 @@ pub enum AccountFault {
     RoleEdited {
         /// Of which set.
         permission_set: PermissionSetName,
-        /// What was edited, for people: `policy attached: arn:…`.
+        /// What was edited, for people: `policy attached: arn:…`, `inline policy replaced: {…}`.
         edits: BTreeSet<Arc<str>>,
     },
     /// The SAML provider through which people sign in is gone: nobody gets in.
@@ -48,20 +50,43 @@ pub enum AccountFault {
 
 /// What stands before the ARN of a policy that somebody attached to a role.
 const ATTACHED: &str = "policy attached: ";
+/// What stands before the policy that somebody put in the place of a role's own. Readings that were recorded before it
+/// was read have the words alone.
+const REPLACED: &str = "inline policy replaced: ";
+/// How much of an edit is shown where people read it.
+const MOST_SHOWN: usize = 240;
 
 /// An edit of a role: somebody attached a policy.
 pub fn attached(arn: &str) -> String {
     format!("{ATTACHED}{arn}")
 }
 
-/// A permission set as a role has it whose edits are these, as far as they are attached policies.
-pub fn with_attached<'e>(
-    set: &PermissionSet,
-    edits: impl IntoIterator<Item = &'e Arc<str>>,
-) -> PermissionSet {
+/// An edit of a role: somebody replaced its inline policy. Written on one line, as far as it is JSON.
+pub fn replaced(policy: &str) -> String {
+    let value: Option<serde_json::Value> = serde_json::from_str(policy).ok();
+    let line = value.map_or_else(|| policy.to_owned(), |value| value.to_string());
+    format!("{REPLACED}{line}")
+}
+
+/// An edit as people read it: a long policy is cut.
+pub fn in_brief(edit: &str) -> Cow<'_, str> {
+    match edit.char_indices().nth(MOST_SHOWN) {
+        Some((end, _)) => format!("{}…", edit.get(..end).unwrap_or_default()).into(),
+        None => edit.into(),
+    }
+}
+
+/// A permission set as a role has it whose edits are these, as far as they add to it: policies that were attached, and
+/// the inline policy that is there now.
+pub fn with_edits<'e>(set: &PermissionSet, edits: impl IntoIterator<Item = &'e Arc<str>>) -> PermissionSet {
     let mut set = set.clone();
-    let attached = edits.into_iter().filter_map(|edit| attached_policy(edit));
-    set.managed_policies.extend(attached.map(Into::into));
+    for edit in edits {
+        if let Some(arn) = attached_policy(edit) {
+            set.managed_policies.insert(arn.into());
+        } else if let Some(policy) = edit.strip_prefix(REPLACED) {
+            set.inline_policy = Some(Text::known(policy));
+        }
+    }
     set
 }
 
@@ -84,4 +109,31 @@ pub fn edits_of<'f>(
 /// The ARN of the policy that an edit attached, if that is what it did.
 pub fn attached_policy(edit: &str) -> Option<&str> {
     edit.strip_prefix(ATTACHED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::privilege::{Privilege, judge};
+
+    #[test]
+    fn a_role_is_judged_by_the_inline_policy_that_it_has_now() {
+        let mut set = PermissionSet::new(PermissionSetName::new("view").unwrap());
+        set.inline_policy = Some(Text::known(r#"{"Statement":[]}"#));
+        let judged = |policy: &str| judge(&with_edits(&set, &[replaced(policy).into()])).privilege;
+        let allow = |actions: &str| {
+            format!(
+                "{{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [{{\"Effect\": \"Allow\", \"Action\": \"{actions}\", \
+                 \"Resource\": \"*\"}}]\n}}"
+            )
+        };
+        assert_eq!(judged(&allow("*")), Some(Privilege::Administrator));
+        assert_eq!(judged(&allow("iam:PutRolePolicy")), Some(Privilege::Escalation));
+        assert_eq!(judged(&allow("s3:GetObject")), None);
+        // As readings recorded it before the policy was read.
+        let old: Arc<str> = "inline policy replaced".into();
+        assert_eq!(with_edits(&set, &[old]), set);
+        let long = replaced(&allow(&"s3:GetObject".repeat(100)));
+        assert!(!long.contains('\n') && in_brief(&long).chars().count() == MOST_SHOWN + 1);
+    }
 }

@@ -81,6 +81,19 @@ impl<'a> Reach<'a> {
         out
     }
 
+    /// All that a user has, directly and through groups: for each set, where.
+    pub fn entries(&self, user: &UserName) -> BTreeMap<PermissionSetName, BTreeSet<AccountKey>> {
+        let groups = self.groups_of.get(user).into_iter().flatten();
+        let groups = groups.map(|name| PrincipalKey::Group((*name).clone()));
+        let mut out: BTreeMap<PermissionSetName, BTreeSet<AccountKey>> = BTreeMap::new();
+        for principal in groups.chain([PrincipalKey::User(user.clone())]) {
+            for (set, accounts) in self.grants(&principal) {
+                out.entry(set).or_default().extend(accounts);
+            }
+        }
+        out
+    }
+
     /// Of `users`, who would not have a set in an account were it not for `principal`; grouped, so that people and
     /// accounts that fare alike stand together.
     pub fn only_through(

@@ -9,6 +9,7 @@ use crate::address::{Address, Addresses};
 use crate::id::{EntityKey, PermissionSetName, PrincipalKey, ServiceId};
 use crate::model::access::Tuple;
 use crate::model::action::Effect;
+use crate::model::in_account::in_brief;
 use crate::source::Location;
 
 /// What kind of change an action is, in Terraform's words where it has them.
@@ -169,7 +170,7 @@ impl Reason {
                 "its role was edited in the account, or is gone".to_owned()
             }
             Reason::RoleEdited { edits } => {
-                let edits: Vec<&str> = edits.iter().map(|edit| &**edit).collect();
+                let edits: Vec<_> = edits.iter().map(|edit| in_brief(edit)).collect();
                 format!("its role was edited in the account ({})", edits.join(", "))
             }
             Reason::SamlProviderGone => {

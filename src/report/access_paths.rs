@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, ServiceId, UserName};
-use crate::model::in_account::{edits_of, with_attached};
+use crate::model::in_account::{edits_of, with_edits};
 use crate::model::record::Recorded;
 use crate::model::roles::role_arn;
 use crate::model::snapshot::{Management, Snapshot};
@@ -255,7 +255,7 @@ pub fn explain(asked: &Asked, recorded: &Recorded, since: &Since<'_>, risk: &Ris
     let permission_sets = sets.into_iter().map(|(name, paths)| {
         let set = snapshot.permission_sets.get(&name).map(|set| &set.value);
         let edits = edits_of(in_accounts, &asked.account, &name);
-        let as_edited = set.map(|set| with_attached(set, edits.iter().copied()));
+        let as_edited = set.map(|set| with_edits(set, edits.iter().copied()));
         let judged = judge.set(&name, as_edited.as_ref());
         SetPaths {
             role_edits: edits.iter().map(ToString::to_string).collect(),

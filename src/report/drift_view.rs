@@ -465,7 +465,7 @@ impl Marker<'_> {
     /// A set as it is, with what was attached to the roles of a finding.
     fn set(&self, item: &DriftItem, name: &PermissionSetName) -> SetRisk {
         let set = self.observed.permission_sets.get(name).map(|set| &set.value);
-        let set = set.map(|set| item.with_attached(set));
+        let set = set.map(|set| item.with_edits(set));
         let mut found = SetRisk::default();
         for (judge, _) in &self.rules {
             let sensitive = found.sensitive;

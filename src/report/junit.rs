@@ -6,7 +6,7 @@
 
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
-use crate::drift::{Cause, Effect, Subject};
+use crate::drift::{Cause, Subject};
 use crate::id::AccountKey;
 use crate::plan::Plan;
 use crate::plan::finding::{Finding, Level};
@@ -15,6 +15,7 @@ use super::drift_view::{DriftRow, DriftView};
 use super::escape::{escape, name};
 use super::hide::Hide;
 use super::plan_view::risk::words;
+use super::terminal::drift;
 use super::wording;
 
 const MOST_ACCOUNTS: usize = 20;
@@ -129,7 +130,8 @@ fn held(view: &DriftView<'_>, hide: &Hide) -> TestSuite {
 fn suite(view: &DriftView<'_>, cause: Cause, hide: &Hide) -> TestSuite {
     let mut suite = TestSuite::new(cause.title());
     let class = format!("rolecall.drift.{}", code(cause));
-    let mut rows = view.rows.iter().filter(|row| row.item.cause == cause).peekable();
+    // What follows from another finding is told with that one.
+    let mut rows = view.causes().filter(|row| row.item.cause == cause).peekable();
     if rows.peek().is_none() {
         let mut case = TestCase::new("nothing found", TestCaseStatus::success());
         case.set_classname(class);
@@ -173,30 +175,28 @@ fn places(view: &DriftView<'_>, accounts: &[AccountKey]) -> String {
     wording::accounts(&names, names.len() as u64, MOST_ACCOUNTS)
 }
 
-/// Where it is declared, whom it concerns, and what resolves it.
+/// Where it is declared, what the text tells of it, and what resolves it.
 fn description(view: &DriftView<'_>, row: &DriftRow<'_>, hide: &Hide) -> String {
     let mut lines = Vec::new();
-    if let Some(at) = &row.item.location {
-        lines.push(format!("declared at {}", escape(&at.to_string())));
-    }
-    if !row.marks.is_empty() {
-        lines.push(format!("risk: {}", words(&row.marks)));
-    }
-    for found in &row.item.people {
-        let reached = &found.reached;
-        let verb = match found.effect {
-            Effect::Gained => "gained",
-            Effect::Lost => "lost",
-            Effect::Kept => "kept",
-            Effect::Concerned => "had",
+    let place = row.item.location.as_ref().map(ToString::to_string);
+    let block = row
+        .item
+        .addresses
+        .first()
+        .map(|block| escape(&block.to_string()).into_owned());
+    let declared: Vec<String> = [block, place].into_iter().flatten().collect();
+    if !declared.is_empty() {
+        let verb = if row.item.declared {
+            "declared"
+        } else {
+            "was declared"
         };
-        lines.push(format!(
-            "{} in {}, {verb} by {}",
-            reached.permission_set,
-            places(view, &reached.accounts),
-            view.people(&reached.people, MOST_ACCOUNTS, hide)
-        ));
+        lines.push(
+            hide.apply(&format!("{verb}: {}", declared.join("  ")))
+                .into_owned(),
+        );
     }
+    lines.extend(drift::lines(view, row, hide));
     lines.push(escape(&hide.apply(&row.remedy.text)).into_owned());
     // A command that would name people is left out.
     if let Some(command) = &row.remedy.command

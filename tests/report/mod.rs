@@ -195,7 +195,11 @@ fn a_test_report_says_what_drift_means_and_fails_for_a_refused_plan() {
     assert_eq!(drift.code, 2);
     for said in [
         "<failure message=\"permission set view (becomes administrator)\"",
-        "view in sandbox, had by Ada Lovelace",
+        "failures=\"1\"",
+        "declared: permission_set.view  main.hcl:18",
+        "managed_policies          + arn:aws:iam::aws:policy/AdministratorAccess",
+        "people with it            Ada Lovelace: view in sandbox",
+        "not provisioned since     roles of view  sandbox",
         "classname=\"rolecall.drift.overdue\"/>",
     ] {
         assert!(drift.stdout.contains(said), "{said} in\n{}", drift.stdout);

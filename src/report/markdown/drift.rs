@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::drift::{Cause, Effect, Subject};
 use crate::id::AccountKey;
+use crate::model::in_account::in_brief;
 use crate::plan::risk::RiskMark;
 use crate::report::drift_view::{Before, DriftRow, DriftView, HeldLine, Room};
 use crate::report::hide::Hide;
@@ -217,7 +218,7 @@ fn origin(row: &DriftRow<'_>, hide: &Hide) -> String {
 fn facts(view: &DriftView<'_>, row: &DriftRow<'_>, hide: &Hide) -> Vec<String> {
     let mut out = people(view, row, hide);
     for edit in &row.item.edits {
-        out.push(format!("edited: {}", hide.name(edit)));
+        out.push(format!("edited: {}", hide.name(&in_brief(edit))));
     }
     let selectors = &row.item.selected_by;
     for selector in selectors.iter().take(MOST_SELECTORS) {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use crate::model::in_account::in_brief;
 use crate::plan::people::PeopleChange;
 use crate::report::access_changes::{AccessChange, AccessChanges, verb};
 use crate::report::access_paths::{Explanation, Membership, Path, SetPaths};
@@ -72,7 +73,11 @@ fn set_paths(set: &SetPaths, page: &mut Page<'_>) -> io::Result<()> {
     let title = page.paint(Meaning::Heading, name(&set.permission_set));
     page.line(&format!("  {title}{risk}"))?;
     if !set.role_edits.is_empty() {
-        let edits = some_of(&set.role_edits, set.role_edits.len() as u64, 3);
+        let edits = some_of(
+            set.role_edits.iter().map(|edit| in_brief(edit)),
+            set.role_edits.len() as u64,
+            3,
+        );
         let mark = page.paint(Meaning::Warning, "! its role was edited in the account");
         page.line(&format!("    {mark}: {edits}"))?;
     }

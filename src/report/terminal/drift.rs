@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 
 use crate::drift::{Cause, Effect, Remedy};
+use crate::model::in_account::in_brief;
 use crate::plan::risk::RiskMark;
 use crate::report::drift_view::{Before, DriftRow, DriftView, Room, held_title};
 use crate::report::escape::{escape, name};
@@ -90,16 +91,7 @@ fn section(view: &DriftView<'_>, cause: Cause, hide: &Hide, page: &mut Page<'_>)
         let mut cells = vec![(title.clone(), first), (place.clone(), second), (origin, 0)];
         cells.retain(|(text, width)| *width > 0 || !text.is_empty());
         page.row(mark(cause), &cells)?;
-        for risk in &row.marks {
-            super::entities::risk(risk, &mut *page)?;
-        }
-        for item in &row.details {
-            detail(item, false, page)?;
-        }
-        for (label, text) in facts(view, row, hide) {
-            fact(label, &text, page)?;
-        }
-        consequences(view, row, hide, page)?;
+        about(view, row, hide, page)?;
         if common.since.is_none() {
             fact("since", &since(row), page)?;
         }
@@ -118,6 +110,33 @@ fn section(view: &DriftView<'_>, cause: Cause, hide: &Hide, page: &mut Page<'_>)
         Some(found) => remedy(found, page),
         None => Ok(()),
     }
+}
+
+/// All that is said of a finding below its line, except what resolves it: plain, a line each.
+pub fn lines(view: &DriftView<'_>, row: &DriftRow<'_>, hide: &Hide) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut page = Page::new(&mut out, Styles::PLAIN);
+    // Writing to memory does not fail.
+    let _ = about(view, row, hide, &mut page);
+    let _ = fact("since", &since(row), &mut page);
+    let text = String::from_utf8_lossy(&out);
+    text.lines()
+        .map(|line| hide.apply(line.trim()).into_owned())
+        .collect()
+}
+
+/// Why to look twice at it, what differs, whom it concerns, and what follows from it.
+fn about(view: &DriftView<'_>, row: &DriftRow<'_>, hide: &Hide, page: &mut Page<'_>) -> io::Result<()> {
+    for risk in &row.marks {
+        super::entities::risk(risk, &mut *page)?;
+    }
+    for item in &row.details {
+        detail(item, false, page)?;
+    }
+    for (label, text) in facts(view, row, hide) {
+        fact(label, &text, page)?;
+    }
+    consequences(view, row, hide, page)
 }
 
 /// What follows from a finding, the first of much.
@@ -235,7 +254,7 @@ fn facts(view: &DriftView<'_>, row: &DriftRow<'_>, hide: &Hide) -> Vec<(&'static
         out.push(("", format!("… {} more (--json lists all)", number(rest))));
     }
     for edit in &row.item.edits {
-        out.push(("edited", escape(edit).into_owned()));
+        out.push(("edited", escape(&in_brief(edit)).into_owned()));
     }
     let selectors = &row.item.selected_by;
     for selector in selectors.iter().take(MOST_SELECTORS) {
