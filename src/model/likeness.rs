@@ -1,10 +1,10 @@
-//! Whether two names of people can be taken for each other.
+//! Whether two names, of people or of things, can be taken for each other.
 //!
 //! Display names are free text: two people may have one, and somebody may have chosen one that looks like another's.
 //! Equality finds the first case only.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use unicode_normalization::UnicodeNormalization;
@@ -57,6 +57,59 @@ pub fn likeness(name: &str) -> Cow<'_, str> {
     whole(folded.map(drawn_alike).collect(), name)
 }
 
+/// The same of a name that labels a thing, as those of groups and permission sets do: there numbers that stand apart stay
+/// apart, so that `team-1-11` is not taken for `team-11-1`.
+pub fn likeness_of_label(name: &str) -> String {
+    let mut parts = vec![String::new()];
+    let mut chars = name.chars().peekable();
+    let (mut last, mut apart) = (None::<char>, false);
+    while let Some(c) = chars.next() {
+        if c.is_alphanumeric() {
+            let numbers = c.is_numeric() && last.is_some_and(char::is_numeric);
+            if apart && numbers {
+                parts.push(String::new());
+            }
+            (last, apart) = (Some(c), false);
+        } else {
+            apart = true;
+        }
+        if let Some(part) = parts.last_mut() {
+            part.push(c);
+        }
+    }
+    let parts: Vec<Cow<'_, str>> = parts.iter().map(|part| likeness(part)).collect();
+    parts.join(" ")
+}
+
+/// Names of things of one kind, by what they look like.
+#[derive(Debug, Clone, Default)]
+pub struct LookAlikes<'n>(BTreeMap<String, BTreeSet<&'n str>>);
+
+impl<'n> LookAlikes<'n> {
+    /// Costs one pass over the names.
+    pub fn of(names: impl IntoIterator<Item = &'n str>) -> Self {
+        let mut by_likeness: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+        for name in names {
+            by_likeness
+                .entry(likeness_of_label(name))
+                .or_default()
+                .insert(name);
+        }
+        // Most names look like no other.
+        by_likeness.retain(|_, names| names.len() > 1);
+        LookAlikes(by_likeness)
+    }
+
+    /// The other names that one could be taken for, ascending.
+    pub fn others(&self, name: &str) -> Vec<&'n str> {
+        if self.0.is_empty() {
+            return Vec::new();
+        }
+        let alike = self.0.get(&likeness_of_label(name)).into_iter().flatten();
+        alike.copied().filter(|other| *other != name).collect()
+    }
+}
+
 fn drawn_alike(c: char) -> char {
     match c {
         'i' | '1' => 'l',
@@ -100,6 +153,35 @@ mod tests {
         }
         assert_ne!(likeness("…"), likeness("-"));
         assert_eq!(likeness("Аудит"), likeness("аудит"));
+    }
+
+    #[test]
+    fn labels_that_can_be_taken_for_each_other_are_alike_and_numbers_stay_apart() {
+        let names = [
+            "Ops",
+            "0ps",
+            "Ops ",
+            "View",
+            "VIEW",
+            "Data Team",
+            "Data  Team",
+            "team-1-11",
+            "team-11-1",
+            "p1",
+            "p2",
+            "p1",
+        ];
+        let alike = LookAlikes::of(names);
+        assert_eq!(alike.others("Ops"), ["0ps", "Ops "]);
+        assert_eq!(alike.others("0ps"), ["Ops", "Ops "]);
+        assert_eq!(alike.others("VIEW"), ["View"]);
+        assert_eq!(alike.others("Data Team"), ["Data  Team"]);
+        for alone in ["team-1-11", "team-11-1", "p1", "p2", "other"] {
+            assert_eq!(alike.others(alone), [""; 0], "{alone}");
+        }
+        // Of one that is not among them.
+        assert_eq!(LookAlikes::of(["Ops", "ops"]).others("OPS"), ["Ops", "ops"]);
+        assert_eq!(likeness_of_label("…"), "…");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! What nobody can judge from here, of permission sets that the plan gives or writes: policies that lie in the accounts,
-//! and AWS-managed policies whose content is not known.
+//! AWS-managed policies whose content is not known, and whether a name is meant that could be taken for another's.
 //!
 //! A permission set refers to customer-managed policies by path and name, and each account has its own, with content of
 //! its own. Of AWS's policies only those are known that tell something ([`crate::model::privilege`]).
@@ -16,7 +16,9 @@ use super::Plan;
 use super::finding::{Finding, Level};
 use super::input::PlanInput;
 
-/// At most one finding for each kind of policy.
+mod look_alikes;
+
+/// At most one finding for each kind of policy, and one for names.
 pub(super) fn findings(plan: &Plan, input: &PlanInput) -> impl Iterator<Item = Finding> {
     let sets = concerned(plan, input);
     let (mut of_accounts, mut of_aws) = (Unjudged::default(), Unjudged::default());
@@ -67,7 +69,8 @@ pub(super) fn findings(plan: &Plan, input: &PlanInput) -> impl Iterator<Item = F
         },
         "look at them at AWS; a set that the `risk` block names is marked whatever they say",
     );
-    of_accounts.into_iter().chain(of_aws)
+    let alike = look_alikes::finding(plan, input);
+    of_accounts.into_iter().chain(of_aws).chain(alike)
 }
 
 /// A permission set that the plan gives or writes.

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::drift::{Around, Cause, Consequence, Content, Drift, DriftItem, Effect, Remedy, Subject};
-use crate::id::{AccountKey, EntityKey, PermissionSetName, PrincipalKey, UserName};
+use crate::id::{AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKey, UserName};
 use crate::model::denial::{Alike, Denial, Together};
 use crate::model::instance::{Held, HeldSubject, Observed};
+use crate::model::likeness::LookAlikes;
 use crate::model::permission_set::PermissionSet;
 use crate::model::privilege::judge;
 use crate::model::snapshot::Snapshot;
@@ -50,6 +51,8 @@ pub struct DriftRow<'a> {
     pub marks: Vec<Risk>,
     /// The same for each of the item's classes of people.
     pub risks: Vec<Vec<RiskMark>>,
+    /// Of access that nobody declared: other names that its group or permission set could be taken for.
+    pub looks_like: Vec<String>,
     /// The row that this one follows from and stands below.
     pub follows: Option<usize>,
     /// The rows that follow from this one.
@@ -126,6 +129,11 @@ impl<'a> DriftView<'a> {
     pub fn new(stack: &'a str, drift: &'a Drift, around: &Around<'a>) -> Self {
         let observed = around.observed;
         let names = SharedNames::of_people(&[&observed.snapshot]);
+        let snapshot = &observed.snapshot;
+        let alike = [
+            LookAlikes::of(snapshot.groups.keys().map(GroupName::as_str)),
+            LookAlikes::of(snapshot.permission_sets.keys().map(PermissionSetName::as_str)),
+        ];
         let row = |item: &'a DriftItem| DriftRow {
             item,
             name: name(item, &observed.snapshot, &names),
@@ -133,6 +141,7 @@ impl<'a> DriftView<'a> {
             remedy: around.remedy(item),
             marks: Vec::new(),
             risks: Vec::new(),
+            looks_like: looks_like(item, &alike),
             follows: None,
             leads_to: Vec::new(),
         };
@@ -554,6 +563,37 @@ fn name(item: &DriftItem, observed: &Snapshot, names: &SharedNames<'_>) -> Strin
             format!("{what}{}: {used} of {limit}", of.unwrap_or_default())
         }
     }
+}
+
+/// What the group and the permission set of access that nobody declared could be taken for, by what is there.
+fn looks_like(item: &DriftItem, [groups, sets]: &[LookAlikes<'_>; 2]) -> Vec<String> {
+    if !matches!(item.cause, Cause::Unmanaged | Cause::UnmanagedMembership) {
+        return Vec::new();
+    }
+    let (group, set) = match &item.subject {
+        Subject::Grants {
+            principal: PrincipalKey::Group(group),
+            permission_set,
+            ..
+        } => (Some(group), Some(permission_set)),
+        Subject::Grants { permission_set, .. } => (None, Some(permission_set)),
+        Subject::Members { group, .. } => (Some(group), None),
+        Subject::Entity {
+            key: EntityKey::PermissionSet(set),
+            ..
+        } => (None, Some(set)),
+        _ => (None, None),
+    };
+    let of_group = group.map(|group| ("group", group.as_str(), groups.others(group.as_str())));
+    let of_set = set.map(|set| ("permission set", set.as_str(), sets.others(set.as_str())));
+    let found = [of_group, of_set].into_iter().flatten();
+    found
+        .filter(|(_, _, others)| !others.is_empty())
+        .map(|(kind, name, others)| {
+            let others: Vec<String> = others.into_iter().map(|other| format!("`{other}`")).collect();
+            format!("{kind} `{name}` could be taken for {}", others.join(", "))
+        })
+        .collect()
 }
 
 fn entity_name(key: &EntityKey, observed: &Snapshot, names: &SharedNames<'_>) -> String {

@@ -14,10 +14,11 @@ use crate::cli::pipeline::Stack;
 use crate::cli::planning::{Planned, make_plan_with};
 use crate::config::evaluate::ProviderSettings;
 use crate::config::program::Program;
-use crate::id::EntityKey;
+use crate::id::{EntityKey, GroupName, PermissionSetName, PrincipalKey};
 use crate::import::{self, Import, Options};
 use crate::model::denial::Together;
 use crate::model::instance::{HeldSubject, Observed};
+use crate::model::likeness::LookAlikes;
 use crate::model::record::{Recorded, Seen};
 use crate::model::roles::Provisioning;
 use crate::model::snapshot::Snapshot;
@@ -30,6 +31,7 @@ use crate::report::escape::escape;
 use crate::report::json::import::{DeclaredJson, FORMAT_VERSION, ImportJson, LeftOutJson};
 use crate::report::plan_view::PlanView;
 use crate::report::terminal::plan::{Title, sum_of, write};
+use crate::report::wording::some_of;
 use crate::source::Location;
 use crate::state::entry::Author;
 use crate::state::local::LocalStore;
@@ -65,6 +67,7 @@ pub fn run(env: &Env, args: &ImportArgs) -> Result<Exit, Failure> {
     })?;
     crate::cli::pipeline::tell_notices(env, provider.as_ref());
     let imported = import::import(&observed, &source.options(env, args)?);
+    tell_look_alikes(env, &observed.snapshot);
     let written = place.write(&imported)?;
     // From here on the reading stands in for the service: nothing can be written to it, nor can it change meanwhile.
     let frozen = |observed| Frozen::new(provider.name(), provider.now(), observed);
@@ -98,6 +101,32 @@ fn to_adopt(observed: &Observed) -> Observed {
         _ => true,
     });
     adopted
+}
+
+/// Says which groups and permission sets that somebody has access through could be taken for each other by their names.
+fn tell_look_alikes(env: &Env, snapshot: &Snapshot) {
+    let names = &snapshot.access.names;
+    let groups = LookAlikes::of(snapshot.groups.keys().map(GroupName::as_str));
+    let sets = LookAlikes::of(snapshot.permission_sets.keys().map(PermissionSetName::as_str));
+    let granted = names.principals.iter().filter_map(|principal| match principal {
+        PrincipalKey::Group(name) => Some(("group", name.as_str(), groups.others(name.as_str()))),
+        _ => None,
+    });
+    let of_sets = names.permission_sets.iter();
+    let of_sets = of_sets.map(|name| ("permission set", name.as_str(), sets.others(name.as_str())));
+    let found = granted.chain(of_sets).filter(|(_, _, others)| !others.is_empty());
+    let found: Vec<String> = found
+        .map(|(kind, name, others)| {
+            let others: Vec<String> = others.into_iter().map(|other| format!("`{other}`")).collect();
+            format!("{kind} `{name}` like {}", others.join(", "))
+        })
+        .collect();
+    if !found.is_empty() {
+        env.say(&format!(
+            "warning: names through which access is given could be taken for each other: {}",
+            some_of(&found, found.len() as u64, 10)
+        ));
+    }
 }
 
 /// Records the reading as it was.

@@ -187,6 +187,8 @@ fn details(view: &DriftView<'_>, row: &DriftRow<'_>) -> Vec<(&'static str, Strin
         .iter()
         .map(|edit| ("", format!("edited: {}", escape(&in_brief(edit)))));
     out.extend(edits);
+    let alike = row.looks_like.iter();
+    out.extend(alike.map(|text| ("unknown", format!("! {}", escape(text)))));
     out.extend(row.details.iter().flat_map(super::plan::detail));
     let follows = view.consequences(row, ROOM, &Hide::default());
     out.extend(

@@ -79,6 +79,9 @@ pub struct DriftItemJson<'a> {
     /// Why to look twice, the gravest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub risks: Vec<RiskJson>,
+    /// Of access that nobody declared: which other names its group or permission set could be taken for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub looks_like: Vec<Cow<'a, str>>,
     /// What it means for people; worked out for the first thousand findings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<PeopleJson<'a>>,
@@ -260,6 +263,11 @@ fn item<'a>(row: &DriftRow<'a>) -> DriftItemJson<'a> {
             })
             .collect(),
         risks: row.marks.iter().map(RiskJson::from).collect(),
+        looks_like: row
+            .looks_like
+            .iter()
+            .map(|text| Cow::Owned(text.clone()))
+            .collect(),
         people: people(row),
         expired: item.expired,
         since: item.since.map(|since| SinceJson {

@@ -220,6 +220,8 @@ fn facts(view: &DriftView<'_>, row: &DriftRow<'_>, hide: &Hide) -> Vec<String> {
     for edit in &row.item.edits {
         out.push(format!("edited: {}", hide.name(&in_brief(edit))));
     }
+    let alike = row.looks_like.iter();
+    out.extend(alike.map(|text| format!("look twice: {}", hide.sentence(text))));
     let selectors = &row.item.selected_by;
     for selector in selectors.iter().take(MOST_SELECTORS) {
         let label = match (selector.before, selector.now) {

@@ -256,6 +256,8 @@ fn facts(view: &DriftView<'_>, row: &DriftRow<'_>, hide: &Hide) -> Vec<(&'static
     for edit in &row.item.edits {
         out.push(("edited", escape(&in_brief(edit)).into_owned()));
     }
+    let alike = row.looks_like.iter();
+    out.extend(alike.map(|text| ("look twice", escape(text).into_owned())));
     let selectors = &row.item.selected_by;
     for selector in selectors.iter().take(MOST_SELECTORS) {
         let place = selector
