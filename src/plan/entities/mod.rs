@@ -356,6 +356,15 @@ impl Differ<'_, '_> {
         })
     }
 
+    /// Whether the unfinished run was to bring this about, and did not.
+    fn is_left_undone(&self, effect: &Effect) -> bool {
+        let wanted = crate::model::fingerprint::of_effect(effect);
+        let run = self.sources.input.recorded.unfinished.as_ref();
+        run.is_some_and(|run| {
+            run.steps.binary_search(&wanted).is_ok() && run.done.binary_search(&wanted).is_err()
+        })
+    }
+
     /// Making something that was made before and is gone needs a person's yes. `lost`: it had another name then.
     fn create(&mut self, facts: &Facts<'_>, lost: bool, effect: Effect) {
         let was_there = facts.recorded.is_some() || lost;

@@ -56,7 +56,20 @@ impl Differ<'_, '_> {
                     ..entity.value.clone()
                 }),
             };
-            let action = facts.action(ActionKind::Update, update_reason(as_declared), Some(effect));
+            // Recorded as declared, and never written in full: nobody changed it.
+            let half_made = as_declared && self.is_left_undone(&effect);
+            if half_made {
+                let message = format!(
+                    "the last run left permission set {name} half made: not all of its content was written, and this goes \
+                     on with it"
+                );
+                self.findings.push(Finding {
+                    location: entity.location.clone(),
+                    ..Finding::new(Level::Note, "half-made", message)
+                });
+            }
+            let reason = update_reason(as_declared && !half_made);
+            let action = facts.action(ActionKind::Update, reason, Some(effect));
             self.actions.push(action);
         }
     }
