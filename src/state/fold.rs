@@ -492,7 +492,7 @@ mod tests {
     use super::*;
     use crate::address::{Address, Kind};
     use crate::id::{Email, GroupName, ServiceId, UserName};
-    use crate::model::access::{Names, Note};
+    use crate::model::access::{Declaration, Names, Note};
     use crate::model::account::{Account, AccountStatus};
     use crate::model::snapshot::Snapshot;
     use crate::state::testing::{
@@ -605,6 +605,42 @@ mod tests {
         );
         assert_eq!(removed.serial, 3);
         assert_eq!(removed.applied.access.declarations.len(), 1);
+    }
+
+    #[test]
+    fn a_narrowed_run_makes_no_expired_block_known_and_forgets_none() {
+        let run = |name: &str, place: u32, narrowed: bool| {
+            let made = BTreeMap::from([((place, "a".to_owned(), "g".to_owned()), ["x".to_owned()].into())]);
+            let mut entries = run_of_grants(
+                name,
+                &Grants {
+                    made,
+                    ..Grants::default()
+                },
+            );
+            for entry in &mut entries {
+                if let Entry::RunStarted(started) = entry {
+                    started.narrowed = narrowed;
+                    // Its time has come, and it never gave anything.
+                    started.declarations.push(Declaration {
+                        address: assignment("y"),
+                        location: None,
+                        reason: None,
+                        expires: Some("2026-01-01T00:00:00Z".parse().unwrap()),
+                    });
+                }
+            }
+            entries
+        };
+        let known = |runs: &[Vec<Entry>]| {
+            let recorded = fold(Recorded::default(), runs.iter().flatten()).unwrap();
+            let declarations = recorded.applied.access.declarations.iter();
+            let labels = declarations.map(|block| block.address.label.to_string());
+            labels.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(known(&[run("1", 1, true)]), "x");
+        assert_eq!(known(&[run("1", 1, false)]), "x y");
+        assert_eq!(known(&[run("1", 1, false), run("2", 2, true)]), "x y");
     }
 
     #[test]
