@@ -15,7 +15,7 @@ pub struct Remedy {
     pub command: Option<String>,
 }
 
-/// A command names at most so many accounts or people.
+/// A command names at most so many accounts or people, and says how many more there are.
 const MOST_NAMES: usize = 20;
 
 /// What remedies depend on besides the finding.
@@ -412,11 +412,21 @@ fn looped(names: Vec<String>, variable: &str, command: impl Fn(&str) -> String) 
     match names.as_slice() {
         [] => None,
         [name] => Some(command(name)),
-        several => Some(format!(
-            "for {variable} in {}; do {}; done",
-            several.join(" "),
-            command(&format!("\"${variable}\""))
-        )),
+        several => {
+            let named = several.get(..MOST_NAMES).unwrap_or(several);
+            let rest = several.len() - named.len();
+            // The colon does nothing in any shell, whatever stands behind it.
+            let rest = if rest > 0 {
+                format!("; : and {rest} more")
+            } else {
+                String::new()
+            };
+            Some(format!(
+                "for {variable} in {}; do {}; done{rest}",
+                named.join(" "),
+                command(&format!("\"${variable}\""))
+            ))
+        }
     }
 }
 
@@ -505,5 +515,29 @@ pub(crate) fn shell(word: &str) -> String {
         word.to_owned()
     } else {
         format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_names_so_many_and_says_how_many_more_there_are() {
+        let over = |count: usize| {
+            let names = (0..count).map(|n| format!("n{n}")).collect();
+            looped(names, "user", |user| format!("leave {user}"))
+        };
+        assert_eq!(over(0), None);
+        assert_eq!(over(1).as_deref(), Some("leave n0"));
+        assert_eq!(
+            over(2).as_deref(),
+            Some("for user in n0 n1; do leave \"$user\"; done")
+        );
+        let many = over(500).unwrap();
+        assert!(
+            many.ends_with("n19; do leave \"$user\"; done; : and 480 more"),
+            "{many}"
+        );
     }
 }

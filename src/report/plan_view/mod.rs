@@ -70,6 +70,8 @@ pub struct PlanView<'a> {
     pub naming: Naming,
     /// Assignments by principal, made when first asked for.
     by_principal: OnceLock<FxHashMap<u32, Vec<usize>>>,
+    /// The records of each principal, as places in the plan's list; built at the first question.
+    records_of: OnceLock<FxHashMap<u32, Vec<u32>>>,
 }
 
 /// How many things a plan adds, changes and removes.
@@ -173,6 +175,7 @@ impl<'a> PlanView<'a> {
             counts: counts(plan),
             naming: Naming::of_plan(plan),
             by_principal: OnceLock::new(),
+            records_of: OnceLock::new(),
             labels,
         };
         view.headlines = headline::headlines(&view);

@@ -90,10 +90,19 @@ impl<'a> PlanView<'a> {
 
     /// The notes of one principal's assignments that stay and of which the record changes.
     fn noted(&self, line: &PeopleLine, principal: u32) -> Vec<u32> {
-        let records = self.plan.records.iter().filter(|step| {
-            step.change != RecordChange::Forget
-                && step.tuple.principal() == principal
-                && line.permission_sets.contains(&step.tuple.permission_set())
+        let index = self.records_of.get_or_init(|| {
+            let mut index: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
+            for (place, step) in (0..).zip(&self.plan.records) {
+                if step.change != RecordChange::Forget {
+                    index.entry(step.tuple.principal()).or_default().push(place);
+                }
+            }
+            index
+        });
+        let of_principal = index.get(&principal).into_iter().flatten();
+        let of_principal = of_principal.filter_map(|place| self.plan.records.get(*place as usize));
+        let records = of_principal.filter(|step| {
+            line.permission_sets.contains(&step.tuple.permission_set())
                 && line.accounts.binary_search(&step.tuple.account()).is_ok()
         });
         let notes: BTreeSet<u32> = records.map(|step| step.note).collect();
