@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::id::{AccountKey, PermissionSetName, PrincipalKey};
 use crate::model::access::{Access, Declaration, Tuple};
 use crate::model::action::Effect;
+use crate::model::duration;
 use crate::model::guardrail::Require;
 use crate::model::permission_set::PermissionSet;
 use crate::plan::finding::counted;
@@ -252,7 +253,9 @@ impl<'a> Court<'a> {
         };
         say(GROUP, "it is not granted to a group".to_owned());
         say(REASON, "no block gives a `reason`".to_owned());
-        say(EXPIRY, "it does not expire in time".to_owned());
+        let within = require.expires_within.map(duration::spelled);
+        let within = within.map_or_else(|| "in time".to_owned(), |length| format!("within {length}"));
+        say(EXPIRY, format!("it does not expire {within}"));
         say(BOUNDARY, format!("{set} has no permissions boundary"));
         say(
             SET_TAGS,
