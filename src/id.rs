@@ -5,6 +5,7 @@
 //! AWS SDKs. A value of one of these types is known to be acceptable to the
 //! service, so nothing downstream checks again.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -173,14 +174,56 @@ text_id! {
 text_id! {
     /// The path of an organizational unit below the root, like `Workloads/Prod`; the empty path is the root.
     ///
-    /// Each name on it has 1 to 128 characters (Organizations); a name may not contain `/` here, because the
-    /// path could not be told apart from a deeper one.
+    /// Each name on it has 1 to 128 characters (Organizations). A `/` in a name is written `%2F`, so that the path can be
+    /// told apart from a deeper one, and a `%` that would be read as part of that is written `%25`; all other names stand
+    /// as they are.
     OuPath, |text| {
         if text.is_empty() {
             return Ok(());
         }
-        text.split('/').try_for_each(|name| limit("an organizational unit's name", name, 1, 128))
+        text.split('/').try_for_each(|part| limit("an organizational unit's name", &unescaped(part), 1, 128))
     }
+}
+
+const SLASH: &str = "%2F";
+const PERCENT: &str = "%25";
+
+/// A unit's name as it is written on a path.
+fn escaped(name: &str) -> Cow<'_, str> {
+    if !name.contains('/') && !name.contains(SLASH) && !name.contains(PERCENT) {
+        return Cow::Borrowed(name);
+    }
+    let mut text = String::with_capacity(name.len() + 2);
+    for (at, c) in name.char_indices() {
+        let rest = name.get(at..).unwrap_or_default();
+        match c {
+            '/' => text.push_str(SLASH),
+            '%' if rest.starts_with(SLASH) || rest.starts_with(PERCENT) => text.push_str(PERCENT),
+            c => text.push(c),
+        }
+    }
+    Cow::Owned(text)
+}
+
+/// The name that is written so on a path.
+fn unescaped(part: &str) -> Cow<'_, str> {
+    if !part.contains(SLASH) && !part.contains(PERCENT) {
+        return Cow::Borrowed(part);
+    }
+    let mut text = String::with_capacity(part.len());
+    let mut rest = part;
+    while let Some((before, after)) = rest.split_once('%') {
+        text.push_str(before);
+        let escape = [("2F", '/'), ("25", '%')].into_iter();
+        let found = escape
+            .filter_map(|(code, c)| Some((after.strip_prefix(code)?, c)))
+            .next();
+        let (next, c) = found.unwrap_or((after, '%'));
+        text.push(c);
+        rest = next;
+    }
+    text.push_str(rest);
+    Cow::Owned(text)
 }
 
 impl OuPath {
@@ -197,19 +240,25 @@ impl OuPath {
     /// The unit `name` directly below this one.
     ///
     /// # Errors
-    /// When `name` is empty, too long or contains `/`.
+    /// When `name` is empty or too long.
     pub fn child(&self, name: &str) -> Result<OuPath, IdError> {
-        if name.contains('/') {
-            return Err(broken(format!(
-                "an organizational unit's name cannot contain `/`; this is `{name}`"
-            )));
-        }
         limit("an organizational unit's name", name, 1, 128)?;
+        let part = escaped(name);
         if self.is_root() {
-            OuPath::new(name)
+            OuPath::new(part)
         } else {
-            OuPath::new(format!("{}/{name}", self.0))
+            OuPath::new(format!("{}/{part}", self.0))
         }
+    }
+
+    /// A unit's name as it is written on a path.
+    pub fn part(name: &str) -> Cow<'_, str> {
+        escaped(name)
+    }
+
+    /// The names on a path, from below the root down, as the service has them.
+    pub fn names(path: &str) -> impl Iterator<Item = Cow<'_, str>> {
+        path.split('/').filter(|part| !part.is_empty()).map(unescaped)
     }
 
     /// The unit above; `None` for the root.
@@ -224,9 +273,9 @@ impl OuPath {
         )
     }
 
-    /// The last name on the path; empty for the root.
-    pub fn name(&self) -> &str {
-        self.0.rsplit_once('/').map_or(&*self.0, |(_, name)| name)
+    /// The unit's name, as the service has it; empty for the root.
+    pub fn name(&self) -> Cow<'_, str> {
+        unescaped(self.0.rsplit_once('/').map_or(&*self.0, |(_, part)| part))
     }
 
     /// Whether `self` lies at or below `above`.
@@ -442,5 +491,29 @@ mod tests {
                 .is_within(&OuPath::new("Workloads").unwrap())
         );
         assert!(prod.is_within(&OuPath::root()));
+    }
+
+    #[test]
+    fn a_name_with_a_slash_stands_on_a_path_and_comes_back() {
+        let names = [
+            "R/D", "/", "//", "%2F", "%25", "%252F", "%2", "50%", "%/", "%2/", "%%2F", "%2f", "é/%2F",
+        ];
+        let mut paths: Vec<OuPath> = Vec::new();
+        for name in names {
+            let path = OuPath::root().child("Top").unwrap().child(name).unwrap();
+            assert_eq!(path.name(), name);
+            assert!(OuPath::new(path.as_str()).is_ok());
+            assert_eq!(path.parent().unwrap().as_str(), "Top");
+            assert_eq!(OuPath::names(path.as_str()).collect::<Vec<_>>(), ["Top", name]);
+            paths.push(path);
+        }
+        paths.sort();
+        paths.dedup();
+        assert_eq!(paths.len(), names.len(), "no two names share a path");
+        assert_eq!(OuPath::root().child("R/D").unwrap().as_str(), "R%2FD");
+        assert_eq!(OuPath::root().child("50% off").unwrap().as_str(), "50% off");
+        // The length is the name's, not that of what is written for it.
+        assert!(OuPath::root().child(&"/".repeat(128)).is_ok());
+        assert!(OuPath::root().child(&"/".repeat(129)).is_err());
     }
 }

@@ -22,7 +22,8 @@ ORGANIZATIONS = """
     DisableAWSServiceAccess EnableAWSServiceAccess ListAccounts ListAccountsForParent
     ListAWSServiceAccessForOrganization ListChildren ListCreateAccountStatus ListDelegatedAdministrators
     ListDelegatedServicesForAccount ListOrganizationalUnitsForParent ListParents ListRoots ListTagsForResource
-    MoveAccount RegisterDelegatedAdministrator TagResource UntagResource UpdateOrganizationalUnit
+    MoveAccount RegisterDelegatedAdministrator RemoveAccountFromOrganization TagResource UntagResource
+    UpdateOrganizationalUnit
 """.split()
 
 IAM = """

@@ -199,6 +199,23 @@ class Denied(WireTest):
         self.assertEqual(self.sso.list_permission_sets(InstanceArn=self.arn)["PermissionSets"], [])
 
 
+class DeniedTags(WireTest):
+    SERVE = ("--clock", "fast", "--quotas", "off", "--deny", "sso:TagResource", "--deny", "organizations:TagResource")
+
+    def test_tags_on_creation_take_the_action_of_tagging(self):
+        tags = [{"Key": "env", "Value": "prod"}]
+        root = self.org.list_roots()["Roots"][0]["Id"]
+        creations = [
+            ("sso", self.sso.create_permission_set, dict(InstanceArn=self.arn, Name="tagged")),
+            ("organizations", self.org.create_organizational_unit, dict(ParentId=root, Name="Tagged")),
+            ("organizations", self.org.create_account, dict(AccountName="tagged", Email="tagged@example.com")),
+        ]
+        for service, create, inputs in creations:
+            message = self.fails("AccessDeniedException", create, **inputs, Tags=tags)
+            self.assertIn(f"is not authorized to perform: {service}:TagResource", message)
+            create(**inputs)
+
+
 class DeniedRole(WireTest):
     def test_in_the_management_account_the_callers_own_permissions_count(self):
         arn, group = self.permission_set(), self.group()

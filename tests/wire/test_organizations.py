@@ -230,6 +230,24 @@ class Accounts(WireTest):
         self.fails("AccountNotFoundException", self.org.close_account, AccountId="999999999999")
 
 
+    def test_an_account_is_removed_from_the_organization(self):
+        remove = self.org.remove_account_from_organization
+        self.fails("MasterCannotLeaveOrganizationException", remove, AccountId=self.management)
+        self.fails("AccountNotFoundException", remove, AccountId="999999999999")
+        made, arn, group = self.account(), self.permission_set(), self.group()
+        self.assign(arn, made, group)
+        sso = dict(ServicePrincipal="sso.amazonaws.com")
+        self.org.register_delegated_administrator(AccountId=made, **sso)
+        self.fails("ConstraintViolationException", remove, AccountId=made)
+        self.assertEqual(self.error.get("Reason"), "CANNOT_REMOVE_DELEGATED_ADMINISTRATOR_FROM_ORG")
+        self.org.deregister_delegated_administrator(AccountId=made, **sso)
+        remove(AccountId=made)
+        self.fails("AccountNotFoundException", self.org.describe_account, AccountId=made)
+        self.assertNotIn(made, [one["Id"] for one in self.org.list_accounts()["Accounts"]])
+        # What was assigned in it went along.
+        self.sso.delete_permission_set(**self.on(arn))
+
+
 class Services(WireTest):
     def test_services_get_and_lose_access(self):
         names = lambda: [one["ServicePrincipal"] for one in self.org.list_aws_service_access_for_organization()["EnabledServicePrincipals"]]

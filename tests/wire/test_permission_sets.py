@@ -85,7 +85,7 @@ class Policies(WireTest):
         self.fails("ValidationException", put, **self.on(arn, InlinePolicy="Allow all"))
         self.fails("ValidationException", put, **self.on(arn, InlinePolicy="x" * 32769))
         dense = json.dumps({"Version": "x" * 10300})
-        self.fails("ServiceQuotaExceededException", put, **self.on(arn, InlinePolicy=dense))
+        self.fails("ValidationException", put, **self.on(arn, InlinePolicy=dense))
         put(**self.on(arn, InlinePolicy='{"Statement":' + " " * 20000 + '{}}'))
 
     def test_managed_policies_are_attached_listed_and_detached(self):

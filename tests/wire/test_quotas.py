@@ -109,6 +109,10 @@ class Limits(WireTest):
 
     SERVE = ("--clock", "fast", "--quotas", "on")
 
+    def test_a_created_account_stays_for_four_days(self):
+        self.fails("ConstraintViolationException", self.org.remove_account_from_organization, AccountId=self.account())
+        self.assertEqual(self.error.get("Reason"), "WAIT_PERIOD_ACTIVE")
+
     def patient(self):
         self.sso = self.server.client("sso-admin", retries=10)
         self.ids = self.server.client("identitystore", retries=10)

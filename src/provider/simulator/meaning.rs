@@ -51,7 +51,9 @@ pub(super) fn refused(operation: Operation, error: &ServiceError) -> CallError {
         ErrorCode::AccessDeniedException
         | ErrorCode::UnmodifiableEntity
         | ErrorCode::AWSOrganizationsNotInUseException => Meaning::Denied,
-        ErrorCode::ValidationException | ErrorCode::InvalidInputException => Meaning::Invalid,
+        ErrorCode::ValidationException
+        | ErrorCode::InvalidInputException
+        | ErrorCode::MasterCannotLeaveOrganizationException => Meaning::Invalid,
         ErrorCode::ServiceQuotaExceededException | ErrorCode::ConstraintViolationException => Meaning::Quota,
         ErrorCode::ResourceNotFoundException
         | ErrorCode::AccountNotFoundException

@@ -336,7 +336,7 @@ fn accounts(world: &World, denied: &Denied) -> BTreeMap<AccountKey, Entity<Accou
                 AccountState::Active => AccountStatus::Active,
                 AccountState::Suspended => AccountStatus::Suspended,
                 AccountState::PendingClosure => AccountStatus::PendingClosure,
-                AccountState::Closed => AccountStatus::Closed,
+                AccountState::Closed | AccountState::Removed => AccountStatus::Closed,
             },
             management: at == organization.management(),
         };

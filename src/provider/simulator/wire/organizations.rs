@@ -44,6 +44,7 @@ pub const OPERATIONS: Table = &[
     ("ListTagsForResource", list_tags),
     ("MoveAccount", move_account),
     ("RegisterDelegatedAdministrator", register),
+    ("RemoveAccountFromOrganization", remove_account),
     ("TagResource", tag),
     ("UntagResource", untag),
     ("UpdateOrganizationalUnit", update_unit),
@@ -193,6 +194,11 @@ fn close_account(world: &mut World, input: Input<'_>) -> Answer {
     world.close_account(input.text("AccountId")).map(|()| Value::Null)
 }
 
+fn remove_account(world: &mut World, input: Input<'_>) -> Answer {
+    let id = input.text("AccountId");
+    world.remove_account_from_organization(id).map(|()| Value::Null)
+}
+
 fn move_account(world: &mut World, input: Input<'_>) -> Answer {
     let (from, to) = (input.text("SourceParentId"), input.text("DestinationParentId"));
     world
@@ -324,7 +330,7 @@ fn status(state: AccountState) -> &'static str {
     match state {
         AccountState::Active | AccountState::PendingActivation => "ACTIVE",
         AccountState::PendingClosure => "PENDING_CLOSURE",
-        AccountState::Suspended | AccountState::Closed => "SUSPENDED",
+        AccountState::Suspended | AccountState::Closed | AccountState::Removed => "SUSPENDED",
     }
 }
 

@@ -4,6 +4,8 @@
 //! (`AWSSSOServiceRolePolicy`), which does not let IAM Identity Center create or change roles in the management
 //! account: there it acts with the caller's own IAM permissions.
 
+use std::collections::BTreeMap;
+
 use super::call::{Effectful, Family, Operation, Subject};
 use super::error::{ErrorCode, ServiceError};
 use super::place::{AccountIx, SetIx};
@@ -92,6 +94,19 @@ impl World {
             )),
             (false, _) => Err(denial()),
         }
+    }
+
+    /// Whether the caller may give these tags to what it creates: that takes the action of tagging too, as with all
+    /// services that can tag on creation (IAM user guide, "Controlling access during AWS requests").
+    pub(super) fn authorize_tags(
+        &self,
+        operation: Operation,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), ServiceError> {
+        if tags.is_empty() || !self.caller.denied.contains(&operation.to_string()) {
+            return Ok(());
+        }
+        Err(self.denial(operation, None))
     }
 
     /// The delegated administrator may not change a permission set that is provisioned in the management account.

@@ -175,6 +175,7 @@ operations! {
     GetRolePolicy = Iam "GetRolePolicy" Reads;
     ListRoleTags = Iam "ListRoleTags" Reads;
     GetSamlProvider = Iam "GetSAMLProvider" Reads;
+    RemoveAccountFromOrganization = Organizations "RemoveAccountFromOrganization" Writes;
 }
 
 impl fmt::Display for Operation {

@@ -167,6 +167,8 @@ pub enum Effect {
     AccountClosing { account: AccountIx, done: Time },
     /// The role through which the management account enters an account that is being created has this name.
     AccessRoleNamed { request: u64, role: String },
+    /// An account left the organisation.
+    AccountRemoved { account: AccountIx },
 }
 
 /// An effect refers to something that is not there: the log it came from is damaged or belongs to another world.
@@ -301,6 +303,10 @@ impl World {
                 self.instance.forget_closing(*account);
                 self.organization
                     .edit_account(*account, |account| account.state = *state)
+            }
+            Effect::AccountRemoved { account } => {
+                self.instance.forget_closing(*account);
+                self.organization.remove_account(*account)
             }
             Effect::Delegated { to } => {
                 let known = to.is_none_or(|at| self.organization.account(at).is_some());

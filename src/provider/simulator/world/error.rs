@@ -38,11 +38,12 @@ pub enum ErrorCode {
     AccountAlreadyClosedException,
     UnmodifiableEntity,
     AWSOrganizationsNotInUseException,
+    MasterCannotLeaveOrganizationException,
 }
 
 impl ErrorCode {
     /// Every code, for reading one from text.
-    pub const ALL: [ErrorCode; 27] = [
+    pub const ALL: [ErrorCode; 28] = [
         ErrorCode::AccessDeniedException,
         ErrorCode::ValidationException,
         ErrorCode::ResourceNotFoundException,
@@ -70,6 +71,7 @@ impl ErrorCode {
         ErrorCode::AccountAlreadyClosedException,
         ErrorCode::UnmodifiableEntity,
         ErrorCode::AWSOrganizationsNotInUseException,
+        ErrorCode::MasterCannotLeaveOrganizationException,
     ];
 
     /// The code with this name, if the world knows it.
@@ -96,6 +98,8 @@ pub enum Reason {
     CannotCloseManagementAccount,
     /// `CANNOT_REGISTER_MASTER_AS_DELEGATED_ADMINISTRATOR`
     CannotRegisterMasterAsDelegatedAdministrator,
+    /// `CANNOT_REMOVE_DELEGATED_ADMINISTRATOR_FROM_ORG`
+    CannotRemoveDelegatedAdministratorFromOrg,
     /// `DUPLICATE_TAG_KEY`: a key is given twice.
     DuplicateTagKey,
     /// `INPUT_REQUIRED`: a parameter is missing.
@@ -124,6 +128,8 @@ pub enum Reason {
     OuDepthLimitExceeded,
     /// `UNRECOGNIZED_SERVICE_PRINCIPAL`
     UnrecognizedServicePrincipal,
+    /// `WAIT_PERIOD_ACTIVE`: an account that was created has not been there for long enough.
+    WaitPeriodActive,
 }
 
 impl Reason {
@@ -165,6 +171,9 @@ impl fmt::Display for Reason {
             Reason::CannotRegisterMasterAsDelegatedAdministrator => {
                 "CANNOT_REGISTER_MASTER_AS_DELEGATED_ADMINISTRATOR"
             }
+            Reason::CannotRemoveDelegatedAdministratorFromOrg => {
+                "CANNOT_REMOVE_DELEGATED_ADMINISTRATOR_FROM_ORG"
+            }
             Reason::DuplicateTagKey => "DUPLICATE_TAG_KEY",
             Reason::InputRequired => "INPUT_REQUIRED",
             Reason::InvalidEnum => "INVALID_ENUM",
@@ -181,6 +190,7 @@ impl fmt::Display for Reason {
             Reason::MinValueExceeded => "MIN_VALUE_EXCEEDED",
             Reason::OuDepthLimitExceeded => "OU_DEPTH_LIMIT_EXCEEDED",
             Reason::UnrecognizedServicePrincipal => "UNRECOGNIZED_SERVICE_PRINCIPAL",
+            Reason::WaitPeriodActive => "WAIT_PERIOD_ACTIVE",
         })
     }
 }

@@ -99,6 +99,7 @@ impl World {
                 world
                     .check_tags(&BTreeMap::new(), tags)
                     .map_err(as_invalid_input)?;
+                world.authorize_tags(Operation::OrganizationsTagResource, tags)?;
                 let at = UnitIx::new(world.organization.units_made());
                 world.commit(Effect::UnitCreated {
                     parent: above,
@@ -239,6 +240,7 @@ impl World {
             world
                 .check_tags(&BTreeMap::new(), tags)
                 .map_err(as_invalid_input)?;
+            world.authorize_tags(Operation::OrganizationsTagResource, tags)?;
             let kind = RequestKind::Account {
                 name: name.to_owned(),
                 email: email.to_owned(),

@@ -452,6 +452,7 @@ impl World {
             relay_state.as_deref(),
         )?;
         self.check_tags(&BTreeMap::new(), &tags)?;
+        self.authorize_tags(Operation::TagResource, &tags)?;
         if self.permission_sets.by_name(&name).is_some() {
             return Err(ServiceError::conflict(format!(
                 "PermissionSet with name {name} already exists."

@@ -2,6 +2,9 @@
 //!
 //! Operation names, fields and errors are those of the service model (sso-admin 2020-07-20); the failure texts are
 //! ones that users of the service have reported (hashicorp/terraform-provider-aws#35158, cloudposse/terraform-aws-sso#66).
+//! That a set without assignments can be provisioned everywhere is seen in Terraform's AWS provider: it does so after
+//! each change of a set's contents and waits for `SUCCEEDED`, also in its acceptance tests of sets that nobody is assigned
+//! (`provisionPermissionSet` and `TestAccSSOAdminPermissionSetInlinePolicy_basic` in internal/service/ssoadmin).
 
 use super::World;
 use super::access::Pair;
@@ -54,7 +57,8 @@ pub struct ProvisioningRequestStatus {
 type Answer<T> = Result<T, ServiceError>;
 
 impl World {
-    /// `ProvisionPermissionSet`. Without assignments to provision, the request fails in the end.
+    /// `ProvisionPermissionSet`. For all accounts of a set that is in none there is nothing to do, and the request
+    /// succeeds; in one account that does not have the set it fails in the end.
     ///
     /// # Errors
     /// `ResourceNotFoundException`, `ThrottlingException` when three are outstanding, `AccessDeniedException` for the
@@ -175,8 +179,14 @@ impl World {
         )
     }
 
-    /// Why provisioning fails in the end, if it does. Provisioning all accounts leaves out those that are not active.
-    pub(super) fn provision_failure(&self, set: SetIx, account: Option<AccountIx>) -> Option<String> {
+    /// Why provisioning that was asked for at this time fails in the end, if it does. Provisioning all accounts leaves out
+    /// those that are not active.
+    pub(super) fn provision_failure(
+        &self,
+        set: SetIx,
+        account: Option<AccountIx>,
+        asked: Time,
+    ) -> Option<String> {
         match account {
             Some(account) if self.access.pair(account, set).is_none() => {
                 let id = self
@@ -188,14 +198,24 @@ impl World {
                 ))
             }
             Some(account) => self.role_failure(account, set),
-            None if self.access.accounts_with(set).is_empty() => {
-                Some("Received a 404 status error: Assignment not found.".to_owned())
-            }
+            None if self.access.accounts_with(set).is_empty() => self
+                .was_unassigned_after(set, asked)
+                .then(|| "Received a 404 status error: Assignment not found.".to_owned()),
             None => self
                 .reached(set)
                 .into_iter()
                 .find_map(|account| self.role_failure(account, set)),
         }
+    }
+
+    /// Whether an assignment of the set that was there at this time has been deleted since.
+    fn was_unassigned_after(&self, set: SetIx, time: Time) -> bool {
+        let mut requests = self.requests.from(0);
+        requests.any(|request| {
+            matches!(request.kind, RequestKind::Unassign { set: of, .. } if of == set)
+                && request.status == Status::Succeeded
+                && request.due > time
+        })
     }
 
     /// Brings every role that a finished request reaches to the present definition. A request for all accounts that
@@ -371,15 +391,11 @@ mod tests {
     }
 
     #[test]
-    fn without_assignments_provisioning_fails_as_reported() {
+    fn without_assignments_there_is_nothing_to_provision_and_in_one_account_it_fails() {
         let Stage { mut world, .. } = everywhere();
         let unused = make_set(&mut world, "unused");
         let status = provision(&mut world, &unused, ProvisionTarget::AllProvisionedAccounts);
-        assert_eq!(status.status, Status::Failed);
-        assert_eq!(
-            status.failure_reason.unwrap(),
-            "Received a 404 status error: Assignment not found."
-        );
+        assert_eq!((status.status, status.failure_reason), (Status::Succeeded, None));
         let status = provision(&mut world, &unused, ProvisionTarget::AwsAccount(A));
         assert_eq!(
             status.failure_reason.unwrap(),
@@ -405,20 +421,28 @@ mod tests {
         world
             .delete_account_assignment(A, &set, (PrincipalKind::Group, &group))
             .unwrap();
-        let status = world
-            .provision_permission_set(&set, ProvisionTarget::AwsAccount(A))
-            .unwrap();
+        let targets = [
+            ProvisionTarget::AwsAccount(A),
+            ProvisionTarget::AllProvisionedAccounts,
+        ];
+        let asked = targets.map(|target| world.provision_permission_set(&set, target).unwrap().request_id);
         world.settle();
-        let status = world
-            .describe_permission_set_provisioning_status(&status.request_id)
-            .unwrap();
-        assert_eq!(status.status, Status::Failed);
-        assert!(
-            status
-                .failure_reason
-                .unwrap()
-                .starts_with("Received a 404 status error: ")
+        let mut reason = |id: &str| {
+            let status = world.describe_permission_set_provisioning_status(id).unwrap();
+            assert_eq!(status.status, Status::Failed);
+            status.failure_reason.unwrap()
+        };
+        assert_eq!(
+            reason(&asked[0]),
+            "Received a 404 status error: Permission set provision not found in AWS account 111122223333."
         );
+        assert_eq!(
+            reason(&asked[1]),
+            "Received a 404 status error: Assignment not found."
+        );
+        // When the last assignment is gone, there is nothing to do.
+        let status = provision(&mut world, &set, ProvisionTarget::AllProvisionedAccounts);
+        assert_eq!(status.status, Status::Succeeded);
     }
 
     #[test]

@@ -406,7 +406,9 @@ impl World {
                     set,
                     principal,
                 } => self.unassign_failure(*account, *set, *principal),
-                RequestKind::Provision { set, account } => self.provision_failure(*set, *account),
+                RequestKind::Provision { set, account } => {
+                    self.provision_failure(*set, *account, request.created)
+                }
                 RequestKind::Account { email, .. } => self.account_failure(email),
                 RequestKind::Stranger {
                     is_creation: true,
@@ -482,10 +484,14 @@ impl World {
         Err(ServiceError::new(ErrorCode::ThrottlingException, message))
     }
 
+    /// Whether quotas do not hold.
+    pub(super) fn is_unlimited(&self) -> bool {
+        self.settings.quotas.outstanding_assignments == u32::MAX
+    }
+
     /// The page has no error for it; Organizations answers so to whatever it cannot do beside what it is doing.
     fn check_account_creations(&self, kind: &RequestKind) -> Result<(), ServiceError> {
-        let unlimited = self.settings.quotas.outstanding_assignments == u32::MAX;
-        if unlimited || self.requests.outstanding(kind) < ACCOUNT_CREATIONS {
+        if self.is_unlimited() || self.requests.outstanding(kind) < ACCOUNT_CREATIONS {
             return Ok(());
         }
         Err(ServiceError::new(

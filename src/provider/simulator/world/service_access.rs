@@ -4,6 +4,7 @@
 //! Operation names, fields and errors are those of the service model (organizations 2016-11-28).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::World;
 use super::call::{Listed, Operation, Page, Subject};
@@ -11,12 +12,16 @@ use super::clock::Time;
 use super::effect::Effect;
 use super::error::{ErrorCode, Reason, ServiceError};
 use super::organization::{
-    AccountState, CreateAccountStatus, SERVICE_PRINCIPAL, UnitDescription, unrecognized_service,
+    Account, AccountState, CreateAccountStatus, SERVICE_PRINCIPAL, UnitDescription, unrecognized_service,
 };
+use super::place::AccountIx;
 use super::request::{RequestKind, Status};
 
 /// Organizations returns at most 20 to a page (service model).
 const PAGE: u32 = 20;
+
+/// How long an account that was created stays in the organisation at least.
+const WAIT_PERIOD: Duration = Duration::from_secs(4 * 24 * 60 * 60);
 
 /// What `ListChildren` lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +114,59 @@ impl World {
                 }
             }
         })
+    }
+
+    /// `RemoveAccountFromOrganization`: the account goes, with its tags and with what was assigned in it.
+    ///
+    /// # Errors
+    /// `AccountNotFoundException`, `MasterCannotLeaveOrganizationException` for the management account, and
+    /// `ConstraintViolationException` for the delegated administrator and for an account that was created less than four
+    /// days ago (`WAIT_PERIOD_ACTIVE` of the service model; invited accounts do not wait, nor does any without quotas).
+    pub fn remove_account_from_organization(&mut self, id: &str) -> Answer<()> {
+        let operation = Operation::RemoveAccountFromOrganization;
+        self.call(operation, Subject::text(id), |world| {
+            let at = world.org_account(id)?;
+            world.check_removal(at)?;
+            let pairs = world.access.pairs(at).iter();
+            let assigned = pairs.flat_map(|pair| pair.principals().iter().map(|who| (pair.set(), *who)));
+            for (set, principal) in assigned.collect::<Vec<_>>() {
+                world.commit(Effect::Revoked {
+                    account: at,
+                    set,
+                    principal,
+                })?;
+            }
+            world.commit(Effect::AccountRemoved { account: at })
+        })
+    }
+
+    fn check_removal(&self, at: AccountIx) -> Answer<()> {
+        if at == self.organization.management() {
+            return Err(ServiceError::new(
+                ErrorCode::MasterCannotLeaveOrganizationException,
+                "You can't remove a management account from an organization.",
+            ));
+        }
+        let violation = |message: &str, reason| {
+            ServiceError::new(ErrorCode::ConstraintViolationException, message).because(reason)
+        };
+        if self.organization.delegated() == Some(at) {
+            return Err(violation(
+                "You attempted to remove an account that is registered as a delegated administrator for a service \
+                 integrated with your organization.",
+                Reason::CannotRemoveDelegatedAdministratorFromOrg,
+            ));
+        }
+        let account = self.organization.account(at);
+        let waits = |account: &Account| account.created && self.now.since(account.joined) < WAIT_PERIOD;
+        if !self.is_unlimited() && account.is_some_and(waits) {
+            return Err(violation(
+                "You must wait until at least four days after the account was created before you can remove it from \
+                 the organization.",
+                Reason::WaitPeriodActive,
+            ));
+        }
+        Ok(())
     }
 
     /// `DescribeOrganizationalUnit`.
@@ -205,6 +263,68 @@ mod tests {
         assert_eq!(world.next_event(), None);
         let management = world.describe_organization().unwrap().management_account_id;
         assert!(world.close_account(&management).is_err());
+    }
+
+    #[test]
+    fn a_removed_account_takes_what_was_assigned_in_it_along() {
+        const A: &str = "111122223333";
+        let mut stage = stage();
+        stage.grant(A);
+        let Stage { mut world, set, .. } = stage;
+        let remove = |world: &mut World, id: &str| world.remove_account_from_organization(id);
+        let management = world.describe_organization().unwrap().management_account_id;
+        let error = remove(&mut world, &management).unwrap_err();
+        assert_eq!(error.code, ErrorCode::MasterCannotLeaveOrganizationException);
+        world
+            .register_delegated_administrator(A, SERVICE_PRINCIPAL)
+            .unwrap();
+        let error = remove(&mut world, A).unwrap_err();
+        assert_eq!(
+            error.reason,
+            Some(Reason::CannotRemoveDelegatedAdministratorFromOrg)
+        );
+        world
+            .deregister_delegated_administrator(A, SERVICE_PRINCIPAL)
+            .unwrap();
+        // It was invited, so it need not wait.
+        remove(&mut world, A).unwrap();
+        let error = world.describe_account(A).unwrap_err();
+        assert_eq!(error.code, ErrorCode::AccountNotFoundException);
+        assert_eq!(
+            remove(&mut world, A).unwrap_err().code,
+            ErrorCode::AccountNotFoundException
+        );
+        let accounts = world.list_accounts(&Page::default()).unwrap().items;
+        assert!(accounts.iter().all(|account| account.id != A));
+        world.delete_permission_set(&set).unwrap();
+        // What is taken to exist from the start does not come back.
+        let taken = world.ensure_account(A, "prod", "prod@example.com").unwrap();
+        assert_eq!(taken, super::super::Existence::Absent);
+        let stored: World = serde_json::from_str(&serde_json::to_string(&world).unwrap()).unwrap();
+        assert_eq!(stored.organization.accounts().count(), accounts.len());
+    }
+
+    #[test]
+    fn a_created_account_stays_for_four_days() {
+        let mut world = world();
+        let asked = world
+            .create_account("new", "new@example.com", &BTreeMap::new(), None)
+            .unwrap();
+        world.settle();
+        let made = world.describe_create_account_status(&asked.id).unwrap();
+        let id = made.account_id.unwrap();
+        let error = world.remove_account_from_organization(&id).unwrap_err();
+        assert_eq!(error.reason, Some(Reason::WaitPeriodActive));
+        world.advance(WAIT_PERIOD);
+        world.remove_account_from_organization(&id).unwrap();
+        // Its address is free again.
+        let again = world
+            .create_account("new", "new@example.com", &BTreeMap::new(), None)
+            .unwrap();
+        world.settle();
+        let again = world.describe_create_account_status(&again.id).unwrap();
+        assert_eq!(again.state, Status::Succeeded);
+        assert_ne!(again.account_id, Some(id));
     }
 
     #[test]

@@ -145,9 +145,11 @@ pub(super) fn inline_policy(value: &str) -> Checked {
     )?;
     let dense = value.bytes().filter(|b| !b.is_ascii_whitespace()).count();
     if dense > 10_240 {
-        return Err(ServiceError::quota(
-            "Maximum policy size of 10240 bytes exceeded for the inline policy of a permission set",
-        ));
+        // The words were reported in LBHackney-IT/Data-Platform#2789.
+        return Err(ServiceError::invalid(format!(
+            "Current size of the non-whitespace characters present in the InlinePolicy Document is {dense} bytes which \
+             has exceeded the maximum limit of 10240 bytes"
+        )));
     }
     if has_statements(value) {
         return Ok(());
@@ -345,7 +347,7 @@ mod tests {
         assert!(inline_policy(&policy(10_218, 0)).is_ok());
         assert!(inline_policy(&policy(10_218, 22_000)).is_ok());
         let error = inline_policy(&policy(10_219, 0)).unwrap_err();
-        assert_eq!(error.code, ErrorCode::ServiceQuotaExceededException);
+        assert_eq!(error.code, ErrorCode::ValidationException);
         let error = inline_policy(&policy(100, 32_768)).unwrap_err();
         assert!(error.message.contains("less than or equal to 32768"));
     }

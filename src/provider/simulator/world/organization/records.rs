@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::clock::Time;
 use super::super::place::{AccountIx, UnitIx};
 use super::super::request::Status;
+use crate::id::OuPath;
 
 /// An account's state in its life (`Account.State` of the service model).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,8 @@ pub enum AccountState {
     PendingClosure,
     /// `CLOSED`
     Closed,
+    /// It left the organisation: no state that the service tells, because it does not tell of the account at all.
+    Removed,
 }
 
 impl AccountState {
@@ -33,6 +36,7 @@ impl AccountState {
             AccountState::Suspended => "SUSPENDED",
             AccountState::PendingClosure => "PENDING_CLOSURE",
             AccountState::Closed => "CLOSED",
+            AccountState::Removed => "REMOVED",
         }
     }
 }
@@ -115,12 +119,13 @@ impl From<Stored> for Organization {
                 above.units.insert(UnitIx::new(at));
             }
         }
-        for (at, account) in stored.accounts.iter().enumerate() {
+        let here = |(_, account): &(usize, &Account)| account.state != AccountState::Removed;
+        for (at, account) in stored.accounts.iter().enumerate().filter(here) {
             if let Some(above) = children.get_mut(account.parent.at()) {
                 above.accounts.insert(AccountIx::new(at));
             }
         }
-        let accounts = || stored.accounts.iter().enumerate();
+        let accounts = || stored.accounts.iter().enumerate().filter(here);
         Organization {
             by_id: accounts()
                 .map(|(at, a)| (a.id.clone(), AccountIx::new(at)))
@@ -157,9 +162,10 @@ impl Organization {
         .into()
     }
 
-    /// The account at a place.
+    /// The account at a place, if it is still in the organisation.
     pub fn account(&self, at: AccountIx) -> Option<&Account> {
-        self.stored.accounts.get(at.at())
+        let account = self.stored.accounts.get(at.at());
+        account.filter(|account| account.state != AccountState::Removed)
     }
 
     /// All accounts, in the order in which they joined.
@@ -168,6 +174,7 @@ impl Organization {
             .accounts
             .iter()
             .enumerate()
+            .filter(|(_, account)| account.state != AccountState::Removed)
             .map(|(at, account)| (AccountIx::new(at), account))
     }
 
@@ -210,13 +217,10 @@ impl Organization {
 
     /// The unit at a path of names below the root; the empty path is the root.
     pub fn unit_by_path(&self, path: &str) -> Option<UnitIx> {
-        let names = path.split('/').filter(|name| !name.is_empty());
-        names
-            .into_iter()
-            .try_fold(UnitIx::new(0), |at, name| self.child_named(at, name))
+        OuPath::names(path).try_fold(UnitIx::new(0), |at, name| self.child_named(at, &name))
     }
 
-    /// The names from below the root to this unit, joined by `/`; empty for the root.
+    /// The names from below the root to this unit, as [`OuPath`] writes them; empty for the root.
     pub fn path(&self, at: UnitIx) -> String {
         let mut names = Vec::new();
         let mut next = self.unit(at);
@@ -226,7 +230,7 @@ impl Organization {
             ..
         }) = next
         {
-            names.push(name.as_str());
+            names.push(OuPath::part(name));
             next = self.unit(*parent);
         }
         names.reverse();
@@ -268,6 +272,12 @@ impl Organization {
     pub(super) fn had_unit(&self, above: UnitIx, name: &str) -> bool {
         let gone = |unit: &Unit| !unit.live && unit.parent == Some(above) && unit.name == name;
         self.stored.units.iter().any(gone)
+    }
+
+    /// Whether an account with this id left the organisation.
+    pub(super) fn had_account(&self, id: &str) -> bool {
+        let gone = |account: &Account| account.state == AccountState::Removed && account.id == id;
+        self.stored.accounts.iter().any(gone)
     }
 
     // What the effects do; each says whether what it names exists.
@@ -335,6 +345,20 @@ impl Organization {
         }
         if let Some(above) = self.children.get_mut(to.at()) {
             above.accounts.insert(at);
+        }
+        true
+    }
+
+    pub(in super::super) fn remove_account(&mut self, at: AccountIx) -> bool {
+        let Some(account) = self.stored.accounts.get_mut(at.at()) else {
+            return false;
+        };
+        account.state = AccountState::Removed;
+        account.tags.clear();
+        self.by_id.remove(&account.id);
+        self.by_email.remove(&account.email.to_lowercase());
+        if let Some(above) = self.children.get_mut(account.parent.at()) {
+            above.accounts.remove(&at);
         }
         true
     }

@@ -7,11 +7,13 @@ use super::super::error::ServiceError;
 use super::super::place::UnitIx;
 use super::super::{Existence, World};
 use super::Tagged;
+use crate::id::OuPath;
 
 type Answer<T> = Result<T, ServiceError>;
 
 impl World {
-    /// Takes an account to exist from the start, in the root; unless it exists already or the world is strict.
+    /// Takes an account to exist from the start, in the root; unless it exists already, was removed from the organisation
+    /// or the world is strict.
     ///
     /// # Errors
     /// Only when the world itself is broken.
@@ -19,7 +21,8 @@ impl World {
         if self.organization.account_by_id(id).is_some() {
             return Ok(Existence::Existed);
         }
-        if self.settings.strict || self.organization.account_by_email(email).is_some() {
+        let taken = self.organization.account_by_email(email).is_some();
+        if self.settings.strict || taken || self.organization.had_account(id) {
             return Ok(Existence::Absent);
         }
         self.commit(Effect::AccountJoined {
@@ -42,9 +45,9 @@ impl World {
             return Ok(Existence::Existed);
         }
         let mut above = UnitIx::new(0);
-        for name in path.split('/').filter(|name| !name.is_empty()) {
-            let gone = self.organization.had_unit(above, name);
-            let there = self.organization.child_named(above, name);
+        for name in OuPath::names(path) {
+            let gone = self.organization.had_unit(above, &name);
+            let there = self.organization.child_named(above, &name);
             if there.is_none() && (gone || self.settings.strict) {
                 return Ok(Existence::Absent);
             }
@@ -52,7 +55,7 @@ impl World {
             if there.is_none() {
                 self.commit(Effect::UnitCreated {
                     parent: above,
-                    name: name.to_owned(),
+                    name: name.into_owned(),
                 })?;
             }
             above = next;
