@@ -52,9 +52,10 @@ impl Organization {
             if !can_be_written(path.as_str()) {
                 continue;
             }
-            let label = labels.give(&[path.name(), path.as_str()], "unit");
+            let name = path.name();
+            let label = labels.give(&[&name, path.as_str()], "unit");
             let mut block = Block::new("organizational_unit", [label.as_str()]);
-            block = block.with_some("name", (path.name() != label).then(|| Value::text(path.name())));
+            block = block.with_some("name", (name != label).then(|| Value::text(&*name)));
             block = block.with_some("parent", (!parent.is_root()).then(|| Value::raw(above)));
             self.ground
                 .units

@@ -121,7 +121,7 @@ impl Ground {
         if unit.is_root() {
             "everywhere".to_owned()
         } else {
-            unit.name().to_owned()
+            unit.name().into_owned()
         }
     }
 

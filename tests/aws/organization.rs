@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::server::Server;
 use super::{QUICK, apply, expect, served};
+use crate::common::Sandbox;
 
 const STACK: &str = r#"
 organizational_unit "workloads" {
@@ -153,4 +154,82 @@ fn an_account_whose_address_is_taken_says_so() {
     // An account with that address is there: it is taken in, not made again.
     let planned = expect(&sandbox, &server.url, &["plan"], 0);
     assert!(!planned.contains("+ shop-prod"), "{planned}");
+}
+
+const SLASHED: &str = r#"
+organizational_unit "rd" {
+  name   = "R/D"
+  create = true
+}
+
+organizational_unit "lab" {
+  name   = "50%2F"
+  parent = organizational_unit.rd
+  create = true
+}
+
+account "lab" {
+  id     = "111100000001"
+  manage = true
+  ou     = organizational_unit.lab
+}
+
+user "ada" {
+  user_name   = "ada@example.com"
+  given_name  = "Ada"
+  family_name = "Lovelace"
+}
+
+permission_set "view" {}
+
+assignment "view" {
+  principals      = [user.ada]
+  permission_sets = [permission_set.view]
+  accounts        = organizational_unit.rd.accounts
+}
+
+output "path" { value = organizational_unit.lab.path }
+output "name" { value = organizational_unit.lab.name }
+"#;
+
+#[test]
+fn a_unit_whose_name_has_a_slash_is_a_unit_like_any_other() {
+    let (sandbox, server) = served(SLASHED, &QUICK);
+    let url = &server.url;
+    apply(&sandbox, url);
+    assert_eq!(place(&server, "111100000001"), ["R/D", "50%2F"]);
+    let said = expect(&sandbox, url, &["output"], 0);
+    assert!(
+        said.contains("R%2FD/50%252F") && said.contains("\"50%2F\""),
+        "{said}"
+    );
+    expect(&sandbox, url, &["drift"], 0);
+    // The name goes, and another with a slash comes.
+    sandbox.write("main.hcl", &SLASHED.replace("\"50%2F\"", "\"a/b\""));
+    apply(&sandbox, url);
+    assert_eq!(place(&server, "111100000001"), ["R/D", "a/b"]);
+    // Whoever is frozen loses what they have there.
+    let said = expect(&sandbox, url, &["freeze", "ada@example.com", "--auto-approve"], 0);
+    assert!(said.contains("1 to remove") && !said.contains("held"), "{said}");
+    expect(
+        &sandbox,
+        url,
+        &["freeze", "ada@example.com", "--lift", "--auto-approve"],
+        0,
+    );
+    apply(&sandbox, url);
+
+    // Others see the unit too, and can write it down.
+    let stranger = Sandbox::new();
+    stranger.write("main.hcl", "provider \"aws\" {\n  rate = 1000\n}\n");
+    expect(&stranger, url, &["import", "--out", "access"], 0);
+    let said = expect(
+        &stranger,
+        url,
+        &["-C", "access", "plan", "--detailed-exitcode"],
+        0,
+    );
+    assert!(said.contains("1 assignment"), "{said}");
+    let units = stranger.read("access/accounts.hcl");
+    assert!(units.contains("\"R/D\"") && units.contains("\"a/b\""), "{units}");
 }

@@ -159,7 +159,11 @@ impl Engine<'_> {
             "accounts" | "direct_accounts" if is_live => Ok(self.live_accounts(Some(path), recursive)),
             "accounts" | "direct_accounts" => self.accounts_in(path, recursive, span),
             "path" => Ok(Value::string(path.as_str())),
-            "name" => Ok(Value::string(if path.is_root() { "Root" } else { path.name() })),
+            "name" => Ok(if path.is_root() {
+                Value::string("Root")
+            } else {
+                Value::string(&*path.name())
+            }),
             "parent" => Ok(match path.parent() {
                 Some(parent) if parent.is_root() => self.root_unit(),
                 Some(parent) => live(EntityKey::OrganizationalUnit(parent)),

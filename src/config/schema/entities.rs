@@ -84,7 +84,7 @@ pub(super) const ORGANIZATIONAL_UNIT: BlockSchema = BlockSchema {
             "path",
             Ty::String,
             Computed,
-            "The names from the root down, like `Workloads/Prod`.",
+            "The names from the root down, like `Workloads/Prod`; a `/` in a name is written `%2F`.",
         ),
         attr(
             "accounts",

@@ -37,7 +37,7 @@ const PRODUCTION: &[AttributeSchema] = &[
         "organizational_units",
         Ty::Patterns(UNITS),
         Optional,
-        "Paths like `Workloads/Prod`; with all that lies below them.",
+        "Paths like `Workloads/Prod`, where a `/` in a name is written `%2F`; with all that lies below them.",
     ),
     attr(
         "tags",

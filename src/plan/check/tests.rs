@@ -183,7 +183,7 @@ fn units() -> Scene {
         };
         let entity = Entity {
             management: Management::Created,
-            addresses: [Address::root(Kind::OrganizationalUnit, path.name())].into(),
+            addresses: [Address::root(Kind::OrganizationalUnit, &*path.name())].into(),
             ..Entity::observed(unit)
         };
         scene

@@ -127,11 +127,11 @@ pub fn resolve(effect: &Effect, ids: &dyn Ids) -> Step<Work> {
     Ok(match effect {
         Effect::CreateOrganizationalUnit { path } => Work::CreateUnit {
             parent: find.unit(&path.parent().unwrap_or_else(OuPath::root))?,
-            name: path.name().to_owned(),
+            name: path.name().into_owned(),
         },
         Effect::RenameOrganizationalUnit { from, to } => Work::RenameUnit {
             id: find.unit(from)?,
-            name: to.name().to_owned(),
+            name: to.name().into_owned(),
         },
         Effect::CreateAccount { account } => find.new_account(account)?,
         Effect::MoveAccount { account, from, to } => Work::MoveAccount {

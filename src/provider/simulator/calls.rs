@@ -72,7 +72,7 @@ impl Calls<'_> {
                 let id = self.unit(from)?;
                 let operation = Operation::UpdateOrganizationalUnit;
                 call(self.world, operation, |world| {
-                    world.update_organizational_unit(&id, to.name())
+                    world.update_organizational_unit(&id, &to.name())
                 })?;
                 Ok(done(None))
             }
@@ -218,7 +218,7 @@ impl Calls<'_> {
         let above = self.unit(&path.parent().unwrap_or_else(OuPath::root))?;
         let operation = Operation::CreateOrganizationalUnit;
         let unit = call(self.world, operation, |world| {
-            world.create_organizational_unit(&above, path.name(), &BTreeMap::new())
+            world.create_organizational_unit(&above, &path.name(), &BTreeMap::new())
         })?;
         Ok(done(Some(unit.id)))
     }

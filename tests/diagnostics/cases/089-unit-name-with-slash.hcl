@@ -1,3 +1,0 @@
-organizational_unit "prod" {
-  name = "Workloads/Prod" #~ invalid-name
-}
