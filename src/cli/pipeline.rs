@@ -19,6 +19,7 @@ use crate::model::freeze::withhold;
 use crate::model::instance::Observed;
 use crate::model::record::Recorded;
 use crate::model::stack::{ConfigurationWarning, Desired};
+use crate::model::text::Text;
 use crate::provider::{Provider, ReadRequest, TakenToExist};
 use crate::report::escape::escape;
 use crate::report::wording::counted;
@@ -395,12 +396,17 @@ pub(super) fn read_with(
             orphaned_grants: look == Look::Closely,
             account_tags: stack.organization,
             tagged_addresses: tagged_addresses(&offline.desired),
+            creating: creating(&offline.desired),
             granted: match provider.may_list_in_part() {
                 true => granted(recorded),
                 false => BTreeSet::new(),
             },
             granted_to: match provider.may_miss_orphans() {
                 true => granted_to(recorded),
+                false => BTreeMap::new(),
+            },
+            set_tags: match provider.may_list_in_part() {
+                true => set_tags(&offline.desired, recorded),
                 false => BTreeMap::new(),
             },
             ..ReadRequest::default()
@@ -433,6 +439,16 @@ fn granted(recorded: &Recorded) -> BTreeSet<(AccountId, PermissionSetName)> {
     let by_id = ById::new(recorded);
     let pairs = recorded.applied.access.pairs().into_iter();
     pairs.filter_map(|pair| by_id.pair(pair)).collect()
+}
+
+/// The tags that the state last gave permission sets; of those that it does not know, the declared ones.
+fn set_tags(desired: &Desired, recorded: &Recorded) -> BTreeMap<PermissionSetName, BTreeMap<Arc<str>, Text>> {
+    let declared = desired.snapshot.permission_sets.iter();
+    let known = declared.chain(&recorded.applied.permission_sets);
+    known
+        .map(|(name, set)| (name.clone(), set.value.tags.clone()))
+        .filter(|(_, tags)| tags.values().all(|value| value.as_known().is_some()))
+        .collect()
 }
 
 /// Where the state has assignments of whom, by the ids that users and groups had.
@@ -558,6 +574,18 @@ fn last_seen(recorded: &Recorded) -> Result<Observed, Failure> {
         in_progress: Vec::new(),
         calls: Default::default(),
     })
+}
+
+/// The accounts that are known by their e-mail addresses, which are created if they are not there, by name.
+fn creating(desired: &Desired) -> BTreeMap<Arc<str>, BTreeSet<Email>> {
+    let mut creating: BTreeMap<Arc<str>, BTreeSet<Email>> = BTreeMap::new();
+    for account in desired.snapshot.accounts.values() {
+        if let AccountKey::Email(email) = &account.value.key {
+            let same_name = creating.entry(Arc::clone(&account.value.name)).or_default();
+            same_name.insert(email.clone());
+        }
+    }
+    creating
 }
 
 /// The accounts that are known by their e-mail addresses and whose blocks say tags.

@@ -20,6 +20,7 @@ use crate::id::{AccountId, AccountKey, Email, EntityKey, PermissionSetName, Serv
 use crate::model::action::{Effect, Learned};
 use crate::model::denial::LACKS;
 use crate::model::instance::Observed;
+use crate::model::text::Text;
 
 /// What a reading shall cover.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,6 +39,9 @@ pub struct ReadRequest {
     pub account_tags: bool,
     /// The e-mail addresses of accounts that the stack creates and says tags of: theirs are needed too.
     pub tagged_addresses: BTreeSet<Email>,
+    /// Accounts that the stack creates, or has asked the service to create: their e-mail addresses by their names, which
+    /// are all that the service tells of an account in the making.
+    pub creating: BTreeMap<Arc<str>, BTreeSet<Email>>,
     /// What a server lacks the operation for is held, and not taken to be none: it is to be written down.
     pub assumes_nothing: bool,
     /// Where the state has assignments: asked for of servers that do not list all of them, see
@@ -46,6 +50,9 @@ pub struct ReadRequest {
     /// Where the state has assignments of whom, by the ids of users and groups: what those have who are gone is looked
     /// for there, see [`Provider::may_miss_orphans`].
     pub granted_to: BTreeMap<ServiceId, BTreeSet<(AccountId, PermissionSetName)>>,
+    /// What tags the state last gave permission sets, and the stack those that the state does not know: taken to be
+    /// theirs on servers that cannot be asked, see [`Provider::may_list_in_part`].
+    pub set_tags: BTreeMap<PermissionSetName, BTreeMap<Arc<str>, Text>>,
 }
 
 /// An entity that a stack refers to but does not create: an account with an id, or a `data` look-up.
@@ -261,7 +268,7 @@ pub trait Provider: Send + Sync {
     }
 
     /// Whether it may be a server that does not list every account in which something is assigned, as mocks of the
-    /// service do: then it is told where the state has assignments.
+    /// service do: then it is told where the state has assignments, and what tags it gave permission sets.
     fn may_list_in_part(&self) -> bool {
         false
     }

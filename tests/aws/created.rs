@@ -1,6 +1,13 @@
 //! Accounts whose creation loses an answer: they are found by their address, and completed.
 
-use super::{QUICK, apply, expect, run, served};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::server::{Server, stack_and_world, world_of};
+use super::{QUICK, apply, expect, run, run_as, served};
+use crate::common::Sandbox;
 
 const STACK: &str = r#"
 organizational_unit "shop" { create = true }
@@ -61,4 +68,68 @@ fn an_account_whose_creation_was_not_answered_is_taken_up_where_it_is() {
     converges("lost=500,op=CreateAccount,times=1");
     converges("lost=500,op=MoveAccount,times=1");
     converges("reset,op=DescribeCreateAccountStatus,times=1");
+}
+
+/// Time passes twenty times as fast, for the server and for who calls it: an account takes one to two seconds.
+const SPEED: [(&str, &str); 1] = [("ROLECALL_TEST_SPEED", "20")];
+
+/// The requests for accounts, in one state or in all.
+fn requests(server: &Server, states: &Value) -> Vec<Value> {
+    let input = json!({ "States": states });
+    let found = server.call("AWSOrganizationsV20161128.ListCreateAccountStatus", &input);
+    found["CreateAccountStatuses"].as_array().unwrap().clone()
+}
+
+fn begin(sandbox: &Sandbox, server: &Server) -> Child {
+    let mut command: Command = sandbox.command();
+    let command = command
+        .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .env("AWS_REGION", "eu-west-1")
+        .env("AWS_ENDPOINT_URL", &server.url)
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .envs(SPEED)
+        .args(["apply", "--auto-approve"]);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// A run that is killed while accounts are being made is gone on with, and asks for none of them again.
+fn killed(faults: &[&str]) {
+    let sandbox = stack_and_world(&[("main.hcl", STACK)], "rate = 1000");
+    let mut args = vec!["--clock", "real", "--quotas", "off"];
+    args.extend(faults);
+    let server = Server::start_with(&world_of(&sandbox), &args, &SPEED);
+    let mut child = begin(&sandbox, &server);
+    let until = Instant::now() + Duration::from_secs(60);
+    while requests(&server, &json!(["IN_PROGRESS"])).len() < 2 {
+        assert!(Instant::now() < until, "no two accounts are being made");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // What was answered is in the journal by now.
+    std::thread::sleep(Duration::from_millis(300));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!requests(&server, &json!(["IN_PROGRESS"])).is_empty());
+    for args in [&["apply", "--auto-approve"][..], &["plan", "--detailed-exitcode"]] {
+        let output = run_as(&sandbox, &server.url, "AKIAIOSFODNN7EXAMPLE", &SPEED, args);
+        assert_eq!(output.code, 0, "{faults:?}\n{}{}", output.stdout, output.stderr);
+    }
+    let asked = requests(&server, &json!([]));
+    assert_eq!(asked.len(), 2, "{faults:?}: {asked:?}");
+    assert!(
+        asked.iter().all(|request| request["State"] == "SUCCEEDED"),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn an_account_in_the_making_when_a_run_is_killed_is_waited_for() {
+    killed(&[]);
+    // The answer was lost, and with it the request's id: what is in the making is known by its name.
+    killed(&["--fault", "lost=500,op=CreateAccount,times=2"]);
 }

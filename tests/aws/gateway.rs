@@ -176,11 +176,9 @@ assignment "look" {
 }
 "#;
 
-/// The unit gets a name that no path can have.
+/// The unit gets a name that the service gives to none, and that no path can have.
 fn renamed(theirs: Value) -> Value {
-    let text = theirs
-        .to_string()
-        .replace("\"Name\":\"odd\"", "\"Name\":\"o/dd\"");
+    let text = theirs.to_string().replace("\"Name\":\"odd\"", "\"Name\":\"\"");
     serde_json::from_str(&text).unwrap()
 }
 
@@ -207,6 +205,49 @@ fn accounts_in_a_unit_whose_name_is_no_path_are_held() {
         assert!(said.contains("held["), "{said}");
         assert!(!said.contains("- Ops → view"), "{said}");
     }
+}
+
+#[test]
+fn tags_that_a_server_does_not_tell_are_those_that_were_given() {
+    let (sandbox, server) = served(ACCESS, &QUICK);
+    let gateway = Gateway::start(&server.url, &[("ListTagsForResource", |_, _| Reply::Page(500))]);
+    let planned = |code: i32| {
+        let said = expect(&sandbox, &gateway.url, &["plan", "--detailed-exitcode"], code);
+        assert_eq!(said.matches("lacks ListTagsForResource").count(), 1, "{said}");
+        assert!(!said.contains("outside"), "{said}");
+    };
+    expect(&sandbox, &gateway.url, &["apply", "--auto-approve"], 0);
+    planned(0);
+    expect(&sandbox, &gateway.url, &["drift"], 0);
+    // A change is sent once.
+    let changed = ACCESS.replace("owner = \"platform\"", "owner = \"security\", cost = \"4711\"");
+    sandbox.write("main.hcl", &changed);
+    planned(2);
+    expect(&sandbox, &gateway.url, &["apply", "--auto-approve"], 0);
+    planned(0);
+    let calls = server.call("SWBExternalService.ListInstances", &json!({}));
+    let instance = &calls["Instances"][0]["InstanceArn"];
+    let sets = server.call(
+        "SWBExternalService.ListPermissionSets",
+        &json!({ "InstanceArn": instance }),
+    );
+    let tags = server.call(
+        "SWBExternalService.ListTagsForResource",
+        &json!({ "InstanceArn": instance, "ResourceArn": sets["PermissionSets"][0] }),
+    );
+    let tag = |key: &str, value: &str| json!({ "Key": key, "Value": value });
+    assert_eq!(
+        tags["Tags"],
+        json!([tag("cost", "4711"), tag("owner", "security")])
+    );
+    // A stack that does not know the set takes its tags to be as it declares them.
+    let other = crate::common::Sandbox::new();
+    other.write(
+        "main.hcl",
+        &format!("provider \"aws\" {{\n  rate = 1000\n}}\n{changed}"),
+    );
+    let said = expect(&other, &gateway.url, &["plan"], 0);
+    assert!(!said.contains("cost"), "{said}");
 }
 
 const ACCESS: &str = r#"

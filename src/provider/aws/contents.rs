@@ -33,6 +33,7 @@ impl Worker {
             .permission_set
             .and_then(|set| set.permission_set_arn)
             .unwrap_or_default();
+        self.session.wrote_tags(&arn, &wanted.tags);
         self.policies(&arn, &Definition::default(), wanted).await?;
         done(Some(arn))
     }
@@ -61,6 +62,7 @@ impl Worker {
         }
         self.policies(arn, from, to).await?;
         self.tags(arn, &from.tags, &to.tags).await?;
+        self.session.wrote_tags(arn, &to.tags);
         done(None)
     }
 

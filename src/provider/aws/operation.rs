@@ -143,6 +143,7 @@ operations! {
     DescribeAccount = Organizations "DescribeAccount" Plan;
     ListParents = Organizations "ListParents" Plan;
     ListAccountTags = Organizations "ListTagsForResource" Plan;
+    ListCreateAccountStatus = Organizations "ListCreateAccountStatus" Plan;
     CreateOrganizationalUnit = Organizations "CreateOrganizationalUnit" Organization;
     UpdateOrganizationalUnit = Organizations "UpdateOrganizationalUnit" Organization;
     CreateAccount = Organizations "CreateAccount" Organization;

@@ -49,6 +49,7 @@ struct Known {
     model: Option<Model>,
     declared: Vec<Account>,
     addresses: BTreeSet<Email>,
+    creating: BTreeMap<Arc<str>, BTreeSet<Email>>,
     granted: BTreeSet<(AccountId, PermissionSetName)>,
     granted_to: BTreeMap<ServiceId, BTreeSet<(AccountId, PermissionSetName)>>,
 }
@@ -118,6 +119,7 @@ impl Aws {
             all_tags: request.account_tags,
             declared: known.declared.clone(),
             addresses: known.addresses.clone(),
+            creating: known.creating.clone(),
             tagged: tagged.unwrap_or_default(),
             granted: known.granted.clone(),
             granted_to: known.granted_to.clone(),
@@ -204,11 +206,17 @@ impl Provider for Aws {
         if !request.tagged_addresses.is_empty() {
             known.addresses = request.tagged_addresses.clone();
         }
+        if !request.creating.is_empty() {
+            known.creating = request.creating.clone();
+        }
         if !request.granted.is_empty() {
             known.granted = request.granted.clone();
         }
         if !request.granted_to.is_empty() {
             known.granted_to = request.granted_to.clone();
+        }
+        if !request.set_tags.is_empty() {
+            self.session.assume_tags(request.set_tags.clone());
         }
         if request.assumes_nothing {
             self.session.assume_nothing();

@@ -19,6 +19,8 @@ use super::hearing::Hearing;
 use super::meaning::{call_error, refusal};
 use super::operation::{Family, Operation};
 use super::rate::Bucket;
+use crate::id::PermissionSetName;
+use crate::model::text::Text;
 use crate::provider::{CallError, Meaning, ReadFor, Silence};
 
 /// How many reads are under way at once; the rate is the limit, this only hides their latency.
@@ -102,10 +104,22 @@ pub struct Session {
     hearing: [Mutex<Hearing>; 4],
     /// Changes are being made.
     in_run: AtomicBool,
+    set_tags: Mutex<SetTags>,
     notices: Mutex<Notices>,
     /// What the reading was about that ended with an error.
     read_for: Mutex<Option<ReadFor>>,
 }
+
+/// What tags permission sets have as far as they were written, for servers that cannot be asked.
+#[derive(Debug, Default)]
+struct SetTags {
+    /// Before this run.
+    assumed: BTreeMap<PermissionSetName, TextTags>,
+    /// In this run, by ARN.
+    written: BTreeMap<String, TextTags>,
+}
+
+type TextTags = BTreeMap<Arc<str>, Text>;
 
 #[derive(Debug, Default)]
 struct Notices {
@@ -138,6 +152,7 @@ impl Session {
             answering: Mutex::default(),
             hearing: Family::ALL.map(|_| Mutex::default()),
             in_run: AtomicBool::new(false),
+            set_tags: Mutex::default(),
             notices: Mutex::default(),
             read_for: Mutex::default(),
         }
@@ -415,6 +430,28 @@ impl Session {
     /// Whether that was asked for.
     pub fn assumes_nothing(&self) -> bool {
         self.strict.load(Ordering::Relaxed)
+    }
+
+    /// What tags permission sets are taken to have where this server cannot be asked.
+    pub fn assume_tags(&self, tags: BTreeMap<PermissionSetName, TextTags>) {
+        lock(&self.set_tags).assumed = tags;
+    }
+
+    /// Notes that a permission set has these tags now.
+    pub fn wrote_tags(&self, arn: &str, tags: &BTreeMap<String, String>) {
+        let tags = tags
+            .iter()
+            .map(|(key, value)| (Arc::from(key.as_str()), Text::from(value.as_str())));
+        lock(&self.set_tags)
+            .written
+            .insert(arn.to_owned(), tags.collect());
+    }
+
+    /// The tags a permission set is taken to have.
+    pub fn assumed_tags(&self, arn: &str, name: &PermissionSetName) -> TextTags {
+        let known = lock(&self.set_tags);
+        let tags = known.written.get(arn).or_else(|| known.assumed.get(name));
+        tags.cloned().unwrap_or_default()
     }
 
     /// Calls so far, by operation.

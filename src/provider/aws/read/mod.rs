@@ -38,6 +38,8 @@ pub struct Scope {
     pub declared: Vec<Account>,
     /// E-mail addresses of accounts that the stack creates, where it says something about their tags.
     pub addresses: BTreeSet<Email>,
+    /// Accounts that are to be created: their e-mail addresses by name.
+    pub creating: BTreeMap<Arc<str>, BTreeSet<Email>>,
     /// Accounts whose tags were needed before.
     pub tagged: BTreeSet<AccountId>,
     /// Where the state has assignments, for servers that may not list them all.
@@ -90,7 +92,7 @@ pub async fn whole(
     strangers::resolve(session, &mut model)
         .await
         .map_err(ProviderError::Call)?;
-    model.in_progress = progress::requests(session, &model)
+    model.in_progress = progress::requests(session, &model, scope)
         .await
         .map_err(ProviderError::Call)?;
     Ok(model)

@@ -1,28 +1,37 @@
 //! What the service is still doing: the lists of requests in progress, and what each of them is about.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use aws_sdk_organizations::types::CreateAccountState;
 use aws_sdk_ssoadmin::types::{AccountAssignmentOperationStatus, OperationStatusFilter, StatusValues};
 
 use super::super::model::Model;
 use super::super::operation::Operation;
 use super::super::session::Session;
+use super::Scope;
 use super::access::principal_id;
 use super::directory::absent;
-use crate::id::{AccountId, AccountKey, PermissionSetName, PrincipalKey};
+use crate::id::{AccountId, AccountKey, Email, PermissionSetName, PrincipalKey};
+use crate::model::account::{Account, AccountStatus};
 use crate::model::action::Effect;
 use crate::model::instance::InProgress;
 use crate::provider::{CallError, Meaning};
 
 /// The requests in progress whose names are known. A server without these lists is taken to be doing nothing.
-pub async fn requests(session: &Arc<Session>, model: &Model) -> Result<Vec<InProgress>, CallError> {
+pub async fn requests(
+    session: &Arc<Session>,
+    model: &Model,
+    scope: &Scope,
+) -> Result<Vec<InProgress>, CallError> {
     let instance = model.instance.arn.as_str();
-    let (creations, deletions, provisionings) = tokio::join!(
+    let (creations, deletions, provisionings, accounts) = tokio::join!(
         creations(session, instance),
         deletions(session, instance),
         provisionings(session, instance),
+        accounts(session, model, scope),
     );
-    let mut all = Vec::new();
+    let mut all = or_none(accounts)?;
     for id in or_none(creations)? {
         let send = || {
             let call = session.sso.describe_account_assignment_creation_status();
@@ -67,8 +76,8 @@ pub async fn requests(session: &Arc<Session>, model: &Model) -> Result<Vec<InPro
     Ok(all)
 }
 
-fn or_none(ids: Result<Vec<String>, CallError>) -> Result<Vec<String>, CallError> {
-    match ids {
+fn or_none<T>(found: Result<Vec<T>, CallError>) -> Result<Vec<T>, CallError> {
+    match found {
         // Who may not look cannot have started anything either, and what others started shows in the end.
         Err(error) if matches!(error.meaning, Meaning::Unsupported | Meaning::Denied) => {
             if super::is_fatal(&error) {
@@ -77,7 +86,7 @@ fn or_none(ids: Result<Vec<String>, CallError>) -> Result<Vec<String>, CallError
                 Ok(Vec::new())
             }
         }
-        ids => ids,
+        found => found,
     }
 }
 
@@ -161,6 +170,64 @@ async fn provisioning(
             accounts: account(status.account_id()).map(|account| [account].into()),
         },
     }))
+}
+
+/// The accounts in the making among those that are to be created and are not there. Which they are, only their names
+/// tell: where several are to have one name, each of them is taken to be in the making.
+async fn accounts(
+    session: &Arc<Session>,
+    model: &Model,
+    scope: &Scope,
+) -> Result<Vec<InProgress>, CallError> {
+    let there: BTreeSet<&Email> = model
+        .accounts
+        .values()
+        .filter_map(|account| account.email.as_ref())
+        .collect();
+    let is_missing = |emails: &BTreeSet<Email>| emails.iter().any(|email| !there.contains(email));
+    if !scope.creating.values().any(is_missing) {
+        return Ok(Vec::new());
+    }
+    let send = |token| {
+        let call = session.organizations.list_create_account_status();
+        let call = call.states(CreateAccountState::InProgress).max_results(20);
+        call.set_next_token(token).send()
+    };
+    let found = session
+        .pages(Operation::ListCreateAccountStatus, send, |page| {
+            (page.create_account_statuses.unwrap_or_default(), page.next_token)
+        })
+        .await?;
+    let mut all = Vec::new();
+    for status in found {
+        let (Some(id), Some(name)) = (status.id(), status.account_name()) else {
+            continue;
+        };
+        let emails = scope.creating.get(name).into_iter().flatten();
+        all.extend(
+            emails
+                .filter(|email| !there.contains(email))
+                .map(|email| InProgress {
+                    request_id: id.into(),
+                    what: Effect::CreateAccount {
+                        account: in_the_making(name, email),
+                    },
+                }),
+        );
+    }
+    Ok(all)
+}
+
+fn in_the_making(name: &str, email: &Email) -> Account {
+    Account {
+        key: AccountKey::Email(email.clone()),
+        name: name.into(),
+        email: Some(email.clone()),
+        ou: None,
+        tags: None,
+        status: AccountStatus::PendingActivation,
+        management: false,
+    }
 }
 
 type Named = (AccountKey, PermissionSetName, PrincipalKey);

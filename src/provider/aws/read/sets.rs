@@ -43,7 +43,7 @@ pub struct Read {
     pub set: PermissionSet,
     /// The first refusal.
     pub refused: Option<CallError>,
-    /// Parts that are taken to be none, because the server said that it lacks the operation.
+    /// Parts that are not known, because the server said that it lacks the operation.
     lacking: Vec<Lacking>,
 }
 
@@ -57,7 +57,8 @@ struct Lacking {
 
 impl Read {
     /// With what all sets say together: what the server answers for one set it does not lack for another, and that
-    /// one is held. What it answers for none is none, with a note.
+    /// one is held. What it answers for none is none, with a note; tags are those that this stack gave, so that they are
+    /// sent once and not again with every run.
     pub fn judged(mut self, session: &Session) -> Self {
         for Lacking {
             operation,
@@ -69,8 +70,15 @@ impl Read {
                 self.refused.get_or_insert(error);
                 continue;
             }
+            let taken = if operation == Operation::ListTagsForResource {
+                let arn = self.set.arn.as_ref().map_or("", ServiceId::as_str);
+                self.set.tags = session.assumed_tags(arn, &self.set.name);
+                "cannot be read there, and are taken to be as this stack gave them"
+            } else {
+                "are taken to be none"
+            };
             session.notice(format!(
-                "this server lacks {}: {what} of permission sets are taken to be none",
+                "this server lacks {}: {what} of permission sets {taken}",
                 error.operation
             ));
         }

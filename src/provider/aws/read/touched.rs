@@ -63,7 +63,7 @@ pub async fn refresh(
         assignments(session, &mut model, &touched, scope).await?;
         // Who is not called that any more may go by another name.
         super::strangers::resolve(session, &mut model).await?;
-        model.in_progress = super::progress::requests(session, &model).await?;
+        model.in_progress = super::progress::requests(session, &model, scope).await?;
         Ok(())
     };
     done.await.map_err(ProviderError::Call)?;
