@@ -47,4 +47,5 @@ Exit codes:
   2  changes or drift found (plan --detailed-exitcode, drift)
   3  refused: guardrail, preflight, digest mismatch, stale plan
   4  partly applied; run it again to converge
-  5  locked by someone else";
+  5  locked by someone else
+  130  interrupted (apply and destroy: by the second Ctrl-C)";
