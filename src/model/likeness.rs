@@ -61,9 +61,8 @@ pub fn likeness(name: &str) -> Cow<'_, str> {
 /// apart, so that `team-1-11` is not taken for `team-11-1`.
 pub fn likeness_of_label(name: &str) -> String {
     let mut parts = vec![String::new()];
-    let mut chars = name.chars().peekable();
     let (mut last, mut apart) = (None::<char>, false);
-    while let Some(c) = chars.next() {
+    for c in name.chars() {
         if c.is_alphanumeric() {
             let numbers = c.is_numeric() && last.is_some_and(char::is_numeric);
             if apart && numbers {

@@ -139,11 +139,10 @@ impl Statement {
             return false;
         };
         // No action is called so, and what matches it matches all of the service.
-        let whole = |service: &&str| {
+        services.iter().all(|service| {
             let any = format!("{service}:~any~action~of~it~");
             patterns.iter().any(|pattern| matches(pattern, &any))
-        };
-        services.iter().all(|service| whole(&service))
+        })
     }
 
     /// The patterns of resources; `NotResource` reaches everything, but for what it names.
