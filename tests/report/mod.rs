@@ -225,3 +225,44 @@ fn a_test_report_says_what_drift_means_and_fails_for_a_refused_plan() {
         broken.stdout
     );
 }
+
+/// `drift` records nothing: what the page says of drift is what was so at the last recorded reading.
+#[test]
+fn the_page_says_of_when_its_drift_is() {
+    let sandbox = example();
+    let admin = "arn:aws:iam::aws:policy/AdministratorAccess";
+    sandbox.ok(&["sim", "do", "attach-policy", "view", admin]);
+    assert_eq!(sandbox.run(&["drift"], "").code, 2);
+    let written = sandbox.run(&["report", "--out", "review.html"], "");
+    assert_eq!(written.code, 0, "{}", written.stderr);
+    assert!(
+        written
+            .stderr
+            .contains("of the last recorded reading, 2026-01-01T"),
+        "{}",
+        written.stderr
+    );
+    let page = sandbox.read("review.html");
+    assert!(page.contains("No drift at 2026-01-01") && !page.contains("No drift."));
+    sandbox.ok(&["observe"]);
+    sandbox.ok(&["report", "--out", "review.html"]);
+    let page = sandbox.read("review.html");
+    assert!(page.contains("Drift: 1 finding.") && !page.contains("No drift"));
+}
+
+#[test]
+fn a_comparison_with_a_base_says_by_which_date_things_expire() {
+    let sandbox = example();
+    let say = |sandbox: &Sandbox| {
+        let plan = sandbox.run(&["plan", "--base", "."], "");
+        assert_eq!(plan.code, 0, "{}{}", plan.stdout, plan.stderr);
+        plan.stderr
+            .contains("what expires is judged by the date of this machine, 20")
+    };
+    assert!(!say(&sandbox));
+    sandbox.write(
+        "more.hcl",
+        "user \"bob\" {\n  user_name = \"bob@example.com\"\n  given_name = \"Bob\"\n  family_name = \"Stone\"\n}\n\nassignment \"bob\" {\n  principals = [user.bob]\n  permission_sets = [permission_set.view]\n  accounts = [account.sandbox]\n  expires = \"2999-01-01\"\n}\n",
+    );
+    assert!(say(&sandbox));
+}

@@ -219,6 +219,7 @@ fn compared(
         blocks.iter().any(|block| block.expires.is_some())
     };
     if expires(&before.desired) || expires(&next.desired) {
+        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
         env.say(&format!(
             "note: what expires is judged by the date of this machine, {now}"
         ));
