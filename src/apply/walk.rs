@@ -395,8 +395,11 @@ impl<'p> Walk<'p> {
         if self.gates_of.is_empty() {
             return;
         }
-        for (step, grant) in (self.first_grant..).zip(&self.plan.grants) {
-            for gate in self.gates_before(grant.tuple) {
+        let early = &self.plan.waits.early_grants;
+        for (index, grant) in (0_u32..).zip(&self.plan.grants) {
+            let step = self.first_grant + index;
+            let is_early = early.binary_search(&index).is_ok();
+            for gate in self.gates_before(grant.tuple, is_early) {
                 if let (Some(group), Some(left)) = (
                     self.groups.get_mut(gate as usize).filter(|group| group.left > 0),
                     self.left.get_mut(step as usize),
@@ -408,12 +411,15 @@ impl<'p> Walk<'p> {
         }
     }
 
-    fn gates_before(&self, tuple: Tuple) -> Vec<u32> {
-        self.groups([
-            Shared::BeforeSet(tuple.permission_set()),
-            Shared::BeforeAccount(tuple.account()),
-            Shared::BeforePrincipal(tuple.principal()),
-        ])
+    /// What a grant waits for; an early one not for its set's change.
+    fn gates_before(&self, tuple: Tuple, is_early: bool) -> Vec<u32> {
+        let (account, principal) = (tuple.account(), tuple.principal());
+        let gates = [Shared::BeforeAccount(account), Shared::BeforePrincipal(principal)];
+        let mut gates = self.groups(gates);
+        if !is_early {
+            gates.extend(self.groups([Shared::BeforeSet(tuple.permission_set())]));
+        }
+        gates
     }
 
     /// Counts the members of groups of grants and revokes; what waits for a group without members does not wait.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{PermissionSetName, ServiceId};
 
 use super::duration;
+use super::policy_document::{PolicyDocument, StatementEffect};
 use super::text::Text;
 
 /// How long a session lasts, in whole seconds: from one hour to twelve.
@@ -192,6 +193,19 @@ pub struct PermissionSet {
     pub tags: BTreeMap<Arc<str>, Text>,
 }
 
+/// Words in the names of AWS-managed policies that deny (`AWSDenyAll`, `AWSCompromisedKeyQuarantineV3`, …: AWS managed
+/// policy reference, 2026).
+const DENYING: [&str; 2] = ["Deny", "Quarantine"];
+
+/// Whether a policy has a statement that denies, as far as it can be read.
+fn may_deny(policy: &Text) -> bool {
+    let read = PolicyDocument::of_text(policy);
+    read.is_none_or(|read| {
+        let mut statements = read.statements.iter();
+        statements.any(|statement| statement.effect == StatementEffect::Deny)
+    })
+}
+
 impl PermissionSet {
     /// A set with this name and nothing else.
     pub fn new(name: PermissionSetName) -> Self {
@@ -218,6 +232,26 @@ impl PermissionSet {
             || self.description != other.description
             || self.session_duration != other.session_duration
             || self.relay_state != other.relay_state
+    }
+
+    /// Whether `other` may allow something that `self` does not. Not where it is plain that it does not: policies go
+    /// that deny nothing, a boundary comes where there was none, sessions end sooner.
+    pub fn may_allow_less_than(&self, other: &PermissionSet) -> bool {
+        let same_inline = match (&self.inline_policy, &other.inline_policy) {
+            (Some(left), Some(right)) => super::policy::equivalent(left, right),
+            (Some(gone), None) => !may_deny(gone),
+            (left, right) => left == right,
+        };
+        // What a customer-managed policy says is not known here, so one that goes may have denied.
+        let fewer_managed = other.managed_policies.is_subset(&self.managed_policies);
+        let mut gone = self.managed_policies.difference(&other.managed_policies);
+        let narrower = same_inline
+            && fewer_managed
+            && !gone.any(|arn| DENYING.iter().any(|word| arn.contains(word)))
+            && self.customer_managed_policies == other.customer_managed_policies
+            && (self.permissions_boundary.is_none()
+                || self.permissions_boundary == other.permissions_boundary);
+        !narrower || other.session_duration > self.session_duration
     }
 
     /// Whether the two attach the same policies, the inline one compared by meaning, within the same boundary.
@@ -257,6 +291,54 @@ mod tests {
         ] {
             assert!(matches!(of(bad), Err(SessionDurationError::Form(_))), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_only_narrows_a_set_is_known() {
+        let arn = |name: &str| Arc::<str>::from(format!("arn:aws:iam::aws:policy/{name}"));
+        let policy = |effect: &str| {
+            let statement = format!(r#"{{"Effect": "{effect}", "Action": "s3:*", "Resource": "*"}}"#);
+            Some(Text::Known(format!(r#"{{"Statement": [{statement}]}}"#).into()))
+        };
+        let mut wide = PermissionSet::new(PermissionSetName::new("view").unwrap());
+        wide.session_duration = SessionDuration::MAX;
+        wide.managed_policies = BTreeSet::from([arn("AdministratorAccess"), arn("AWSDenyAll")]);
+        wide.inline_policy = policy("Allow");
+        let changed = |change: &dyn Fn(&mut PermissionSet)| {
+            let mut other = wide.clone();
+            change(&mut other);
+            (wide.may_allow_less_than(&other), other.may_allow_less_than(&wide))
+        };
+        let narrower = (false, true);
+        assert_eq!(changed(&|_| ()), (false, false));
+        assert_eq!(
+            changed(&|set| set.session_duration = SessionDuration::MIN),
+            narrower
+        );
+        assert_eq!(changed(&|set| set.inline_policy = None), narrower);
+        assert_eq!(
+            changed(&|set| set
+                .managed_policies
+                .retain(|policy| *policy != arn("AdministratorAccess"))),
+            narrower
+        );
+        let arn = arn("Limit");
+        assert_eq!(
+            changed(&|set| set.permissions_boundary = Some(Boundary::Managed(arn.clone()))),
+            narrower
+        );
+        let either = (true, true);
+        assert_eq!(changed(&|set| set.inline_policy = policy("Deny")), either);
+        assert_eq!(
+            changed(&|set| drop(set.managed_policies.pop_first())),
+            either,
+            "AWSDenyAll"
+        );
+        let mut denying = wide.clone();
+        denying.inline_policy = policy("Deny");
+        let mut without = wide.clone();
+        without.inline_policy = None;
+        assert!(denying.may_allow_less_than(&without), "a denial goes");
     }
 
     #[test]

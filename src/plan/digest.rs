@@ -364,6 +364,11 @@ impl Canon {
                 self.numbers(list.iter().copied());
             }
         }
+        // Plans without any have the digest that they had before there were any.
+        if !waits.early_grants.is_empty() {
+            self.text("early");
+            self.numbers(waits.early_grants.iter().copied());
+        }
     }
 
     fn wait_list(&mut self, list: &[Wait]) {

@@ -67,7 +67,7 @@ mod taken_over;
 pub(crate) mod testing;
 mod universe;
 mod unjudged;
-mod widened;
+mod widening;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

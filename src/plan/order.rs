@@ -4,7 +4,7 @@
 //! and revokes are not nodes here: they wait by rule, per set, account and
 //! principal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -23,12 +23,13 @@ use super::step::{Wait, Waits};
 struct Place(u8, EntityKey, ActionKind, Option<UserName>, usize);
 
 /// The actions in order, and the waits of actions and grants. What revokes wait for is added by
-/// [`super::keeping`].
+/// [`super::keeping`]. `leavers` are actions that others come after, besides what they refer to
+/// ([`super::widening::leavers`]).
 pub(super) fn order(
     actions: Vec<Action>,
+    leavers: &BTreeMap<usize, Vec<usize>>,
     names: &Names,
-    grants: &[GrantStep],
-    revokes: &[RevokeStep],
+    (grants, revokes): (&[GrantStep], &[RevokeStep]),
     findings: &mut Vec<Finding>,
 ) -> (Vec<Action>, Waits) {
     let makers = Makers::new(&actions);
@@ -39,7 +40,11 @@ pub(super) fn order(
         .collect();
     let needs: Vec<Vec<usize>> = (0..actions.len())
         .into_par_iter()
-        .map(|index| makers.needs(&actions, index))
+        .map(|index| {
+            let mut needs = makers.needs(&actions, index);
+            needs.extend(leavers.get(&index).into_iter().flatten());
+            needs
+        })
         .collect();
     // Places compare by names; their ranks say the same in numbers, which a graph of many nodes is made of.
     let mut by_place: Vec<usize> = (0..actions.len()).collect();

@@ -40,6 +40,7 @@ use super::sources::Sources;
 use super::standing::{Approvals, LeftOut};
 use super::step::{Wait, Waits};
 use super::universe::Universe;
+use super::widening::{leavers, take_before_giving, take_before_widening};
 use super::{FORMAT_VERSION, Plan, Totals};
 
 /// Plans. The same input gives the same plan, to the byte.
@@ -135,17 +136,23 @@ impl<'a> Stage<'a> {
             revokes: &mut self.diff.revokes,
         };
         block(self.sources, universe, &after, steps, &mut self.findings);
+        let observed = &universe.observed.tuples;
+        let leavers = leavers(&self.actions, &universe.names, &self.renames, observed);
         let (actions, mut waits) = order(
             std::mem::take(&mut self.actions),
+            &leavers,
             &universe.names,
-            &self.diff.grants,
-            &self.diff.revokes,
+            (&self.diff.grants, &self.diff.revokes),
             &mut self.findings,
         );
         let keeping = self.keeping(&actions, &after);
         keeping.fill(&mut waits);
         keeping.keep_roles(&mut waits);
-        revoke_before_renaming(&actions, &universe.names, &self.diff.revokes, &mut waits);
+        let names = &universe.names;
+        let (grants, revokes) = (&self.diff.grants, &self.diff.revokes);
+        revoke_before_renaming(&actions, names, revokes, &mut waits);
+        take_before_widening(&actions, names, grants, revokes, &mut waits);
+        take_before_giving(&actions, names, &self.renames, (grants, revokes), &mut waits);
         let roles = role_effects(
             self.sources,
             universe,
@@ -320,9 +327,9 @@ impl<'a> Stage<'a> {
         });
         let (actions, mut waits) = order(
             std::mem::take(&mut self.actions),
+            &BTreeMap::new(),
             &self.universe.names,
-            &self.diff.grants,
-            &self.diff.revokes,
+            (&self.diff.grants, &self.diff.revokes),
             &mut self.findings,
         );
         let after = after(
@@ -437,8 +444,6 @@ impl<'a> Stage<'a> {
         plan.findings.extend(super::guardrails::ended_exceptions(input));
         let unjudged: Vec<Finding> = super::unjudged::findings(&plan, input).collect();
         plan.findings.extend(unjudged);
-        let widened: Vec<Finding> = super::widened::findings(&plan).collect();
-        plan.findings.extend(widened);
         plan.findings.sort();
         plan.session_seconds = session_seconds(&plan, sources);
         plan.user_names = super::mentioned::user_names(&plan, sources);

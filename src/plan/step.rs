@@ -5,6 +5,10 @@
 //! set, its account or its principal; an action waits for *all* revokes of a
 //! set; and only a revoke that would otherwise cut people off names the single
 //! grants it waits for.
+//!
+//! Three orders hold at once: what is referred to comes first; nobody loses on the
+//! way what they keep ([`super::keeping`]); nobody has on the way what is neither
+//! theirs before nor after ([`super::widening`]).
 
 use std::collections::BTreeMap;
 
@@ -55,6 +59,10 @@ pub struct Waits {
     pub grants_in_account: BTreeMap<u32, Vec<u32>>,
     /// Grants to the principal with this rank wait for these actions (its creation).
     pub grants_to_principal: BTreeMap<u32, Vec<u32>>,
+    /// Grants that do not wait for the change of their set, ascending: what is taken away waits for them, and the set
+    /// comes to allow more only after that. Its provisioning brings their roles up to date with the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub early_grants: Vec<u32>,
     /// Revokes that wait for something, by index: the grants and actions by which the same people keep access.
     pub revokes: BTreeMap<u32, Vec<Wait>>,
 }

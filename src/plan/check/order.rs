@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::FxHashMap;
 
 use crate::id::{EntityKey, OuPath, PrincipalKey};
+use crate::model::access::Tuple;
 use crate::model::action::Effect;
 use crate::plan::Plan;
 use crate::plan::change::ActionKind;
 use crate::plan::step::Wait;
 
 use super::Found;
+use super::relations::Relations;
 
-pub(super) fn check(plan: &Plan, found: &mut Found) {
+pub(super) fn check(plan: &Plan, relations: &Relations, found: &mut Found) {
     if in_range(plan, found) {
         // Declarations can refer to each other in a circle; such a plan is refused and never run.
         if !plan.is_refused() {
@@ -23,6 +25,8 @@ pub(super) fn check(plan: &Plan, found: &mut Found) {
         creations(plan, &used, found);
         deletions(plan, &used, found);
         contents(plan, &used, found);
+        widening(plan, &used, &relations.observed, found);
+        early(plan, found);
         needs(plan, found);
     }
 }
@@ -54,6 +58,11 @@ fn in_range(plan: &Plan, found: &mut Found) -> bool {
     let fits = revokes.all(|index| (*index as usize) < plan.revokes.len());
     found.require(fits, "wait-in-range", || {
         "a revoke that is not there waits".into()
+    });
+    let mut early = plan.waits.early_grants.iter();
+    let fits = early.all(|index| (*index as usize) < plan.grants.len());
+    found.require(fits, "wait-in-range", || {
+        "a grant that is not there is early".into()
     });
     found.violations.len() == before
 }
@@ -160,8 +169,10 @@ impl Order<'_> {
             return Vec::new();
         };
         let waits = &self.plan.waits;
+        let of_set = waits.grants_of_set.get(&step.tuple.permission_set());
+        let is_early = waits.early_grants.binary_search(&index).is_ok();
         let lists = [
-            waits.grants_of_set.get(&step.tuple.permission_set()),
+            of_set.filter(|_| !is_early),
             waits.grants_in_account.get(&step.tuple.account()),
             waits.grants_to_principal.get(&step.tuple.principal()),
         ];
@@ -222,6 +233,8 @@ fn listed(plan: &Plan, found: &mut Found) {
     let lists = plan.waits.actions.iter().chain(plan.waits.revokes.values());
     let ascending = |list: &Vec<Wait>| list.is_sorted_by(|left, right| left < right);
     found.require(lists.into_iter().all(ascending), "waits-sorted", String::new);
+    let ascending = plan.waits.early_grants.is_sorted_by(|left, right| left < right);
+    found.require(ascending, "waits-sorted", String::new);
     let mut lists = shared(plan).into_iter().flat_map(|map| map.values());
     let ascending = lists.all(|list| list.is_sorted_by(|left, right| left < right));
     found.require(ascending, "waits-sorted", String::new);
@@ -336,6 +349,72 @@ fn contents(plan: &Plan, used: &Used, found: &mut Found) {
             .filter(|rank| used.revoked_sets.contains(rank));
         let waited = revoked.is_none_or(|rank| waits.contains(&Wait::RevokesOfSet(rank)));
         found.require(waited, "provision-before-revokes", || name.to_string());
+    }
+}
+
+/// A set comes to allow more only after it is taken from those who lose it, by a revoke, or with
+/// a membership, a group or a user.
+fn widening(plan: &Plan, used: &Used, observed: &[Tuple], found: &mut Found) {
+    let actions = || (0_u32..).zip(&plan.actions).zip(&plan.waits.actions);
+    let mut leave: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
+    for ((index, action), _) in actions() {
+        let principal = match &action.effect {
+            Some(Effect::RemoveMember { group, .. } | Effect::DeleteGroup { group }) => {
+                PrincipalKey::Group(group.clone())
+            }
+            Some(Effect::DeleteUser { user }) => PrincipalKey::User(user.clone()),
+            _ => continue,
+        };
+        let rank = plan.names.principal_rank(&principal);
+        rank.into_iter()
+            .for_each(|rank| leave.entry(rank).or_default().push(index));
+    }
+    for ((_, action), waits) in actions() {
+        let Some(Effect::UpdatePermissionSet { from, to }) = &action.effect else {
+            continue;
+        };
+        let rank = plan.names.permission_set_rank(&to.name);
+        let Some(rank) = rank.filter(|_| from.may_allow_less_than(to)) else {
+            continue;
+        };
+        let waited = !used.revoked_sets.contains(&rank) || waits.contains(&Wait::RevokesOfSet(rank));
+        found.require(waited, "widened-before-revokes", || action.entity.to_string());
+        if leave.is_empty() {
+            continue;
+        }
+        let waited: BTreeSet<&Wait> = waits.iter().collect();
+        let holders = observed.iter().filter(|tuple| tuple.permission_set() == rank);
+        let holders: BTreeSet<u32> = holders.map(|tuple| tuple.principal()).collect();
+        let mut ends = holders.iter().filter_map(|group| leave.get(group)).flatten();
+        let waited = ends.all(|end| waited.contains(&Wait::Action(*end)));
+        found.require(waited, "widened-before-leaving", || action.entity.to_string());
+    }
+}
+
+/// A grant that is made before its set's change leaves a role that is behind: a provisioning that follows the change
+/// must reach it.
+fn early(plan: &Plan, found: &mut Found) {
+    if plan.waits.early_grants.is_empty() {
+        return;
+    }
+    let provisions = plan.actions.iter().filter_map(|action| match &action.effect {
+        Some(Effect::Provision { name, accounts }) => Some((name, accounts)),
+        _ => None,
+    });
+    let provisions: BTreeMap<_, _> = provisions.collect();
+    for index in &plan.waits.early_grants {
+        let step = plan.grants.get(*index as usize);
+        let names = step.and_then(|step| plan.names.resolve(step.tuple));
+        let reached = names.and_then(|(account, set, _)| {
+            let accounts = provisions.get(set)?;
+            let reached = accounts
+                .as_ref()
+                .is_none_or(|accounts| accounts.contains(account));
+            reached.then_some(())
+        });
+        found.require(reached.is_some(), "early-grant-not-provisioned", || {
+            format!("grant {index}")
+        });
     }
 }
 

@@ -1,0 +1,303 @@
+//! Carrying plans out, in any order that their waits allow.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::action::Effect;
+use crate::plan::Plan;
+use crate::plan::change::Reason;
+use crate::plan::step::{StepId, Wait};
+
+use super::model::{Fact, Model, plain, who};
+
+/// How things are when a step is done.
+struct Moment {
+    step: StepId,
+    /// Who has what.
+    access: BTreeSet<Fact>,
+    roles: BTreeSet<(String, String)>,
+    /// Who has what in a role that allows more than it did before the run.
+    more: BTreeSet<Fact>,
+}
+
+/// Which steps are done, and which could be next.
+struct Walk<'a> {
+    plan: &'a Plan,
+    done: BTreeSet<StepId>,
+}
+
+impl Walk<'_> {
+    fn steps(&self) -> Vec<StepId> {
+        let count = |steps: usize| 0..u32::try_from(steps).unwrap();
+        let actions = count(self.plan.actions.len()).map(StepId::Action);
+        let grants = count(self.plan.grants.len()).map(StepId::Grant);
+        let revokes = count(self.plan.revokes.len()).map(StepId::Revoke);
+        actions.chain(grants).chain(revokes).collect()
+    }
+
+    fn is_over(&self, wait: &Wait) -> bool {
+        let all = |of: &dyn Fn(StepId) -> bool| {
+            let mut steps = self.steps().into_iter().filter(|step| of(*step));
+            steps.all(|step| self.done.contains(&step))
+        };
+        let tuple = |step: StepId| self.plan.tuple(step);
+        match wait {
+            Wait::Action(index) => self.done.contains(&StepId::Action(*index)),
+            Wait::Grant(index) => self.done.contains(&StepId::Grant(*index)),
+            Wait::Revoke(index) => self.done.contains(&StepId::Revoke(*index)),
+            Wait::GrantsOfSet(rank) => all(&|step| {
+                matches!(step, StepId::Grant(_)) && tuple(step).unwrap().permission_set() == *rank
+            }),
+            Wait::RevokesOfSet(rank) => all(&|step| {
+                matches!(step, StepId::Revoke(_)) && tuple(step).unwrap().permission_set() == *rank
+            }),
+            Wait::RevokesOfPrincipal(rank) => {
+                all(&|step| matches!(step, StepId::Revoke(_)) && tuple(step).unwrap().principal() == *rank)
+            }
+        }
+    }
+
+    /// Draws one of the steps that could be next.
+    fn any_ready(&self, seed: &mut u64) -> Option<StepId> {
+        let open = self.steps().into_iter().filter(|step| !self.done.contains(step));
+        let ready: Vec<StepId> = open.filter(|step| self.is_ready(*step)).collect();
+        *seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let at = (*seed >> 33) as usize % ready.len().max(1);
+        ready.get(at).copied()
+    }
+
+    fn is_ready(&self, step: StepId) -> bool {
+        let waits = &self.plan.waits;
+        match step {
+            StepId::Action(index) => waits.actions[index as usize]
+                .iter()
+                .all(|wait| self.is_over(wait)),
+            StepId::Revoke(index) => {
+                let list = waits.revokes.get(&index);
+                list.into_iter().flatten().all(|wait| self.is_over(wait))
+            }
+            StepId::Grant(index) => {
+                let tuple = self.plan.tuple(step).unwrap();
+                let of_set = waits.grants_of_set.get(&tuple.permission_set());
+                let lists = [
+                    of_set.filter(|_| !waits.early_grants.contains(&index)),
+                    waits.grants_in_account.get(&tuple.account()),
+                    waits.grants_to_principal.get(&tuple.principal()),
+                ];
+                let mut actions = lists.into_iter().flatten().flatten();
+                actions.all(|index| self.done.contains(&StepId::Action(*index)))
+            }
+        }
+    }
+}
+
+/// A plan of those steps alone that a run had done when it was interrupted. What changes the record alone is done as
+/// soon as a run begins.
+pub(super) fn begun(plan: &Plan, mut seed: u64) -> Plan {
+    let mut walk = Walk {
+        plan,
+        done: BTreeSet::new(),
+    };
+    let count = (seed >> 40) as usize % (walk.steps().len() + 1);
+    while walk.done.len() < count
+        && let Some(step) = walk.any_ready(&mut seed)
+    {
+        walk.done.insert(step);
+    }
+    let mut some = plan.clone();
+    let mut index = 0..;
+    some.actions.retain(|action| {
+        let step = StepId::Action(index.next().unwrap());
+        action.effect.is_none() || walk.done.contains(&step)
+    });
+    let mut index = 0..;
+    some.grants
+        .retain(|_| walk.done.contains(&StepId::Grant(index.next().unwrap())));
+    let mut index = 0..;
+    some.revokes
+        .retain(|_| walk.done.contains(&StepId::Revoke(index.next().unwrap())));
+    some
+}
+
+/// Carries a plan out in one of the orders its waits allow, and returns what the service looks like at the end.
+/// Whoever has access before and after must have it after every step, and a role must stay likewise; nobody may have
+/// what is theirs neither before nor after, nor more of what they are to lose.
+pub(super) fn walk(plan: &Plan, before: &Model, mut seed: u64) -> Model {
+    let mut walk = Walk {
+        plan,
+        done: BTreeSet::new(),
+    };
+    let renamed = plan.actions.iter().filter_map(|action| match &action.reason {
+        Reason::Renamed { from, to } => Some((from.to_string(), to.to_string())),
+        _ => None,
+    });
+    let renamed: BTreeMap<String, String> = renamed.collect();
+    let mut model = before.clone();
+    let mut moments: Vec<Moment> = Vec::new();
+    let mut widened = Widened::default();
+    while let Some(step) = walk.any_ready(&mut seed) {
+        match step {
+            StepId::Action(index) => {
+                if let Some(effect) = &plan.actions[index as usize].effect {
+                    model.act(effect);
+                    widened.act(effect, &model);
+                }
+            }
+            StepId::Grant(_) => {
+                let tuple = plan.tuple(step).unwrap();
+                model.grant(plan, tuple);
+                let (account, set, _) = plan.names.resolve(tuple).unwrap();
+                widened.provision(account.to_string(), set.to_string());
+            }
+            StepId::Revoke(_) => model.revoke(plan, plan.tuple(step).unwrap()),
+        }
+        walk.done.insert(step);
+        let is_more = |fact: &Fact| widened.roles.contains(&(fact.1.clone(), fact.2.clone()));
+        moments.push(Moment {
+            step,
+            access: model.access(&renamed),
+            more: model.paths().into_keys().filter(is_more).collect(),
+            roles: model.roles(),
+        });
+    }
+    assert_eq!(walk.done.len(), walk.steps().len(), "steps wait for each other");
+    let keeps: BTreeSet<Fact> = before
+        .access(&renamed)
+        .intersection(&model.access(&renamed))
+        .cloned()
+        .collect();
+    let stay: BTreeSet<_> = before.roles().intersection(&model.roles()).cloned().collect();
+    let (had, will) = (before.access(&renamed), model.access(&renamed));
+    let (had_paths, will_paths) = (before.paths(), model.paths());
+    let theirs: BTreeSet<Fact> = had.union(&will).cloned().collect();
+    let gives_way = gives_way(plan);
+    for moment in moments {
+        let step = moment.step;
+        assert!(
+            stay.is_subset(&moment.roles),
+            "after {step:?} a role is gone\n{}",
+            steps(plan)
+        );
+        let gap: Vec<&Fact> = keeps.difference(&moment.access).collect();
+        assert!(
+            gap.is_empty(),
+            "after {step:?}: {gap:?} are without access\n{}",
+            steps(plan)
+        );
+        let own = moment.more.iter().filter(|fact| had_paths.contains_key(*fact));
+        let more: Vec<&Fact> = own.filter(|fact| !will_paths.contains_key(*fact)).collect();
+        assert!(
+            more.is_empty(),
+            "after {step:?}: {more:?} have more than they had, and are to have nothing\n{}",
+            steps(plan)
+        );
+        let strange: Vec<&Fact> = moment.access.difference(&theirs).collect();
+        assert!(
+            gives_way || strange.is_empty(),
+            "after {step:?}: {strange:?} have what they neither had nor shall have\n{}",
+            steps(plan)
+        );
+    }
+    model
+}
+
+/// Whether two groups, or one and itself, take from people who keep their access by what the other is given; or what is
+/// given waits for its set to be changed. Keeping comes first then.
+fn gives_way(plan: &Plan) -> bool {
+    let mut first: BTreeSet<(String, String)> = BTreeSet::new();
+    let mut changed = false;
+    let mut note = |taken: String, list: &[Wait]| {
+        for wait in list {
+            match wait {
+                Wait::Action(index) => {
+                    if let Some(Effect::AddMember { group, .. }) = &plan.actions[*index as usize].effect {
+                        first.insert((taken.clone(), plain(group)));
+                    }
+                }
+                Wait::Grant(index) => {
+                    let tuple = plan.grants[*index as usize].tuple;
+                    let gate = plan.waits.grants_of_set.get(&tuple.permission_set());
+                    let mut gate = gate.into_iter().flatten();
+                    changed |= !plan.waits.early_grants.contains(index)
+                        && gate.any(|action| !plan.waits.actions[*action as usize].is_empty());
+                    first.insert((taken.clone(), who(plan.names.resolve(tuple).unwrap().2)));
+                }
+                _ => {}
+            }
+        }
+    };
+    for (action, list) in plan.actions.iter().zip(&plan.waits.actions) {
+        if let Some(Effect::RemoveMember { group, .. }) = &action.effect {
+            note(plain(group), list);
+        }
+    }
+    for (index, list) in &plan.waits.revokes {
+        let tuple = plan.revokes[*index as usize].tuple;
+        note(who(plan.names.resolve(tuple).unwrap().2), list);
+    }
+    loop {
+        let steps = first.iter().flat_map(|(from, by)| {
+            let next = first.iter().filter(move |(other, _)| other == by);
+            next.map(move |(_, to)| (from.clone(), to.clone()))
+        });
+        let more: BTreeSet<(String, String)> = steps.filter(|step| !first.contains(step)).collect();
+        if more.is_empty() {
+            break;
+        }
+        first.extend(more);
+    }
+    changed || first.iter().any(|(from, to)| from == to)
+}
+
+/// Which roles allow more than before the run.
+#[derive(Default)]
+struct Widened {
+    sets: BTreeSet<String>,
+    roles: BTreeSet<(String, String)>,
+}
+
+impl Widened {
+    fn act(&mut self, effect: &Effect, model: &Model) {
+        match effect {
+            Effect::UpdatePermissionSet { from, to } if to.session_duration > from.session_duration => {
+                self.sets.insert(to.name.to_string());
+            }
+            Effect::Provision { name, accounts } => {
+                for (account, set) in model.roles() {
+                    let there = accounts
+                        .as_ref()
+                        .is_none_or(|accounts| accounts.iter().any(|other| other.to_string() == account));
+                    if there && set == name.as_str() {
+                        self.provision(account, set);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn provision(&mut self, account: String, set: String) {
+        if self.sets.contains(&set) {
+            self.roles.insert((account, set));
+        }
+    }
+}
+
+/// A plan's steps and waits, a line each, for reading what went wrong.
+pub(super) fn steps(plan: &Plan) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for (action, waits) in plan.actions.iter().zip(&plan.waits.actions) {
+        lines.push(format!(
+            "{:?} {} {:?} {waits:?}",
+            action.kind, action.entity, action.effect
+        ));
+    }
+    lines.push(format!("names {:?}", plan.names));
+    lines.push(format!("grants {:?}", plan.grants));
+    lines.push(format!("revokes {:?}", plan.revokes));
+    lines.push(format!("records {:?}", plan.records));
+    lines.push(format!("waits of revokes {:?}", plan.waits.revokes));
+    lines.push(format!("people {:?}", plan.people.rows));
+    lines.join("\n")
+}

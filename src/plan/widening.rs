@@ -1,0 +1,457 @@
+//! Nobody has more on the way than before the run or after it.
+//!
+//! Three orders could give somebody, for a while or for good where a step fails, what the plan takes from them:
+//!
+//! - A permission set that comes to allow more reaches a role with the set's provisioning, and with every grant of the
+//!   pair before that (service model: `CreateAccountAssignment` provisions the set as it is then). So such a change
+//!   waits until the set is taken from those who lose it. What they are taken by may itself wait for grants, so that
+//!   nobody is cut off: those grants are made *early*, with the set as it was, and the provisioning brings them up to
+//!   date with the rest.
+//! - A grant to a group waits for those who leave the group.
+//! - Who joins a group waits for what is taken from the group.
+//!
+//! The last two hold unless groups take from each other in a circle, so that somebody keeps access by what one of them
+//! is given, somebody else by what the other is: then access that is to be kept comes first.
+//! What only narrows a set waits for nobody.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::graph::Graph;
+use crate::id::{GroupName, PrincipalKey};
+use crate::model::access::{Names, Tuple};
+use crate::model::action::Effect;
+
+use super::change::{Action, GrantStep, Reason, RevokeStep};
+use super::renames::Renames;
+use super::step::{Wait, Waits};
+
+/// For changes by which a set comes to allow more, and for provisionings that bring such a change of an earlier run:
+/// the ends of memberships, groups and users that take the set from somebody. Indices into `actions`, ascending.
+pub(super) fn leavers(
+    actions: &[Action],
+    names: &Names,
+    renames: &Renames,
+    before: &[Tuple],
+) -> BTreeMap<usize, Vec<usize>> {
+    let mut sets: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    let mut leave: BTreeMap<PrincipalKey, Vec<usize>> = BTreeMap::new();
+    for (index, action) in actions.iter().enumerate() {
+        let Some(effect) = &action.effect else { continue };
+        if let Some(principal) = left_by(effect) {
+            leave.entry(principal).or_default().push(index);
+        } else if widens(effect, &action.reason) {
+            let rank = set_of(effect, names);
+            rank.into_iter()
+                .for_each(|rank| sets.entry(rank).or_default().push(index));
+        }
+    }
+    if sets.is_empty() || leave.is_empty() {
+        return BTreeMap::new();
+    }
+    let mut by_rank: BTreeMap<u32, &Vec<usize>> = BTreeMap::new();
+    for (principal, own) in &leave {
+        let ranks = ranks(principal, names, renames);
+        by_rank.extend(ranks.into_iter().map(|rank| (rank, own)));
+    }
+    let mut leavers: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    let mut seen: BTreeSet<(u32, u32)> = BTreeSet::new();
+    for tuple in before {
+        let (set, principal) = (tuple.permission_set(), tuple.principal());
+        let (Some(changes), Some(own)) = (sets.get(&set), by_rank.get(&principal)) else {
+            continue;
+        };
+        if seen.insert((set, principal)) {
+            for change in changes {
+                leavers.entry(*change).or_default().extend(own.iter());
+            }
+        }
+    }
+    for list in leavers.values_mut() {
+        list.sort_unstable();
+        list.dedup();
+    }
+    leavers
+}
+
+/// Whose access ends, for somebody, with an effect that is no revoke. What was granted to a user or group that is
+/// deleted may be nobody's to revoke.
+fn left_by(effect: &Effect) -> Option<PrincipalKey> {
+    match effect {
+        Effect::RemoveMember { group, .. } | Effect::DeleteGroup { group } => {
+            Some(PrincipalKey::Group(group.clone()))
+        }
+        Effect::DeleteUser { user } => Some(PrincipalKey::User(user.clone())),
+        _ => None,
+    }
+}
+
+/// Lets a set come to allow more only when it is taken from those who lose it. `waits` has what revokes and ends of
+/// memberships wait for.
+pub(super) fn take_before_widening(
+    actions: &[Action],
+    names: &Names,
+    grants: &[GrantStep],
+    revokes: &[RevokeStep],
+    waits: &mut Waits,
+) {
+    let revoked: BTreeSet<u32> = revokes.iter().map(|step| step.tuple.permission_set()).collect();
+    let mut early: BTreeSet<u32> = BTreeSet::new();
+    let mut widened: BTreeSet<u32> = BTreeSet::new();
+    for (index, action) in actions.iter().enumerate() {
+        let update = action
+            .effect
+            .as_ref()
+            .filter(|effect| matches!(effect, Effect::UpdatePermissionSet { .. }));
+        let update = update.filter(|effect| widens(effect, &action.reason));
+        let Some(set) = update.and_then(|effect| set_of(effect, names)) else {
+            continue;
+        };
+        let ends = waits.actions.get(index).into_iter().flatten();
+        let ends = ends.filter_map(|wait| leaving(actions, wait));
+        let of_set = |wait: &&Wait| grant_of_set(grants, wait, set);
+        let needed: Vec<u32> = ends
+            .filter_map(|end| waits.actions.get(end))
+            .flatten()
+            .filter_map(|wait| of_set(&wait))
+            .collect();
+        early.extend(needed);
+        if revoked.contains(&set) {
+            widened.insert(set);
+            if let Some(list) = waits.actions.get_mut(index) {
+                list.push(Wait::RevokesOfSet(set));
+                list.sort_unstable();
+                list.dedup();
+            }
+        }
+    }
+    for (index, list) in &waits.revokes {
+        let set = revokes
+            .get(*index as usize)
+            .map(|step| step.tuple.permission_set());
+        if let Some(set) = set.filter(|set| widened.contains(set)) {
+            early.extend(list.iter().filter_map(|wait| grant_of_set(grants, wait, set)));
+        }
+    }
+    waits.early_grants = early.into_iter().collect();
+}
+
+/// Lets grants to a group wait for those who leave it, and who joins it for what it loses.
+pub(super) fn take_before_giving(
+    actions: &[Action],
+    names: &Names,
+    renames: &Renames,
+    (grants, revokes): (&[GrantStep], &[RevokeStep]),
+    waits: &mut Waits,
+) {
+    let memberships = actions.iter().filter_map(|action| action.effect.as_ref());
+    let is_one = |effect: &Effect| matches!(effect, Effect::AddMember { .. } | Effect::RemoveMember { .. });
+    if !memberships.into_iter().any(is_one) {
+        return;
+    }
+    let turns = Turns {
+        actions,
+        names,
+        grants,
+        widening: widening_sets(actions, names),
+        now: renamed_ranks(names, renames),
+    };
+    let taking = turns.taking(revokes, waits);
+    let granted: BTreeSet<u32> = grants.iter().map(|step| step.tuple.principal()).collect();
+    for (index, action) in (0_u32..).zip(actions) {
+        let (group, joins) = match &action.effect {
+            Some(Effect::AddMember { group, .. }) => (group, true),
+            Some(Effect::RemoveMember { group, .. }) if taking.leavers.contains(&index) => (group, false),
+            _ => continue,
+        };
+        let key = PrincipalKey::Group(group.clone());
+        let own = names.principal_rank(&key);
+        if own.is_some_and(|rank| taking.gives_way.contains(&rank)) {
+            continue;
+        }
+        if joins {
+            let ranks = ranks(&key, names, renames).into_iter();
+            let lost = ranks.filter(|rank| taking.revoked.get(rank) == Some(&true));
+            if let Some(list) = waits.actions.get_mut(index as usize) {
+                list.extend(lost.map(Wait::RevokesOfPrincipal));
+                list.sort_unstable();
+                list.dedup();
+            }
+        } else if let Some(rank) = own.filter(|rank| granted.contains(rank)) {
+            waits.grants_to_principal.entry(rank).or_default().push(index);
+        }
+    }
+    let lists = waits.grants_to_principal.values_mut();
+    lists.for_each(|list| list.sort_unstable());
+}
+
+/// What is needed to tell whose turn it is.
+struct Turns<'a> {
+    actions: &'a [Action],
+    names: &'a Names,
+    grants: &'a [GrantStep],
+    widening: BTreeSet<u32>,
+    /// The rank of a group's new name by that of its old one.
+    now: BTreeMap<u32, u32>,
+}
+
+/// The steps that take access from groups, where others may wait for them.
+#[derive(Default)]
+struct Taking {
+    /// Ends of memberships.
+    leavers: BTreeSet<u32>,
+    /// Whether all revokes of a principal are such steps.
+    revoked: BTreeMap<u32, bool>,
+    /// Groups of which one waits for the other and back: what they gain waits for nothing that they lose.
+    gives_way: BTreeSet<u32>,
+}
+
+impl Turns<'_> {
+    fn taking(&self, revokes: &[RevokeStep], waits: &Waits) -> Taking {
+        let mut taking = Taking::default();
+        let mut first: BTreeSet<(u32, u32)> = BTreeSet::new();
+        let mut note = |group: u32, given: &[u32]| first.extend(given.iter().map(|other| (group, *other)));
+        for ((index, action), list) in (0_u32..).zip(self.actions).zip(&waits.actions) {
+            if let Some(Effect::RemoveMember { group, .. }) = &action.effect
+                && let Some(given) = self.given_before(list, waits)
+            {
+                taking.leavers.insert(index);
+                let rank = self.names.principal_rank(&PrincipalKey::Group(group.clone()));
+                rank.into_iter().for_each(|rank| note(rank, &given));
+            }
+        }
+        for (index, step) in (0_u32..).zip(revokes) {
+            let principal = step.tuple.principal();
+            let list = waits.revokes.get(&index).map_or(&[][..], Vec::as_slice);
+            let given = self.given_before(list, waits);
+            *taking.revoked.entry(principal).or_insert(true) &= given.is_some();
+            let group = self.now.get(&principal).copied().unwrap_or(principal);
+            given.into_iter().for_each(|given| note(group, &given));
+        }
+        taking.gives_way = in_circles(&first);
+        taking
+    }
+
+    /// The groups and users that are given something before a step that waits so. `None` when it waits for a set to
+    /// allow more, which may wait for anything that is taken.
+    fn given_before(&self, list: &[Wait], waits: &Waits) -> Option<Vec<u32>> {
+        let mut given = Vec::new();
+        for wait in list {
+            match wait {
+                Wait::Grant(index) => {
+                    let tuple = self.grants.get(*index as usize)?.tuple;
+                    let early = || waits.early_grants.binary_search(index).is_ok();
+                    if self.widening.contains(&tuple.permission_set()) && !early() {
+                        return None;
+                    }
+                    given.push(tuple.principal());
+                }
+                Wait::Action(index) => {
+                    let effect = self.actions.get(*index as usize)?.effect.as_ref();
+                    if let Some(Effect::AddMember { group, .. }) = effect {
+                        given.extend(self.names.principal_rank(&PrincipalKey::Group(group.clone())));
+                    }
+                }
+                _ => return None,
+            }
+        }
+        Some(given)
+    }
+}
+
+/// What lies on circles of "comes after".
+fn in_circles(edges: &BTreeSet<(u32, u32)>) -> BTreeSet<u32> {
+    let mut circles = BTreeSet::new();
+    loop {
+        let mut graph: Graph<u32> = Graph::new();
+        for (from, to) in edges {
+            if !circles.contains(from) && !circles.contains(to) {
+                graph.depends(*from, *to);
+            }
+        }
+        match graph.order() {
+            Ok(_) => return circles,
+            Err(cycle) => circles.extend(cycle.path),
+        }
+    }
+}
+
+fn widening_sets(actions: &[Action], names: &Names) -> BTreeSet<u32> {
+    let updates = actions.iter().filter_map(|action| {
+        let effect = action.effect.as_ref()?;
+        let is_update = matches!(effect, Effect::UpdatePermissionSet { .. });
+        (is_update && widens(effect, &action.reason)).then_some(effect)
+    });
+    updates.filter_map(|effect| set_of(effect, names)).collect()
+}
+
+fn renamed_ranks(names: &Names, renames: &Renames) -> BTreeMap<u32, u32> {
+    let rank = |name: &GroupName| names.principal_rank(&PrincipalKey::Group(name.clone()));
+    let groups = renames.groups.iter();
+    groups
+        .filter_map(|(old, new)| Some((rank(old)?, rank(new)?)))
+        .collect()
+}
+
+/// Whether a step may let people do more with a set that they have.
+fn widens(effect: &Effect, reason: &Reason) -> bool {
+    match effect {
+        Effect::UpdatePermissionSet { from, to } => from.may_allow_less_than(to),
+        // What an interrupted run changed and did not provision is not known here: it may be more.
+        Effect::Provision { .. } => *reason == Reason::Stale,
+        _ => false,
+    }
+}
+
+fn set_of(effect: &Effect, names: &Names) -> Option<u32> {
+    match effect {
+        Effect::UpdatePermissionSet { to, .. } => names.permission_set_rank(&to.name),
+        Effect::Provision { name, .. } => names.permission_set_rank(name),
+        _ => None,
+    }
+}
+
+/// A group that gets another name may have grants under both.
+fn ranks(principal: &PrincipalKey, names: &Names, renames: &Renames) -> Vec<u32> {
+    let old = match principal {
+        PrincipalKey::Group(group) => renames.groups.iter().find(|(_, new)| *new == group),
+        _ => None,
+    };
+    let old = old.map(|(old, _)| PrincipalKey::Group(old.clone()));
+    let both = [Some(principal), old.as_ref()].into_iter().flatten();
+    both.filter_map(|name| names.principal_rank(name)).collect()
+}
+
+fn grant_of_set(grants: &[GrantStep], wait: &Wait, set: u32) -> Option<u32> {
+    let Wait::Grant(index) = wait else { return None };
+    let step = grants.get(*index as usize)?;
+    (step.tuple.permission_set() == set).then_some(*index)
+}
+
+/// The index of what ends somebody's access, if that is what is waited for.
+fn leaving(actions: &[Action], wait: &Wait) -> Option<usize> {
+    let Wait::Action(index) = wait else { return None };
+    let effect = actions.get(*index as usize)?.effect.as_ref()?;
+    left_by(effect).is_some().then_some(*index as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::Plan;
+    use super::super::planner::plan;
+    use super::super::scene::Scene;
+    use super::*;
+
+    const ADMIN: &str = "AdministratorAccess";
+    const VIEW: &str = "job-function/ViewOnlyAccess";
+
+    /// Ada is an operator, the readers are given.
+    fn stack(scene: Scene, groups: &[&str], readers: &[&str], policies: &[&str]) -> Scene {
+        let scene = scene.account(1).set("s").group("ops", &["ada"]);
+        let scene = scene.group("readers", readers);
+        let arns = policies
+            .iter()
+            .map(|name| Arc::from(format!("arn:aws:iam::aws:policy/{name}")));
+        let scene = scene.change_set("s", |set| set.managed_policies = arns.collect());
+        scene.assign("a", groups, &["s"], &[1])
+    }
+
+    /// The plan from a stack in which operators and readers (bob) have the set, to another.
+    fn planned(before: &[&str], groups: &[&str], readers: &[&str], policies: &[&str]) -> Plan {
+        let applied = stack(Scene::new(), &["ops", "readers"], &["bob"], before).applied();
+        plan(&stack(applied, groups, readers, policies).build())
+    }
+
+    fn find(plan: &Plan, which: impl Fn(&Effect) -> bool) -> u32 {
+        let found = plan
+            .actions
+            .iter()
+            .position(|action| action.effect.as_ref().is_some_and(&which));
+        found.unwrap() as u32
+    }
+
+    fn update(plan: &Plan) -> u32 {
+        find(plan, |effect| {
+            matches!(effect, Effect::UpdatePermissionSet { .. })
+        })
+    }
+
+    fn leave(plan: &Plan) -> u32 {
+        find(plan, |effect| matches!(effect, Effect::RemoveMember { .. }))
+    }
+
+    fn waits_of(plan: &Plan, action: u32) -> &[Wait] {
+        &plan.waits.actions[action as usize]
+    }
+
+    #[test]
+    fn a_set_is_taken_away_before_it_allows_more() {
+        let revoked = planned(&[VIEW], &["ops"], &["bob"], &[ADMIN]);
+        assert_eq!(waits_of(&revoked, update(&revoked)), [Wait::RevokesOfSet(0)]);
+        let left = planned(&[VIEW], &["ops", "readers"], &["ada"], &[ADMIN]);
+        assert_eq!(waits_of(&left, update(&left)), [Wait::Action(leave(&left))]);
+        for plan in [revoked, left] {
+            assert!(plan.waits.early_grants.is_empty(), "nothing is granted");
+        }
+    }
+
+    #[test]
+    fn what_narrows_a_set_waits_for_nobody() {
+        let revoked = planned(&[ADMIN, VIEW], &["ops"], &["bob"], &[VIEW]);
+        let left = planned(&[ADMIN, VIEW], &["ops", "readers"], &["ada"], &[VIEW]);
+        for plan in [revoked, left] {
+            assert_eq!(waits_of(&plan, update(&plan)), []);
+        }
+    }
+
+    #[test]
+    fn who_keeps_a_set_in_another_way_gets_it_as_it_was_first() {
+        let before = |scene: Scene| stack(scene, &["readers"], &["ada", "bob"], &[VIEW]);
+        let after = stack(
+            before(Scene::new()).applied(),
+            &["ops"],
+            &["ada", "bob"],
+            &[ADMIN],
+        );
+        let plan = plan(&after.build());
+        assert_eq!((plan.grants.len(), plan.revokes.len()), (1, 1));
+        assert_eq!(
+            plan.waits.revokes[&0],
+            [Wait::Grant(0)],
+            "ada is not to be cut off"
+        );
+        assert_eq!(
+            plan.waits.early_grants,
+            [0],
+            "and bob is not to have it as administrator"
+        );
+        assert_eq!(waits_of(&plan, update(&plan)), [Wait::RevokesOfSet(0)]);
+        let provision = find(&plan, |effect| matches!(effect, Effect::Provision { .. }));
+        assert!(waits_of(&plan, provision).contains(&Wait::Action(update(&plan))));
+    }
+
+    #[test]
+    fn a_group_gets_nothing_new_while_somebody_is_on_the_way_out_or_in() {
+        let scene = |scene: Scene| scene.account(1).account(2).set("s");
+        let before = scene(Scene::new())
+            .group("ops", &["ada", "bob"])
+            .assign("a", &["ops"], &["s"], &[1])
+            .applied();
+        let after = scene(before)
+            .group("ops", &["ada", "eve"])
+            .assign("a", &["ops"], &["s"], &[2]);
+        let plan = plan(&after.build());
+        let ops = plan.revokes[0].tuple.principal();
+        assert_eq!(
+            plan.waits.grants_to_principal[&ops],
+            [leave(&plan)],
+            "bob goes first"
+        );
+        let join = find(&plan, |effect| matches!(effect, Effect::AddMember { .. }));
+        assert!(
+            waits_of(&plan, join).contains(&Wait::RevokesOfPrincipal(ops)),
+            "eve comes last"
+        );
+    }
+}
