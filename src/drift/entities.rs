@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::id::{EntityKey, GroupName, ServiceId, UserName};
+use crate::model::action::Effect;
+use crate::model::fingerprint;
 use crate::model::permission_set::PermissionSet;
 use crate::model::principal::Group;
 use crate::model::snapshot::{Entity, Management, Snapshot};
@@ -133,10 +135,24 @@ impl Finder<'_> {
                 let applied = self.resolved(&entity.value);
                 if !applied.same_as(live) {
                     let boxed = |set: PermissionSet| Content::PermissionSet(Box::new(set));
-                    out.push(known.changed(desired, (boxed(applied), boxed(live.clone()))));
+                    out.push(DriftItem {
+                        half_made: self.is_left_undone(&entity.value),
+                        ..known.changed(desired, (boxed(applied), boxed(live.clone())))
+                    });
                 }
             }
         }
+    }
+
+    /// Whether the unfinished run was to write a set as it is recorded, and did not write all of it.
+    fn is_left_undone(&self, set: &PermissionSet) -> bool {
+        let wanted = fingerprint::of_effect(&Effect::CreatePermissionSet {
+            permission_set: Box::new(set.clone()),
+        });
+        let run = self.sources.recorded.unfinished.as_ref();
+        run.is_some_and(|run| {
+            run.steps.binary_search(&wanted).is_ok() && run.done.binary_search(&wanted).is_err()
+        })
     }
 
     /// A set with its references filled in by what the service has.

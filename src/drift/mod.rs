@@ -230,6 +230,8 @@ pub struct DriftItem {
     pub declared: bool,
     /// Whether that block only refers to it: a look-up, or an account without `manage`.
     pub referred: bool,
+    /// The last run was to write it and did not write all of it: nobody else changed it, for [`Cause::Changed`].
+    pub half_made: bool,
     /// The name it has now, for [`Cause::Renamed`].
     pub now_called: Option<String>,
     /// The name it had, for [`Cause::Orphaned`] where the state knows it.
@@ -256,6 +258,7 @@ impl DriftItem {
             location: None,
             declared: false,
             referred: false,
+            half_made: false,
             now_called: None,
             was_called: None,
             edits: BTreeSet::new(),

@@ -83,6 +83,10 @@ impl Around<'_> {
             ),
             Cause::Missing => missing(item),
             Cause::Renamed => renamed(item),
+            Cause::Changed if item.half_made => with(
+                "the last run left it half made: `rolecall apply` goes on with it",
+                "rolecall apply",
+            ),
             Cause::Changed => with(
                 "`rolecall apply` restores what is declared; or declare what is there",
                 "rolecall apply",
