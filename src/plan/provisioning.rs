@@ -17,7 +17,7 @@ use super::universe::Universe;
 /// The provisionings that `actions` and what was read call for.
 ///
 /// Grants provision their own role (service model, `CreateAccountAssignment`), so only pairs that have assignments
-/// before and after count. A set without assignments is left alone: provisioning it would fail.
+/// before and after count. A set without assignments is left alone: there is nothing to provision.
 pub(super) fn provisions(
     sources: &Sources<'_>,
     universe: &Universe<'_>,

@@ -51,6 +51,7 @@ permission_set "admin" {
 
 permission_set "view" {
   NAME
+  tags             = { owner = "platform" }
   managed_policies = ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
 }
 """
@@ -171,6 +172,8 @@ account "two" {{ id = "{self.accounts[1]}" }}
         # Boundaries and tags cannot be read there: one note each, however many sets there are.
         self.assertEqual(said.count("GetPermissionsBoundaryForPermissionSet"), 1, said)
         self.assertEqual(said.count("lacks ListTagsForResource"), 1, said)
+        # What was given on creation is not sent again, and is no drift.
+        self.rolecall("drift")
 
         self.write("sets.hcl", SETS.replace("ACTION", "s3:List*").replace("NAME", ""))
         said = self.apply()
