@@ -217,3 +217,32 @@ fn what_was_renamed_outside_gets_its_name_back_wherever_it_is_killed() {
 fn what_was_renamed_outside_goes_with_its_block_wherever_it_is_killed() {
     killed_everywhere_after(Some(BEFORE), &["rename-group", "Ops", "Operators"], WITHOUT);
 }
+
+/// Two accounts are made in a unit that is made, and somebody has access there.
+const ACCOUNTS: &str = r#"
+organizational_unit "new" { create = true }
+account "new" {
+  for_each = toset(["a", "b"])
+  name     = "new-${each.key}"
+  email    = "new-${each.key}@example.com"
+  create   = true
+  ou       = organizational_unit.new
+  tags     = { env = "prod" }
+}
+user "ada" {
+  user_name   = "ada@example.com"
+  given_name  = "Ada"
+  family_name = "Lovelace"
+}
+permission_set "view" {}
+assignment "look" {
+  principals      = [user.ada]
+  permission_sets = [permission_set.view]
+  accounts        = values(account.new)
+}
+"#;
+
+#[test]
+fn accounts_in_the_making_are_gone_on_with_wherever_it_is_killed() {
+    killed_everywhere(None, ACCOUNTS);
+}

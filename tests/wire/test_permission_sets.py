@@ -70,6 +70,12 @@ class Policies(WireTest):
         self.assertEqual(read(), "")
         self.sso.delete_inline_policy_from_permission_set(**self.on(arn))
 
+    def test_an_inline_policy_with_another_effect_is_refused(self):
+        arn, policy = self.permission_set(), '{"Statement": [{"Effect": "Maybe", "Action": "*", "Resource": "*"}]}'
+        put = self.sso.put_inline_policy_to_permission_set
+        message = self.fails("ValidationException", put, **self.on(arn, InlinePolicy=policy))
+        self.assertIn("Invalid PermissionsPolicy Document", message)
+
     def test_an_inline_policy_without_statements_is_refused(self):
         arn = self.permission_set()
         put = self.sso.put_inline_policy_to_permission_set

@@ -154,6 +154,8 @@ pub(super) fn inline_policy(value: &str) -> Checked {
     if has_statements(value) {
         return Ok(());
     }
+    // The words are the service's, which says them of documents with bad statements too (reported as #1986 of
+    // aws-cloudformation/cloudformation-coverage-roadmap).
     Err(ServiceError::invalid(format!(
         "Invalid PermissionsPolicy Document {value}"
     )))
@@ -162,11 +164,19 @@ pub(super) fn inline_policy(value: &str) -> Checked {
 fn has_statements(policy: &str) -> bool {
     match serde_json::from_str::<serde_json::Value>(policy) {
         Ok(document) => match document.get("Statement") {
-            Some(serde_json::Value::Array(statements)) => !statements.is_empty(),
-            statement => statement.is_some_and(serde_json::Value::is_object),
+            Some(serde_json::Value::Array(statements)) => {
+                !statements.is_empty() && statements.iter().all(is_statement)
+            }
+            statement => statement.is_some_and(is_statement),
         },
         Err(_) => false,
     }
+}
+
+/// Whether it is an object whose effect, if it says one, is one of IAM's two.
+fn is_statement(value: &serde_json::Value) -> bool {
+    let effect = value.get("Effect");
+    value.is_object() && effect.is_none_or(|effect| matches!(effect.as_str(), Some("Allow" | "Deny")))
 }
 
 /// The ARN of an AWS-managed policy: no account, 20 to 2048 characters.
@@ -360,6 +370,9 @@ mod tests {
             "{}",
             r#"{"Version": "2012-10-17"}"#,
             r#"{"Statement": []}"#,
+            r#"{"Statement": ["Allow"]}"#,
+            r#"{"Statement": {"Effect": "Maybe", "Action": "*", "Resource": "*"}}"#,
+            r#"{"Statement": [{"Effect": "Deny"}, {"Effect": ["Allow"]}]}"#,
             r#"{"Statement": "Allow"}"#,
             r#"{"Statement": null}"#,
         ] {
