@@ -32,12 +32,12 @@ const MEMBER: &str = "this account is neither the management account nor the del
 /// Blocks the steps that this caller may not run (user guide, "Delegated administration"); the rest can run.
 ///
 /// A delegated administrator may not touch permission sets that are provisioned in the management account, not even
-/// for other accounts, nor assignments there. Of Organizations it may call what reads (Organizations user guide,
+/// for other accounts, nor assignments there. A set that is only to come there is its own until then: it makes and
+/// changes it, grants it elsewhere, and leaves the assignments there to the management account. Of Organizations it may call what reads (Organizations user guide,
 /// "Delegated administrator for AWS services"). Other member accounts may read at best.
 pub(super) fn block(
     sources: &Sources<'_>,
     universe: &Universe<'_>,
-    after: &[Tuple],
     steps: Steps<'_>,
     findings: &mut Vec<Finding>,
 ) {
@@ -49,7 +49,7 @@ pub(super) fn block(
         CallerRole::DelegatedAdministrator => false,
         CallerRole::Member => true,
     };
-    let forbidden = Forbidden::new(is_member, sources, universe, after);
+    let forbidden = Forbidden::new(is_member, sources, universe);
     let mut blocked: Blocked = BTreeMap::new();
     let mut note = |action: &'static str, why: &'static str| {
         let entry = blocked.entry(why).or_default();
@@ -90,13 +90,10 @@ struct Forbidden {
 }
 
 impl Forbidden {
-    fn new(is_member: bool, sources: &Sources<'_>, universe: &Universe<'_>, after: &[Tuple]) -> Self {
+    fn new(is_member: bool, sources: &Sources<'_>, universe: &Universe<'_>) -> Self {
         let management = management_account(sources).and_then(|key| universe.names.account_rank(&key));
         let in_management = |set: u32| {
-            management.is_some_and(|account| {
-                let pair = Pair::new(account, set);
-                has_pair(&universe.observed.tuples, pair) || has_pair(after, pair)
-            })
+            management.is_some_and(|account| has_pair(&universe.observed.tuples, Pair::new(account, set)))
         };
         let ranks = (0_u32..).zip(&universe.names.permission_sets);
         Forbidden {
@@ -343,21 +340,40 @@ mod tests {
         );
         let plan = world.plan(stack());
         let blocked: Vec<bool> = plan.grants.iter().map(|step| step.blocked).collect();
-        assert_eq!(blocked, [true, true, false], "root in 1, root in 2, view in 2");
-        let sets = plan.actions.iter().filter(|action| action.blocked.is_some());
-        let sets: Vec<String> = sets.map(|action| action.entity.to_string()).collect();
-        assert_eq!(sets, ["permission set root"]);
+        // Nothing is provisioned there yet: only what is to be is not for this caller.
+        assert_eq!(blocked, [true, false, false], "root in 1, root in 2, view in 2");
+        let sets = |plan: &crate::plan::Plan| {
+            let sets = plan.actions.iter().filter(|action| action.blocked.is_some());
+            sets.map(|action| action.entity.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(sets(&plan), [""; 0]);
         let warned: Vec<&str> = plan
             .findings
             .iter()
             .filter(|finding| &*finding.code == "blocked-steps")
             .map(|finding| &*finding.message)
             .collect();
-        let expected = "3 steps cannot be run by arn:aws:sts::000000000002:assumed-role/x (sso:CreateAccountAssignment, \
-                        sso:CreatePermissionSet): a delegated administrator may not change permission sets that are \
+        let expected = "1 step cannot be run by arn:aws:sts::000000000002:assumed-role/x \
+                        (sso:CreateAccountAssignment): a delegated administrator may not change permission sets that are \
                         provisioned in the management account, nor assignments there";
         assert_eq!(warned, [expected]);
         assert!(!plan.is_refused());
+        // Once the set is provisioned there, it is out of bounds everywhere.
+        let there = called_by(
+            World::new().has_user("ada").apply(stack()),
+            CallerRole::DelegatedAdministrator,
+            None,
+        );
+        let wider = stack()
+            .accounts(&[1, 2, 3])
+            .assign("c", &[group("Ops")], &["root", "view"], &[3]);
+        let wider = wider.set_with("root", "root", |set| {
+            set.value.session_duration = "PT2H".parse().unwrap()
+        });
+        let plan = there.plan(wider);
+        let blocked: Vec<bool> = plan.grants.iter().map(|step| step.blocked).collect();
+        assert_eq!(blocked, [true, false], "root in 3, view in 3");
+        assert!(sets(&plan).iter().all(|set| set == "permission set root") && !sets(&plan).is_empty());
     }
 
     #[test]

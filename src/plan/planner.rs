@@ -135,7 +135,7 @@ impl<'a> Stage<'a> {
             grants: &mut self.diff.grants,
             revokes: &mut self.diff.revokes,
         };
-        block(self.sources, universe, &after, steps, &mut self.findings);
+        block(self.sources, universe, steps, &mut self.findings);
         let observed = &universe.observed.tuples;
         let leavers = leavers(&self.actions, &universe.names, &self.renames, observed);
         let (actions, mut waits) = order(
