@@ -143,9 +143,14 @@ pub(super) fn take_before_giving(
     (grants, revokes): (&[GrantStep], &[RevokeStep]),
     waits: &mut Waits,
 ) {
-    let memberships = actions.iter().filter_map(|action| action.effect.as_ref());
-    let is_one = |effect: &Effect| matches!(effect, Effect::AddMember { .. } | Effect::RemoveMember { .. });
-    if !memberships.into_iter().any(is_one) {
+    let some = |which: fn(&Effect) -> bool| {
+        let mut effects = actions.iter().filter_map(|action| action.effect.as_ref());
+        effects.any(which)
+    };
+    let leave = || some(|effect| matches!(effect, Effect::RemoveMember { .. }));
+    let join = || some(|effect| matches!(effect, Effect::AddMember { .. }));
+    // Most plans give, or take, and do not do both to one group.
+    if !(!grants.is_empty() && leave() || !revokes.is_empty() && join()) {
         return;
     }
     let turns = Turns {
