@@ -1,14 +1,14 @@
 //! Ways from some rights to more of them, as data, of 2026-11-29.
 //!
-//! Where they are from: `Rhino` is Rhino Security Labs, "AWS IAM Privilege Escalation – Methods and Mitigation", its second
-//! part and "Escalating AWS IAM Privileges with an Undocumented CodeStar API", as listed in their repository
-//! AWS-IAM-Privilege-Escalation; a name like `lambda-003` is a path of pathfinding.cloud (Datadog, as of 2025-12-17; the paths
-//! that it got until 2026-11, like those of Batch, CodeDeploy and SSM Automation, are here too); `SAR` is AWS's Service
-//! Authorization Reference of 2026-09-26, by which an action takes a role for what it makes or runs, changes what runs or
-//! runs commands where there is one, makes credentials of others, takes a limit of theirs away, or writes whom an identity
-//! provider, a directory or an organization trusts. `StackSets` is the CloudFormation user guide, "Activate trusted access
-//! for stack sets with AWS Organizations": service-managed stack sets write into every account without a role of the
-//! caller's choice. A test beside the list of actions looks every one of these up.
+//! Where they are from: `Rhino` is Rhino Security Labs, "AWS IAM Privilege Escalation – Methods and Mitigation", its
+//! second part and "Escalating AWS IAM Privileges with an Undocumented CodeStar API", as listed in their repository
+//! AWS-IAM-Privilege-Escalation; a name like `lambda-003` is a path of pathfinding.cloud (Datadog, as of 2025-12-17,
+//! some of those that came later besides); `SAR` is AWS's Service Authorization Reference of 2026-09-26, by which an
+//! action takes a role for what it makes or runs, changes what runs or runs commands where there is one, makes
+//! credentials of others, takes a limit of theirs away, or writes whom an identity provider, a directory or an
+//! organization trusts. `StackSets` is the CloudFormation user guide, "Activate trusted access for stack sets with AWS
+//! Organizations": service-managed stack sets write into every account without a role of the caller's choice. A test
+//! beside the list of actions looks every one of these up.
 
 /// One way.
 #[derive(Debug, Clone, Copy)]

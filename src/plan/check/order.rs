@@ -8,7 +8,7 @@ use crate::id::{EntityKey, OuPath, PrincipalKey};
 use crate::model::access::Tuple;
 use crate::model::action::Effect;
 use crate::plan::Plan;
-use crate::plan::change::ActionKind;
+use crate::plan::change::{Action, ActionKind};
 use crate::plan::step::Wait;
 
 use super::Found;
@@ -369,24 +369,32 @@ fn widening(plan: &Plan, used: &Used, observed: &[Tuple], found: &mut Found) {
         rank.into_iter()
             .for_each(|rank| leave.entry(rank).or_default().push(index));
     }
+    let mut updates: BTreeMap<u32, (&Action, &Vec<Wait>)> = BTreeMap::new();
     for ((_, action), waits) in actions() {
-        let Some(Effect::UpdatePermissionSet { from, to }) = &action.effect else {
-            continue;
-        };
-        let rank = plan.names.permission_set_rank(&to.name);
-        let Some(rank) = rank.filter(|_| from.may_allow_less_than(to)) else {
-            continue;
-        };
-        let waited = !used.revoked_sets.contains(&rank) || waits.contains(&Wait::RevokesOfSet(rank));
-        found.require(waited, "widened-before-revokes", || action.entity.to_string());
-        if leave.is_empty() {
-            continue;
+        if let Some(Effect::UpdatePermissionSet { from, to }) = &action.effect
+            && from.may_allow_less_than(to)
+            && let Some(rank) = plan.names.permission_set_rank(&to.name)
+        {
+            updates.insert(rank, (action, waits));
+            let waited = !used.revoked_sets.contains(&rank) || waits.contains(&Wait::RevokesOfSet(rank));
+            found.require(waited, "widened-before-revokes", || action.entity.to_string());
         }
-        let waited: BTreeSet<&Wait> = waits.iter().collect();
-        let holders = observed.iter().filter(|tuple| tuple.permission_set() == rank);
-        let holders: BTreeSet<u32> = holders.map(|tuple| tuple.principal()).collect();
-        let mut ends = holders.iter().filter_map(|group| leave.get(group)).flatten();
-        let waited = ends.all(|end| waited.contains(&Wait::Action(*end)));
+    }
+    if updates.is_empty() || leave.is_empty() {
+        return;
+    }
+    let held = observed.iter().filter(|tuple| {
+        updates.contains_key(&tuple.permission_set()) && leave.contains_key(&tuple.principal())
+    });
+    let held: BTreeSet<(u32, u32)> = held
+        .map(|tuple| (tuple.permission_set(), tuple.principal()))
+        .collect();
+    for (set, principal) in held {
+        let (Some((action, waits)), Some(ends)) = (updates.get(&set), leave.get(&principal)) else {
+            continue;
+        };
+        let mut ends = ends.iter();
+        let waited = ends.all(|end| waits.binary_search(&Wait::Action(*end)).is_ok());
         found.require(waited, "widened-before-leaving", || action.entity.to_string());
     }
 }
