@@ -315,7 +315,7 @@ pub struct ApplyArgs {
     #[arg(long, value_enum, value_name = "WHAT")]
     pub only: Option<Only>,
     /// Apply the grants alone that a standing approval of the last apply covers, and ask nobody
-    #[arg(long, conflicts_with_all = ["only", "digest", "auto_approve", "restore"])]
+    #[arg(long, conflicts_with_all = ["only", "auto_approve", "restore"])]
     pub standing: bool,
     /// With --auto-approve: also bring back access that someone removed from the service
     #[arg(long)]

@@ -35,7 +35,7 @@ use crate::source::Location;
 pub use people::{Consequence, Effect};
 pub(crate) use remedy::shell;
 pub use remedy::{Around, Remedy};
-pub use since::Since;
+pub use since::{Readings, Since};
 
 /// Why something is drift.
 #[derive(

@@ -1,6 +1,8 @@
 //! Since when something has drifted, as far as recorded readings tell.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use jiff::Timestamp;
 
 use crate::id::{AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKey, UserName};
 use crate::model::access::CapacityError;
@@ -14,6 +16,42 @@ use super::{Cause, Drift, DriftItem, Subject, compare};
 
 /// Readings older than this many are not looked at.
 const MOST_READINGS: usize = 100;
+
+/// The latest recorded readings, oldest first. Each stands once, with the last one that found everything as it did.
+#[derive(Debug, Clone, Default)]
+pub struct Readings(VecDeque<(Seen, Timestamp)>);
+
+impl Readings {
+    /// Adds a reading that found something new.
+    pub fn observed(&mut self, seen: Seen) {
+        if self.0.len() == MOST_READINGS {
+            self.0.pop_front();
+        }
+        let at = seen.at;
+        self.0.push_back((seen, at));
+    }
+
+    /// Adds one that found everything as the last did.
+    pub fn confirmed(&mut self, at: Timestamp) {
+        if let Some((_, last)) = self.0.back_mut() {
+            *last = at.max(*last);
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// When what was found, the newest first. What is overdue depends on the time as well: a reading that was confirmed
+    /// counts at both ends.
+    fn moments(&self) -> impl Iterator<Item = (&Seen, Timestamp)> {
+        self.0.iter().rev().flat_map(|(seen, last)| {
+            let confirmed = (*last > seen.at).then_some((seen, *last));
+            confirmed.into_iter().chain([(seen, seen.at)])
+        })
+    }
+}
 
 /// One thing that a finding is about: findings are split where their parts have drifted since different readings.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +74,7 @@ impl Drift {
         desired: &Desired,
         recorded: &Recorded,
         observed: &Observed,
-        readings: &[Seen],
+        readings: &Readings,
     ) -> Result<(), CapacityError> {
         let mut ages: BTreeMap<Part, Since> = BTreeMap::new();
         let mut open: BTreeSet<Part> = self.items.iter().flat_map(parts).collect();
@@ -47,13 +85,12 @@ impl Drift {
             };
             ages.insert(part.clone(), since);
         }
-        let earlier = readings.iter().rev().filter(|seen| seen.at <= observed.at);
-        for seen in earlier.take(MOST_READINGS) {
+        for (seen, at) in readings.moments().filter(|(_, at)| *at <= observed.at) {
             if open.is_empty() {
                 break;
             }
             let past = Observed {
-                at: seen.at,
+                at,
                 snapshot: seen.snapshot.clone(),
                 roles: seen.roles.clone(),
                 held: seen
@@ -66,15 +103,15 @@ impl Drift {
                 calls: BTreeMap::new(),
                 ..observed.clone()
             };
-            let found = compare(desired, recorded, &past, seen.at)?;
+            let found = compare(desired, recorded, &past, at)?;
             let there: BTreeSet<Part> = found.items.iter().flat_map(parts).collect();
             open.retain(|part| {
                 let still = there.contains(part);
                 if let Some(since) = ages.get_mut(part).filter(|_| !is_blind(part)) {
                     if still {
-                        since.first_with = seen.at;
+                        since.first_with = at;
                     } else {
-                        since.last_without = Some(seen.at);
+                        since.last_without = Some(at);
                     }
                 }
                 still

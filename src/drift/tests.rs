@@ -621,7 +621,7 @@ fn recorded_readings_tell_between_which_of_them_something_drifted() {
         around: None,
     };
     let ops = || (1, "admin", group("ops"));
-    let readings = [
+    let taken = [
         reading("2026-10-01T00:00:00Z", &[ops(), (2, "admin", group("old"))]),
         reading("2026-10-02T00:00:00Z", &[ops(), (2, "admin", group("old"))]),
         reading(
@@ -635,7 +635,39 @@ fn recorded_readings_tell_between_which_of_them_something_drifted() {
         (4, "admin", group("new")),
     ]);
     let mut drift = find_at(&desired, &recorded, &observed);
+    let mut readings = Readings::default();
+    taken.into_iter().for_each(|seen| readings.observed(seen));
     drift.date(&desired, &recorded, &observed, &readings).unwrap();
+    let day = |text: &str| Some(text.to_owned());
+    let row = |who: &str, without, with: &str| (who.to_owned(), without, with.to_owned());
+    assert_eq!(
+        dated(&drift),
+        [
+            row("new 000000000003", day("2026-10-02"), "2026-10-03"),
+            row("new 000000000004", day("2026-10-03"), "2026-11-01"),
+            row("old 000000000002", None, "2026-10-01"),
+            row("ops 000000000001", day("2026-10-03"), "2026-11-01"),
+        ]
+    );
+    // Readings that found nothing new: the last says what was there then, and nothing of when the others came.
+    for at in ["2026-10-20T00:00:00Z", "2026-10-30T00:00:00Z"] {
+        readings.confirmed(at.parse().unwrap());
+    }
+    let mut drift = find_at(&desired, &recorded, &observed);
+    drift.date(&desired, &recorded, &observed, &readings).unwrap();
+    assert_eq!(
+        dated(&drift),
+        [
+            row("new 000000000003", day("2026-10-02"), "2026-10-03"),
+            row("new 000000000004", day("2026-10-30"), "2026-11-01"),
+            row("old 000000000002", None, "2026-10-01"),
+            row("ops 000000000001", day("2026-10-30"), "2026-11-01"),
+        ]
+    );
+}
+
+/// Who has a grant where, the last reading without it, and the first with it.
+fn dated(drift: &Drift) -> Vec<(String, Option<String>, String)> {
     let mut dated: Vec<(String, Option<String>, String)> = drift
         .items
         .iter()
@@ -655,17 +687,7 @@ fn recorded_readings_tell_between_which_of_them_something_drifted() {
         })
         .collect();
     dated.sort();
-    let day = |text: &str| Some(text.to_owned());
-    let row = |who: &str, without, with: &str| (who.to_owned(), without, with.to_owned());
-    assert_eq!(
-        dated,
-        [
-            row("new 000000000003", day("2026-10-02"), "2026-10-03"),
-            row("new 000000000004", day("2026-10-03"), "2026-11-01"),
-            row("old 000000000002", None, "2026-10-01"),
-            row("ops 000000000001", day("2026-10-03"), "2026-11-01"),
-        ]
-    );
+    dated
 }
 
 #[test]

@@ -48,9 +48,9 @@ pub fn run(env: &Env, args: &ApplyArgs) -> Result<Exit, Failure> {
         },
     };
     let consent = match (saved, &args.digest, args.auto_approve) {
-        _ if args.standing => Consent::Standing,
         (Some((path, saved)), ..) => Consent::Reviewed(path, saved),
         (None, Some(digest), _) => Consent::Digest(digest),
+        _ if args.standing => Consent::Standing,
         (None, None, true) => Consent::Automatic {
             restore: args.restore,
             rules: args.accept_rules,
@@ -60,7 +60,7 @@ pub fn run(env: &Env, args: &ApplyArgs) -> Result<Exit, Failure> {
     // A saved plan says itself what it is narrowed to.
     let mode = match &consent {
         Consent::Reviewed(_, saved) => saved.plan.mode,
-        Consent::Standing => Mode::Standing,
+        _ if args.standing => Mode::Standing,
         _ => super::plan::mode(args.only),
     };
     let revision = args.revision.clone().or_else(|| env.revision());

@@ -7,16 +7,16 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::pipeline::{Stack, read_closely};
 use crate::cli::service::aws_start;
-use crate::drift::{Around, find};
-use crate::model::record::{Recorded, Seen};
+use crate::drift::{Around, Readings, find};
+use crate::model::record::Recorded;
 use crate::model::stack::Scope;
 use crate::report::drift_view::DriftView;
 use crate::report::hide::Hide;
 use crate::report::json::drift::DriftJson;
 use crate::report::terminal::drift::write;
 use crate::report::{junit, markdown};
-use crate::state::StateStore;
 use crate::state::entry::Entry;
+use crate::state::{Kinds, StateStore};
 
 /// Runs it.
 pub fn run(env: &Env, args: &DriftArgs) -> Result<Exit, Failure> {
@@ -73,19 +73,28 @@ pub fn run(env: &Env, args: &DriftArgs) -> Result<Exit, Failure> {
     Ok(if drift.differs() { Exit::Found } else { Exit::Done })
 }
 
-/// The recorded readings, oldest first: those of the journal, or the last one where the journal cannot be read.
-fn readings(store: &mut impl StateStore, recorded: &Recorded) -> Vec<Seen> {
-    let history = store.history().unwrap_or_default();
-    let of_journal: Vec<Seen> = history
-        .into_iter()
-        .filter_map(|entry| match entry {
-            Entry::Observed(seen) => Some(*seen),
-            _ => None,
-        })
-        .collect();
-    if of_journal.is_empty() {
-        recorded.seen.iter().cloned().collect()
-    } else {
-        of_journal
+/// The recorded readings: those of the journal, or the last one where the journal cannot be read.
+fn readings(store: &mut impl StateStore, recorded: &Recorded) -> Readings {
+    let mut readings = Readings::default();
+    let read = store.read_each(Kinds::Readings, &mut |entry| {
+        match entry {
+            Entry::Observed(seen) => readings.observed(*seen),
+            Entry::Confirmed { at } => readings.confirmed(at),
+            // What was before is another state's.
+            Entry::Imported { recorded, .. } => {
+                readings = Readings::default();
+                recorded.seen.into_iter().for_each(|seen| readings.observed(seen));
+            }
+            _ => {}
+        }
+        true
+    });
+    if read.is_err() || readings.is_empty() {
+        readings = Readings::default();
+        recorded
+            .seen
+            .iter()
+            .for_each(|seen| readings.observed(seen.clone()));
     }
+    readings
 }

@@ -394,7 +394,8 @@ fn to_apply(env: &Env, args: &PlanArgs, plan: &Plan) -> Result<String, &'static 
     if args.replay.is_some() {
         return Err("planned from a dumped input, not from a stack");
     }
-    let mut command = format!("apply --digest {}", plan.digest);
+    let standing = if args.standing { "--standing " } else { "" };
+    let mut command = format!("apply {standing}--digest {}", plan.digest);
     if let Some(only) = args.only.and_then(|only| only.to_possible_value()) {
         command.push_str(&format!(" --only {}", only.get_name()));
     }

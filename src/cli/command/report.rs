@@ -12,7 +12,7 @@ use crate::cli::pipeline::Stack;
 use crate::cli::saved_plan;
 use crate::cli::service::aws_start;
 use crate::config::evaluate::ProviderSettings;
-use crate::drift::{Around, Drift, find};
+use crate::drift::{Around, Drift, Readings, find};
 use crate::model::access::CapacityError;
 use crate::model::history::History;
 use crate::model::instance::Observed;
@@ -28,9 +28,6 @@ use crate::state::entry::StepRef;
 use crate::state::{Entry, Kinds, StateError, StateStore};
 
 use super::state_log::Log;
-
-/// Readings that findings are dated by.
-const MOST_READINGS: usize = 100;
 
 /// Runs it.
 pub fn run(env: &Env, args: &PageArgs) -> Result<Exit, Failure> {
@@ -104,8 +101,8 @@ struct Past {
     log: Log,
     /// What the runs made.
     made: Made,
-    /// The latest readings in full, oldest first.
-    readings: Vec<Seen>,
+    /// The latest readings in full.
+    readings: Readings,
 }
 
 impl Past {
@@ -154,12 +151,13 @@ impl Past {
             Entry::Observed(seen) => *seen,
             Entry::Confirmed { at } => {
                 self.history.confirm(at);
+                self.readings.confirmed(at);
                 return Ok(());
             }
             // What was before is another state's.
             Entry::Imported { recorded, .. } => {
                 self.history = History::default();
-                self.readings.clear();
+                self.readings = Readings::default();
                 match recorded.seen {
                     Some(seen) => seen,
                     None => return Ok(()),
@@ -169,10 +167,7 @@ impl Past {
         };
         let problem = |error: CapacityError| StateError::Inconsistent(error.to_string().into());
         self.history.read(&seen).map_err(problem)?;
-        if self.readings.len() == MOST_READINGS {
-            self.readings.remove(0);
-        }
-        self.readings.push(seen);
+        self.readings.observed(seen);
         Ok(())
     }
 }
@@ -188,7 +183,7 @@ struct Compared {
 }
 
 /// Compares as of the last reading; a text says why that cannot be.
-fn compare(env: &Env, stack: &Stack, recorded: &Recorded, readings: &[Seen]) -> Result<Compared, String> {
+fn compare(env: &Env, stack: &Stack, recorded: &Recorded, readings: &Readings) -> Result<Compared, String> {
     let observed = recorded.seen.as_ref().and_then(Seen::observed);
     let observed = observed.ok_or("the service was not read in full yet")?;
     let now: Timestamp = observed.at;
