@@ -1,12 +1,14 @@
 //! Who says yes to a plan: a person, an approved digest, or `--auto-approve`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::id::{EntityKey, UserName};
 use crate::model::approved::ApprovedRow;
 use crate::model::record::Recorded;
 use crate::plan::approved_people::{ApprovedPeople, NewlyGaining, names_everyone};
 use crate::plan::becoming::Becoming;
-use crate::plan::change::GrantReason;
+use crate::plan::change::{ActionKind, GrantReason};
 use crate::plan::people::PeopleChange;
 use crate::plan::risk::SetRisk;
 use crate::plan::{Plan, resume_of};
@@ -44,6 +46,24 @@ pub enum Consent<'a> {
 pub fn restores(plan: &Plan) -> bool {
     plan.actions.iter().any(|action| action.restore)
         || plan.grants.iter().any(|step| step.reason == GrantReason::Restore)
+}
+
+/// Whether a plan takes somebody for a user who had the name before, who has or gets access by that.
+pub fn lets_in_strangers(plan: &Plan) -> bool {
+    let strangers = plan.actions.iter().filter_map(|action| match &action.entity {
+        EntityKey::User(user) if action.kind == ActionKind::Rebind => Some(user),
+        _ => None,
+    });
+    let strangers: BTreeSet<&UserName> = strangers.collect();
+    let gains = plan.people.rows.iter().filter(|row| row.change.comes());
+    let mut people = gains.flat_map(|row| {
+        let crowd = row
+            .everyone
+            .as_ref()
+            .and_then(|hash| plan.people.crowds.get(hash));
+        crowd.unwrap_or(&row.people)
+    });
+    !strangers.is_empty() && people.any(|user| strangers.contains(user))
 }
 
 /// The file that keeps who gains what by the last plan, as far as a digest covers it; beside its text.
@@ -326,6 +346,11 @@ pub fn approve(
         Consent::Automatic { restore: false, .. } if restores(plan) => Err(Failure::refused(
             "the plan brings back access that someone removed from the service, perhaps for a reason; \
              --auto-approve alone does not do that",
+        )
+        .help("add --restore, approve the plan's digest with --digest, or answer the question yourself")),
+        Consent::Automatic { restore: false, .. } if lets_in_strangers(plan) => Err(Failure::refused(
+            "the plan takes another person for a user of the same name that was made before, and gives them what that \
+             one had; --auto-approve alone does not do that",
         )
         .help("add --restore, approve the plan's digest with --digest, or answer the question yourself")),
         Consent::Automatic { rules: false, .. } if plan.rules.may_loosen() => Err(Failure::refused(

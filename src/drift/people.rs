@@ -154,7 +154,7 @@ impl People<'_> {
                         .flat_map(|set| self.live.holders(set, Some(within)));
                     told(as_cause, holders.collect())
                 }
-                EntityKey::User(name) => self.other_user(name),
+                EntityKey::User(name) => self.other_user(name, item.cause),
                 EntityKey::OrganizationalUnit(_) => Vec::new(),
             },
             Subject::Quota { .. } => Vec::new(),
@@ -228,8 +228,8 @@ impl People<'_> {
     }
 
     /// What a user had who is gone, or in whose place stands another of the name: as applied and as last read, directly
-    /// and through groups.
-    fn other_user(&self, name: &UserName) -> Vec<Consequence> {
+    /// and through groups. What another of the name has, nobody gave to them.
+    fn other_user(&self, name: &UserName, cause: Cause) -> Vec<Consequence> {
         let mut grants: BTreeMap<PermissionSetName, BTreeSet<AccountKey>> = BTreeMap::new();
         for before in [Some(&self.applied), self.seen.as_ref()].into_iter().flatten() {
             for (set, accounts) in before.entries(name) {
@@ -240,10 +240,20 @@ impl People<'_> {
         let grants = grants
             .into_iter()
             .map(|(set, accounts)| (set, accounts.into_iter().collect()));
-        told(
+        let mut out = told(
             Effect::Lost,
             self.live.lacking(&[name.clone()].into(), &grants.collect()),
-        )
+        );
+        if cause == Cause::Rebound {
+            let has = self.live.entries(name).into_iter();
+            let has = has.map(|(permission_set, accounts)| Reached {
+                people: vec![name.clone()],
+                permission_set,
+                accounts: accounts.into_iter().collect(),
+            });
+            out.extend(told(Effect::Gained, has.collect()));
+        }
+        out
     }
 
     /// Who was in a group when it was applied, or else when it was last read.

@@ -906,7 +906,7 @@ fn of_a_user_who_is_gone_it_is_told_what_is_lost() {
         ..Desired::default()
     };
     let orphan = PrincipalKey::OrphanUser(ServiceId::new("u-1").unwrap());
-    let lost = |observed: &Observed, cause: Cause| -> Vec<(Effect, String, usize)> {
+    let told = |observed: &Observed, cause: Cause| -> Vec<(Effect, String, usize)> {
         let drift = find_at(&desired, &recorded, observed);
         let found = drift.items.iter().find(|item| {
             item.cause == cause
@@ -941,7 +941,7 @@ fn of_a_user_who_is_gone_it_is_told_what_is_lost() {
     let name = GroupName::new("ops").unwrap();
     observed.snapshot.groups.insert(name.clone(), members(&["bob"]));
     assert_eq!(
-        lost(&observed, Cause::Missing),
+        told(&observed, Cause::Missing),
         [of("admin", 1), of("audit", 1), of("view", 2)]
     );
     // Another one of the name was made, and is in the group already.
@@ -950,7 +950,12 @@ fn of_a_user_who_is_gone_it_is_told_what_is_lost() {
         .users
         .insert(user("ada"), Entity::observed(person("ada", "u-2")));
     observed.snapshot.groups.insert(name, members(&["ada", "bob"]));
-    assert_eq!(lost(&observed, Cause::Rebound), [of("admin", 1), of("audit", 1)]);
+    // What they have by that, another person has.
+    let gained = (Effect::Gained, "view".to_owned(), 2);
+    assert_eq!(
+        told(&observed, Cause::Rebound),
+        [of("admin", 1), of("audit", 1), gained]
+    );
 }
 
 #[test]

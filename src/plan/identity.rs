@@ -507,6 +507,50 @@ mod tests {
     }
 
     #[test]
+    fn what_a_user_of_the_same_name_has_already_is_a_gain_of_another_person() {
+        let with_user = || {
+            stack()
+                .assign("b", &[user("ada")], &["admin"], &[3])
+                .accounts(&[1, 2, 3])
+        };
+        let world = World::new().apply(with_user());
+        let as_applied = world.plan(with_user());
+        assert!(as_applied.people.rows.is_empty());
+        let again = world
+            .loses_user("ada")
+            .has_user("ada")
+            .has_member("Ops", "ada")
+            .has_grant(3, "admin", user("ada"));
+        let plan = again.plan(with_user());
+        assert_eq!(of_kind(&plan, ActionKind::Rebind).len(), 1);
+        assert!(plan.grants.is_empty(), "it is all there");
+        let rows: Vec<_> = plan
+            .people
+            .rows
+            .iter()
+            .map(|row| (row.change, row.accounts.len()))
+            .collect();
+        assert_eq!(rows, [(crate::plan::people::PeopleChange::Gains, 3)]);
+        assert_eq!((plan.people.gaining, plan.people.losing), (1, 0));
+        assert_ne!(plan.people.digest, as_applied.people.digest);
+        let rebind = plan
+            .findings
+            .iter()
+            .find(|finding| &*finding.code == "rebind")
+            .unwrap();
+        assert!(
+            rebind.message.contains("who is in 1 group already"),
+            "{}",
+            rebind.message
+        );
+        assert_eq!(
+            rebind.subjects.iter().map(|name| &**name).collect::<Vec<_>>(),
+            ["Ops"]
+        );
+        settles(again, with_user());
+    }
+
+    #[test]
     fn a_set_of_the_same_name_made_by_others_is_neither_deleted_nor_stripped() {
         let world = World::new()
             .apply(stack())

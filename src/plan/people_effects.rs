@@ -19,11 +19,12 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::id::{GroupName, PrincipalKey, UserName};
+use crate::id::{EntityKey, GroupName, PrincipalKey, UserName};
 use crate::model::access::{Names, Tuple};
 use crate::model::action::Effect;
 
 use super::Plan;
+use super::change::ActionKind;
 use super::ends::Lasting;
 use super::hashing::Gathering;
 use super::input::PlanInput;
@@ -47,7 +48,8 @@ pub(super) fn people_effects(
     (before, after): (&[Tuple], &[Tuple]),
 ) -> PeopleEffects {
     let mut effects = plan.actions.iter().filter_map(|action| action.effect.as_ref());
-    let as_before = !effects.any(moves_people) && (std::ptr::eq(before, after) || before == after);
+    let moves = effects.any(moves_people) || strangers(plan).next().is_some();
+    let as_before = !moves && (std::ptr::eq(before, after) || before == after);
     if as_before && !longer::may_be(plan, lasting) {
         return PeopleEffects {
             digest: blake3::Hasher::new().finalize().to_hex().to_string(),
@@ -106,6 +108,7 @@ impl<'a> People<'a> {
     pub(super) fn new(plan: &'a Plan, input: &'a PlanInput) -> Self {
         let mut groups = GroupMembers::new(plan, Unread::new(input));
         groups.read(input);
+        groups.set_apart_strangers();
         groups.carry_out(plan);
         let users = plan
             .names
@@ -173,6 +176,8 @@ struct GroupMembers<'a> {
     users_now: BTreeMap<&'a UserName, &'a UserName>,
     groups_now: BTreeMap<&'a GroupName, &'a GroupName>,
     deleted: BTreeSet<&'a UserName>,
+    /// Users who are taken for others that had their names: nothing of what they have was given to them by this stack.
+    strangers: BTreeSet<&'a UserName>,
     unread: Unread<'a>,
 }
 
@@ -183,6 +188,7 @@ impl<'a> GroupMembers<'a> {
             users_now: BTreeMap::new(),
             groups_now: BTreeMap::new(),
             deleted: BTreeSet::new(),
+            strangers: BTreeSet::new(),
             unread,
         };
         for effect in plan.actions.iter().filter_map(|action| action.effect.as_ref()) {
@@ -196,6 +202,7 @@ impl<'a> GroupMembers<'a> {
                 _ => {}
             }
         }
+        groups.strangers = strangers(plan).map(|user| groups.user_now(user)).collect();
         groups
     }
 
@@ -219,6 +226,17 @@ impl<'a> GroupMembers<'a> {
                 (members.clone(), members)
             });
             self.members.insert(self.group_now(name), members);
+        }
+    }
+
+    /// Whoever had the name before is gone: what the new one has already counts as given by the plan that takes it in.
+    fn set_apart_strangers(&mut self) {
+        let strangers = &self.strangers;
+        if strangers.is_empty() {
+            return;
+        }
+        for (before, _) in self.members.values_mut().flatten() {
+            before.retain(|user| !strangers.contains(user));
         }
     }
 
@@ -285,10 +303,10 @@ impl<'a> GroupMembers<'a> {
             },
             PrincipalKey::User(user) => {
                 let user = self.user_now(user);
-                let stays = !self.deleted.contains(user);
+                let only_if = |there: bool| if there { ranks(&[user]) } else { Vec::new() };
                 Some(Membership {
-                    before: ranks(&[user]),
-                    after: if stays { ranks(&[user]) } else { Vec::new() },
+                    before: only_if(!self.strangers.contains(user)),
+                    after: only_if(!self.deleted.contains(user)),
                 })
             }
             // It is only known by its id, which is no proof that it is gone.
@@ -297,6 +315,14 @@ impl<'a> GroupMembers<'a> {
             PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => Some(Membership::default()),
         }
     }
+}
+
+/// Users whom the plan takes for others that had their names.
+fn strangers(plan: &Plan) -> impl Iterator<Item = &UserName> {
+    plan.actions.iter().filter_map(|action| match &action.entity {
+        EntityKey::User(user) if action.kind == ActionKind::Rebind => Some(user),
+        _ => None,
+    })
 }
 
 /// Whether a step changes who is behind a principal.

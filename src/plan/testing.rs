@@ -267,6 +267,18 @@ impl World {
         self
     }
 
+    /// Puts a user into a group behind the planner's back.
+    pub fn has_member(mut self, name: &str, member: &str) -> Self {
+        let groups = &mut self.observed.snapshot.groups;
+        let members = &mut groups
+            .get_mut(&GroupName::new(name).unwrap())
+            .unwrap()
+            .value
+            .members;
+        members.as_mut().unwrap().insert(user_name(member));
+        self
+    }
+
     /// Makes a grant behind the planner's back.
     pub fn has_grant(mut self, n: u32, set_name: &str, principal: PrincipalKey) -> Self {
         let mut triples = triples(&self.observed.snapshot.access);

@@ -449,7 +449,11 @@ impl Marker<'_> {
                 let set = self.of_set(item, permission_set, before);
                 set.into_iter().chain(self.of_accounts(accounts)).collect()
             }
-            Subject::Members { .. } => {
+            Subject::Members { .. }
+            | Subject::Entity {
+                key: EntityKey::User(_) | EntityKey::Group(_),
+                ..
+            } => {
                 let people = item.people.iter();
                 let marks: BTreeSet<RiskMark> = people.flat_map(|found| self.people(item, found)).collect();
                 marks.into_iter().map(|mark| risk(mark, 1, 1)).collect()

@@ -7,6 +7,7 @@ mod units;
 mod users;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::address::Addresses;
 use crate::id::{EntityKey, GroupName, PrincipalKey, ServiceId, UserName};
@@ -15,7 +16,7 @@ use crate::model::snapshot::{Entity, Management};
 use crate::source::Location;
 
 use super::change::{Action, ActionKind, Reason};
-use super::finding::{Finding, Level};
+use super::finding::{Finding, Level, counted};
 use super::held::HeldSets;
 use super::input::Mode;
 use super::renames::Renames;
@@ -212,20 +213,39 @@ impl Differ<'_, '_> {
     }
 
     fn rebound(&mut self, facts: &Facts<'_>, from: ServiceId, to: ServiceId) {
+        let groups = self.groups_of(&facts.key);
+        let already = match groups.len() {
+            0 => String::new(),
+            count => format!(", who is in {} already", counted(count, "group")),
+        };
         self.findings.push(Finding {
+            subjects: groups,
             remedy: Some("make sure that it is the one you mean before granting it anything".into()),
             location: facts.location.cloned(),
             ..Finding::new(
                 Level::Warning,
                 "rebind",
                 format!(
-                    "{} is another one than before: its id was {from} and is {to}; granting to it is granting to a stranger",
+                    "{} is another one than before: its id was {from} and is {to}; granting to it is granting to a stranger{already}",
                     facts.key
                 ),
             )
         });
         self.actions
             .push(facts.action(ActionKind::Rebind, Reason::IdChanged { from, to }, None));
+    }
+
+    /// The groups that a user is in.
+    fn groups_of(&self, key: &EntityKey) -> BTreeSet<Arc<str>> {
+        let EntityKey::User(user) = key else {
+            return BTreeSet::new();
+        };
+        let groups = self.sources.observed.groups.iter();
+        let groups = groups.filter(|(_, group)| {
+            let members = group.value.members.as_ref();
+            members.is_some_and(|members| members.contains(user))
+        });
+        groups.map(|(name, _)| Arc::from(name.as_str())).collect()
     }
 
     /// An entity of the state that nobody declares any more and that the service keeps.
