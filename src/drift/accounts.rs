@@ -214,8 +214,8 @@ impl<'a> Selectors<'a> {
     }
 }
 
-/// Roles that fare alike: the cause, the set, and what was done to them.
-type Alike = (Cause, PermissionSetName, BTreeSet<Arc<str>>);
+/// Roles that fare alike: the cause, the set, what was done to them, and whether an edited one is behind its set besides.
+type Alike = (Cause, PermissionSetName, BTreeSet<Arc<str>>, bool);
 
 fn collect(
     access: &Access,
@@ -266,19 +266,20 @@ pub(super) fn find_roles(sources: &Sources<'_>, out: &mut Vec<DriftItem>) {
     let mut groups: BTreeMap<Alike, Vec<AccountKey>> = BTreeMap::new();
     let mut explained: BTreeSet<(AccountKey, PermissionSetName)> = BTreeSet::new();
     for found in &observed.in_accounts {
-        let (cause, set, edits) = match &found.fault {
+        let (cause, set, edits, behind) = match &found.fault {
             AccountFault::RoleGone { permission_set } => {
-                (Cause::RoleMissing, permission_set, BTreeSet::new())
+                (Cause::RoleMissing, permission_set, BTreeSet::new(), false)
             }
             AccountFault::RoleEdited {
                 permission_set,
                 edits,
-            } => (Cause::RoleTampered, permission_set, edits.clone()),
+                behind,
+            } => (Cause::RoleTampered, permission_set, edits.clone(), *behind),
             AccountFault::SamlProviderGone | AccountFault::PolicyGone { .. } => continue,
         };
         explained.insert((found.account.clone(), set.clone()));
         if looks_at(sources, &found.account, set) {
-            let group = groups.entry((cause, set.clone(), edits)).or_default();
+            let group = groups.entry((cause, set.clone(), edits, behind)).or_default();
             group.push(found.account.clone());
         }
     }
@@ -297,14 +298,17 @@ pub(super) fn find_roles(sources: &Sources<'_>, out: &mut Vec<DriftItem>) {
         };
         let told = cause == Cause::RoleTampered && explained.contains(&(account.clone(), set.clone()));
         if !told && looks_at(sources, account, set) {
-            let group = groups.entry((cause, set.clone(), BTreeSet::new())).or_default();
-            group.push(account.clone());
+            let alike = (cause, set.clone(), BTreeSet::new(), false);
+            groups.entry(alike).or_default().push(account.clone());
         }
     }
-    for ((cause, permission_set, edits), accounts) in groups {
+    for ((cause, permission_set, edits, behind), accounts) in groups {
         let block = sources.set_block(&permission_set);
+        let applied = sources.recorded.applied.permission_sets.get(&permission_set);
+        let provisioned = applied.filter(|_| behind).map(|set| Box::new(set.value.clone()));
         out.push(DriftItem {
             edits,
+            provisioned,
             ..with_block(
                 DriftItem::new(
                     cause,

@@ -238,6 +238,8 @@ pub struct DriftItem {
     pub was_called: Option<String>,
     /// What was edited, for [`Cause::RoleTampered`] where it could be read.
     pub edits: BTreeSet<Arc<str>>,
+    /// What the edited roles were provisioned with, where that is not what their set is now.
+    pub provisioned: Option<Box<PermissionSet>>,
     /// The assignment blocks that select the account, for findings about accounts.
     pub selected_by: Vec<Selector>,
     /// What it means for people, what they lost first.
@@ -262,6 +264,7 @@ impl DriftItem {
             now_called: None,
             was_called: None,
             edits: BTreeSet::new(),
+            provisioned: None,
             selected_by: Vec::new(),
             people: Vec::new(),
             expired: None,

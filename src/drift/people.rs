@@ -7,7 +7,7 @@ use crate::id::{AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKe
 use crate::model::in_account::{AccountFault, with_edits};
 use crate::model::permission_set::PermissionSet;
 use crate::model::privilege::judge;
-use crate::model::reach::{Reach, Reached};
+use crate::model::reach::{Reach, Reached, holders_in};
 use crate::model::roles::Provisioning;
 
 use super::named::live_key;
@@ -63,8 +63,7 @@ pub(super) fn fill(sources: &Sources<'_>, items: &mut [DriftItem]) {
     }
 }
 
-/// Whether a finding can mean something for people. That an account moved does not, by itself; what others granted is a
-/// finding of its own.
+/// Whether a finding can mean something for people. What others granted is a finding of its own.
 fn concerns(item: &DriftItem) -> bool {
     match &item.subject {
         Subject::Members { .. } | Subject::Grants { .. } => matches!(
@@ -74,12 +73,30 @@ fn concerns(item: &DriftItem) -> bool {
         Subject::Roles { .. } | Subject::Policy { .. } => true,
         Subject::Entity { key, .. } => match key {
             EntityKey::Group(_) => matches!(item.cause, Cause::Missing | Cause::Rebound),
-            EntityKey::PermissionSet(_) => matches!(item.cause, Cause::Changed | Cause::Rebound),
-            EntityKey::Account(_) => item.cause == Cause::SamlProviderMissing,
+            EntityKey::PermissionSet(_) => {
+                matches!(item.cause, Cause::Missing | Cause::Changed | Cause::Rebound)
+            }
+            EntityKey::Account(_) => item.cause == Cause::SamlProviderMissing || stands_otherwise(item),
             EntityKey::User(_) => matches!(item.cause, Cause::Missing | Cause::Rebound),
             EntityKey::OrganizationalUnit(_) => false,
         },
         Subject::Quota { .. } => false,
+    }
+}
+
+/// Whether an account stands in another unit or has other tags: it may be production now.
+fn stands_otherwise(item: &DriftItem) -> bool {
+    match &item.subject {
+        Subject::Entity {
+            contents: Some(contents),
+            ..
+        } => match &**contents {
+            (Content::Account(before), Content::Account(now)) => {
+                before.ou != now.ou || before.tags != now.tags
+            }
+            _ => false,
+        },
+        _ => false,
     }
 }
 
@@ -139,12 +156,18 @@ impl People<'_> {
             } => told(as_cause, self.live.holders(permission_set, Some(accounts))),
             Subject::Entity { key, contents, .. } => match key {
                 EntityKey::Group(name) => self.other_group(name, item.cause),
+                EntityKey::PermissionSet(name) if item.cause == Cause::Missing => {
+                    told(Effect::Lost, self.lost_with(name))
+                }
                 EntityKey::PermissionSet(name) => {
                     let effect = match contents.as_deref() {
                         Some((Content::PermissionSet(from), Content::PermissionSet(to))) => weighed(from, to),
                         _ => Effect::Concerned,
                     };
                     self.by_roles(name, effect)
+                }
+                EntityKey::Account(account) if item.cause != Cause::SamlProviderMissing => {
+                    told(as_cause, holders_in(self.sources.live, account))
                 }
                 EntityKey::Account(account) => {
                     let within = std::slice::from_ref(account);
@@ -171,8 +194,20 @@ impl People<'_> {
             .iter()
             .filter(|row| row.provisioning == Provisioning::Stale);
         let stale = stale.filter(|row| names.permission_set(row.pair.permission_set()) == Some(name));
+        let edited = observed
+            .in_accounts
+            .iter()
+            .filter_map(|found| match &found.fault {
+                AccountFault::RoleEdited {
+                    permission_set,
+                    behind: true,
+                    ..
+                } if permission_set == name => Some(&found.account),
+                _ => None,
+            });
         let behind: BTreeSet<&AccountKey> = stale
             .filter_map(|row| names.account(row.pair.account()))
+            .chain(edited)
             .collect();
         let gone: BTreeSet<&AccountKey> = observed
             .in_accounts
@@ -197,6 +232,56 @@ impl People<'_> {
             }
         }
         out
+    }
+
+    /// Who had a set that is gone: whoever is behind those it was granted to when it was applied.
+    fn lost_with(&self, set: &PermissionSetName) -> Vec<Reached> {
+        let granted = self.granted(set);
+        let mut paths: BTreeMap<UserName, Vec<&BTreeSet<AccountKey>>> = BTreeMap::new();
+        for (principal, accounts) in &granted {
+            let now = match principal {
+                PrincipalKey::Group(name) => PrincipalKey::Group(self.group_now(name)),
+                other => (*other).clone(),
+            };
+            for user in self.live.people(&now) {
+                paths.entry(user).or_default().push(accounts);
+            }
+        }
+        let mut alike: BTreeMap<Vec<&BTreeSet<AccountKey>>, Vec<UserName>> = BTreeMap::new();
+        for (user, paths) in paths {
+            alike.entry(paths).or_default().push(user);
+        }
+        let mut found: BTreeMap<BTreeSet<&AccountKey>, Vec<UserName>> = BTreeMap::new();
+        for (paths, people) in alike {
+            let accounts = paths.into_iter().flatten().collect();
+            found.entry(accounts).or_default().extend(people);
+        }
+        let reached = |(accounts, mut people): (BTreeSet<&AccountKey>, Vec<UserName>)| {
+            people.sort_unstable();
+            Reached {
+                people,
+                permission_set: set.clone(),
+                accounts: accounts.into_iter().cloned().collect(),
+            }
+        };
+        let mut out: Vec<Reached> = found.into_iter().map(reached).collect();
+        out.sort_by_key(|row| std::cmp::Reverse(row.people.len() * row.accounts.len()));
+        out
+    }
+
+    /// To whom a set was granted when it was applied, and where.
+    fn granted(&self, set: &PermissionSetName) -> BTreeMap<&PrincipalKey, BTreeSet<AccountKey>> {
+        let access = &self.sources.recorded.applied.access;
+        let rank = access.names.permission_set_rank(set);
+        let mut granted: BTreeMap<&PrincipalKey, BTreeSet<AccountKey>> = BTreeMap::new();
+        let tuples = access.tuples.iter();
+        for tuple in tuples.filter(|tuple| Some(tuple.permission_set()) == rank) {
+            if let Some((account, _, principal)) = access.names.resolve(*tuple) {
+                let accounts = granted.entry(principal).or_default();
+                accounts.insert(live_key(account, self.sources.live));
+            }
+        }
+        granted
     }
 
     fn group_now(&self, name: &GroupName) -> GroupName {
@@ -274,14 +359,19 @@ impl People<'_> {
     /// Whether what was edited in a role makes more of it than its set is.
     fn gives_more(&self, item: &DriftItem, set: &PermissionSetName) -> bool {
         let set = self.sources.live.permission_sets.get(set).map(|set| &set.value);
-        set.is_some_and(|set| judge(&item.with_edits(set)).is_graver_than(&judge(set)))
+        set.is_some_and(|set| judge(&item.with_edits(set)).is_graver_than(&judge(item.before_edits(set))))
     }
 }
 
 impl DriftItem {
-    /// A set with what was attached to its roles, or written into them, past it.
+    /// What the roles of a set were provisioned with; `set` is what it is now.
+    pub fn before_edits<'s>(&'s self, set: &'s PermissionSet) -> &'s PermissionSet {
+        self.provisioned.as_deref().unwrap_or(set)
+    }
+
+    /// What the roles of a set have, by what was attached to them, detached from them or written into them past it.
     pub fn with_edits(&self, set: &PermissionSet) -> PermissionSet {
-        with_edits(set, &self.edits)
+        with_edits(self.before_edits(set), &self.edits)
     }
 }
 

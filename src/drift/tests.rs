@@ -438,6 +438,109 @@ fn a_rule_hides_nothing_before_it_is_applied() {
 }
 
 #[test]
+fn an_edited_role_is_what_it_was_provisioned_with_and_the_edits() {
+    const ADMIN: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+    const VIEW: &str = "arn:aws:iam::aws:policy/job-function/ViewOnlyAccess";
+    let drift_of = |now: &str, edit: &str, behind: bool| {
+        let mut recorded = Recorded {
+            applied: relation(vec![block("a", "ops", "view", &[1], None)]),
+            ..Recorded::default()
+        };
+        let managed = made(set_with("view", VIEW), Management::Created);
+        recorded.applied.permission_sets.insert(set("view"), managed);
+        let desired = Desired {
+            snapshot: recorded.applied.clone(),
+            ..Desired::default()
+        };
+        let mut observed = live(&[(1, "view", group("ops"))]);
+        let there = Entity::observed(set_with("view", now));
+        observed.snapshot.permission_sets.insert(set("view"), there);
+        let ops = Entity::observed(named_group("ops", "g-1", &["ada", "bob"]));
+        let groups = &mut observed.snapshot.groups;
+        groups.insert(GroupName::new("ops").unwrap(), ops);
+        observed.in_accounts = vec![InAccount {
+            account: account(1),
+            fault: AccountFault::RoleEdited {
+                permission_set: set("view"),
+                edits: [edit.into()].into(),
+                behind,
+            },
+        }];
+        let found = consequences(&find_at(&desired, &recorded, &observed));
+        let of = |cause| found.iter().find(|row| row.0 == cause).map(|row| row.1);
+        (of(Cause::RoleTampered), of(Cause::Changed))
+    };
+    let support = "policy attached: arn:aws:iam::aws:policy/AWSSupportAccess";
+    let everything = format!("policy attached: {ADMIN}");
+    let (gained, concerned) = (Some(Effect::Gained), Some(Effect::Concerned));
+    // The set became an administrator's, and nothing of that is in the role yet.
+    assert_eq!(drift_of(ADMIN, support, true), (concerned, concerned));
+    assert_eq!(drift_of(ADMIN, &everything, true), (gained, concerned));
+    // It was provisioned: the role was that already, whatever is done to it.
+    assert_eq!(drift_of(ADMIN, &everything, false), (concerned, gained));
+    assert_eq!(drift_of(VIEW, &everything, false), (gained, None));
+}
+
+#[test]
+fn of_a_set_that_is_gone_and_of_an_account_that_moved_it_is_told_who_has_what() {
+    let unit = |name: &str| Some(crate::id::OuPath::new(name).unwrap());
+    let standing = |name: &str| {
+        let mut value = account_of(1);
+        value.ou = unit(name);
+        made(value, Management::Referred)
+    };
+    let mut recorded = Recorded {
+        applied: relation(vec![
+            block("a", "ops", "view", &[1], None),
+            block("b", "ops", "admin", &[1, 2], None),
+            block("c", "dev", "admin", &[2], None),
+        ]),
+        ..Recorded::default()
+    };
+    let sets = &mut recorded.applied.permission_sets;
+    sets.insert(set("admin"), made(set_with("admin", "x"), Management::Created));
+    let mut desired = Desired {
+        snapshot: recorded.applied.clone(),
+        ..Desired::default()
+    };
+    desired.snapshot.accounts.insert(account(1), standing("Dev"));
+    let mut observed = live(&[(1, "view", group("ops"))]);
+    observed.snapshot.accounts.insert(account(1), standing("Prod"));
+    for (name, members) in [("ops", &["ada", "bob"][..]), ("dev", &["bob", "eve"])] {
+        let group = Entity::observed(named_group(name, name, members));
+        let groups = &mut observed.snapshot.groups;
+        groups.insert(GroupName::new(name).unwrap(), group);
+    }
+    let drift = find_at(&desired, &recorded, &observed);
+    let told = |cause: Cause| {
+        let mut items = drift.items.iter();
+        let item = items.find(|item| item.cause == cause && matches!(item.subject, Subject::Entity { .. }));
+        let mut told: Vec<(Effect, String, String, usize)> = item
+            .unwrap()
+            .people
+            .iter()
+            .map(|found| {
+                let reached = &found.reached;
+                let people: Vec<&str> = reached.people.iter().map(UserName::as_str).collect();
+                let what = reached.permission_set.to_string();
+                (found.effect, people.join("+"), what, reached.accounts.len())
+            })
+            .collect();
+        told.sort();
+        told
+    };
+    let row = |effect, who: &str, what: &str, accounts| (effect, who.to_owned(), what.to_owned(), accounts);
+    // Bob is in both groups: he lost two accounts, as Ada did.
+    let lost = [
+        row(Effect::Lost, "ada+bob", "admin", 2),
+        row(Effect::Lost, "eve", "admin", 1),
+    ];
+    assert_eq!(told(Cause::Missing), lost);
+    let had = [row(Effect::Concerned, "ada+bob", "view", 1)];
+    assert_eq!(told(Cause::AccountMoved), had);
+}
+
+#[test]
 fn accounts_that_moved_or_are_suspended_name_the_blocks_that_select_them() {
     let desired_account = |n: u64, ou: &str| {
         let mut value = account_of(n);
@@ -544,6 +647,7 @@ fn what_is_wrong_inside_accounts_has_a_cause_each() {
             AccountFault::RoleEdited {
                 permission_set: permission_set.clone(),
                 edits: edits.clone(),
+                behind: false,
             },
         ),
         fault(2, AccountFault::SamlProviderGone),

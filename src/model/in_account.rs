@@ -36,6 +36,9 @@ pub enum AccountFault {
         permission_set: PermissionSetName,
         /// What was edited, for people: `policy attached: arn:…`, `inline policy replaced: {…}`.
         edits: BTreeSet<Arc<str>>,
+        /// The set was changed as well, and the change has not come into the role.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        behind: bool,
     },
     /// The SAML provider through which people sign in is gone: nobody gets in.
     SamlProviderGone,
@@ -53,12 +56,19 @@ const ATTACHED: &str = "policy attached: ";
 /// What stands before the policy that somebody put in the place of a role's own. Readings that were recorded before it
 /// was read have the words alone.
 const REPLACED: &str = "inline policy replaced: ";
+/// What stands before the ARN of a policy that somebody detached from a role.
+const DETACHED: &str = "policy detached: ";
 /// How much of an edit is shown where people read it.
 const MOST_SHOWN: usize = 240;
 
 /// An edit of a role: somebody attached a policy.
 pub fn attached(arn: &str) -> String {
     format!("{ATTACHED}{arn}")
+}
+
+/// An edit of a role: somebody detached a policy.
+pub fn detached(arn: &str) -> String {
+    format!("{DETACHED}{arn}")
 }
 
 /// An edit of a role: somebody replaced its inline policy. Written on one line, as far as it is JSON.
@@ -76,13 +86,15 @@ pub fn in_brief(edit: &str) -> Cow<'_, str> {
     }
 }
 
-/// A permission set as a role has it whose edits are these, as far as they add to it: policies that were attached, and
-/// the inline policy that is there now.
+/// A permission set as a role has it whose edits are these: with the policies that were attached, without those that
+/// were detached, with the inline policy that is there now. The set is what the role was provisioned with.
 pub fn with_edits<'e>(set: &PermissionSet, edits: impl IntoIterator<Item = &'e Arc<str>>) -> PermissionSet {
     let mut set = set.clone();
     for edit in edits {
         if let Some(arn) = attached_policy(edit) {
             set.managed_policies.insert(arn.into());
+        } else if let Some(arn) = edit.strip_prefix(DETACHED) {
+            set.managed_policies.remove(arn);
         } else if let Some(policy) = edit.strip_prefix(REPLACED) {
             set.inline_policy = Some(Text::known(policy));
         }
@@ -90,20 +102,26 @@ pub fn with_edits<'e>(set: &PermissionSet, edits: impl IntoIterator<Item = &'e A
     set
 }
 
-/// What was edited of the role of a set in an account.
+/// What was edited of the role of a set in an account, and whether the role is behind its set besides.
 pub fn edits_of<'f>(
     faults: &'f [InAccount],
     in_account: &AccountKey,
     of: &PermissionSetName,
-) -> Vec<&'f Arc<str>> {
+) -> (Vec<&'f Arc<str>>, bool) {
     let of_role = faults.iter().filter_map(|found| match &found.fault {
         AccountFault::RoleEdited {
             permission_set,
             edits,
-        } if found.account == *in_account && permission_set == of => Some(edits),
+            behind,
+        } if found.account == *in_account && permission_set == of => Some((edits, *behind)),
         _ => None,
     });
-    of_role.flatten().collect()
+    let (mut all, mut is_behind) = (Vec::new(), false);
+    for (edits, behind) in of_role {
+        all.extend(edits);
+        is_behind |= behind;
+    }
+    (all, is_behind)
 }
 
 /// The ARN of the policy that an edit attached, if that is what it did.
@@ -130,6 +148,15 @@ mod tests {
         assert_eq!(judged(&allow("*")), Some(Privilege::Administrator));
         assert_eq!(judged(&allow("iam:PutRolePolicy")), Some(Privilege::Escalation));
         assert_eq!(judged(&allow("s3:GetObject")), None);
+        // A policy that was detached gives nothing any more.
+        let arn = "arn:aws:iam::aws:policy/AdministratorAccess";
+        let mut admin = set.clone();
+        admin.managed_policies.insert(arn.into());
+        assert_eq!(judge(&admin).privilege, Some(Privilege::Administrator));
+        assert_eq!(
+            judge(&with_edits(&admin, &[detached(arn).into()])).privilege,
+            None
+        );
         // As readings recorded it before the policy was read.
         let old: Arc<str> = "inline policy replaced".into();
         assert_eq!(with_edits(&set, &[old]), set);

@@ -236,6 +236,44 @@ impl<'a> Reach<'a> {
     }
 }
 
+/// Everybody who has anything in an account: for each set with people behind it, who. The widest first. Looks at that
+/// account's grants only.
+pub fn holders_in(snapshot: &Snapshot, account: &AccountKey) -> Vec<Reached> {
+    let access = &snapshot.access;
+    let rank = access.names.account_rank(account);
+    let tuples = rank.map_or(&[][..], |rank| {
+        let begin = access.tuples.partition_point(|tuple| tuple.account() < rank);
+        let end = access.tuples.partition_point(|tuple| tuple.account() <= rank);
+        access.tuples.get(begin..end).unwrap_or_default()
+    });
+    let mut found: BTreeMap<&PermissionSetName, BTreeSet<&UserName>> = BTreeMap::new();
+    for (_, set, principal) in tuples.iter().filter_map(|tuple| access.names.resolve(*tuple)) {
+        let people = found.entry(set).or_default();
+        match principal {
+            PrincipalKey::User(name) => drop(people.insert(name)),
+            PrincipalKey::Group(name) => {
+                let group = snapshot.groups.get(name);
+                people.extend(
+                    group
+                        .and_then(|group| group.value.members.as_ref())
+                        .into_iter()
+                        .flatten(),
+                );
+            }
+            PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => {}
+        }
+    }
+    found.retain(|_, people| !people.is_empty());
+    let reached = |(set, people): (&PermissionSetName, BTreeSet<&UserName>)| Reached {
+        people: people.into_iter().cloned().collect(),
+        permission_set: set.clone(),
+        accounts: vec![account.clone()],
+    };
+    let mut out: Vec<Reached> = found.into_iter().map(reached).collect();
+    out.sort_by_key(|row| std::cmp::Reverse(row.people.len()));
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -165,6 +165,7 @@ fn reason(
             AccountFault::RoleEdited {
                 permission_set,
                 edits: found,
+                ..
             } if Some(permission_set) == name => {
                 edited = true;
                 edits.extend(found.iter().cloned());
@@ -265,6 +266,7 @@ mod tests {
             AccountFault::RoleEdited {
                 permission_set,
                 edits: edits.clone(),
+                behind: false,
             },
         )];
         let plan = world.plan(stack());

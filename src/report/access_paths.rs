@@ -254,7 +254,9 @@ pub fn explain(asked: &Asked, recorded: &Recorded, since: &Since<'_>, risk: &Ris
     let in_accounts = around.map_or(&[][..], |around| &around.in_accounts);
     let permission_sets = sets.into_iter().map(|(name, paths)| {
         let set = snapshot.permission_sets.get(&name).map(|set| &set.value);
-        let edits = edits_of(in_accounts, &asked.account, &name);
+        let (edits, behind) = edits_of(in_accounts, &asked.account, &name);
+        let applied = recorded.applied.permission_sets.get(&name).filter(|_| behind);
+        let set = applied.map(|set| &set.value).or(set);
         let as_edited = set.map(|set| with_edits(set, edits.iter().copied()));
         let judged = judge.set(&name, as_edited.as_ref());
         SetPaths {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::drift::{Around, Cause, Consequence, Content, Drift, DriftItem, Effect, Remedy, Subject};
 use crate::id::{AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKey, UserName};
+use crate::model::account::Account;
 use crate::model::denial::{Alike, Denial, Together};
 use crate::model::instance::{Held, HeldSubject, Observed};
 use crate::model::likeness::LookAlikes;
@@ -444,7 +445,7 @@ impl Marker<'_> {
                         .observed
                         .permission_sets
                         .get(permission_set)
-                        .map(|set| &set.value),
+                        .map(|set| item.before_edits(&set.value)),
                 };
                 let set = self.of_set(item, permission_set, before);
                 set.into_iter().chain(self.of_accounts(accounts)).collect()
@@ -458,8 +459,27 @@ impl Marker<'_> {
                 let marks: BTreeSet<RiskMark> = people.flat_map(|found| self.people(item, found)).collect();
                 marks.into_iter().map(|mark| risk(mark, 1, 1)).collect()
             }
+            Subject::Entity {
+                key: EntityKey::Account(key),
+                contents: Some(contents),
+                ..
+            } => match &**contents {
+                (Content::Account(before), Content::Account(now)) => {
+                    self.moved(key, before, now).into_iter().collect()
+                }
+                _ => Vec::new(),
+            },
             Subject::Entity { .. } | Subject::Policy { .. } | Subject::Quota { .. } => Vec::new(),
         }
+    }
+
+    /// An account that is production where it stands now.
+    fn moved(&self, key: &AccountKey, before: &Account, now: &Account) -> Option<Risk> {
+        let is_production = |account| self.rules.iter().any(|(_, rule)| rule.covers(key, account));
+        is_production(now).then(|| Risk {
+            becomes: !is_production(before),
+            ..risk(RiskMark::Production, 1, 1)
+        })
     }
 
     /// A set as it was applied, where the service has it otherwise.

@@ -6,11 +6,16 @@ use std::sync::Arc;
 use crate::id::{AccountKey, EntityKey, OuPath};
 use crate::model::account::Account;
 use crate::model::action::Effect;
+use crate::model::reach::holders_in;
 use crate::model::snapshot::{Entity, Management};
 use crate::plan::change::ActionKind;
-use crate::plan::finding::{Finding, Level};
+use crate::plan::finding::{Finding, Level, counted, people};
+use crate::plan::risk::ProductionAccounts;
 
 use super::{Differ, Facts, update_reason};
+
+/// How many permission sets are named of an account that became production.
+const MOST_HELD: usize = 5;
 
 impl Differ<'_, '_> {
     pub(super) fn accounts(&mut self) {
@@ -26,7 +31,11 @@ impl Differ<'_, '_> {
                     let is_as_said = self.account(key, entity, &observed.value);
                     let name = sources.observed.account_name(key);
                     if !is_as_said {
-                        let what = self.what_differs(&entity.value, &observed.value);
+                        let mut what = self.what_differs(&entity.value, &observed.value);
+                        if self.is_production_now(key, &entity.value, &observed.value) {
+                            what.push_str("; production now");
+                            what.push_str(&self.held_in(key));
+                        }
                         differing.insert(format!("{name} ({what})").into());
                     }
                     if entity.is_managed() && entity.has_name() && entity.value.name != observed.value.name {
@@ -180,6 +189,42 @@ impl Differ<'_, '_> {
             }
         }
         parts.join("; ")
+    }
+
+    /// Whether an account is production where it stands, and would not be where its block says.
+    fn is_production_now(&self, key: &AccountKey, declared: &Account, observed: &Account) -> bool {
+        let input = self.sources.input;
+        let last = input.recorded.rules.as_ref().map(|rules| &rules.settings.risk);
+        let rules = std::iter::once(&input.desired.settings.risk).chain(last);
+        let as_said = Account {
+            ou: declared.ou.clone().or_else(|| observed.ou.clone()),
+            tags: declared.tags.clone().or_else(|| observed.tags.clone()),
+            ..observed.clone()
+        };
+        let rules: Vec<_> = rules
+            .map(|risk| ProductionAccounts::new(&risk.production))
+            .collect();
+        let is_one = |account| rules.iter().any(|rule| rule.covers(key, account));
+        is_one(observed) && !is_one(&as_said)
+    }
+
+    /// `: 11 people with PowerUser, 3 people with ViewOnly`
+    fn held_in(&self, account: &AccountKey) -> String {
+        let held = holders_in(&self.sources.input.observed.snapshot, account);
+        let named = held.iter().take(MOST_HELD);
+        let mut parts: Vec<String> = named
+            .map(|found| {
+                let who = people(found.people.len() as u64);
+                format!("{who} with {}", found.permission_set)
+            })
+            .collect();
+        if let Some(more) = held.len().checked_sub(MOST_HELD).filter(|more| *more > 0) {
+            parts.push(format!("{} more", counted(more, "permission set")));
+        }
+        match parts.is_empty() {
+            true => String::new(),
+            false => format!(": {}", parts.join(", ")),
+        }
     }
 
     fn report_names(&mut self, subjects: BTreeSet<Arc<str>>) {

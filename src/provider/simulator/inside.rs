@@ -8,7 +8,7 @@ use super::world::World;
 use super::world::access::RoleEdit;
 use super::world::place::AccountIx;
 use crate::id::{AccountKey, PermissionSetName};
-use crate::model::in_account::{AccountFault, InAccount, attached, replaced};
+use crate::model::in_account::{AccountFault, InAccount, attached, detached, replaced};
 
 /// Roles that are gone or edited, SAML providers and policies that are gone; by account.
 pub(super) fn faults(world: &World) -> Vec<InAccount> {
@@ -55,6 +55,7 @@ fn in_account(world: &World, at: AccountIx, account: &AccountKey, out: &mut Vec<
             Some(Some(edit)) => add(AccountFault::RoleEdited {
                 permission_set,
                 edits: edits(edit),
+                behind: world.is_stale(pair),
             }),
             Some(None) => {}
         }
@@ -69,7 +70,7 @@ fn in_account(world: &World, at: AccountIx, account: &AccountKey, out: &mut Vec<
 
 fn edits(edit: &RoleEdit) -> BTreeSet<Arc<str>> {
     let attached = edit.attached.iter().map(|arn| attached(arn));
-    let detached = edit.detached.iter().map(|arn| format!("policy detached: {arn}"));
+    let detached = edit.detached.iter().map(|arn| detached(arn));
     let inline = edit.inline_policy.as_ref().map(|policy| replaced(policy));
     attached.chain(detached).chain(inline).map(Arc::from).collect()
 }

@@ -324,6 +324,7 @@ impl<'a> Builder<'a> {
             let AccountFault::RoleEdited {
                 permission_set,
                 edits,
+                behind,
             } = &found.fault
             else {
                 continue;
@@ -332,7 +333,9 @@ impl<'a> Builder<'a> {
             let (Some(account), Some(set)) = (account, self.index.sets.get(permission_set)) else {
                 continue;
             };
-            let there = self.sources.snapshot().permission_sets.get(permission_set);
+            let applied = &self.sources.recorded.applied.permission_sets;
+            let applied = applied.get(permission_set).filter(|_| *behind);
+            let there = applied.or_else(|| self.sources.snapshot().permission_sets.get(permission_set));
             let as_edited = there.map(|there| with_edits(&there.value, edits));
             let mark = self.marks.set(permission_set, as_edited.as_ref());
             let role = EditedRole {

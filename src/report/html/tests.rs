@@ -323,6 +323,7 @@ fn a_role_counts_as_it_was_edited() {
         fault: AccountFault::RoleEdited {
             permission_set: set_name("Administrator"),
             edits: [attached("arn:aws:iam::aws:policy/AdministratorAccess").into()].into(),
+            behind: false,
         },
     }];
     let table = table(&recorded);
