@@ -9,11 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use crate::id::PrincipalKey;
+use crate::id::{EntityKey, PrincipalKey};
 use crate::model::snapshot::Snapshot;
 use crate::model::stack::{Scope, Unmanaged};
 
 use super::Plan;
+use super::change::ActionKind;
 use super::check::check;
 use super::input::PlanInput;
 use super::people::PeopleChange;
@@ -262,7 +263,17 @@ fn told(plan: &Plan, change: PeopleChange) -> BTreeSet<Fact> {
 }
 
 fn people_are_told(plan: &Plan, before: &Model, after: &Model) {
-    let (had, will) = (before.paths(), after.paths());
+    let (mut had, will) = (before.paths(), after.paths());
+    // Whoever is taken for another user had nothing of what that one was given.
+    let strangers = plan
+        .actions
+        .iter()
+        .filter(|action| action.kind == ActionKind::Rebind);
+    let strangers: BTreeSet<String> = strangers
+        .filter(|action| matches!(action.entity, EntityKey::User(_)))
+        .map(|action| plain(action.entity.name()))
+        .collect();
+    had.retain(|fact, _| !strangers.contains(&fact.0));
     let only = |left: &BTreeMap<Fact, BTreeSet<String>>, right: &BTreeMap<Fact, BTreeSet<String>>| {
         let facts = left.keys().filter(|fact| !right.contains_key(*fact));
         facts.cloned().collect::<BTreeSet<Fact>>()

@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::{Address, Kind};
-use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName};
+use crate::id::{AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKey, UserName};
 use crate::model::access::Tuple;
 use crate::model::action::Effect;
 use crate::model::guardrail::{Deny, Guardrail, Limit, OnUnknown, Rule, Selector};
@@ -17,6 +17,7 @@ use crate::model::instance::HeldSubject;
 use crate::model::snapshot::Management;
 use crate::plan::Plan;
 use crate::plan::base::is_declared;
+use crate::plan::change::ActionKind;
 use crate::plan::guardrails::breach::{RuleKind, Verdict};
 use crate::plan::input::PlanInput;
 
@@ -121,7 +122,14 @@ fn only_removes(plan: &Plan) -> bool {
         )
     };
     let mut effects = plan.actions.iter().filter_map(|action| action.effect.as_ref());
-    plan.grants.is_empty() && !effects.any(gives)
+    // Whoever is taken for another user gets what that one had.
+    let mut taken_in = plan
+        .actions
+        .iter()
+        .filter(|action| action.kind == ActionKind::Rebind);
+    plan.grants.is_empty()
+        && !effects.any(gives)
+        && !taken_in.any(|action| matches!(action.entity, EntityKey::User(_)))
 }
 
 fn renames(plan: &Plan) -> bool {

@@ -23,12 +23,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::address::Address;
+use crate::id::EntityKey;
 use crate::model::access::{Access, Tuple};
 use crate::model::action::Effect;
 use crate::model::guardrail::{Guardrail, Rule, Selector};
 use crate::source::Location;
 
 use super::Plan;
+use super::change::{Action, ActionKind};
 use super::finding::{Finding, Level, counted, people};
 use super::input::PlanInput;
 use super::last_rules::NamesNow;
@@ -151,7 +153,8 @@ pub(super) fn ended_exceptions(input: &PlanInput) -> Vec<Finding> {
     told.collect()
 }
 
-/// Whether a plan can give nobody anything: it revokes, takes people out of groups, and deletes.
+/// Whether a plan can give nobody anything: it revokes, takes people out of groups, and deletes, and takes nobody for a
+/// user who had the name before.
 fn only_removes(plan: &Plan) -> bool {
     let removes = |effect: &Effect| {
         matches!(
@@ -162,11 +165,13 @@ fn only_removes(plan: &Plan) -> bool {
                 | Effect::DeletePermissionSet { .. }
         )
     };
+    let takes_in =
+        |action: &Action| action.kind == ActionKind::Rebind && matches!(action.entity, EntityKey::User(_));
     plan.grants.is_empty()
         && plan
             .actions
             .iter()
-            .all(|action| action.effect.as_ref().is_none_or(removes))
+            .all(|action| action.effect.as_ref().is_none_or(removes) && !takes_in(action))
 }
 
 /// When somebody has something.
