@@ -105,6 +105,14 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// A picture of one account and nothing else.
+    pub fn of_account(key: &AccountKey, account: &Account) -> Self {
+        Snapshot {
+            accounts: [(key.clone(), Entity::observed(account.clone()))].into(),
+            ..Snapshot::default()
+        }
+    }
+
     /// The account's name for people: `payments-prod`, else its id or e-mail.
     pub fn account_name(&self, key: &AccountKey) -> String {
         match self.accounts.get(key) {

@@ -306,11 +306,6 @@ impl ProductionAccounts {
             || known.into_iter().any(|account| self.is_one(&account.value))
     }
 
-    /// Whether an account is production where it stands and as it is tagged.
-    pub fn covers(&self, key: &AccountKey, account: &Account) -> bool {
-        self.accounts.is_match(key.to_string()) || self.is_one(account)
-    }
-
     fn is_one(&self, account: &Account) -> bool {
         let tagged = |(key, glob): &(Arc<str>, GlobMatcher)| {
             let tags = account.tags.as_ref();

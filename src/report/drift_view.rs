@@ -475,7 +475,10 @@ impl Marker<'_> {
 
     /// An account that is production where it stands now.
     fn moved(&self, key: &AccountKey, before: &Account, now: &Account) -> Option<Risk> {
-        let is_production = |account| self.rules.iter().any(|(_, rule)| rule.covers(key, account));
+        let is_production = |account: &Account| {
+            let there = Snapshot::of_account(key, account);
+            self.rules.iter().any(|(_, rule)| rule.contains(key, &[&there]))
+        };
         is_production(now).then(|| Risk {
             becomes: !is_production(before),
             ..risk(RiskMark::Production, 1, 1)

@@ -24,7 +24,7 @@ pub fn undeclared(applied: &Snapshot, live: &Snapshot, group: &GroupName) -> BTr
         .filter_map(|user| applied.users.get(user)?.value.id.as_ref())
         .collect();
     let is_declared = |user: &UserName| {
-        let id_in = |snapshot: &'_ Snapshot| snapshot.users.get(user).and_then(|user| user.value.id.clone());
+        let id_in = |snapshot: &Snapshot| snapshot.users.get(user).and_then(|user| user.value.id.clone());
         match (declared.contains(user), id_in(live)) {
             // Another one of the name may have been made since.
             (true, Some(id)) => id_in(applied).is_none_or(|applied| applied == id),

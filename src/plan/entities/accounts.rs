@@ -7,7 +7,7 @@ use crate::id::{AccountKey, EntityKey, OuPath};
 use crate::model::account::Account;
 use crate::model::action::Effect;
 use crate::model::reach::holders_in;
-use crate::model::snapshot::{Entity, Management};
+use crate::model::snapshot::{Entity, Management, Snapshot};
 use crate::plan::change::ActionKind;
 use crate::plan::finding::{Finding, Level, counted, people};
 use crate::plan::risk::ProductionAccounts;
@@ -204,7 +204,10 @@ impl Differ<'_, '_> {
         let rules: Vec<_> = rules
             .map(|risk| ProductionAccounts::new(&risk.production))
             .collect();
-        let is_one = |account| rules.iter().any(|rule| rule.covers(key, account));
+        let is_one = |account: &Account| {
+            let there = Snapshot::of_account(key, account);
+            rules.iter().any(|rule| rule.contains(key, &[&there]))
+        };
         is_one(observed) && !is_one(&as_said)
     }
 
