@@ -38,6 +38,7 @@ pub mod snapshot;
 pub mod stack;
 pub mod standing;
 pub mod text;
+pub mod widening;
 
 pub use access::{Access, Declaration, Names, Note, Tuple};
 pub use account::{Account, AccountStatus, OrganizationalUnit};

@@ -1,11 +1,11 @@
 //! Permission sets of which a plan changes what they allow, and who has them: nobody gains or loses a set by it, and
 //! people may do other things with those they have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::PermissionSetName;
+use crate::id::{AccountKey, PermissionSetName};
 use crate::model::action::Effect;
 use crate::model::permission_set::PermissionSet;
 use crate::model::policy::equivalent;
@@ -14,6 +14,7 @@ use crate::model::stack::StopFor;
 
 use super::Plan;
 use super::becoming::{Becoming, Holders};
+use super::change::Reason;
 use super::risk::{RiskMark, SetRisk};
 
 /// A part of a permission set that says what people may do with it, or for how long.
@@ -32,6 +33,8 @@ pub enum Content {
     PermissionsBoundary,
     /// How long a session lasts.
     SessionDuration,
+    /// What the roles hold: they have an older content of the set, of which no more is known than that.
+    Roles,
 }
 
 /// A set of which the plan changes what it allows, and that people have.
@@ -137,5 +140,76 @@ pub(super) fn altered(plan: &Plan, sets: &BTreeMap<PermissionSetName, SetRisk>) 
         };
         found.insert(rank, altered);
     }
+    for (name, _) in behind(plan) {
+        let mark = sets.get(name).and_then(SetRisk::mark);
+        if let Some(rank) = plan.names.permission_set_rank(name) {
+            found.entry(rank).or_insert_with(|| Altered {
+                permission_set: name.clone(),
+                changed: vec![Content::Roles],
+                before: mark,
+                after: mark,
+                covered: false,
+                holders: Holders {
+                    people: 0,
+                    accounts: 0,
+                },
+                through: Vec::new(),
+            });
+        }
+    }
     found
+}
+
+/// Sets that are provisioned because their roles hold an older content, perhaps one that allowed less, and where; `None`
+/// is everywhere. An interrupted run leaves that behind, and so does whoever edits a set and does not provision it.
+pub(super) fn behind(
+    plan: &Plan,
+) -> impl Iterator<Item = (&PermissionSetName, Option<&BTreeSet<AccountKey>>)> {
+    let stale = plan
+        .actions
+        .iter()
+        .filter(|action| action.reason == Reason::Stale);
+    stale.filter_map(|action| match &action.effect {
+        Some(Effect::Provision { name, accounts }) => Some((name, accounts.as_ref())),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::roles::Provisioning;
+    use crate::plan::testing::{Stack, World, group};
+
+    #[test]
+    fn what_roles_are_brought_up_to_may_be_more_than_they_hold() {
+        let stack = |policy: &str| {
+            let arn: Arc<str> = format!("arn:aws:iam::aws:policy/{policy}").into();
+            let stack = Stack::new().accounts(&[1, 2]).set_with("s", "s", |set| {
+                set.value.managed_policies.insert(arn);
+            });
+            let stack = stack.group("ops", "Ops", &["ada", "bob"]);
+            stack.assign("a", &[group("Ops")], &["s"], &[1, 2])
+        };
+        let altered = |policy: &str| {
+            let mut world = World::new().has_user("ada").has_user("bob").apply(stack(policy));
+            world.observed.roles[1].provisioning = Provisioning::Stale;
+            world.plan(stack(policy)).risks.altered
+        };
+        let found = altered("AdministratorAccess");
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].changed, [Content::Roles]);
+        assert_eq!(found[0].after, Some(RiskMark::Administrator));
+        let holders = found[0].holders;
+        assert_eq!(
+            (holders.people, holders.accounts),
+            (2, 1),
+            "the other role is as it should be"
+        );
+        assert!(found[0].covered, "who joins them stops an approved plan");
+        let unmarked = altered("job-function/ViewOnlyAccess");
+        assert_eq!((unmarked[0].after, unmarked[0].covered), (None, false));
+    }
 }

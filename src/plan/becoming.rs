@@ -11,7 +11,7 @@ use crate::model::action::Effect;
 use crate::model::privilege::judge;
 
 use super::Plan;
-use super::altered::{Altered, altered};
+use super::altered::{Altered, altered, behind};
 use super::input::PlanInput;
 use super::people::{Crowds, PeopleRow};
 use super::people_effects::{People, everyone};
@@ -69,10 +69,11 @@ pub(super) fn becoming(
     if ranks.is_empty() {
         return Having::default();
     }
+    let changed = Changed::of(plan);
     let mut places: BTreeMap<(u32, u32), Vec<u32>> = BTreeMap::new();
     for tuple in after
         .iter()
-        .filter(|tuple| ranks.contains(&tuple.permission_set()))
+        .filter(|tuple| ranks.contains(&tuple.permission_set()) && changed.is_in(**tuple))
     {
         let key = (tuple.permission_set(), tuple.principal());
         places.entry(key).or_default().push(tuple.account());
@@ -138,6 +139,24 @@ pub(super) fn becoming(
         becoming: found,
         altered,
         crowds,
+    }
+}
+
+/// Where sets change that are only provisioned, by rank; others change wherever they are.
+struct Changed(BTreeMap<u32, BTreeSet<u32>>);
+
+impl Changed {
+    fn of(plan: &Plan) -> Self {
+        let some = behind(plan).filter_map(|(name, accounts)| {
+            let accounts = accounts?.iter().filter_map(|key| plan.names.account_rank(key));
+            Some((plan.names.permission_set_rank(name)?, accounts.collect()))
+        });
+        Changed(some.collect())
+    }
+
+    fn is_in(&self, tuple: Tuple) -> bool {
+        let accounts = self.0.get(&tuple.permission_set());
+        accounts.is_none_or(|accounts| accounts.contains(&tuple.account()))
     }
 }
 

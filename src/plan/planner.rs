@@ -151,8 +151,15 @@ impl<'a> Stage<'a> {
         let names = &universe.names;
         let (grants, revokes) = (&self.diff.grants, &self.diff.revokes);
         revoke_before_renaming(&actions, names, revokes, &mut waits);
-        take_before_widening(&actions, names, grants, revokes, &mut waits);
-        take_before_giving(&actions, names, &self.renames, (grants, revokes), &mut waits);
+        let held = take_before_widening(&actions, names, &self.renames, (grants, revokes), &mut waits);
+        take_before_giving(
+            &actions,
+            names,
+            &self.renames,
+            (grants, revokes),
+            &held,
+            &mut waits,
+        );
         let roles = role_effects(
             self.sources,
             universe,

@@ -148,7 +148,9 @@ impl Risks {
             there.or_else(|| input.desired.snapshot.permission_sets.get(name))
         };
         let mut sets = BTreeMap::new();
-        for name in used_sets(plan).into_iter().chain(written.keys().copied()) {
+        let provisioned = super::altered::behind(plan).map(|(name, _)| name);
+        let used = used_sets(plan).into_iter().chain(written.keys().copied());
+        for name in used.chain(provisioned) {
             let set = written.get(name).copied().or_else(|| Some(&there(name)?.value));
             let mut risk = judge.set(name, set);
             let named = last_judge.as_ref().is_some_and(|judge| judge.names(name));

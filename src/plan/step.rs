@@ -57,7 +57,7 @@ pub struct Waits {
     pub grants_of_set: BTreeMap<u32, Vec<u32>>,
     /// Grants in the account with this rank wait for these actions (its creation, or a move).
     pub grants_in_account: BTreeMap<u32, Vec<u32>>,
-    /// Grants to the principal with this rank wait for these actions (its creation).
+    /// Grants to the principal with this rank wait for these actions (its creation; for a group, those who leave it).
     pub grants_to_principal: BTreeMap<u32, Vec<u32>>,
     /// Grants that do not wait for the change of their set, ascending: what is taken away waits for them, and the set
     /// comes to allow more only after that. Its provisioning brings their roles up to date with the others.

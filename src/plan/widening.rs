@@ -12,14 +12,18 @@
 //!
 //! The last two hold unless groups take from each other in a circle, so that somebody keeps access by what one of them
 //! is given, somebody else by what the other is: then access that is to be kept comes first.
-//! What only narrows a set waits for nobody.
+//! What narrows a set waits for nobody. A set that becomes something else, neither wider nor narrower as far as can be
+//! told, waits only where no grant would have to be early.
+//!
+//! Not ordered yet: who joins a group may get a set of the group as it was before it is narrowed in the same run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::Graph;
-use crate::id::{GroupName, PrincipalKey};
+use crate::id::{GroupName, PermissionSetName, PrincipalKey};
 use crate::model::access::{Names, Tuple};
 use crate::model::action::Effect;
+use crate::model::widening::Widening;
 
 use super::change::{Action, GrantStep, Reason, RevokeStep};
 use super::renames::Renames;
@@ -39,7 +43,7 @@ pub(super) fn leavers(
         let Some(effect) = &action.effect else { continue };
         if let Some(principal) = left_by(effect) {
             leave.entry(principal).or_default().push(index);
-        } else if widens(effect, &action.reason) {
+        } else if widening(effect, &action.reason, names, renames) != Widening::None {
             let rank = set_of(effect, names);
             rank.into_iter()
                 .for_each(|rank| sets.entry(rank).or_default().push(index));
@@ -86,53 +90,67 @@ fn left_by(effect: &Effect) -> Option<PrincipalKey> {
 }
 
 /// Lets a set come to allow more only when it is taken from those who lose it. `waits` has what revokes and ends of
-/// memberships wait for.
+/// memberships wait for. Returns the sets whose change waits.
 pub(super) fn take_before_widening(
     actions: &[Action],
     names: &Names,
-    grants: &[GrantStep],
-    revokes: &[RevokeStep],
+    renames: &Renames,
+    (grants, revokes): (&[GrantStep], &[RevokeStep]),
     waits: &mut Waits,
-) {
-    let revoked: BTreeSet<u32> = revokes.iter().map(|step| step.tuple.permission_set()).collect();
-    let mut early: BTreeSet<u32> = BTreeSet::new();
-    let mut widened: BTreeSet<u32> = BTreeSet::new();
+) -> BTreeSet<u32> {
+    let mut updates: BTreeMap<u32, (usize, Widening)> = BTreeMap::new();
     for (index, action) in actions.iter().enumerate() {
-        let update = action
-            .effect
-            .as_ref()
-            .filter(|effect| matches!(effect, Effect::UpdatePermissionSet { .. }));
-        let update = update.filter(|effect| widens(effect, &action.reason));
-        let Some(set) = update.and_then(|effect| set_of(effect, names)) else {
-            continue;
-        };
-        let ends = waits.actions.get(index).into_iter().flatten();
-        let ends = ends.filter_map(|wait| leaving(actions, wait));
-        let of_set = |wait: &&Wait| grant_of_set(grants, wait, set);
-        let needed: Vec<u32> = ends
-            .filter_map(|end| waits.actions.get(end))
-            .flatten()
-            .filter_map(|wait| of_set(&wait))
-            .collect();
-        early.extend(needed);
-        if revoked.contains(&set) {
-            widened.insert(set);
-            if let Some(list) = waits.actions.get_mut(index) {
-                list.push(Wait::RevokesOfSet(set));
-                list.sort_unstable();
-                list.dedup();
+        if let Some(effect @ Effect::UpdatePermissionSet { .. }) = &action.effect
+            && let Some(set) = set_of(effect, names)
+        {
+            let widening = widening(effect, &action.reason, names, renames);
+            if widening != Widening::None {
+                updates.insert(set, (index, widening));
             }
         }
     }
+    let mut held = BTreeSet::new();
+    if updates.is_empty() {
+        return held;
+    }
+    let revoked: BTreeSet<u32> = revokes.iter().map(|step| step.tuple.permission_set()).collect();
+    // Grants of each set that come before it is taken away.
+    let mut first: BTreeSet<(u32, u32)> = BTreeSet::new();
     for (index, list) in &waits.revokes {
         let set = revokes
             .get(*index as usize)
             .map(|step| step.tuple.permission_set());
-        if let Some(set) = set.filter(|set| widened.contains(set)) {
-            early.extend(list.iter().filter_map(|wait| grant_of_set(grants, wait, set)));
+        if let Some(set) = set.filter(|set| updates.contains_key(set)) {
+            let own = list.iter().filter_map(|wait| grant_of_set(grants, wait, set));
+            first.extend(own.map(|grant| (set, grant)));
+        }
+    }
+    let mut early: BTreeSet<u32> = BTreeSet::new();
+    for (set, (index, widening)) in updates {
+        let own = waits.actions.get(index).into_iter().flatten();
+        let ends = own.filter_map(|wait| leaving(actions, wait));
+        let lists = ends.filter_map(|end| waits.actions.get(end)).flatten();
+        let through = lists.filter_map(|wait| grant_of_set(grants, wait, set));
+        let mut needed: BTreeSet<u32> = through.collect();
+        needed.extend(first.range((set, 0)..=(set, u32::MAX)).map(|(_, grant)| *grant));
+        let Some(list) = waits.actions.get_mut(index) else {
+            continue;
+        };
+        // An early grant gives what the set allows now. Nobody gets that for a while whom it was not meant for.
+        if widening == Widening::Other && !needed.is_empty() {
+            list.retain(|wait| leaving(actions, wait).is_none());
+            continue;
+        }
+        early.extend(needed);
+        held.insert(set);
+        if revoked.contains(&set) {
+            list.push(Wait::RevokesOfSet(set));
+            list.sort_unstable();
+            list.dedup();
         }
     }
     waits.early_grants = early.into_iter().collect();
+    held
 }
 
 /// Lets grants to a group wait for those who leave it, and who joins it for what it loses.
@@ -141,6 +159,7 @@ pub(super) fn take_before_giving(
     names: &Names,
     renames: &Renames,
     (grants, revokes): (&[GrantStep], &[RevokeStep]),
+    held: &BTreeSet<u32>,
     waits: &mut Waits,
 ) {
     let some = |which: fn(&Effect) -> bool| {
@@ -150,14 +169,15 @@ pub(super) fn take_before_giving(
     let leave = || some(|effect| matches!(effect, Effect::RemoveMember { .. }));
     let join = || some(|effect| matches!(effect, Effect::AddMember { .. }));
     // Most plans give, or take, and do not do both to one group.
-    if !(!grants.is_empty() && leave() || !revokes.is_empty() && join()) {
+    let both = (!grants.is_empty() && leave()) || (!revokes.is_empty() && join());
+    if !both {
         return;
     }
     let turns = Turns {
         actions,
         names,
         grants,
-        widening: widening_sets(actions, names),
+        held,
         now: renamed_ranks(names, renames),
     };
     let taking = turns.taking(revokes, waits);
@@ -194,7 +214,8 @@ struct Turns<'a> {
     actions: &'a [Action],
     names: &'a Names,
     grants: &'a [GrantStep],
-    widening: BTreeSet<u32>,
+    /// Sets whose change waits for what is taken.
+    held: &'a BTreeSet<u32>,
     /// The rank of a group's new name by that of its old one.
     now: BTreeMap<u32, u32>,
 }
@@ -214,7 +235,11 @@ impl Turns<'_> {
     fn taking(&self, revokes: &[RevokeStep], waits: &Waits) -> Taking {
         let mut taking = Taking::default();
         let mut first: BTreeSet<(u32, u32)> = BTreeSet::new();
-        let mut note = |group: u32, given: &[u32]| first.extend(given.iter().map(|other| (group, *other)));
+        // What a group loses and gets again under a set's new name is no circle: who leaves it does not come back by that.
+        let mut note = |group: u32, given: &[u32]| {
+            let others = given.iter().filter(|other| **other != group);
+            first.extend(others.map(|other| (group, *other)));
+        };
         for ((index, action), list) in (0_u32..).zip(self.actions).zip(&waits.actions) {
             if let Some(Effect::RemoveMember { group, .. }) = &action.effect
                 && let Some(given) = self.given_before(list, waits)
@@ -245,7 +270,7 @@ impl Turns<'_> {
                 Wait::Grant(index) => {
                     let tuple = self.grants.get(*index as usize)?.tuple;
                     let early = || waits.early_grants.binary_search(index).is_ok();
-                    if self.widening.contains(&tuple.permission_set()) && !early() {
+                    if self.held.contains(&tuple.permission_set()) && !early() {
                         return None;
                     }
                     given.push(tuple.principal());
@@ -280,15 +305,6 @@ fn in_circles(edges: &BTreeSet<(u32, u32)>) -> BTreeSet<u32> {
     }
 }
 
-fn widening_sets(actions: &[Action], names: &Names) -> BTreeSet<u32> {
-    let updates = actions.iter().filter_map(|action| {
-        let effect = action.effect.as_ref()?;
-        let is_update = matches!(effect, Effect::UpdatePermissionSet { .. });
-        (is_update && widens(effect, &action.reason)).then_some(effect)
-    });
-    updates.filter_map(|effect| set_of(effect, names)).collect()
-}
-
 fn renamed_ranks(names: &Names, renames: &Renames) -> BTreeMap<u32, u32> {
     let rank = |name: &GroupName| names.principal_rank(&PrincipalKey::Group(name.clone()));
     let groups = renames.groups.iter();
@@ -298,12 +314,24 @@ fn renamed_ranks(names: &Names, renames: &Renames) -> BTreeMap<u32, u32> {
 }
 
 /// Whether a step may let people do more with a set that they have.
-fn widens(effect: &Effect, reason: &Reason) -> bool {
+///
+/// A set that another one is renamed onto counts as changed for nothing: keeping access then leads from the grants of
+/// one set to those of the other, and two such sets could wait for each other.
+fn widening(effect: &Effect, reason: &Reason, names: &Names, renames: &Renames) -> Widening {
     match effect {
-        Effect::UpdatePermissionSet { from, to } => from.may_allow_less_than(to),
+        Effect::UpdatePermissionSet { from, to } => {
+            let follows = |(old, new): (&PermissionSetName, &PermissionSetName)| {
+                *new == to.name && names.permission_set_rank(old).is_some()
+            };
+            if renames.permission_sets.iter().any(follows) {
+                Widening::None
+            } else {
+                Widening::of(from, to)
+            }
+        }
         // What an interrupted run changed and did not provision is not known here: it may be more.
-        Effect::Provision { .. } => *reason == Reason::Stale,
-        _ => false,
+        Effect::Provision { .. } if *reason == Reason::Stale => Widening::Other,
+        _ => Widening::None,
     }
 }
 
@@ -408,6 +436,40 @@ mod tests {
         for plan in [revoked, left] {
             assert_eq!(waits_of(&plan, update(&plan)), []);
         }
+    }
+
+    #[test]
+    fn what_becomes_another_set_is_never_granted_early() {
+        let update_of = |from: &str, to: &str| {
+            let before = stack(Scene::new(), &["readers"], &["ada", "bob"], &[from]);
+            let plan = plan(&stack(before.applied(), &["ops"], &["ada", "bob"], &[to]).build());
+            assert_eq!(plan.waits.revokes[&0], [Wait::Grant(0)]);
+            assert!(plan.waits.early_grants.is_empty());
+            waits_of(&plan, update(&plan)).to_vec()
+        };
+        assert_eq!(update_of(VIEW, "SecurityAudit"), []);
+        assert_eq!(update_of(ADMIN, VIEW), [], "nor what an administrator has");
+        let other = planned(&[VIEW], &["ops"], &["bob"], &["SecurityAudit"]);
+        assert_eq!(waits_of(&other, update(&other)), [Wait::RevokesOfSet(0)]);
+        let narrowed = planned(&[ADMIN], &["ops"], &["bob"], &[VIEW]);
+        assert_eq!(waits_of(&narrowed, update(&narrowed)), []);
+    }
+
+    #[test]
+    fn a_set_that_gets_another_name_changes_nothing_for_those_who_leave() {
+        use crate::plan::testing::{Stack, World, group};
+        let base = |name: &str, members: &[&str]| {
+            let stack = Stack::new().accounts(&[1]).set("s", name);
+            let stack = stack.group("ops", "Ops", members);
+            stack.assign("a", &[group("Ops")], &[name], &[1])
+        };
+        let world = World::new().has_user("ada").has_user("bob");
+        let plan = world
+            .apply(base("view", &["ada", "bob"]))
+            .plan(base("look", &["ada"]));
+        assert_eq!((plan.grants.len(), plan.revokes.len()), (1, 1));
+        let ops = plan.grants[0].tuple.principal();
+        assert_eq!(plan.waits.grants_to_principal[&ops], [leave(&plan)]);
     }
 
     #[test]

@@ -136,7 +136,12 @@ impl GraphView {
                 .iter()
                 .map(|step| revokes_of(step.tuple.permission_set())),
         );
-        for (rank, actions) in &plan.waits.grants_of_set {
+        let early = |index: u32| plan.waits.early_grants.binary_search(&index).is_ok();
+        let waiting = (0_u32..).zip(&plan.grants).filter(|(index, _)| !early(*index));
+        let waiting: BTreeSet<u32> = waiting.map(|(_, step)| step.tuple.permission_set()).collect();
+        // Of a set whose grants are all early, none waits for its change.
+        let of_set = plan.waits.grants_of_set.iter();
+        for (rank, actions) in of_set.filter(|(rank, _)| waiting.contains(rank)) {
             let on = actions.iter().filter_map(|index| label(*index));
             graph.edges.extend(on.map(|on| (grants_of(*rank), on)));
         }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::address::Kind;
+use crate::address::{Address, Kind};
 use crate::config::entities::{Engine, ModuleId, Node, silent};
 use crate::config::eval::EvalResult;
 use crate::config::program::Program;
@@ -43,7 +43,9 @@ impl Engine<'_> {
         } else {
             membership.by_unit.get(unit).into_iter().flatten().collect()
         };
-        let items = accounts.into_values().cloned().collect();
+        // By address: an account that is made later gets an id, and must not change its place by that.
+        let mut items: Vec<Value> = accounts.into_values().cloned().collect();
+        items.sort_by(|left, right| address(left).cmp(&address(right)));
         let value = Value::list(Type::Entity(Some(Kind::Account)), items);
         self.selected
             .borrow_mut()
@@ -103,6 +105,10 @@ impl Engine<'_> {
             }
         }
     }
+}
+
+fn address(account: &Value) -> Option<&Address> {
+    account.as_entity().map(|entity| &entity.address)
 }
 
 /// The modules that declare accounts, themselves or by the modules they call.

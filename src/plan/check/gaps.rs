@@ -292,7 +292,7 @@ impl<'a> World<'a> {
 }
 
 /// Sets that were made here, that nobody declares any more, and whose block declares another set now.
-fn successors(plan: &Plan, input: &PlanInput) -> BTreeMap<u32, u32> {
+pub(super) fn successors(plan: &Plan, input: &PlanInput) -> BTreeMap<u32, u32> {
     let (recorded, desired) = (&input.recorded.applied, &input.desired.snapshot);
     let now = |address: &Address| moved_to(&input.desired.moved, address);
     let mut successors = BTreeMap::new();

@@ -101,7 +101,7 @@ fn questions(plan: &Plan, input: &PlanInput, found: &mut Found) {
         },
         || {
             let mut found = Found::default();
-            order::check(plan, &relations, &mut found);
+            order::check(plan, input, &relations, &mut found);
             gaps::check(plan, input, &relations, &mut found);
             roles::check(plan, &relations, &mut found);
             counts::check(plan, &relations, &held, &rules, &mut found);

@@ -7,14 +7,17 @@ use rustc_hash::FxHashMap;
 use crate::id::{EntityKey, OuPath, PrincipalKey};
 use crate::model::access::Tuple;
 use crate::model::action::Effect;
+use crate::model::widening::Widening;
 use crate::plan::Plan;
 use crate::plan::change::{Action, ActionKind};
+use crate::plan::input::PlanInput;
 use crate::plan::step::Wait;
 
 use super::Found;
+use super::gaps::successors;
 use super::relations::Relations;
 
-pub(super) fn check(plan: &Plan, relations: &Relations, found: &mut Found) {
+pub(super) fn check(plan: &Plan, input: &PlanInput, relations: &Relations, found: &mut Found) {
     if in_range(plan, found) {
         // Declarations can refer to each other in a circle; such a plan is refused and never run.
         if !plan.is_refused() {
@@ -25,7 +28,7 @@ pub(super) fn check(plan: &Plan, relations: &Relations, found: &mut Found) {
         creations(plan, &used, found);
         deletions(plan, &used, found);
         contents(plan, &used, found);
-        widening(plan, &used, &relations.observed, found);
+        widening(plan, input, &used, &relations.observed, found);
         early(plan, found);
         needs(plan, found);
     }
@@ -354,7 +357,7 @@ fn contents(plan: &Plan, used: &Used, found: &mut Found) {
 
 /// A set comes to allow more only after it is taken from those who lose it, by a revoke, or with
 /// a membership, a group or a user.
-fn widening(plan: &Plan, used: &Used, observed: &[Tuple], found: &mut Found) {
+fn widening(plan: &Plan, input: &PlanInput, used: &Used, observed: &[Tuple], found: &mut Found) {
     let actions = || (0_u32..).zip(&plan.actions).zip(&plan.waits.actions);
     let mut leave: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
     for ((index, action), _) in actions() {
@@ -369,11 +372,13 @@ fn widening(plan: &Plan, used: &Used, observed: &[Tuple], found: &mut Found) {
         rank.into_iter()
             .for_each(|rank| leave.entry(rank).or_default().push(index));
     }
+    let successors: BTreeSet<u32> = successors(plan, input).into_values().collect();
     let mut updates: BTreeMap<u32, (&Action, &Vec<Wait>)> = BTreeMap::new();
     for ((_, action), waits) in actions() {
         if let Some(Effect::UpdatePermissionSet { from, to }) = &action.effect
-            && from.may_allow_less_than(to)
+            && Widening::of(from, to) == Widening::Wider
             && let Some(rank) = plan.names.permission_set_rank(&to.name)
+            && !successors.contains(&rank)
         {
             updates.insert(rank, (action, waits));
             let waited = !used.revoked_sets.contains(&rank) || waits.contains(&Wait::RevokesOfSet(rank));

@@ -135,7 +135,10 @@ pub(super) fn walk(plan: &Plan, before: &Model, mut seed: u64) -> Model {
     let renamed: BTreeMap<String, String> = renamed.collect();
     let mut model = before.clone();
     let mut moments: Vec<Moment> = Vec::new();
-    let mut widened = Widened::default();
+    let mut widened = Widened {
+        followed: renamed.values().cloned().collect(),
+        ..Widened::default()
+    };
     while let Some(step) = walk.any_ready(&mut seed) {
         match step {
             StepId::Action(index) => {
@@ -212,7 +215,9 @@ fn gives_way(plan: &Plan) -> bool {
             match wait {
                 Wait::Action(index) => {
                     if let Some(Effect::AddMember { group, .. }) = &plan.actions[*index as usize].effect {
-                        first.insert((taken.clone(), plain(group)));
+                        if plain(group) != taken {
+                            first.insert((taken.clone(), plain(group)));
+                        }
                     }
                 }
                 Wait::Grant(index) => {
@@ -221,7 +226,10 @@ fn gives_way(plan: &Plan) -> bool {
                     let mut gate = gate.into_iter().flatten();
                     changed |= !plan.waits.early_grants.contains(index)
                         && gate.any(|action| !plan.waits.actions[*action as usize].is_empty());
-                    first.insert((taken.clone(), who(plan.names.resolve(tuple).unwrap().2)));
+                    let given = who(plan.names.resolve(tuple).unwrap().2);
+                    if given != taken {
+                        first.insert((taken.clone(), given));
+                    }
                 }
                 _ => {}
             }
@@ -253,6 +261,8 @@ fn gives_way(plan: &Plan) -> bool {
 /// Which roles allow more than before the run.
 #[derive(Default)]
 struct Widened {
+    /// Sets that others are renamed onto: their change waits for nothing.
+    followed: BTreeSet<String>,
     sets: BTreeSet<String>,
     roles: BTreeSet<(String, String)>,
 }
@@ -261,7 +271,10 @@ impl Widened {
     fn act(&mut self, effect: &Effect, model: &Model) {
         match effect {
             Effect::UpdatePermissionSet { from, to } if to.session_duration > from.session_duration => {
-                self.sets.insert(to.name.to_string());
+                let name = to.name.to_string();
+                if !self.followed.contains(&name) {
+                    self.sets.insert(name);
+                }
             }
             Effect::Provision { name, accounts } => {
                 for (account, set) in model.roles() {

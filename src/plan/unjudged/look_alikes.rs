@@ -24,16 +24,17 @@ pub(super) fn finding(plan: &Plan, input: &PlanInput) -> Option<Finding> {
     if groups.is_empty() && sets.is_empty() {
         return None;
     }
-    let gone = gone(plan);
+    let (gone_groups, gone_sets) = gone(plan);
     let snapshots = [&input.observed.snapshot, &input.desired.snapshot];
-    let stays = |name: &&str| !gone.contains(name);
     let there = snapshots.iter().flat_map(|known| known.groups.keys());
-    let alike = LookAlikes::of(there.map(GroupName::as_str).filter(stays));
+    let there = there.filter(|name| !gone_groups.contains(name));
+    let alike = LookAlikes::of(there.map(GroupName::as_str));
     for group in groups {
         add("group", group.as_str(), alike.others(group.as_str()));
     }
     let there = snapshots.iter().flat_map(|known| known.permission_sets.keys());
-    let alike = LookAlikes::of(there.map(PermissionSetName::as_str).filter(stays));
+    let there = there.filter(|name| !gone_sets.contains(name));
+    let alike = LookAlikes::of(there.map(PermissionSetName::as_str));
     for set in sets {
         add("permission set", set.as_str(), alike.others(set.as_str()));
     }
@@ -89,18 +90,24 @@ fn given(plan: &Plan) -> (BTreeSet<&GroupName>, BTreeSet<&PermissionSetName>) {
     (granted.chain(through).collect(), sets.collect())
 }
 
-/// Names that nothing has once the plan is carried out.
-fn gone(plan: &Plan) -> BTreeSet<&str> {
-    let effects = plan.actions.iter().filter_map(|action| action.effect.as_ref());
-    let names = effects.filter_map(|effect| match effect {
-        Effect::DeleteGroup { group } => Some(group.as_str()),
-        Effect::UpdateGroup { from, to } if from.display_name != to.display_name => {
-            Some(from.display_name.as_str())
+/// Names of groups and of sets that nothing has once the plan is carried out.
+fn gone(plan: &Plan) -> (BTreeSet<&GroupName>, BTreeSet<&PermissionSetName>) {
+    let (mut groups, mut sets) = (BTreeSet::new(), BTreeSet::new());
+    for effect in plan.actions.iter().filter_map(|action| action.effect.as_ref()) {
+        match effect {
+            Effect::DeleteGroup { group } => {
+                groups.insert(group);
+            }
+            Effect::UpdateGroup { from, to } if from.display_name != to.display_name => {
+                groups.insert(&from.display_name);
+            }
+            Effect::DeletePermissionSet { name } => {
+                sets.insert(name);
+            }
+            _ => {}
         }
-        Effect::DeletePermissionSet { name } => Some(name.as_str()),
-        _ => None,
-    });
-    names.collect()
+    }
+    (groups, sets)
 }
 
 #[cfg(test)]

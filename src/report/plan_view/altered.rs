@@ -43,12 +43,25 @@ impl AlteredLine<'_> {
         }
         let (who, accounts) = (who.join(" and "), counted(holders.accounts, "account"));
         let what = what_changes(&self.set.changed, set);
-        format!("{what} changes for {who} in {accounts}")
+        let changes = match self.is_behind() {
+            true => "may change",
+            false => "changes",
+        };
+        format!("{what} {changes} for {who} in {accounts}")
     }
 
-    /// `no mark → administrator`; nothing where the mark stays.
+    /// `no mark → administrator`; nothing where the mark stays. What roles are behind by is not known: the mark is that
+    /// of what they get.
     pub fn marks(&self) -> Option<String> {
-        marks(self.set.before, self.set.after)
+        match self.is_behind() {
+            true => self.set.after.map(|mark| mark.word().to_owned()),
+            false => marks(self.set.before, self.set.after),
+        }
+    }
+
+    /// Whether the set stays as it is, and its roles hold an older content.
+    fn is_behind(&self) -> bool {
+        self.set.changed == [Content::Roles]
     }
 
     /// `via platform, ops and a direct assignment`, at most so many groups by name.
@@ -102,7 +115,8 @@ fn line<'a>(view: &PlanView<'a>, set: &'a Altered) -> AlteredLine<'a> {
         .find(|row| row.entity.kind() == Kind::PermissionSet && row.name == set.permission_set.as_str());
     let via = set.through.iter().map(|row| row.via.clone());
     let unread = set.through.iter().filter(|row| row.people.is_empty());
-    let people: BTreeSet<&UserName> = match becomes_graver(set) {
+    let marked_roles = set.changed == [Content::Roles] && set.after.is_some();
+    let people: BTreeSet<&UserName> = match becomes_graver(set) || marked_roles {
         true => set.through.iter().flat_map(|row| &row.people).collect(),
         false => BTreeSet::new(),
     };
