@@ -68,9 +68,13 @@ impl Standing {
     /// Those of them by which people of the plan gain or lose, by principal and set.
     pub fn behind(self, plan: &Plan) -> Vec<Behind> {
         let mut pairs: BTreeSet<(u32, u32)> = BTreeSet::new();
-        let rows = plan.people.rows.iter();
-        for row in rows.filter(|row| !matches!(row.change, PeopleChange::KeepsVia | PeopleChange::Unknown)) {
-            let via = row.via.iter().filter_map(|key| plan.names.principal_rank(key));
+        for row in &plan.people.rows {
+            let paths = match row.change {
+                PeopleChange::Unknown => continue,
+                PeopleChange::KeepsVia => &row.comes,
+                _ => &row.via,
+            };
+            let via = paths.iter().filter_map(|key| plan.names.principal_rank(key));
             pairs.extend(via.map(|principal| (principal, row.permission_set)));
         }
         let stays = |tuple: Tuple| plan.grant(tuple).is_none() && plan.revoke(tuple).is_none();

@@ -86,6 +86,9 @@ pub struct PeopleRow {
     /// For [`PeopleChange::KeepsVia`]: the paths that stay or come. For losses: other sets the people keep in
     /// all of these accounts are in `still`.
     pub keeps: BTreeSet<PrincipalKey>,
+    /// Those of `keeps` that come with the same plan.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub comes: BTreeSet<PrincipalKey>,
     /// For losses: ranks of other permission sets that all of these people have in all of these accounts afterwards.
     pub still: Vec<u32>,
     /// Those of `still` that they did not all have everywhere before: they come with the same plan.

@@ -455,7 +455,7 @@ fn class_rows(
             set,
             &gained,
             via(&will, &gained),
-            BTreeSet::new(),
+            Kept::new(),
             members,
         );
     }
@@ -465,18 +465,19 @@ fn class_rows(
             set,
             &lost,
             via(&had, &lost),
-            BTreeSet::new(),
+            Kept::new(),
             members,
         );
     }
     for ((goes, stays), accounts) in kept {
         let names = |ranks: &[u32]| ranks.iter().filter_map(|rank| people.principal(*rank)).collect();
+        let named = |(rank, is_new): &(u32, bool)| Some((people.principal(*rank)?, *is_new));
         rows.add(
             PeopleChange::KeepsVia,
             set,
             &accounts,
             names(&goes),
-            names(&stays),
+            stays.iter().filter_map(named).collect(),
             members,
         );
     }
@@ -495,13 +496,16 @@ fn paths_of<'s>(
         .collect()
 }
 
-/// Accounts where a path goes and access stays, by the paths that go and the paths that stay.
+/// The paths that go, and those by which access is kept, each with whether it is new.
+type Exchanged = (Vec<u32>, Vec<(u32, bool)>);
+
+/// Accounts where a path goes and access stays, by the paths that go and the paths that stay or come.
 fn kept_by_another_path(
     had: &[(&Path, &[u32])],
     will: &[(&Path, &[u32])],
     after: &[u32],
-) -> BTreeMap<(Vec<u32>, Vec<u32>), Vec<u32>> {
-    let mut kept: BTreeMap<(Vec<u32>, Vec<u32>), Vec<u32>> = BTreeMap::new();
+) -> BTreeMap<Exchanged, Vec<u32>> {
+    let mut kept: BTreeMap<Exchanged, Vec<u32>> = BTreeMap::new();
     let mut gone: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for (path, reach) in had {
         let still = will
@@ -519,7 +523,11 @@ fn kept_by_another_path(
         let stays = will
             .iter()
             .filter(|(_, reach)| reach.binary_search(&account).is_ok());
-        let stays: Vec<u32> = stays.map(|(path, _)| path.0).collect();
+        let is_new = |path: u32| {
+            let before = had.iter().find(|(other, _)| other.0 == path);
+            before.is_none_or(|(_, reach)| reach.binary_search(&account).is_err())
+        };
+        let stays = stays.map(|(path, _)| (path.0, is_new(path.0))).collect();
         kept.entry((goes, stays)).or_default().push(account);
     }
     kept
@@ -550,7 +558,7 @@ fn unknown_of_set(
             set,
             &accounts,
             BTreeSet::from([key]),
-            BTreeSet::new(),
+            Kept::new(),
             &[],
         );
     }
@@ -586,12 +594,15 @@ fn intersects(left: &[u32], right: &[u32]) -> bool {
     small.iter().any(|item| large.binary_search(item).is_ok())
 }
 
+/// Paths by which access is kept, each with whether it is new.
+type Kept = BTreeMap<PrincipalKey, bool>;
+
 type RowKey = (
     PeopleChange,
     u32,
     Arc<[u32]>,
     BTreeSet<PrincipalKey>,
-    BTreeSet<PrincipalKey>,
+    Kept,
     Option<EndMoved>,
 );
 
@@ -608,7 +619,7 @@ impl Rows {
         set: u32,
         accounts: &[u32],
         via: BTreeSet<PrincipalKey>,
-        keeps: BTreeSet<PrincipalKey>,
+        keeps: Kept,
         people: &[u32],
     ) {
         self.rows
@@ -697,7 +708,12 @@ fn finish(
             permission_set: set,
             accounts: accounts.to_vec(),
             via,
-            keeps,
+            comes: keeps
+                .iter()
+                .filter(|(_, is_new)| **is_new)
+                .map(|(key, _)| key.clone())
+                .collect(),
+            keeps: keeps.into_keys().collect(),
             still,
             gained,
             first,
@@ -815,7 +831,45 @@ mod tests {
         let plan = plan(&stack(stack(Scene::new(), &["ops", "@ada"]).applied(), &["ops"]).build());
         assert_eq!(rows(&plan), [row(KeepsVia, &["ada"], "admin", 1, &["ada"])]);
         assert_eq!(plan.people.rows[0].keeps, BTreeSet::from([principal("ops")]));
+        assert!(plan.people.rows[0].comes.is_empty());
         assert_eq!((plan.people.lost, plan.people.losing), (0, 0));
+    }
+
+    #[test]
+    fn a_path_that_comes_where_another_goes_is_told_as_new() {
+        let stack = |ops: &[&str], dev: &[&str]| {
+            base(Scene::new()).group("ops", ops).group("dev", dev).assign(
+                "a",
+                &["ops", "dev", "@cyd"],
+                &["admin"],
+                &[1],
+            )
+        };
+        let before = stack(&["ada", "bob", "cyd"], &["bob"]).applied();
+        let after = base(before)
+            .group("ops", &[])
+            .group("dev", &["ada", "bob", "cyd"])
+            .assign("a", &["ops", "dev", "@cyd"], &["admin"], &[1]);
+        let plan = plan(&after.build());
+        let told = plan.people.rows.iter().map(|row| {
+            let people: Vec<String> = row.people.iter().map(ToString::to_string).collect();
+            assert_eq!(
+                (row.change, &row.via),
+                (KeepsVia, &BTreeSet::from([principal("ops")]))
+            );
+            (people.join("+"), (row.keeps.clone(), row.comes.clone()))
+        });
+        let dev = || BTreeSet::from([principal("dev")]);
+        let cyd = BTreeSet::from([
+            principal("dev"),
+            PrincipalKey::User(UserName::new("cyd").unwrap()),
+        ]);
+        let expected = BTreeMap::from([
+            ("ada".to_owned(), (dev(), dev())),
+            ("bob".to_owned(), (dev(), BTreeSet::new())),
+            ("cyd".to_owned(), (cyd, dev())),
+        ]);
+        assert_eq!(told.collect::<BTreeMap<_, _>>(), expected);
     }
 
     #[test]

@@ -60,6 +60,9 @@ pub struct AccessChange {
     /// For what is kept: the paths that give it now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keeps: Vec<String>,
+    /// Those of `keeps` that came at the same time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comes: Vec<String>,
 }
 
 /// An account.
@@ -178,13 +181,7 @@ fn unread<'s>(pair: Pair<'s>, left: Side<'s>, right: Side<'s>, classes: &mut Cla
         let state = |(snapshot, there): Side<'s>| (there.contains(principal), is_unread(snapshot, principal));
         let (was, is) = (state(left), state(right));
         if was != is && (was == (true, true) || is == (true, true)) {
-            classes.add(
-                PeopleChange::Unknown,
-                pair,
-                None,
-                [principal].into(),
-                BTreeSet::new(),
-            );
+            classes.add(PeopleChange::Unknown, pair, None, [principal].into(), Kept::new());
         }
     }
 }
@@ -204,21 +201,27 @@ fn people_of<'s>(pair: Pair<'s>, before: Side<'s>, after: Side<'s>, classes: &mu
         let (change, via, keeps) = match (left.is_empty(), right.is_empty()) {
             (true, _) if dark(before, right) => continue,
             (_, true) if dark(after, left) => continue,
-            (true, _) => (PeopleChange::Gains, right.clone(), BTreeSet::new()),
-            (_, true) => (PeopleChange::Loses, left.clone(), BTreeSet::new()),
-            _ if !gone.is_empty() => (PeopleChange::KeepsVia, gone, right.clone()),
+            (true, _) => (PeopleChange::Gains, right.clone(), Kept::new()),
+            (_, true) => (PeopleChange::Loses, left.clone(), Kept::new()),
+            _ if !gone.is_empty() => {
+                let keeps = right.iter().map(|path| (*path, !left.contains(path)));
+                (PeopleChange::KeepsVia, gone, keeps.collect())
+            }
             _ => continue,
         };
         classes.add(change, pair, Some(person), via, keeps);
     }
 }
 
+/// Paths by which access is kept, each with whether it is new.
+type Kept<'s> = BTreeMap<&'s PrincipalKey, bool>;
+
 /// What happens, with which set, through whom, and by which paths it is kept.
 type Kind<'s> = (
     PeopleChange,
     &'s PermissionSetName,
     BTreeSet<&'s PrincipalKey>,
-    BTreeSet<&'s PrincipalKey>,
+    Kept<'s>,
 );
 
 /// Changes put together: first the accounts of a person, then the people with the same accounts.
@@ -234,7 +237,7 @@ impl<'s> Classes<'s> {
         (account, set): Pair<'s>,
         person: Option<&'s UserName>,
         via: BTreeSet<&'s PrincipalKey>,
-        keeps: BTreeSet<&'s PrincipalKey>,
+        keeps: Kept<'s>,
     ) {
         let key = ((change, set, via, keeps), person);
         self.accounts.entry(key).or_default().insert(account);
@@ -244,7 +247,11 @@ impl<'s> Classes<'s> {
         let mut classes: BTreeMap<(Kind<'s>, BTreeSet<&AccountKey>), Vec<PersonName>> = BTreeMap::new();
         for ((kind, person), accounts) in self.accounts {
             let person = person.map(|person| named(snapshots, person));
-            let via = kind.2.iter().chain(&kind.3).map(|principal| principal.name());
+            let via = kind
+                .2
+                .iter()
+                .chain(kind.3.keys())
+                .map(|principal| principal.name());
             let shown = person
                 .as_ref()
                 .map(|person| [person.name.as_str(), person.user_name.as_str()]);
@@ -254,7 +261,7 @@ impl<'s> Classes<'s> {
         }
         let change =
             |(((change, set, via, keeps), accounts), people): ((Kind<'s>, BTreeSet<_>), Vec<PersonName>)| {
-                let names = |keys: BTreeSet<&PrincipalKey>| keys.into_iter().map(principal_name).collect();
+                let is_new = |(key, is_new): (&&'s PrincipalKey, &bool)| is_new.then(|| principal_name(key));
                 AccessChange {
                     change,
                     permission_set: set.to_string(),
@@ -264,8 +271,9 @@ impl<'s> Classes<'s> {
                         .collect(),
                     count: people.len() as u64,
                     people,
-                    via: names(via),
-                    keeps: names(keeps),
+                    via: via.into_iter().map(principal_name).collect(),
+                    comes: keeps.iter().filter_map(is_new).collect(),
+                    keeps: keeps.into_keys().map(principal_name).collect(),
                 }
             };
         classes.into_iter().map(change).collect()
@@ -329,6 +337,7 @@ pub fn of_plan(plan: &Plan, query: &Query) -> AccessChanges {
             count: row.count.saturating_sub(left_out as u64),
             via: row.via.iter().map(principal_name).collect(),
             keeps: row.keeps.iter().map(principal_name).collect(),
+            comes: row.comes.iter().map(principal_name).collect(),
         })
     });
     AccessChanges {

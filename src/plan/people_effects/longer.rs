@@ -3,7 +3,7 @@
 //! A person's access ends with the last of the paths to it. It lasts longer when a block's `expires` goes or is put
 //! off, and as well when another path comes that lasts longer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rustc_hash::FxHashSet;
@@ -63,7 +63,7 @@ pub(super) fn rows(
                 set,
                 accounts.as_slice().into(),
                 via,
-                BTreeSet::new(),
+                super::Kept::new(),
                 Some(ends),
             );
             rows.entry(key).or_default().extend(members);

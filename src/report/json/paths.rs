@@ -60,10 +60,10 @@ pub fn principal<'a>(key: &PrincipalKey) -> PrincipalJson<'a> {
 }
 
 impl<'a> PathJson<'a> {
-    /// One path of a line.
-    pub fn new(view: &PlanView<'a>, line: &PeopleLine, path: &PrincipalKey) -> Self {
+    /// One path of a line, which comes or goes.
+    pub fn new(view: &PlanView<'a>, line: &PeopleLine, path: &PrincipalKey, comes: bool) -> Self {
         let (mut blocks, mut undeclared) = (BTreeSet::new(), false);
-        for (change, notes) in view.behind_path(line, path) {
+        for (change, notes) in view.behind_path(line, path, comes) {
             undeclared |= change.is_none() && notes.is_empty();
             let declarations = notes.iter().flat_map(|note| view.declarations(*note));
             blocks.extend(declarations.map(|block| (change.is_none(), block)));

@@ -345,9 +345,12 @@ pub struct PeopleChangeJson<'a> {
     /// The paths that come or go, with the assignments behind them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub via: Vec<PathJson<'a>>,
-    /// The paths that stay.
+    /// For what is kept though a path goes: the paths that stay or come.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keeps: Vec<PrincipalJson<'a>>,
+    /// Those of `keeps` that come with the plan, with the assignments behind them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comes: Vec<PathJson<'a>>,
     /// For losses: other sets that these people keep there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub still: Vec<Cow<'a, str>>,
@@ -689,9 +692,14 @@ impl<'a> Names<'_, 'a> {
             via: line
                 .via
                 .iter()
-                .map(|path| PathJson::new(self.view, line, path))
+                .map(|path| PathJson::new(self.view, line, path, line.change.comes()))
                 .collect(),
             keeps: line.keeps.iter().map(super::paths::principal).collect(),
+            comes: line
+                .comes
+                .iter()
+                .map(|path| PathJson::new(self.view, line, path, true))
+                .collect(),
             still: self.sets(&line.still),
             gained: self.sets(&line.gained),
             effective_within_seconds: line.sessions,

@@ -1,7 +1,7 @@
 //! A document that fits: what must be there, and sections that are cut to what room is left.
 //!
 //! A section gives up rows, last ones first, and says how many. What stands first in a document is no measure of what
-//! matters most, so sections are given room by rank.
+//! matters most, so sections are given room by rank, and rows that are marked come before all others.
 
 use crate::plan::risk::RiskMark;
 use crate::report::plan_view::risk::of_them_marked;
@@ -125,18 +125,24 @@ impl Page {
     pub fn write(mut self, most: usize) -> String {
         self.sections.retain(|section| !section.is_empty());
         let mut shown = allot(&self, most);
+        // Frames are mostly smaller than reckoned with.
+        let spare = most.saturating_sub(size(&self.render(&shown)));
+        fill(&self, &mut shown, spare, &[usize::MAX]);
         loop {
             let text = self.render(&shown);
             if size(&text) <= most || shown.iter().all(Vec::is_empty) {
                 return text;
             }
-            // The frames were larger than reckoned with: the last rank gives.
+            // The frames were larger than reckoned with: the last rank gives, and marked rows go last.
             let ranked = self
                 .sections
                 .iter()
                 .zip(&mut shown)
                 .filter(|(_, rows)| !rows.is_empty());
-            if let Some((_, rows)) = ranked.max_by_key(|(section, _)| section.rank) {
+            if let Some((_, rows)) = ranked.max_by_key(|(section, rows)| {
+                let last = section.rows.get(rows.len().saturating_sub(1));
+                (last.is_some_and(|row| row.mark.is_none()), section.rank)
+            }) {
                 rows.pop();
             }
         }
@@ -186,16 +192,27 @@ fn has_short_lists(text: &str) -> bool {
 fn allot(page: &Page, most: usize) -> Vec<Vec<bool>> {
     let fixed = size(&page.top) + size(&page.bottom) + size(&page.everything) + 200;
     let frames = FRAME * page.sections.len();
-    let mut left = most.saturating_sub(fixed + frames);
-    let mut order: Vec<usize> = (0..page.sections.len()).collect();
-    order.sort_by_key(|index| page.sections.get(*index).map(|section| section.rank));
+    let left = most.saturating_sub(fixed + frames);
     let mut shown: Vec<Vec<bool>> = vec![Vec::new(); page.sections.len()];
     // Everyone gets a fair part first, so that no section hides all others; then the first ranks take what is left.
     let share = left / page.sections.len().max(1);
-    for limit in [share, usize::MAX] {
+    fill(page, &mut shown, left, &[share, usize::MAX]);
+    shown
+}
+
+/// Shows more rows while they fit: the marked ones first, then so much of each section in turn.
+fn fill(page: &Page, shown: &mut [Vec<bool>], mut left: usize, limits: &[usize]) {
+    let mut order: Vec<usize> = (0..page.sections.len()).collect();
+    order.sort_by_key(|index| page.sections.get(*index).map(|section| section.rank));
+    for index in &order {
+        if let (Some(section), Some(shown)) = (page.sections.get(*index), shown.get_mut(*index)) {
+            left -= take_marked(section, shown, left / 2);
+        }
+    }
+    for limit in limits {
         for index in &order {
             if let (Some(section), Some(shown)) = (page.sections.get(*index), shown.get_mut(*index)) {
-                left -= take(section, shown, left.min(limit));
+                left -= take(section, shown, left.min(*limit));
             }
         }
     }
@@ -205,7 +222,21 @@ fn allot(page: &Page, most: usize) -> Vec<Vec<bool>> {
             left -= make_whole(section, shown, left);
         }
     }
-    shown
+}
+
+/// Adds marked rows, the gravest of which come first, as short as they are, while they fit; says what they take.
+fn take_marked(section: &Section, shown: &mut Vec<bool>, room: usize) -> usize {
+    let mut used = 0;
+    let rows = section.rows.iter().skip(shown.len());
+    for row in rows.take_while(|row| row.mark.is_some()) {
+        let length = size(row.short.as_ref().unwrap_or(&row.full)) + 1;
+        if used + length > room {
+            break;
+        }
+        shown.push(row.short.is_none());
+        used += length;
+    }
+    used
 }
 
 /// Shows rows in full that are shortened, while they fit, and says what that takes.
@@ -416,6 +447,32 @@ mod tests {
             let text = page(vec![section.clone()]).write(5_000);
             let expected = " rows, 2 of them marked: 1 administrator, 1 production.**";
             assert!(text.contains(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn marked_rows_are_kept_before_others_as_long_as_they_fit() {
+        let mut people = section("People", 1, 0);
+        let items: Vec<usize> = (0..60).collect();
+        let row = |item: &usize| Row {
+            short: (*item < 3).then(|| format!("| grave {item} | {} |", "x".repeat(200))),
+            ..Row::new(format!("| row {item} | {} |", "y".repeat(1500)), 1)
+        };
+        let mark = |item: &usize| (*item < 3).then_some(RiskMark::Administrator);
+        people.fill_marked(&items, 100_000, row, |_| 1, mark);
+        let others = [("Findings", 0), ("Groups", 3), ("Roles", 4), ("State", 5)];
+        let mut sections = vec![people];
+        sections.extend(others.map(|(title, rank)| section(title, rank, 40)));
+        for most in [LEAST_SIZE, 5_000, 6_000] {
+            let text = page(sections.clone()).write(most);
+            assert!(size(&text) <= most, "{} in {most}", size(&text));
+            for item in 0..3 {
+                assert!(
+                    text.contains(&format!("| grave {item} |")),
+                    "{item} in {most}: {text}"
+                );
+            }
+            assert!(!text.contains("marked"), "{text}");
         }
     }
 

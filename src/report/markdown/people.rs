@@ -134,7 +134,7 @@ fn how(view: &PlanView<'_>, line: &PeopleLine, hide: &Hide) -> String {
     let assignments = causes.assignments.iter();
     let assignments = assignments.map(|(change, origin)| assignment(*change, origin, hide));
     let memberships = causes.memberships.iter().map(|joined| {
-        let verb = if line.change.comes() { "joins" } else { "leaves" };
+        let verb = if joined.comes { "joins" } else { "leaves" };
         let place = joined
             .location
             .map(|at| format!(" ({})", text::code(&at.to_string())));
@@ -218,11 +218,7 @@ fn path(view: &PlanView<'_>, line: &PeopleLine) -> String {
             }
             parts.join("; ")
         }
-        PeopleChange::KeepsVia => format!(
-            "no longer via {}, still via {}",
-            paths(&line.via),
-            paths(&line.keeps)
-        ),
+        PeopleChange::KeepsVia => format!("no longer via {}, {}", paths(&line.via), line.kept_via(paths)),
         PeopleChange::Unknown => "members cannot be read".to_owned(),
     }
 }

@@ -612,6 +612,7 @@ pub(crate) mod tests {
             accounts,
             via: BTreeSet::new(),
             keeps: BTreeSet::new(),
+            comes: BTreeSet::new(),
             still,
             gained: Vec::new(),
             first: Default::default(),

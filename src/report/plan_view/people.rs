@@ -27,8 +27,10 @@ pub struct PeopleLine {
     pub accounts: Vec<u32>,
     /// The paths that come (gains) or go.
     pub via: Vec<PrincipalKey>,
-    /// The paths that stay, for [`PeopleChange::KeepsVia`].
+    /// The paths that stay or come, for [`PeopleChange::KeepsVia`].
     pub keeps: Vec<PrincipalKey>,
+    /// Those of them that come with the plan.
+    pub comes: Vec<PrincipalKey>,
     /// For losses: ranks of other sets that these people keep there.
     pub still: Vec<u32>,
     /// For losses: ranks of other sets that they gain there with the same plan.
@@ -72,6 +74,24 @@ impl PeopleLine {
         let to = ends.to.map_or_else(|| "no end".to_owned(), moment);
         Some(format!("until {} → {to}", moment(ends.from)))
     }
+
+    /// `still via ops, then via dev`, for [`PeopleChange::KeepsVia`]: the paths that stay and those that come, as a
+    /// format writes them.
+    pub fn kept_via(&self, paths: impl Fn(&[PrincipalKey]) -> String) -> String {
+        let (comes, stays): (Vec<_>, Vec<_>) = self
+            .keeps
+            .iter()
+            .cloned()
+            .partition(|key| self.comes.contains(key));
+        let of = |word: &str, keys: &[PrincipalKey]| {
+            (!keys.is_empty()).then(|| format!("{word} via {}", paths(keys)))
+        };
+        let parts: Vec<String> = [of("still", &stays), of("then", &comes)]
+            .into_iter()
+            .flatten()
+            .collect();
+        parts.join(", ")
+    }
 }
 
 /// The sets that people have before and after.
@@ -92,6 +112,7 @@ fn joins(line: &PeopleLine, row: &PeopleRow) -> bool {
         && line.gained == row.gained
         && line.via.iter().eq(&row.via)
         && line.keeps.iter().eq(&row.keeps)
+        && line.comes.iter().eq(&row.comes)
 }
 
 fn line(row: &PeopleRow, sessions: Option<u32>) -> PeopleLine {
@@ -104,6 +125,7 @@ fn line(row: &PeopleRow, sessions: Option<u32>) -> PeopleLine {
         accounts: row.accounts.clone(),
         via: row.via.iter().cloned().collect(),
         keeps: row.keeps.iter().cloned().collect(),
+        comes: row.comes.iter().cloned().collect(),
         still: kept(row),
         gained: row.gained.clone(),
         sessions: sessions.filter(|_| row.change == PeopleChange::Loses),

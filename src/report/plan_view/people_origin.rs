@@ -30,6 +30,8 @@ pub struct Joined<'a> {
     pub group: &'a GroupName,
     /// Where the group's block is written.
     pub location: Option<&'a Location>,
+    /// It comes; otherwise it goes.
+    pub comes: bool,
 }
 
 /// What brings a line of people about.
@@ -45,26 +47,34 @@ pub struct Causes<'a> {
 impl<'a> PlanView<'a> {
     /// What brings a line of people about.
     pub fn causes(&self, line: &PeopleLine) -> Causes<'a> {
-        let via = line.via.iter();
-        let assignments = via.flat_map(|key| self.behind_path(line, key));
+        let comes = line.change.comes();
+        let via = line.via.iter().map(|key| (key, comes));
+        let paths = via.chain(line.comes.iter().map(|key| (key, true)));
+        let assignments = paths.flat_map(|(key, comes)| self.behind_path(line, key, comes));
+        let mut memberships = self.memberships(line, &line.via, comes);
+        memberships.extend(self.memberships(line, &line.comes, true));
         Causes {
             assignments: assignments
                 .map(|(change, notes)| (change, self.origin(&notes)))
                 .collect(),
-            memberships: self.memberships(line, line.change.comes()),
+            memberships,
         }
     }
 
-    /// The assignments behind one path of a line: those that come or go with the plan, and those that stay, each with
-    /// its notes; no note where no block declares them.
-    pub fn behind_path(&self, line: &PeopleLine, path: &PrincipalKey) -> Vec<(Option<RowChange>, Vec<u32>)> {
+    /// The assignments behind one path of a line, which comes or goes: those that come or go with the plan, and those
+    /// that stay, each with its notes; no note where no block declares them.
+    pub fn behind_path(
+        &self,
+        line: &PeopleLine,
+        path: &PrincipalKey,
+        comes: bool,
+    ) -> Vec<(Option<RowChange>, Vec<u32>)> {
         let Some(principal) = self.plan.names.principal_rank(path) else {
             return Vec::new();
         };
-        let grants = line.change.comes();
         let meets = |left: &[u32], right: &[u32]| left.iter().any(|rank| right.binary_search(rank).is_ok());
         let rows = self.assignments_of(principal).filter(|row| {
-            row.change.is_grant() == grants
+            row.change.is_grant() == comes
                 && meets(&line.permission_sets, &row.permission_sets)
                 && meets(&line.accounts, &row.accounts)
         });
@@ -140,7 +150,10 @@ impl<'a> PlanView<'a> {
 
     fn assignments_of(&self, principal: u32) -> impl Iterator<Item = &AssignmentRow> {
         let index = self.by_principal.get_or_init(|| {
-            let paths = self.people.iter().flat_map(|line| &line.via);
+            let paths = self
+                .people
+                .iter()
+                .flat_map(|line| line.via.iter().chain(&line.comes));
             let mut index: FxHashMap<u32, Vec<usize>> = paths
                 .filter_map(|key| Some((self.plan.names.principal_rank(key)?, Vec::new())))
                 .collect();
@@ -172,7 +185,7 @@ impl<'a> PlanView<'a> {
         }
         let causes = self.causes(line);
         let memberships = causes.memberships.iter().map(|joined| {
-            let verb = if comes { "joins" } else { "leaves" };
+            let verb = if joined.comes { "joins" } else { "leaves" };
             let place = joined.location.map(|at| format!(" ({at})")).unwrap_or_default();
             format!("{verb} {}{place}", escape::name(joined.group.as_str()))
         });
@@ -192,12 +205,11 @@ impl<'a> PlanView<'a> {
         parts.join("; ")
     }
 
-    fn memberships(&self, line: &PeopleLine, comes: bool) -> BTreeSet<Joined<'a>> {
+    /// The memberships that come or go, of some of a line's people, in groups that are paths.
+    fn memberships(&self, line: &PeopleLine, paths: &[PrincipalKey], comes: bool) -> BTreeSet<Joined<'a>> {
         let is_path = |name: &GroupName| {
-            let paths = line.via.iter();
-            paths
-                .into_iter()
-                .any(|key| matches!(key, PrincipalKey::Group(group) if group == name))
+            let mut paths = paths.iter();
+            paths.any(|key| matches!(key, PrincipalKey::Group(group) if group == name))
         };
         let actions = self.plan.actions.iter();
         let joined = actions.filter_map(|action| match &action.effect {
@@ -210,6 +222,7 @@ impl<'a> PlanView<'a> {
             .map(|(action, group, _)| Joined {
                 group,
                 location: action.location.as_ref(),
+                comes,
             })
             .collect()
     }

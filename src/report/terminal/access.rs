@@ -232,11 +232,17 @@ fn change(row: &AccessChange) -> String {
             format!("{people}: {what}, {}", via(&row.via))
         }
         PeopleChange::KeepsVia => {
-            format!(
-                "{people}: {what}, no longer {}, still {}",
-                via(&row.via),
-                via(&row.keeps)
-            )
+            let (comes, stays): (Vec<String>, Vec<String>) = row
+                .keeps
+                .iter()
+                .cloned()
+                .partition(|name| row.comes.contains(name));
+            let of = |word: &str, names: &[String]| {
+                let told = || format!(", {word} {}", via(names));
+                (!names.is_empty()).then(told).unwrap_or_default()
+            };
+            let (still, then) = (of("still", &stays), of("then", &comes));
+            format!("{people}: {what}, no longer {}{still}{then}", via(&row.via))
         }
         PeopleChange::Unknown => format!("members of {} cannot be read: {what}", list(&row.via)),
     }

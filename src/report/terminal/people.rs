@@ -300,8 +300,8 @@ fn detail(view: &PlanView<'_>, line: &PeopleLine) -> String {
         }
         PeopleChange::KeepsVia => {
             let colon = if named.is_empty() { "" } else { ": " };
-            let (via, keeps) = (paths(&line.via), paths(&line.keeps));
-            format!("{named}{colon}no longer via {via}, still via {keeps}")
+            let (via, keeps) = (paths(&line.via), line.kept_via(paths));
+            format!("{named}{colon}no longer via {via}, {keeps}")
         }
         PeopleChange::Unknown => {
             let groups = number(line.via.len() as u64);
