@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AccountKey, PermissionSetName};
+use crate::id::{AccountKey, PermissionSetName, UserName};
 use crate::model::action::Effect;
 use crate::model::permission_set::PermissionSet;
 use crate::model::policy::equivalent;
@@ -54,9 +54,12 @@ pub struct Altered {
     /// saved before this was told cover only those of sets that become a risk.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub covered: bool,
-    /// How many have it once the plan is carried out.
+    /// How many have it before and once the plan is carried out.
     pub holders: Holders,
-    /// Who they are, by principal.
+    /// Who they are, shortened to [`PeopleRow::MOST_NAMED`](super::people::PeopleRow::MOST_NAMED) names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub having: Vec<UserName>,
+    /// Who has it once the plan is carried out, by principal.
     pub through: Vec<Becoming>,
 }
 
@@ -136,6 +139,7 @@ pub(super) fn altered(plan: &Plan, sets: &BTreeMap<PermissionSetName, SetRisk>) 
                 people: 0,
                 accounts: 0,
             },
+            having: Vec::new(),
             through: Vec::new(),
         };
         found.insert(rank, altered);
@@ -153,6 +157,7 @@ pub(super) fn altered(plan: &Plan, sets: &BTreeMap<PermissionSetName, SetRisk>) 
                     people: 0,
                     accounts: 0,
                 },
+                having: Vec::new(),
                 through: Vec::new(),
             });
         }

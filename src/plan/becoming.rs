@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{PermissionSetName, PrincipalKey, UserName};
@@ -14,17 +15,17 @@ use super::Plan;
 use super::altered::{Altered, altered, behind};
 use super::input::PlanInput;
 use super::people::{Crowds, PeopleRow};
-use super::people_effects::{People, everyone};
+use super::people_effects::{Membership, People, everyone};
 use super::risk::SetRisk;
 
-/// How many have a set once the plan is carried out.
+/// How many have a set before and once the plan is carried out; who comes to it by the plan is told among those who gain.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
 pub struct Holders {
     /// Distinct people, as far as groups can be read.
     pub people: u64,
-    /// Accounts in which somebody has it.
+    /// Accounts in which somebody has it, before and then.
     pub accounts: u64,
 }
 
@@ -55,12 +56,12 @@ pub(super) struct Having {
     pub crowds: Crowds,
 }
 
-/// Finds them, with everyone of those of whom not all are named, and counts the holders of each set. `after` is the
-/// relation once the plan is carried out.
+/// Finds them, with everyone of those of whom not all are named, and counts the holders of each set. `before` and
+/// `after` are the relations now and once the plan is carried out.
 pub(super) fn becoming(
     plan: &Plan,
     input: &PlanInput,
-    after: &[Tuple],
+    (before, after): (&[Tuple], &[Tuple]),
     sets: &mut BTreeMap<PermissionSetName, SetRisk>,
 ) -> Having {
     let graver = graver(plan, sets);
@@ -80,14 +81,10 @@ pub(super) fn becoming(
     }
     let people = People::new(plan, input);
     let (mut found, mut crowds) = (Vec::new(), Crowds::new());
-    let mut holders: BTreeMap<u32, (BTreeSet<u32>, BTreeSet<u32>)> = BTreeMap::new();
     for ((set, principal), accounts) in places {
         let members = people
             .members(principal)
             .map_or(&[][..], |members| &members.after);
-        let (of_set, in_accounts) = holders.entry(set).or_default();
-        of_set.extend(members);
-        in_accounts.extend(&accounts);
         let (Some(name), Some(via)) = (plan.names.permission_set(set), plan.names.principal(principal))
         else {
             continue;
@@ -118,13 +115,16 @@ pub(super) fn becoming(
             found.push(row);
         }
     }
-    for (set, (people, accounts)) in holders {
+    for (set, (having, accounts)) in keeping(&people, (&ranks, &changed), before, after) {
         let holders = Holders {
-            people: people.len() as u64,
-            accounts: accounts.len() as u64,
+            people: having.len() as u64,
+            accounts,
         };
         if let Some(altered) = altered.get_mut(&set) {
             altered.holders = holders;
+            let named = having.iter().take(PeopleRow::MOST_NAMED);
+            let names = named.filter_map(|rank| people.names.get(*rank as usize).copied().cloned());
+            altered.having = names.collect();
         }
         let name = plan.names.permission_set(set);
         let risk = name.and_then(|name| sets.get_mut(name));
@@ -158,6 +158,56 @@ impl Changed {
         let accounts = self.0.get(&tuple.permission_set());
         accounts.is_none_or(|accounts| accounts.contains(&tuple.account()))
     }
+}
+
+/// By set: who has it in an account before and after, and in how many accounts anybody does, as far as that can be
+/// told: a group that cannot be read has somebody.
+fn keeping(
+    people: &People<'_>,
+    (sets, changed): (&BTreeSet<u32>, &Changed),
+    before: &[Tuple],
+    after: &[Tuple],
+) -> BTreeMap<u32, (BTreeSet<u32>, u64)> {
+    // Most accounts have a set by the same principals as others: these are looked at once.
+    type Paths = (Vec<u32>, Vec<u32>);
+    let mut places: FxHashMap<(u32, u32), Paths> = FxHashMap::default();
+    for tuple in before
+        .iter()
+        .filter(|tuple| sets.contains(&tuple.permission_set()) && changed.is_in(**tuple))
+    {
+        let place = (tuple.permission_set(), tuple.account());
+        places.entry(place).or_default().0.push(tuple.principal());
+    }
+    for tuple in after
+        .iter()
+        .filter(|tuple| sets.contains(&tuple.permission_set()) && changed.is_in(**tuple))
+    {
+        let place = (tuple.permission_set(), tuple.account());
+        places.entry(place).or_default().1.push(tuple.principal());
+    }
+    let mut alike: BTreeMap<(u32, Paths), u64> = BTreeMap::new();
+    for ((set, _), paths) in places {
+        *alike.entry((set, paths)).or_default() += 1;
+    }
+    let mut found: BTreeMap<u32, (BTreeSet<u32>, u64)> = BTreeMap::new();
+    for ((set, (had, will)), accounts) in alike {
+        let members = |principals: &[u32], of: fn(&Membership) -> &Vec<u32>| -> BTreeSet<u32> {
+            let known = principals
+                .iter()
+                .filter_map(|principal| people.members(*principal));
+            known.flat_map(|members| of(members).iter().copied()).collect()
+        };
+        let (was, is) = (members(&had, |of| &of.before), members(&will, |of| &of.after));
+        let unread = had
+            .iter()
+            .any(|principal| people.is_unreadable(*principal) && will.contains(principal));
+        let (having, in_accounts) = found.entry(set).or_default();
+        having.extend(was.intersection(&is));
+        if unread || !was.is_disjoint(&is) {
+            *in_accounts += accounts;
+        }
+    }
+    found
 }
 
 /// Ranks of the sets that amount to more than they did.
@@ -240,6 +290,28 @@ mod tests {
         let described =
             stack(was, &["ada"], VIEW).change_set("s", |set| set.relay_state = Some(Text::from("x")));
         assert_eq!(plan(&described.build()).risks.altered, []);
+    }
+
+    #[test]
+    fn whoever_comes_to_a_set_by_the_plan_is_not_counted_among_those_who_have_it() {
+        const VIEW: Option<&str> = Some("arn:aws:iam::aws:policy/job-function/ViewOnlyAccess");
+        let was = stack(Scene::new(), &["ada", "bob"], VIEW)
+            .group("dev", &["dan"])
+            .account(3)
+            .assign("b", &["dev"], &["s"], &[3]);
+        // Bob leaves, cyd comes, ada stays; dan has it in account 3 alone, and moves to the others.
+        let is = stack(was.applied(), &["ada", "cyd", "dan"], ADMIN)
+            .group("dev", &[])
+            .account(3)
+            .assign("b", &["dev"], &["s"], &[3]);
+        let risen = plan(&is.build());
+        let expected = Holders {
+            people: 1,
+            accounts: 2,
+        };
+        assert_eq!(risen.risks.altered[0].holders, expected);
+        assert_eq!(risen.risks.sets[&set("s")].newly, Some(expected));
+        assert_eq!(risen.risks.altered[0].having, [UserName::new("ada").unwrap()]);
     }
 
     #[test]

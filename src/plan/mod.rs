@@ -26,6 +26,7 @@ mod ends;
 mod entities;
 mod expired;
 pub mod finding;
+mod former_reasons;
 mod freezing;
 pub mod guardrails;
 mod guards;
@@ -122,6 +123,9 @@ pub struct Plan {
     pub namesakes: BTreeSet<UserName>,
     /// Blocks that notes refer to (desired's, then recorded ones that are gone), sorted by address.
     pub declarations: Vec<Declaration>,
+    /// Of those whose reason changed, by index: the one that was applied, if there was one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub former_reasons: BTreeMap<u32, Option<Arc<str>>>,
     /// Notes of grants, as they shall be.
     pub notes: Vec<Note>,
     /// Changes to entities, in an order that respects [`Waits`]; an index here is a [`StepId::Action`].

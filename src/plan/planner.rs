@@ -415,6 +415,7 @@ impl<'a> Stage<'a> {
             account_names,
             names: universe.names,
             declarations: universe.declarations,
+            former_reasons: universe.former_reasons,
             notes: universe.notes,
             actions,
             grants: diff.grants,
@@ -427,6 +428,7 @@ impl<'a> Stage<'a> {
             rules: super::rules::rule_changes(input, &names_now),
             ..empty(input)
         };
+        plan.findings.extend(super::former_reasons::findings(&plan));
         plan.outputs = super::outputs::outputs(sources);
         plan.output_changes = super::outputs::output_changes(&input.recorded.outputs, &plan.outputs);
         // The steps are final, whatever they mean for people.
@@ -443,12 +445,11 @@ impl<'a> Stage<'a> {
         );
         plan.people = people;
         plan.behind = standing.behind(&plan);
-        plan.risks = super::risk::Risks::find(&plan, input, after.unwrap_or(&before));
-        plan.guardrails =
+        plan.risks = super::risk::Risks::find(&plan, input, (&before, after.unwrap_or(&before)));
+        let (breaches, findings) =
             super::guardrails::guardrails((&plan, input), &names_now, &before, after.unwrap_or(&before));
-        let broken: BTreeSet<Finding> = plan.guardrails.iter().map(|breach| breach.finding()).collect();
-        plan.findings.extend(broken);
-        plan.findings.extend(super::guardrails::ended_exceptions(input));
+        plan.guardrails = breaches;
+        plan.findings.extend(findings);
         let unjudged: Vec<Finding> = super::unjudged::findings(&plan, input).collect();
         plan.findings.extend(unjudged);
         plan.findings.sort();
@@ -481,6 +482,7 @@ fn empty(input: &PlanInput) -> Plan {
         user_names: BTreeMap::new(),
         namesakes: BTreeSet::new(),
         declarations: Vec::new(),
+        former_reasons: BTreeMap::new(),
         notes: Vec::new(),
         actions: Vec::new(),
         grants: Vec::new(),

@@ -126,9 +126,9 @@ pub struct Risks {
 }
 
 impl Risks {
-    /// What is known about the sets and accounts of a plan whose people are worked out; `after` is the relation once
-    /// it is carried out.
-    pub fn find(plan: &Plan, input: &PlanInput, after: &[Tuple]) -> Self {
+    /// What is known about the sets and accounts of a plan whose people are worked out; `before` and `after`
+    /// are the relations now and once it is carried out.
+    pub fn find(plan: &Plan, input: &PlanInput, (before, after): (&[Tuple], &[Tuple])) -> Self {
         let settings = &input.desired.settings.risk;
         let last = input.recorded.rules.as_ref().map(|rules| &rules.settings.risk);
         let (judge, last_judge) = (SetJudge::new(settings), last.map(SetJudge::new));
@@ -166,7 +166,7 @@ impl Risks {
             .collect();
         let ranks = (0_u32..).zip(&plan.names.accounts);
         let production = ranks.filter(|(_, key)| rules.iter().any(|rule| rule.contains(key, &snapshots)));
-        let mut having = becoming(plan, input, after, &mut sets);
+        let mut having = becoming(plan, input, (before, after), &mut sets);
         let stop_for = in_force().fold(StopFor::Nobody, |stop_for, risk| stop_for.or(risk.stop_for));
         for set in &mut having.altered {
             set.covered = set.is_covered(stop_for);

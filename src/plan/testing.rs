@@ -168,6 +168,16 @@ impl Stack {
         self
     }
 
+    /// Gives an assignment's block a reason.
+    pub fn because(mut self, label: &str, reason: Option<&str>) -> Self {
+        let address = Address::root(Kind::Assignment, label);
+        let blocks = self.blocks.iter_mut().map(|block| &mut block.declaration);
+        for block in blocks.filter(|block| block.address == address) {
+            block.reason = reason.map(Into::into);
+        }
+        self
+    }
+
     /// Changes what is declared in any other way.
     pub fn with(mut self, change: impl FnOnce(&mut Desired)) -> Self {
         change(&mut self.desired);

@@ -4,7 +4,8 @@
 //! borrowed where their ranks already fit.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
@@ -49,6 +50,8 @@ pub(super) struct RecordedNote {
 pub(super) struct Universe<'a> {
     pub names: Names,
     pub declarations: Vec<Declaration>,
+    /// Of declarations whose reason changed, by index: the one that was applied.
+    pub former_reasons: BTreeMap<u32, Option<Arc<str>>>,
     pub notes: Vec<Note>,
     pub desired: Relation<'a>,
     pub recorded: Relation<'a>,
@@ -77,6 +80,7 @@ impl<'a> Universe<'a> {
         }
         Ok(Universe {
             declarations: table.declarations,
+            former_reasons: table.former_reasons,
             notes: table.notes,
             recorded,
             desired,
@@ -168,6 +172,7 @@ struct NoteTable {
     /// By common index: whether the configuration declares it, and whether what it says changed.
     declared: Vec<bool>,
     changed: Vec<bool>,
+    former_reasons: BTreeMap<u32, Option<Arc<str>>>,
     notes: Vec<Note>,
     index: FxHashMap<Note, u32>,
 }
@@ -180,6 +185,7 @@ impl NoteTable {
             recorded_places: vec![0; recorded.declarations.len()],
             declared: Vec::new(),
             changed: Vec::new(),
+            former_reasons: BTreeMap::new(),
             notes: Vec::new(),
             index: FxHashMap::default(),
         };
@@ -205,6 +211,10 @@ impl NoteTable {
             let mut changed = false;
             while let Some((place, before)) = old.next_if(|(_, old)| old.address == block.address) {
                 changed |= before.reason != block.reason || before.expires != block.expires;
+                if before.reason != block.reason {
+                    let at = index(self.declarations.len());
+                    self.former_reasons.insert(at, before.reason.clone());
+                }
                 self.place(place, self.declarations.len());
             }
             self.desired_places.push(index(self.declarations.len()));

@@ -149,7 +149,7 @@ pub struct Breach {
 
 impl Breach {
     /// The cases in sentences: one for each person, set and path, however many accounts it is in.
-    fn sentences(&self) -> BTreeSet<Arc<str>> {
+    pub(super) fn sentences(&self) -> BTreeSet<Arc<str>> {
         let mut alike: BTreeMap<_, (&Arc<str>, usize)> = BTreeMap::new();
         for subject in &self.subjects {
             let alone = subject.account.is_none().then_some(&subject.text);

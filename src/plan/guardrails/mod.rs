@@ -13,6 +13,7 @@ pub mod breach;
 mod dark;
 mod deny;
 mod limit;
+mod passing;
 mod require;
 mod selection;
 #[cfg(test)]
@@ -46,18 +47,20 @@ const LOOSEN_FIRST: &str = "if the guardrail is to be loosened, apply that chang
                             it is then seen and approved as what it is";
 
 /// What the stack's guardrails, and those of the last apply, say about a plan. Both relations are ascending, in the
-/// plan's ranks, and cover the whole instance: a path that nobody declared counts as any other.
+/// plan's ranks, and cover the whole instance: a path that nobody declared counts as any other. The findings say
+/// beside what breaks them what passes by their exceptions, and which of these have ended.
 pub(super) fn guardrails(
     (plan, input): (&Plan, &PlanInput),
     names: &NamesNow,
     before: &[Tuple],
     after: &[Tuple],
-) -> Vec<Breach> {
+) -> (Vec<Breach>, Vec<Finding>) {
     let book = Book::new(input, names);
     let cases = book.cases();
     if cases.is_empty() {
-        return Vec::new();
+        return Default::default();
     }
+    let stricter = passing::stricter(&cases, input);
     let court = Court {
         plan,
         input,
@@ -68,18 +71,13 @@ pub(super) fn guardrails(
         after,
         only_removes: only_removes(plan),
     };
-    let mut breaches = Vec::new();
-    for case in &cases {
-        for rule in &case.guardrail.rules {
-            breaches.extend(match rule {
-                Rule::Deny(deny) => court.deny(case, deny),
-                Rule::Limit(limit) => court.limit(case, limit),
-                Rule::Require(require) => court.require(case, require),
-            });
-        }
-    }
+    let mut breaches: Vec<Breach> = cases.iter().flat_map(|case| court.judge(case)).collect();
     breaches.sort();
-    breaches
+    let broken: BTreeSet<Finding> = breaches.iter().map(Breach::finding).collect();
+    let mut findings: Vec<Finding> = broken.into_iter().collect();
+    findings.extend(court.passing(&breaches, &stricter));
+    findings.extend(ended_exceptions(input));
+    (breaches, findings)
 }
 
 /// A guardrail, and whether it is the declared one or that of the last apply.
@@ -130,7 +128,7 @@ impl<'a> Book<'a> {
 }
 
 /// Exceptions whose time is over, of which somebody may think that they hold.
-pub(super) fn ended_exceptions(input: &PlanInput) -> Vec<Finding> {
+fn ended_exceptions(input: &PlanInput) -> Vec<Finding> {
     let all = input.desired.guardrails.iter();
     let all = all.flat_map(|guardrail| guardrail.except.iter().map(move |except| (guardrail, except)));
     let ended = all.filter(|(_, except)| !except.holds(input.now));
@@ -197,6 +195,16 @@ struct Court<'a> {
 }
 
 impl<'a> Court<'a> {
+    fn judge(&self, case: &Case<'a>) -> Vec<Breach> {
+        let rules = case.guardrail.rules.iter();
+        let breaches = rules.flat_map(|rule| match rule {
+            Rule::Deny(deny) => self.deny(case, deny),
+            Rule::Limit(limit) => self.limit(case, limit),
+            Rule::Require(require) => self.require(case, require),
+        });
+        breaches.collect()
+    }
+
     /// A breach without its cases.
     fn breach(&self, case: &Case<'_>, (rule, since): (RuleKind, Since), what: &str, remedy: &str) -> Breach {
         let guardrail = case.guardrail;

@@ -908,3 +908,37 @@ fn an_exception_whose_time_is_over_is_noted() {
     assert!(noted(&world.plan(with("2026-05-31T00:00:00Z"))));
     assert!(!noted(&world.plan(with("2026-07-01T00:00:00Z"))));
 }
+
+#[test]
+fn what_passes_by_an_exception_alone_is_told_with_its_reason_and_its_end() {
+    let told = |plan: &Plan| -> Vec<(String, Vec<String>)> {
+        let findings = plan.findings.iter();
+        let found = findings.filter(|finding| &*finding.code == "passes-by-exception");
+        let told = found.map(|finding| {
+            let subjects = finding.subjects.iter().map(ToString::to_string).collect();
+            (finding.message.to_string(), subjects)
+        });
+        told.collect()
+    };
+    let excepted = |except: &[PrincipalKey], ends: Option<&str>| {
+        let mut rule = guardrail(no_contractors(), except);
+        for exception in &mut rule.except {
+            exception.expires = ends.map(time);
+        }
+        stack(&["bob"], &["bob"], &[1]).with(|desired| desired.guardrails = vec![rule])
+    };
+    let plan = World::new().plan(excepted(&[user("bob")], Some("2027-01-15T00:00:00Z")));
+    assert!(plan.guardrails.is_empty());
+    assert_eq!(
+        told(&plan),
+        [(
+            "guardrail \"a rule\": 1 case passes by an exception alone (on call), until 2027-01-15T00:00:00Z"
+                .to_owned(),
+            vec!["bob would have admin in account-1, by group Ops (assignment.a)".to_owned()]
+        )]
+    );
+    // It excuses nobody who would be denied anything; it is there already; what is refused all the same.
+    assert_eq!(told(&World::new().plan(excepted(&[user("ada")], None))), []);
+    let again = World::new().apply(excepted(&[user("bob")], None));
+    assert_eq!(told(&again.plan(excepted(&[user("bob")], None))), []);
+}

@@ -270,6 +270,9 @@ pub struct RecordJson<'a> {
     /// Why, where there is more to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<ReasonJson>,
+    /// What the blocks' reasons become, where they change: `ACC-2 → ACC-7`, `none` for a block without one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<Cow<'a, str>>,
     /// Where the block is written that declares it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
@@ -577,6 +580,7 @@ impl<'a> Names<'_, 'a> {
                 code: reason.code().to_owned(),
                 sentence: reason.sentence(),
             }),
+            reasons: row.reasons.iter().cloned().map(Cow::Owned).collect(),
             location: row.location.cloned(),
         };
         match &row.subject {

@@ -1,7 +1,7 @@
 //! What happens to the state alone.
 
 use crate::report::hide::Hide;
-use crate::report::plan_view::records::{RecordKind, RecordRow, RecordSubject, other_name};
+use crate::report::plan_view::records::{RecordKind, RecordRow, RecordSubject};
 use crate::report::plan_view::{PlanView, principal_name};
 use crate::report::wording::number;
 
@@ -74,10 +74,7 @@ fn row(view: &PlanView<'_>, row: &RecordRow<'_>, hide: &Hide) -> Row {
         what.to_owned(),
         subject,
         place,
-        row.reason
-            .and_then(other_name)
-            .map(|why| hide.sentence(&why))
-            .unwrap_or_default(),
+        row.why().map(|why| hide.sentence(&why)).unwrap_or_default(),
         row.location
             .map(|at| text::code(&at.to_string()))
             .unwrap_or_default(),

@@ -1,7 +1,5 @@
 //! Permission sets of which a plan changes what they allow, for those who have them, as sentences.
 
-use std::collections::BTreeSet;
-
 use crate::address::Kind;
 use crate::id::{PrincipalKey, UserName};
 use crate::plan::altered::{Altered, Content};
@@ -95,6 +93,8 @@ pub fn marks(before: Option<RiskMark>, after: Option<RiskMark>) -> Option<String
 /// The lines of a view: what becomes a risk first, then by name.
 pub fn lines<'a>(view: &PlanView<'a>) -> Vec<AlteredLine<'a>> {
     let sets = view.plan.risks.altered.iter();
+    // Where everyone comes to it by the plan, they are told among those who gain.
+    let sets = sets.filter(|set| set.holders.accounts > 0);
     let mut lines: Vec<AlteredLine<'a>> = sets.map(|set| line(view, set)).collect();
     lines.sort_by_key(|line| !becomes_graver(line.set));
     lines
@@ -116,16 +116,16 @@ fn line<'a>(view: &PlanView<'a>, set: &'a Altered) -> AlteredLine<'a> {
     let via = set.through.iter().map(|row| row.via.clone());
     let unread = set.through.iter().filter(|row| row.people.is_empty());
     let marked_roles = set.changed == [Content::Roles] && set.after.is_some();
-    let people: BTreeSet<&UserName> = match becomes_graver(set) || marked_roles {
-        true => set.through.iter().flat_map(|row| &row.people).collect(),
-        false => BTreeSet::new(),
+    let people: &[UserName] = match becomes_graver(set) || marked_roles {
+        true => &set.having,
+        false => &[],
     };
     AlteredLine {
         set,
         location: row.and_then(|row| row.location),
         via: via.collect(),
         unreadable: unread.count() as u64,
-        people: people.into_iter().take(MOST_NAMES).cloned().collect(),
+        people: people.iter().take(MOST_NAMES).cloned().collect(),
     }
 }
 
@@ -155,6 +155,10 @@ mod tests {
                 people: 2,
                 accounts: 2,
             },
+            having: ["ada", "bob"]
+                .iter()
+                .map(|name| UserName::new(*name).unwrap())
+                .collect(),
             through: vec![through("ops", &["bob", "ada"]), through("dark", &[])],
         }
     }

@@ -433,6 +433,7 @@ pub(crate) mod tests {
             user_names: BTreeMap::new(),
             namesakes: BTreeSet::new(),
             declarations: Vec::new(),
+            former_reasons: BTreeMap::new(),
             notes: Vec::new(),
             actions: Vec::new(),
             grants: Vec::new(),

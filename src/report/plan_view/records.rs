@@ -49,6 +49,8 @@ pub struct RecordRow<'a> {
     pub subject: RecordSubject<'a>,
     /// Why, where there is more to say than what happens: a stable code and a sentence.
     pub reason: Option<&'a Reason>,
+    /// What the blocks' reasons become, where they change: `ACC-2 → ACC-7`.
+    pub reasons: Vec<String>,
     /// Where the block is written that declares it.
     pub location: Option<&'a Location>,
 }
@@ -60,6 +62,14 @@ impl RecordRow<'_> {
             RecordSubject::Entity(_) => 1,
             RecordSubject::Grants { accounts, .. } => accounts.len() as u64,
         }
+    }
+
+    /// Why, in words, where there is more to say than what happens.
+    pub fn why(&self) -> Option<String> {
+        let other = self.reason.and_then(other_name);
+        let reasons = (!self.reasons.is_empty()).then(|| format!("reason {}", self.reasons.join(", ")));
+        let parts: Vec<String> = [other, reasons].into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
     }
 }
 
@@ -85,6 +95,7 @@ fn entity(action: &Action) -> Option<RecordRow<'_>> {
         kind,
         subject: RecordSubject::Entity(&action.entity),
         reason: Some(&action.reason).filter(|reason| !matches!(reason, Reason::AlreadyThere)),
+        reasons: Vec::new(),
         location: action.location.as_ref(),
     })
 }
@@ -100,10 +111,10 @@ fn is_owned(action: &Action) -> bool {
 }
 
 /// Grants by what happens, place of declaration, principal and set.
-type Key = (RecordKind, Option<u32>, u32, u32);
+type Key<'a> = (RecordKind, Option<u32>, u32, u32, &'a [u32]);
 
 fn grants(plan: &Plan) -> impl Iterator<Item = RecordRow<'_>> {
-    let mut groups: BTreeMap<Key, Vec<u32>> = BTreeMap::new();
+    let mut groups: BTreeMap<Key<'_>, Vec<u32>> = BTreeMap::new();
     for step in &plan.records {
         let kind = match step.change {
             RecordChange::Adopt => RecordKind::TakenIn,
@@ -112,12 +123,18 @@ fn grants(plan: &Plan) -> impl Iterator<Item = RecordRow<'_>> {
         };
         let note = plan.notes.get(step.note as usize);
         let block = note.and_then(|note| note.declared_by.first().copied());
-        let key = (kind, block, step.tuple.principal(), step.tuple.permission_set());
+        // Blocks whose reason changes are told apart from others.
+        let blocks = note.map_or(&[][..], |note| &note.declared_by);
+        let changes = kind == RecordKind::Relabelled
+            && blocks.iter().any(|block| plan.former_reasons.contains_key(block));
+        let told = if changes { blocks } else { &[] };
+        let (principal, set) = (step.tuple.principal(), step.tuple.permission_set());
+        let key = (kind, block, principal, set, told);
         groups.entry(key).or_default().push(step.tuple.account());
     }
     groups
         .into_iter()
-        .map(|((kind, block, principal, permission_set), accounts)| {
+        .map(|((kind, block, principal, permission_set, told), accounts)| {
             let block: Option<&Declaration> = block.and_then(|block| plan.declarations.get(block as usize));
             RecordRow {
                 kind,
@@ -127,13 +144,17 @@ fn grants(plan: &Plan) -> impl Iterator<Item = RecordRow<'_>> {
                     accounts,
                 },
                 reason: None,
+                reasons: told
+                    .iter()
+                    .filter_map(|block| plan.reason_change(*block))
+                    .collect(),
                 location: block.and_then(|block| block.location.as_ref()),
             }
         })
 }
 
 /// What a person calls the other name that a relabelled thing has or had.
-pub fn other_name(reason: &Reason) -> Option<String> {
+fn other_name(reason: &Reason) -> Option<String> {
     match reason {
         Reason::RenamedOutside { from, to } => Some(match to {
             PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => {

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::report::escape::{escape, name};
-use crate::report::plan_view::records::{RecordKind, RecordRow, RecordSubject, other_name};
+use crate::report::plan_view::records::{RecordKind, RecordRow, RecordSubject};
 use crate::report::plan_view::{PlanView, principal_name};
 use crate::report::style::Meaning;
 use crate::report::wording::{self, counted, number};
@@ -108,7 +108,7 @@ fn place(view: &PlanView<'_>, row: &RecordRow<'_>) -> String {
 
 fn origin(row: &RecordRow<'_>) -> String {
     let place = row.location.map(ToString::to_string);
-    let why = row.reason.and_then(other_name);
+    let why = row.why();
     let parts: Vec<String> = [place, why].into_iter().flatten().collect();
     escape(&parts.join("   ")).into_owned()
 }
