@@ -214,10 +214,10 @@ fn gives_way(plan: &Plan) -> bool {
         for wait in list {
             match wait {
                 Wait::Action(index) => {
-                    if let Some(Effect::AddMember { group, .. }) = &plan.actions[*index as usize].effect {
-                        if plain(group) != taken {
-                            first.insert((taken.clone(), plain(group)));
-                        }
+                    if let Some(Effect::AddMember { group, .. }) = &plan.actions[*index as usize].effect
+                        && plain(group) != taken
+                    {
+                        first.insert((taken.clone(), plain(group)));
                     }
                 }
                 Wait::Grant(index) => {
