@@ -7,8 +7,8 @@
 //! grants it waits for.
 //!
 //! Three orders hold at once: what is referred to comes first; nobody loses on the
-//! way what they keep ([`super::keeping`]); nobody has on the way what is neither
-//! theirs before nor after ([`super::widening`]).
+//! way what they keep (`plan/keeping.rs`); nobody has on the way what is neither
+//! theirs before nor after (`plan/widening.rs`).
 
 use std::collections::BTreeMap;
 
