@@ -3,11 +3,10 @@
 //! To be done before planning: what the crashed run achieved without hearing of it is the stack's own, and the next
 //! plan must know, or it would take it for somebody else's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::id::{AccountKey, Email};
 use crate::model::action::{Effect, Learned};
 use crate::model::instance::Observed;
 use crate::model::record::{InDoubt, Recorded, UnfinishedRun};
@@ -185,11 +184,13 @@ fn settled<'d>(
     request: &ReadRequest,
     doubts: impl Iterator<Item = &'d InDoubt> + Clone,
 ) -> Result<Observed, ProviderError> {
-    let request = &ReadRequest {
-        creating: creating(request, doubts.clone()),
-        ..request.clone()
-    };
-    let mut observed = provider.read(request)?;
+    let mut request = request.clone();
+    for doubt in doubts.clone() {
+        if let Effect::CreateAccount { account } = &doubt.effect {
+            request.creates(account);
+        }
+    }
+    let mut observed = provider.read(&request)?;
     for _ in 0..LOOKS {
         let is_under_way = |doubt: &InDoubt| {
             let by_id = |id: &Arc<str>| observed.in_progress.iter().any(|other| other.request_id == *id);
@@ -200,26 +201,9 @@ fn settled<'d>(
             break;
         }
         provider.sleep(BETWEEN_LOOKS);
-        observed = provider.read(request)?;
+        observed = provider.read(&request)?;
     }
     Ok(observed)
-}
-
-/// The accounts of a request that may be in the making, and those whose creation is in doubt.
-fn creating<'d>(
-    request: &ReadRequest,
-    doubts: impl Iterator<Item = &'d InDoubt>,
-) -> BTreeMap<Arc<str>, BTreeSet<Email>> {
-    let mut creating = request.creating.clone();
-    for doubt in doubts {
-        if let Effect::CreateAccount { account } = &doubt.effect
-            && let AccountKey::Email(email) = &account.key
-        {
-            let same_name = creating.entry(Arc::clone(&account.name)).or_default();
-            same_name.insert(email.clone());
-        }
-    }
-    creating
 }
 
 /// How an effect in doubt ended.

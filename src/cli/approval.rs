@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::id::{EntityKey, UserName};
+use crate::id::UserName;
 use crate::model::approved::ApprovedRow;
 use crate::model::record::Recorded;
 use crate::plan::approved_people::{ApprovedPeople, NewlyGaining, names_everyone};
 use crate::plan::becoming::Becoming;
-use crate::plan::change::{ActionKind, GrantReason};
+use crate::plan::change::GrantReason;
 use crate::plan::people::PeopleChange;
 use crate::plan::risk::SetRisk;
 use crate::plan::{Plan, resume_of};
@@ -50,11 +50,7 @@ pub fn restores(plan: &Plan) -> bool {
 
 /// Whether a plan takes somebody for a user who had the name before, who has or gets access by that.
 pub fn lets_in_strangers(plan: &Plan) -> bool {
-    let strangers = plan.actions.iter().filter_map(|action| match &action.entity {
-        EntityKey::User(user) if action.kind == ActionKind::Rebind => Some(user),
-        _ => None,
-    });
-    let strangers: BTreeSet<&UserName> = strangers.collect();
+    let strangers: BTreeSet<&UserName> = plan.strangers().collect();
     let gains = plan.people.rows.iter().filter(|row| row.change.comes());
     let mut people = gains.flat_map(|row| {
         let crowd = row

@@ -387,7 +387,7 @@ pub(super) fn read_with(
 ) -> Result<Reading, Failure> {
     let refresh = look != Look::LastSeen;
     let observed = if refresh {
-        let request = ReadRequest {
+        let mut request = ReadRequest {
             taken_to_exist: offline
                 .references
                 .iter()
@@ -396,7 +396,6 @@ pub(super) fn read_with(
             orphaned_grants: look == Look::Closely,
             account_tags: stack.organization,
             tagged_addresses: tagged_addresses(&offline.desired),
-            creating: creating(&offline.desired),
             granted: match provider.may_list_in_part() {
                 true => granted(recorded),
                 false => BTreeSet::new(),
@@ -411,6 +410,8 @@ pub(super) fn read_with(
             },
             ..ReadRequest::default()
         };
+        let declared = offline.desired.snapshot.accounts.values();
+        declared.for_each(|account| request.creates(&account.value));
         env.timed("reading the service", || match &recorded.unfinished {
             Some(unfinished) => settle(unfinished, provider.as_ref(), &request),
             None => provider.read(&request),
@@ -574,18 +575,6 @@ fn last_seen(recorded: &Recorded) -> Result<Observed, Failure> {
         in_progress: Vec::new(),
         calls: Default::default(),
     })
-}
-
-/// The accounts that are known by their e-mail addresses, which are created if they are not there, by name.
-fn creating(desired: &Desired) -> BTreeMap<Arc<str>, BTreeSet<Email>> {
-    let mut creating: BTreeMap<Arc<str>, BTreeSet<Email>> = BTreeMap::new();
-    for account in desired.snapshot.accounts.values() {
-        if let AccountKey::Email(email) = &account.value.key {
-            let same_name = creating.entry(Arc::clone(&account.value.name)).or_default();
-            same_name.insert(email.clone());
-        }
-    }
-    creating
 }
 
 /// The accounts that are known by their e-mail addresses and whose blocks say tags.

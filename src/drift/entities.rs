@@ -150,9 +150,7 @@ impl Finder<'_> {
             permission_set: Box::new(set.clone()),
         });
         let run = self.sources.recorded.unfinished.as_ref();
-        run.is_some_and(|run| {
-            run.steps.binary_search(&wanted).is_ok() && run.done.binary_search(&wanted).is_err()
-        })
+        run.is_some_and(|run| run.has_left(wanted))
     }
 
     /// A set with its references filled in by what the service has.

@@ -401,6 +401,20 @@ impl Access {
         self.notes.get(*self.note_of.get(index)? as usize)
     }
 
+    /// What is granted in an account: sets and principals, found without looking at the others.
+    pub fn in_account(
+        &self,
+        account: &AccountKey,
+    ) -> impl Iterator<Item = (&PermissionSetName, &PrincipalKey)> {
+        let tuples = self.names.account_rank(account).map_or(&[][..], |rank| {
+            let begin = self.tuples.partition_point(|tuple| tuple.account() < rank);
+            let end = self.tuples.partition_point(|tuple| tuple.account() <= rank);
+            self.tuples.get(begin..end).unwrap_or_default()
+        });
+        let resolved = tuples.iter().filter_map(|tuple| self.names.resolve(*tuple));
+        resolved.map(|(_, set, principal)| (set, principal))
+    }
+
     /// Where a tuple stands, if it is in the relation.
     pub fn find(&self, tuple: Tuple) -> Option<usize> {
         self.tuples.binary_search(&tuple).ok()

@@ -232,18 +232,7 @@ fn people_with_access(snapshot: &Snapshot, counts: &dyn Fn(u32) -> bool) -> u64 
         .into_iter()
         .filter_map(|rank| access.names.principal(rank))
     {
-        match principal {
-            PrincipalKey::User(name) => drop(people.insert(name)),
-            PrincipalKey::Group(name) => {
-                let group = snapshot.groups.get(name);
-                people.extend(
-                    group
-                        .into_iter()
-                        .flat_map(|group| group.value.members.iter().flatten()),
-                );
-            }
-            PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => {}
-        }
+        people.extend(snapshot.people(principal));
     }
     people.len() as u64
 }

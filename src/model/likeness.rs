@@ -107,6 +107,14 @@ impl<'n> LookAlikes<'n> {
         let alike = self.0.get(&likeness_of_label(name)).into_iter().flatten();
         alike.copied().filter(|other| *other != name).collect()
     }
+
+    /// ``group `0ps` like `Ops`, `ops` ``, with the words for the kind of thing and between the names; `None` for a name
+    /// that looks like no other.
+    pub fn told(&self, kind: &str, name: &str, between: &str) -> Option<String> {
+        let others = self.others(name);
+        let others: Vec<String> = others.into_iter().map(|other| format!("`{other}`")).collect();
+        (!others.is_empty()).then(|| format!("{kind} `{name}` {between} {}", others.join(", ")))
+    }
 }
 
 fn drawn_alike(c: char) -> char {

@@ -238,9 +238,8 @@ impl PermissionSet {
     /// that deny nothing, a boundary comes where there was none, sessions end sooner.
     pub fn may_allow_less_than(&self, other: &PermissionSet) -> bool {
         let same_inline = match (&self.inline_policy, &other.inline_policy) {
-            (Some(left), Some(right)) => super::policy::equivalent(left, right),
             (Some(gone), None) => !may_deny(gone),
-            (left, right) => left == right,
+            _ => self.has_inline_policy_of(other),
         };
         // What a customer-managed policy says is not known here, so one that goes may have denied.
         let fewer_managed = other.managed_policies.is_subset(&self.managed_policies);
@@ -254,13 +253,17 @@ impl PermissionSet {
         !narrower || other.session_duration > self.session_duration
     }
 
-    /// Whether the two attach the same policies, the inline one compared by meaning, within the same boundary.
-    pub fn has_policies_of(&self, other: &PermissionSet) -> bool {
-        let inline = match (&self.inline_policy, &other.inline_policy) {
+    /// Whether the two have the same inline policy, compared by meaning, or both none.
+    pub fn has_inline_policy_of(&self, other: &PermissionSet) -> bool {
+        match (&self.inline_policy, &other.inline_policy) {
             (Some(left), Some(right)) => super::policy::equivalent(left, right),
             (left, right) => left == right,
-        };
-        inline
+        }
+    }
+
+    /// Whether the two attach the same policies, the inline one compared by meaning, within the same boundary.
+    pub fn has_policies_of(&self, other: &PermissionSet) -> bool {
+        self.has_inline_policy_of(other)
             && self.managed_policies == other.managed_policies
             && self.customer_managed_policies == other.customer_managed_policies
             && self.permissions_boundary == other.permissions_boundary

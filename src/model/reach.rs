@@ -47,16 +47,7 @@ impl<'a> Reach<'a> {
 
     /// The people behind a principal; none for an orphan, or where members are not known.
     pub fn people(&self, principal: &PrincipalKey) -> BTreeSet<UserName> {
-        match principal {
-            PrincipalKey::User(name) => [name.clone()].into(),
-            PrincipalKey::Group(name) => {
-                let group = self.snapshot.groups.get(name);
-                group
-                    .and_then(|group| group.value.members.clone())
-                    .unwrap_or_default()
-            }
-            PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => BTreeSet::new(),
-        }
+        self.snapshot.people(principal).cloned().collect()
     }
 
     /// The grants of a principal: for each set, where.
@@ -199,13 +190,10 @@ impl<'a> Reach<'a> {
 
     /// The sets that are assigned in an account.
     pub fn sets_in(&self, account: &AccountKey) -> BTreeSet<&'a PermissionSetName> {
-        let access = &self.snapshot.access;
-        let Some(rank) = access.names.account_rank(account) else {
-            return BTreeSet::new();
-        };
-        let there = access.tuples.iter().filter(|tuple| tuple.account() == rank);
-        there
-            .filter_map(|tuple| access.names.permission_set(tuple.permission_set()))
+        self.snapshot
+            .access
+            .in_account(account)
+            .map(|(set, _)| set)
             .collect()
     }
 
@@ -239,29 +227,9 @@ impl<'a> Reach<'a> {
 /// Everybody who has anything in an account: for each set with people behind it, who. The widest first. Looks at that
 /// account's grants only.
 pub fn holders_in(snapshot: &Snapshot, account: &AccountKey) -> Vec<Reached> {
-    let access = &snapshot.access;
-    let rank = access.names.account_rank(account);
-    let tuples = rank.map_or(&[][..], |rank| {
-        let begin = access.tuples.partition_point(|tuple| tuple.account() < rank);
-        let end = access.tuples.partition_point(|tuple| tuple.account() <= rank);
-        access.tuples.get(begin..end).unwrap_or_default()
-    });
     let mut found: BTreeMap<&PermissionSetName, BTreeSet<&UserName>> = BTreeMap::new();
-    for (_, set, principal) in tuples.iter().filter_map(|tuple| access.names.resolve(*tuple)) {
-        let people = found.entry(set).or_default();
-        match principal {
-            PrincipalKey::User(name) => drop(people.insert(name)),
-            PrincipalKey::Group(name) => {
-                let group = snapshot.groups.get(name);
-                people.extend(
-                    group
-                        .and_then(|group| group.value.members.as_ref())
-                        .into_iter()
-                        .flatten(),
-                );
-            }
-            PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => {}
-        }
+    for (set, principal) in snapshot.access.in_account(account) {
+        found.entry(set).or_default().extend(snapshot.people(principal));
     }
     found.retain(|_, people| !people.is_empty());
     let reached = |(set, people): (&PermissionSetName, BTreeSet<&UserName>)| Reached {

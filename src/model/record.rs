@@ -170,6 +170,18 @@ pub struct UnfinishedRun {
     pub in_doubt: Vec<InDoubt>,
 }
 
+impl UnfinishedRun {
+    /// Whether a step was approved.
+    pub fn approved(&self, fingerprint: u64) -> bool {
+        self.steps.binary_search(&fingerprint).is_ok()
+    }
+
+    /// Whether a step was approved, and is not done.
+    pub fn has_left(&self, fingerprint: u64) -> bool {
+        self.approved(fingerprint) && self.done.binary_search(&fingerprint).is_err()
+    }
+}
+
 /// An effect that may or may not have happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct InDoubt {

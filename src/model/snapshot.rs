@@ -113,6 +113,17 @@ impl Snapshot {
         }
     }
 
+    /// The people behind a principal; none for an orphan, or where members are not known.
+    pub fn people<'s>(&'s self, principal: &'s PrincipalKey) -> impl Iterator<Item = &'s UserName> {
+        let (user, group) = match principal {
+            PrincipalKey::User(name) => (Some(name), None),
+            PrincipalKey::Group(name) => (None, self.groups.get(name)),
+            PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => (None, None),
+        };
+        let members = group.into_iter().flat_map(|group| &group.value.members);
+        user.into_iter().chain(members.flatten())
+    }
+
     /// The account's name for people: `payments-prod`, else its id or e-mail.
     pub fn account_name(&self, key: &AccountKey) -> String {
         match self.accounts.get(key) {

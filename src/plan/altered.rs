@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AccountKey, PermissionSetName, UserName};
 use crate::model::action::Effect;
 use crate::model::permission_set::PermissionSet;
-use crate::model::policy::equivalent;
 use crate::model::privilege::judge;
 use crate::model::stack::StopFor;
 
@@ -64,6 +63,27 @@ pub struct Altered {
 }
 
 impl Altered {
+    /// One whose holders are yet to be found.
+    fn new(
+        name: &PermissionSetName,
+        changed: Vec<Content>,
+        (before, after): (Option<RiskMark>, Option<RiskMark>),
+    ) -> Self {
+        Altered {
+            permission_set: name.clone(),
+            changed,
+            before,
+            after,
+            covered: false,
+            holders: Holders {
+                people: 0,
+                accounts: 0,
+            },
+            having: Vec::new(),
+            through: Vec::new(),
+        }
+    }
+
     /// Whether those who have the set belong to what is approved where that set of people stops a plan.
     ///
     /// By default they do where the set is marked then and its policies or its boundary change: what it newly allows is
@@ -83,10 +103,6 @@ impl Altered {
 
 /// What people may do with the one set and not with the other, or for how long: which parts of them differ.
 pub fn differing(from: &PermissionSet, to: &PermissionSet) -> Vec<Content> {
-    let inline = match (&from.inline_policy, &to.inline_policy) {
-        (Some(from), Some(to)) => !equivalent(from, to),
-        (from, to) => from.is_some() != to.is_some(),
-    };
     let parts = [
         (
             Content::ManagedPolicies,
@@ -96,7 +112,7 @@ pub fn differing(from: &PermissionSet, to: &PermissionSet) -> Vec<Content> {
             Content::CustomerManagedPolicies,
             from.customer_managed_policies != to.customer_managed_policies,
         ),
-        (Content::InlinePolicy, inline),
+        (Content::InlinePolicy, !from.has_inline_policy_of(to)),
         (
             Content::PermissionsBoundary,
             from.permissions_boundary != to.permissions_boundary,
@@ -129,37 +145,14 @@ pub(super) fn altered(plan: &Plan, sets: &BTreeMap<PermissionSetName, SetRisk>) 
             sensitive: now.is_some_and(|risk| risk.sensitive),
             ..SetRisk::default()
         };
-        let altered = Altered {
-            permission_set: to.name.clone(),
-            changed,
-            before: was.mark(),
-            after: now.and_then(SetRisk::mark),
-            covered: false,
-            holders: Holders {
-                people: 0,
-                accounts: 0,
-            },
-            having: Vec::new(),
-            through: Vec::new(),
-        };
-        found.insert(rank, altered);
+        let marks = (was.mark(), now.and_then(SetRisk::mark));
+        found.insert(rank, Altered::new(&to.name, changed, marks));
     }
     for (name, _) in behind(plan) {
         let mark = sets.get(name).and_then(SetRisk::mark);
         if let Some(rank) = plan.names.permission_set_rank(name) {
-            found.entry(rank).or_insert_with(|| Altered {
-                permission_set: name.clone(),
-                changed: vec![Content::Roles],
-                before: mark,
-                after: mark,
-                covered: false,
-                holders: Holders {
-                    people: 0,
-                    accounts: 0,
-                },
-                having: Vec::new(),
-                through: Vec::new(),
-            });
+            let roles = || Altered::new(name, vec![Content::Roles], (mark, mark));
+            found.entry(rank).or_insert_with(roles);
         }
     }
     found

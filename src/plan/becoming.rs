@@ -66,16 +66,12 @@ pub(super) fn becoming(
 ) -> Having {
     let graver = graver(plan, sets);
     let mut altered = altered(plan, sets);
-    let ranks: BTreeSet<u32> = graver.iter().chain(altered.keys()).copied().collect();
-    if ranks.is_empty() {
+    let changed = Changed::new(plan, graver.iter().chain(altered.keys()));
+    if changed.sets.is_empty() {
         return Having::default();
     }
-    let changed = Changed::of(plan);
     let mut places: BTreeMap<(u32, u32), Vec<u32>> = BTreeMap::new();
-    for tuple in after
-        .iter()
-        .filter(|tuple| ranks.contains(&tuple.permission_set()) && changed.is_in(**tuple))
-    {
+    for tuple in changed.of(after) {
         let key = (tuple.permission_set(), tuple.principal());
         places.entry(key).or_default().push(tuple.account());
     }
@@ -115,7 +111,7 @@ pub(super) fn becoming(
             found.push(row);
         }
     }
-    for (set, (having, accounts)) in keeping(&people, (&ranks, &changed), before, after) {
+    for (set, (having, accounts)) in keeping(&people, &changed, before, after) {
         let holders = Holders {
             people: having.len() as u64,
             accounts,
@@ -142,21 +138,31 @@ pub(super) fn becoming(
     }
 }
 
-/// Where sets change that are only provisioned, by rank; others change wherever they are.
-struct Changed(BTreeMap<u32, BTreeSet<u32>>);
+/// Sets that change, by rank, and where those change that are only provisioned; others do wherever they are.
+struct Changed {
+    sets: BTreeSet<u32>,
+    in_part: BTreeMap<u32, BTreeSet<u32>>,
+}
 
 impl Changed {
-    fn of(plan: &Plan) -> Self {
-        let some = behind(plan).filter_map(|(name, accounts)| {
+    fn new<'r>(plan: &Plan, sets: impl Iterator<Item = &'r u32>) -> Self {
+        let in_part = behind(plan).filter_map(|(name, accounts)| {
             let accounts = accounts?.iter().filter_map(|key| plan.names.account_rank(key));
             Some((plan.names.permission_set_rank(name)?, accounts.collect()))
         });
-        Changed(some.collect())
+        Changed {
+            sets: sets.copied().collect(),
+            in_part: in_part.collect(),
+        }
     }
 
-    fn is_in(&self, tuple: Tuple) -> bool {
-        let accounts = self.0.get(&tuple.permission_set());
-        accounts.is_none_or(|accounts| accounts.contains(&tuple.account()))
+    /// The grants by which anybody has what changes.
+    fn of<'t>(&self, tuples: &'t [Tuple]) -> impl Iterator<Item = &'t Tuple> {
+        tuples.iter().filter(|tuple| {
+            let set = tuple.permission_set();
+            let accounts = || self.in_part.get(&set);
+            self.sets.contains(&set) && accounts().is_none_or(|accounts| accounts.contains(&tuple.account()))
+        })
     }
 }
 
@@ -164,27 +170,21 @@ impl Changed {
 /// told: a group that cannot be read has somebody.
 fn keeping(
     people: &People<'_>,
-    (sets, changed): (&BTreeSet<u32>, &Changed),
+    changed: &Changed,
     before: &[Tuple],
     after: &[Tuple],
 ) -> BTreeMap<u32, (BTreeSet<u32>, u64)> {
     // Most accounts have a set by the same principals as others: these are looked at once.
     type Paths = (Vec<u32>, Vec<u32>);
     let mut places: FxHashMap<(u32, u32), Paths> = FxHashMap::default();
-    for tuple in before
-        .iter()
-        .filter(|tuple| sets.contains(&tuple.permission_set()) && changed.is_in(**tuple))
-    {
-        let place = (tuple.permission_set(), tuple.account());
-        places.entry(place).or_default().0.push(tuple.principal());
-    }
-    for tuple in after
-        .iter()
-        .filter(|tuple| sets.contains(&tuple.permission_set()) && changed.is_in(**tuple))
-    {
-        let place = (tuple.permission_set(), tuple.account());
-        places.entry(place).or_default().1.push(tuple.principal());
-    }
+    let mut note = |tuples: &[Tuple], side: fn(&mut Paths) -> &mut Vec<u32>| {
+        for tuple in changed.of(tuples) {
+            let place = (tuple.permission_set(), tuple.account());
+            side(places.entry(place).or_default()).push(tuple.principal());
+        }
+    };
+    note(before, |(had, _)| had);
+    note(after, |(_, will)| will);
     let mut alike: BTreeMap<(u32, Paths), u64> = BTreeMap::new();
     for ((set, _), paths) in places {
         *alike.entry((set, paths)).or_default() += 1;

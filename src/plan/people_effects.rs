@@ -48,7 +48,7 @@ pub(super) fn people_effects(
     (before, after): (&[Tuple], &[Tuple]),
 ) -> PeopleEffects {
     let mut effects = plan.actions.iter().filter_map(|action| action.effect.as_ref());
-    let moves = effects.any(moves_people) || strangers(plan).next().is_some();
+    let moves = effects.any(moves_people) || plan.strangers().next().is_some();
     let as_before = !moves && (std::ptr::eq(before, after) || before == after);
     if as_before && !longer::may_be(plan, lasting) {
         return PeopleEffects {
@@ -202,7 +202,7 @@ impl<'a> GroupMembers<'a> {
                 _ => {}
             }
         }
-        groups.strangers = strangers(plan).map(|user| groups.user_now(user)).collect();
+        groups.strangers = plan.strangers().map(|user| groups.user_now(user)).collect();
         groups
     }
 
@@ -317,12 +317,14 @@ impl<'a> GroupMembers<'a> {
     }
 }
 
-/// Users whom the plan takes for others that had their names.
-fn strangers(plan: &Plan) -> impl Iterator<Item = &UserName> {
-    plan.actions.iter().filter_map(|action| match &action.entity {
-        EntityKey::User(user) if action.kind == ActionKind::Rebind => Some(user),
-        _ => None,
-    })
+impl Plan {
+    /// Users whom the plan takes for others that had their names.
+    pub fn strangers(&self) -> impl Iterator<Item = &UserName> {
+        self.actions.iter().filter_map(|action| match &action.entity {
+            EntityKey::User(user) if action.kind == ActionKind::Rebind => Some(user),
+            _ => None,
+        })
+    }
 }
 
 /// Whether a step changes who is behind a principal.

@@ -70,11 +70,11 @@ impl<'r> Left<'r> {
     }
 
     fn was_approved(&self, fingerprint: u64) -> bool {
-        self.run.steps.binary_search(&fingerprint).is_ok()
+        self.run.approved(fingerprint)
     }
 
     fn has(&self, fingerprint: u64) -> bool {
-        self.was_approved(fingerprint) && self.run.done.binary_search(&fingerprint).is_err()
+        self.run.has_left(fingerprint)
     }
 
     /// Whether every step of the plan was approved, and is not done.

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, AccountKey, Email, EntityKey, PermissionSetName, ServiceId};
+use crate::model::account::Account;
 use crate::model::action::{Effect, Learned};
 use crate::model::denial::LACKS;
 use crate::model::instance::Observed;
@@ -55,11 +56,21 @@ pub struct ReadRequest {
     pub set_tags: BTreeMap<PermissionSetName, BTreeMap<Arc<str>, Text>>,
 }
 
+impl ReadRequest {
+    /// An account that is known by its e-mail address alone may be in the making.
+    pub fn creates(&mut self, account: &Account) {
+        if let AccountKey::Email(email) = &account.key {
+            let same_name = self.creating.entry(Arc::clone(&account.name)).or_default();
+            same_name.insert(email.clone());
+        }
+    }
+}
+
 /// An entity that a stack refers to but does not create: an account with an id, or a `data` look-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TakenToExist {
     /// An account as declared.
-    Account(crate::model::account::Account),
+    Account(Account),
     /// A unit.
     OrganizationalUnit(crate::id::OuPath),
     /// A user that a directory would have, with the id it has there when the stack says so.

@@ -204,7 +204,7 @@ fn reached(snapshot: &Snapshot, asked: &Asked) -> BTreeSet<Reached> {
         PrincipalKey::Group(name) => is_member(snapshot, name, &asked.person),
         PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => false,
     };
-    let found = in_account(snapshot, &asked.account);
+    let found = snapshot.access.in_account(&asked.account);
     let found = found.filter(|(set, principal)| wanted(asked, set) && of_person(principal));
     found
         .map(|(set, principal)| (set.clone(), principal.clone()))
@@ -219,22 +219,6 @@ fn is_member(snapshot: &Snapshot, group: &GroupName, person: &UserName) -> bool 
     let group = snapshot.groups.get(group);
     let members = group.and_then(|group| group.value.members.as_ref());
     members.is_some_and(|members| members.contains(person))
-}
-
-/// The sets and principals of an account.
-fn in_account<'s>(
-    snapshot: &'s Snapshot,
-    account: &AccountKey,
-) -> impl Iterator<Item = (&'s PermissionSetName, &'s PrincipalKey)> {
-    let access = &snapshot.access;
-    let rank = access.names.account_rank(account);
-    let tuples = rank.map_or(&[][..], |rank| {
-        let begin = access.tuples.partition_point(|tuple| tuple.account() < rank);
-        let end = access.tuples.partition_point(|tuple| tuple.account() <= rank);
-        access.tuples.get(begin..end).unwrap_or_default()
-    });
-    let resolved = tuples.iter().filter_map(|tuple| access.names.resolve(*tuple));
-    resolved.map(|(_, set, principal)| (set, principal))
 }
 
 /// Explains what the state holds; `since` has taken all readings that it holds.
@@ -356,7 +340,7 @@ fn not_known(snapshot: &Snapshot, asked: &Asked) -> Vec<String> {
         }
         _ => false,
     };
-    let groups = in_account(snapshot, &asked.account);
+    let groups = snapshot.access.in_account(&asked.account);
     let groups = groups.filter(|(set, principal)| wanted(asked, set) && unread(principal));
     let names: BTreeSet<&str> = groups.map(|(_, principal)| principal.name()).collect();
     names.into_iter().map(str::to_owned).collect()

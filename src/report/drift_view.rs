@@ -611,16 +611,10 @@ fn looks_like(item: &DriftItem, [groups, sets]: &[LookAlikes<'_>; 2]) -> Vec<Str
         } => (None, Some(set)),
         _ => (None, None),
     };
-    let of_group = group.map(|group| ("group", group.as_str(), groups.others(group.as_str())));
-    let of_set = set.map(|set| ("permission set", set.as_str(), sets.others(set.as_str())));
-    let found = [of_group, of_set].into_iter().flatten();
-    found
-        .filter(|(_, _, others)| !others.is_empty())
-        .map(|(kind, name, others)| {
-            let others: Vec<String> = others.into_iter().map(|other| format!("`{other}`")).collect();
-            format!("{kind} `{name}` could be taken for {}", others.join(", "))
-        })
-        .collect()
+    let between = "could be taken for";
+    let of_group = group.and_then(|group| groups.told("group", group.as_str(), between));
+    let of_set = set.and_then(|set| sets.told("permission set", set.as_str(), between));
+    of_group.into_iter().chain(of_set).collect()
 }
 
 fn entity_name(key: &EntityKey, observed: &Snapshot, names: &SharedNames<'_>) -> String {

@@ -1,12 +1,12 @@
 //! Accounts whose creation loses an answer: they are found by their address, and completed.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::server::{Server, stack_and_world, world_of};
-use super::{QUICK, apply, expect, run, run_as, served};
+use super::{QUICK, apply, client, expect, run, run_as, served};
 use crate::common::Sandbox;
 
 const STACK: &str = r#"
@@ -81,17 +81,9 @@ fn requests(server: &Server, states: &Value) -> Vec<Value> {
 }
 
 fn begin(sandbox: &Sandbox, server: &Server) -> Child {
-    let mut command: Command = sandbox.command();
-    let command = command
-        .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
-        .env("AWS_SECRET_ACCESS_KEY", "secret")
-        .env("AWS_REGION", "eu-west-1")
-        .env("AWS_ENDPOINT_URL", &server.url)
-        .env("AWS_EC2_METADATA_DISABLED", "true")
+    client(sandbox, &server.url, "AKIAIOSFODNN7EXAMPLE")
         .envs(SPEED)
-        .args(["apply", "--auto-approve"]);
-    command
-        .stdin(Stdio::null())
+        .args(["apply", "--auto-approve"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

@@ -16,7 +16,7 @@ mod scenario;
 mod server;
 mod silence;
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::common::{Output, Sandbox};
 use server::{Server, stack_and_world, world_of};
@@ -38,16 +38,9 @@ pub fn run(sandbox: &Sandbox, url: &str, args: &[&str]) -> Output {
 
 /// As [`run`], as the caller whom the server takes the access key for, and with more in the environment.
 pub fn run_as(sandbox: &Sandbox, url: &str, key: &str, more: &[(&str, &str)], args: &[&str]) -> Output {
-    let output = sandbox
-        .command()
-        .env("AWS_ACCESS_KEY_ID", key)
-        .env("AWS_SECRET_ACCESS_KEY", "secret")
-        .env("AWS_REGION", "eu-west-1")
-        .env("AWS_ENDPOINT_URL", url)
-        .env("AWS_EC2_METADATA_DISABLED", "true")
+    let output = client(sandbox, url, key)
         .envs(more.iter().copied())
         .args(args)
-        .stdin(Stdio::null())
         .output()
         .unwrap();
     Output {
@@ -55,6 +48,19 @@ pub fn run_as(sandbox: &Sandbox, url: &str, key: &str, more: &[(&str, &str)], ar
         stderr: String::from_utf8(output.stderr).unwrap(),
         code: output.status.code().unwrap_or(-1),
     }
+}
+
+/// The program as a client of the service at this address, by an access key.
+pub fn client(sandbox: &Sandbox, url: &str, key: &str) -> Command {
+    let mut command: Command = sandbox.command();
+    command
+        .env("AWS_ACCESS_KEY_ID", key)
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .env("AWS_REGION", "eu-west-1")
+        .env("AWS_ENDPOINT_URL", url)
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .stdin(Stdio::null());
+    command
 }
 
 /// Runs the program, which must end with this code, and returns what it said, results first.

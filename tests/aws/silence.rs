@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::run_as;
 use super::server::{Server, stack_and_world, world_of};
+use super::{client, run_as};
 use crate::common::Sandbox;
 
 const STACK: &str = r#"
@@ -41,16 +41,9 @@ fn cut_off(speed: &str) -> (Sandbox, Child) {
     let more = [("ROLECALL_TEST_SPEED", speed)];
     let sandbox = stack_and_world(&[("main.hcl", STACK)], "rate = 10");
     let server = Server::start_with(&world_of(&sandbox), &CLOCK, &more);
-    let mut command: Command = sandbox.command();
-    let child = command
-        .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
-        .env("AWS_SECRET_ACCESS_KEY", "secret")
-        .env("AWS_REGION", "eu-west-1")
-        .env("AWS_ENDPOINT_URL", &server.url)
-        .env("AWS_EC2_METADATA_DISABLED", "true")
+    let child = client(&sandbox, &server.url, "AKIAIOSFODNN7EXAMPLE")
         .env("ROLECALL_TEST_SPEED", speed)
         .args(["apply", "--auto-approve"])
-        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -109,18 +109,12 @@ fn tell_look_alikes(env: &Env, snapshot: &Snapshot) {
     let groups = LookAlikes::of(snapshot.groups.keys().map(GroupName::as_str));
     let sets = LookAlikes::of(snapshot.permission_sets.keys().map(PermissionSetName::as_str));
     let granted = names.principals.iter().filter_map(|principal| match principal {
-        PrincipalKey::Group(name) => Some(("group", name.as_str(), groups.others(name.as_str()))),
+        PrincipalKey::Group(name) => groups.told("group", name.as_str(), "like"),
         _ => None,
     });
     let of_sets = names.permission_sets.iter();
-    let of_sets = of_sets.map(|name| ("permission set", name.as_str(), sets.others(name.as_str())));
-    let found = granted.chain(of_sets).filter(|(_, _, others)| !others.is_empty());
-    let found: Vec<String> = found
-        .map(|(kind, name, others)| {
-            let others: Vec<String> = others.into_iter().map(|other| format!("`{other}`")).collect();
-            format!("{kind} `{name}` like {}", others.join(", "))
-        })
-        .collect();
+    let of_sets = of_sets.filter_map(|name| sets.told("permission set", name.as_str(), "like"));
+    let found: Vec<String> = granted.chain(of_sets).collect();
     if !found.is_empty() {
         env.say(&format!(
             "warning: names through which access is given could be taken for each other: {}",

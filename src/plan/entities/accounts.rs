@@ -1,5 +1,6 @@
 //! Accounts: referred to, moved and tagged where the stack may, created where it is told to, never closed.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use crate::model::reach::holders_in;
 use crate::model::snapshot::{Entity, Management, Snapshot};
 use crate::plan::change::ActionKind;
 use crate::plan::finding::{Finding, Level, counted, people};
+use crate::plan::input::PlanInput;
 use crate::plan::risk::ProductionAccounts;
 
 use super::{Differ, Facts, update_reason};
@@ -22,6 +24,8 @@ impl Differ<'_, '_> {
         let sources = self.sources;
         let mut differing: BTreeSet<Arc<str>> = BTreeSet::new();
         let mut named_otherwise: BTreeSet<Arc<str>> = BTreeSet::new();
+        // Most accounts stand where they shall, so that nobody asks.
+        let production = LazyCell::new(|| production_rules(sources.input));
         for (key, entity) in &sources.desired.accounts {
             if self.held.holds_entity(&EntityKey::Account(key.clone())) {
                 continue;
@@ -32,7 +36,7 @@ impl Differ<'_, '_> {
                     let name = sources.observed.account_name(key);
                     if !is_as_said {
                         let mut what = self.what_differs(&entity.value, &observed.value);
-                        if self.is_production_now(key, &entity.value, &observed.value) {
+                        if is_production_now(&production, key, &entity.value, &observed.value) {
                             what.push_str("; production now");
                             what.push_str(&self.held_in(key));
                         }
@@ -191,26 +195,6 @@ impl Differ<'_, '_> {
         parts.join("; ")
     }
 
-    /// Whether an account is production where it stands, and would not be where its block says.
-    fn is_production_now(&self, key: &AccountKey, declared: &Account, observed: &Account) -> bool {
-        let input = self.sources.input;
-        let last = input.recorded.rules.as_ref().map(|rules| &rules.settings.risk);
-        let rules = std::iter::once(&input.desired.settings.risk).chain(last);
-        let as_said = Account {
-            ou: declared.ou.clone().or_else(|| observed.ou.clone()),
-            tags: declared.tags.clone().or_else(|| observed.tags.clone()),
-            ..observed.clone()
-        };
-        let rules: Vec<_> = rules
-            .map(|risk| ProductionAccounts::new(&risk.production))
-            .collect();
-        let is_one = |account: &Account| {
-            let there = Snapshot::of_account(key, account);
-            rules.iter().any(|rule| rule.contains(key, &[&there]))
-        };
-        is_one(observed) && !is_one(&as_said)
-    }
-
     /// `: 11 people with PowerUser, 3 people with ViewOnly`
     fn held_in(&self, account: &AccountKey) -> String {
         let held = holders_in(&self.sources.input.observed.snapshot, account);
@@ -271,4 +255,32 @@ impl Differ<'_, '_> {
             ..Finding::new(Level::Warning, "account-differs", message)
         });
     }
+}
+
+/// What makes an account production: by the stack, and by what was last applied.
+fn production_rules(input: &PlanInput) -> Vec<ProductionAccounts> {
+    let last = input.recorded.rules.as_ref().map(|rules| &rules.settings.risk);
+    let rules = std::iter::once(&input.desired.settings.risk).chain(last);
+    rules
+        .map(|risk| ProductionAccounts::new(&risk.production))
+        .collect()
+}
+
+/// Whether an account is production where it stands, and would not be where its block says.
+fn is_production_now(
+    rules: &[ProductionAccounts],
+    key: &AccountKey,
+    declared: &Account,
+    observed: &Account,
+) -> bool {
+    let as_said = Account {
+        ou: declared.ou.clone().or_else(|| observed.ou.clone()),
+        tags: declared.tags.clone().or_else(|| observed.tags.clone()),
+        ..observed.clone()
+    };
+    let is_one = |account: &Account| {
+        let there = Snapshot::of_account(key, account);
+        rules.iter().any(|rule| rule.contains(key, &[&there]))
+    };
+    is_one(observed) && !is_one(&as_said)
 }

@@ -380,9 +380,7 @@ impl Differ<'_, '_> {
     fn is_left_undone(&self, effect: &Effect) -> bool {
         let wanted = crate::model::fingerprint::of_effect(effect);
         let run = self.sources.input.recorded.unfinished.as_ref();
-        run.is_some_and(|run| {
-            run.steps.binary_search(&wanted).is_ok() && run.done.binary_search(&wanted).is_err()
-        })
+        run.is_some_and(|run| run.has_left(wanted))
     }
 
     /// Making something that was made before and is gone needs a person's yes. `lost`: it had another name then.

@@ -24,14 +24,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::address::Address;
-use crate::id::EntityKey;
 use crate::model::access::{Access, Tuple};
 use crate::model::action::Effect;
 use crate::model::guardrail::{Guardrail, Rule, Selector};
 use crate::source::Location;
 
 use super::Plan;
-use super::change::{Action, ActionKind};
 use super::finding::{Finding, Level, counted, people};
 use super::input::PlanInput;
 use super::last_rules::NamesNow;
@@ -163,13 +161,12 @@ fn only_removes(plan: &Plan) -> bool {
                 | Effect::DeletePermissionSet { .. }
         )
     };
-    let takes_in =
-        |action: &Action| action.kind == ActionKind::Rebind && matches!(action.entity, EntityKey::User(_));
     plan.grants.is_empty()
+        && plan.strangers().next().is_none()
         && plan
             .actions
             .iter()
-            .all(|action| action.effect.as_ref().is_none_or(removes) && !takes_in(action))
+            .all(|action| action.effect.as_ref().is_none_or(removes))
 }
 
 /// When somebody has something.

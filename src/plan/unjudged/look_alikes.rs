@@ -14,12 +14,6 @@ use crate::plan::input::PlanInput;
 /// One finding, whatever the number of names.
 pub(super) fn finding(plan: &Plan, input: &PlanInput) -> Option<Finding> {
     let mut subjects: BTreeSet<Arc<str>> = BTreeSet::new();
-    let mut add = |kind: &str, name: &str, others: Vec<&str>| {
-        if !others.is_empty() {
-            let others: Vec<String> = others.into_iter().map(|other| format!("`{other}`")).collect();
-            subjects.insert(format!("{kind} `{name}` like {}", others.join(", ")).into());
-        }
-    };
     let (groups, sets) = given(plan);
     if groups.is_empty() && sets.is_empty() {
         return None;
@@ -29,15 +23,17 @@ pub(super) fn finding(plan: &Plan, input: &PlanInput) -> Option<Finding> {
     let there = snapshots.iter().flat_map(|known| known.groups.keys());
     let there = there.filter(|name| !gone_groups.contains(name));
     let alike = LookAlikes::of(there.map(GroupName::as_str));
-    for group in groups {
-        add("group", group.as_str(), alike.others(group.as_str()));
-    }
+    let told = groups
+        .into_iter()
+        .filter_map(|group| alike.told("group", group.as_str(), "like"));
+    subjects.extend(told.map(Arc::from));
     let there = snapshots.iter().flat_map(|known| known.permission_sets.keys());
     let there = there.filter(|name| !gone_sets.contains(name));
     let alike = LookAlikes::of(there.map(PermissionSetName::as_str));
-    for set in sets {
-        add("permission set", set.as_str(), alike.others(set.as_str()));
-    }
+    let told = sets
+        .into_iter()
+        .filter_map(|set| alike.told("permission set", set.as_str(), "like"));
+    subjects.extend(told.map(Arc::from));
     let names = match subjects.len() {
         0 => return None,
         1 => "1 name through which this gives access could".to_owned(),
