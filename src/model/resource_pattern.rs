@@ -45,7 +45,7 @@ const ADMINISTRATORS: &[&str] = &[
     "AWSControlTowerAdmin",
     "AWSCloudFormationStackSetExecutionRole",
     "AWSCloudFormationStackSetAdministrationRole",
-    "cdk-hnb659fds-cfn-exec-role-",
+    CDK,
     // What people call them.
     "Admin",
     "Admins",
@@ -55,6 +55,25 @@ const ADMINISTRATORS: &[&str] = &[
     "admin-role",
     "AdminRole",
 ];
+
+/// It ends with the account and the Region, whose name ends with a digit.
+const CDK: &str = "cdk-hnb659fds-cfn-exec-role-#-~";
+
+/// Where the roles of permission sets are, without the Region that most have and with it, and as those write it who leave
+/// out the path. What comes next is the set's name, and `_` with [`SUFFIX`] hexadecimal digits (IAM Identity Center user
+/// guide, "Referencing permission sets in resource policies").
+///
+/// Their trust policies let in whoever signs in, and no `sts:AssumeRole`; but no policy of trust is read here, and a
+/// pattern that a set's `Administrator` makes a way is one as well where it is so short that it takes in the same role.
+/// The line is that of other roles: fewer than three letters of the set's name, or what an administrator's begins with. A
+/// set's own name, written out, is an administrator's by its words only: what the other sets of a stack amount to is
+/// not asked here, or a set's mark would come and go with another set's policies.
+const OF_SETS: &[&str] = &[
+    "aws-reserved/sso.amazonaws.com/AWSReservedSSO_",
+    "aws-reserved/sso.amazonaws.com/~/AWSReservedSSO_",
+    "AWSReservedSSO_",
+];
+const SUFFIX: usize = 16;
 
 /// A name with fewer letters that stand for themselves is no name: `role/a*`.
 const LEAST_LETTERS: usize = 3;
@@ -178,16 +197,31 @@ fn reaches(pieces: &[Piece], form: &str) -> Option<Reached> {
     let is_name = |at: &usize| !rest(at).contains(&Piece::Char(':'));
     let by_word = |at: &usize| is_name(at) && literal(rest(at)).contains("admin");
     let named = reached.iter().any(by_word)
+        || form.ends_with(":role/") && is_of_administrators_set(pieces, &reached)
         || ADMINISTRATORS.iter().any(|name| {
-            let mut at = reached.clone();
-            for c in name.chars() {
-                at = consume(pieces, &at, |own| own.eq_ignore_ascii_case(&c));
+            let mut at = through(pieces, &reached, name);
+            if *name == CDK {
+                at = consume(pieces, &at, |own| own.is_ascii_digit());
             }
-            // A name that goes on is one with any end.
-            at.iter()
-                .any(|at| name.ends_with('-') && is_name(at) || rest(at).is_empty())
+            at.iter().any(|at| rest(at).is_empty())
         });
     named.then_some(Reached::Administrators)
+}
+
+/// Whether it can be the role of a set that administers, by the set's name.
+fn is_of_administrators_set(pieces: &[Piece], from: &[usize]) -> bool {
+    let rest = |at: &usize| pieces.get(*at..).unwrap_or_default();
+    OF_SETS.iter().any(|place| {
+        let names = through(pieces, from, place);
+        names.iter().any(|at| is_open(rest(at)))
+            || ADMINISTRATORS.iter().any(|name| {
+                let mut at = through(pieces, &through(pieces, &names, name), "_");
+                for _ in 0..SUFFIX {
+                    at = consume(pieces, &at, |own| own.is_ascii_hexdigit());
+                }
+                at.iter().any(|at| rest(at).is_empty())
+            })
+    })
 }
 
 /// Whether what is left of a pattern is no name: wildcards, and next to nothing else.
@@ -217,16 +251,19 @@ fn after_form(pieces: &[Piece], form: &str) -> Vec<usize> {
     for c in "arn:".chars() {
         at = consume(pieces, &at, |own| own == c);
     }
-    at = run(pieces, &at);
+    at = run(pieces, &at, is_within_segment);
     at = consume(pieces, &at, |own| own == ':');
-    for c in form.chars() {
-        at = match c {
-            '%' => run(pieces, &at),
-            '#' => (0..12).fold(at, |at, _| consume(pieces, &at, |own| own.is_ascii_digit())),
-            c => consume(pieces, &at, |own| own.eq_ignore_ascii_case(&c)),
-        };
-    }
-    at
+    through(pieces, &at, form)
+}
+
+/// Where one may be once it has taken in more of a form, or of one with `~` for a Region besides.
+fn through(pieces: &[Piece], from: &[usize], form: &str) -> Vec<usize> {
+    form.chars().fold(from.to_vec(), |at, c| match c {
+        '%' => run(pieces, &at, is_within_segment),
+        '~' => run(pieces, &at, |own| own.is_ascii_alphanumeric() || own == '-'),
+        '#' => (0..12).fold(at, |at, _| consume(pieces, &at, |own| own.is_ascii_digit())),
+        c => consume(pieces, &at, |own| own.eq_ignore_ascii_case(&c)),
+    })
 }
 
 /// One character further on.
@@ -239,11 +276,15 @@ fn consume(pieces: &[Piece], from: &[usize], is_it: impl Fn(char) -> bool) -> Ve
     closed(pieces, next.collect())
 }
 
-/// Any text further on that has no `:` and no `/`.
-fn run(pieces: &[Piece], from: &[usize]) -> Vec<usize> {
+fn is_within_segment(own: char) -> bool {
+    own != ':' && own != '/'
+}
+
+/// Any text further on of such characters.
+fn run(pieces: &[Piece], from: &[usize], is_it: fn(char) -> bool) -> Vec<usize> {
     let mut all = from.to_vec();
     loop {
-        let mut next = consume(pieces, &all, |own| own != ':' && own != '/');
+        let mut next = consume(pieces, &all, is_it);
         next.extend(&all);
         let next = closed(pieces, next);
         if next == all {
@@ -342,6 +383,17 @@ mod tests {
             "arn:aws:iam::*:role/*istrator",
             "arn:aws:iam::*:role/team/break-glass-admin",
             "arn:aws:iam::*:role/cdk-*",
+            "arn:aws:iam::*:role/aws-reserved/*",
+            "arn:aws:iam::*:role/aws-reserved/sso.amazonaws.com/*",
+            "arn:aws:iam::*:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_*",
+            "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_*",
+            "arn:aws:iam::*:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Adm*",
+            "arn:aws:iam::*:role/aws-reserved/sso.amazonaws.com/*_Adm*_0123456789abcdef",
+            "arn:aws:iam::*:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_B*",
+            "arn:aws:iam::*:role/AWSReservedSSO_*",
+            "arn:aws:iam::*:role/*/AWSReservedSSO_*",
+            "arn:aws:iam::*:role/AWS*",
+            "arn:aws:iam::*:role/Adm*",
         ] {
             assert_eq!(reached(named), Some(Reached::Administrators), "{named}");
         }
@@ -353,6 +405,12 @@ mod tests {
             "",
             "arn:aws:iam::*:role/app-*",
             "arn:aws:iam::*:role/app/*",
+            "arn:aws:iam::*:role/*-deploy",
+            "arn:aws:iam::*:role/*-decade",
+            "arn:aws:iam::111122223333:role/aws-service-role/*",
+            "arn:aws:iam::*:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_ReadOnly_*",
+            "arn:aws:iam::*:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Deploy*",
+            "arn:aws:iam::*:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Adm_0123456789abcdef",
             "arn:aws:iam::*:role/${*}",
             "arn:aws:iam::*:role/deploy",
             "arn:aws:iam::*:role/${aws:username}",
