@@ -52,6 +52,7 @@ impl Guarded<'_> {
         self.removals(findings);
         self.protected(findings);
         self.idle_patterns(findings);
+        findings.extend(super::idle_production::findings(self.sources.input));
         self.ignored_declarations(findings);
         self.quotas(findings);
         self.restores(findings);

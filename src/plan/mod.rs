@@ -34,6 +34,7 @@ mod hashing;
 mod held;
 mod held_findings;
 mod identity;
+mod idle_production;
 pub mod in_progress;
 mod in_use;
 pub mod input;

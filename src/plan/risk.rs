@@ -298,6 +298,12 @@ impl ProductionAccounts {
         }
     }
 
+    /// Whether a unit is production, by itself or by one above it.
+    pub fn has_unit(&self, unit: &OuPath) -> bool {
+        let above = std::iter::successors(Some(unit.clone()), OuPath::parent);
+        above.into_iter().any(|unit| self.units.is_match(unit.as_str()))
+    }
+
     /// Whether an account is production by what any of the snapshots says of it.
     pub fn contains(&self, key: &AccountKey, snapshots: &[&Snapshot]) -> bool {
         if self.accounts.is_empty() && self.units.is_empty() && self.tags.is_empty() {
@@ -314,10 +320,9 @@ impl ProductionAccounts {
             tags.and_then(|tags| tags.get(key))
                 .is_some_and(|value| glob.is_match(&**value))
         };
-        let above = std::iter::successors(account.ou.clone(), OuPath::parent);
         self.accounts.is_match(&*account.name)
             || self.tags.iter().any(tagged)
-            || above.into_iter().any(|unit| self.units.is_match(unit.as_str()))
+            || account.ou.as_ref().is_some_and(|unit| self.has_unit(unit))
     }
 }
 

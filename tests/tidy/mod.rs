@@ -74,7 +74,7 @@ fn may_import(module: &str) -> &'static [&'static str] {
         // What is imported is written as the language wants it.
         "import" => &["config", "diagnostic", "model", "id", "address", "source"],
         // Entities are recorded as the fold records them.
-        "plan" => &["id", "address", "model", "graph", "source", "state"],
+        "plan" => &["diagnostic", "id", "address", "model", "graph", "source", "state"],
         "state" | "provider" => &["id", "address", "model", "source"],
         "apply" => &[
             "plan", "graph", "state", "provider", "model", "id", "address", "source",
