@@ -23,11 +23,11 @@ use super::step::{Wait, Waits};
 struct Place(u8, EntityKey, ActionKind, Option<UserName>, usize);
 
 /// The actions in order, and the waits of actions and grants. What revokes wait for is added by
-/// [`super::keeping`]. `leavers` are actions that others come after, besides what they refer to
-/// ([`super::widening::leavers`]).
+/// [`super::keeping`]. `first` are actions that others come after, besides what they refer to
+/// ([`super::widening::Known::first`]).
 pub(super) fn order(
     actions: Vec<Action>,
-    leavers: &BTreeMap<usize, Vec<usize>>,
+    first: &BTreeMap<usize, Vec<usize>>,
     names: &Names,
     (grants, revokes): (&[GrantStep], &[RevokeStep]),
     findings: &mut Vec<Finding>,
@@ -42,7 +42,7 @@ pub(super) fn order(
         .into_par_iter()
         .map(|index| {
             let mut needs = makers.needs(&actions, index);
-            needs.extend(leavers.get(&index).into_iter().flatten());
+            needs.extend(first.get(&index).into_iter().flatten());
             needs
         })
         .collect();

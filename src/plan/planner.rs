@@ -32,7 +32,7 @@ use super::matching::Rules;
 use super::moves::unused_moves;
 use super::order::{order, revoke_before_renaming};
 use super::people::PeopleChange;
-use super::provisioning::provisions;
+use super::provisioning::{behind, provisions};
 use super::renames::Renames;
 use super::roles::RoleEffects;
 use super::roles_effects::role_effects;
@@ -40,7 +40,7 @@ use super::sources::Sources;
 use super::standing::{Approvals, LeftOut};
 use super::step::{Wait, Waits};
 use super::universe::Universe;
-use super::widening::{leavers, take_before_giving, take_before_widening};
+use super::widening::{Known, take_before_giving, take_before_widening};
 use super::{FORMAT_VERSION, Plan, Totals};
 
 /// Plans. The same input gives the same plan, to the byte.
@@ -137,10 +137,15 @@ impl<'a> Stage<'a> {
         };
         block(self.sources, universe, steps, &mut self.findings);
         let observed = &universe.observed.tuples;
-        let leavers = leavers(&self.actions, &universe.names, &self.renames, observed);
+        let known = Known {
+            names: &universe.names,
+            renames: &self.renames,
+            behind: behind(self.sources, universe),
+        };
+        let first = known.first(&self.actions, observed, &self.diff.revokes);
         let (actions, mut waits) = order(
             std::mem::take(&mut self.actions),
-            &leavers,
+            &first,
             &universe.names,
             (&self.diff.grants, &self.diff.revokes),
             &mut self.findings,
@@ -148,18 +153,10 @@ impl<'a> Stage<'a> {
         let keeping = self.keeping(&actions, &after);
         keeping.fill(&mut waits);
         keeping.keep_roles(&mut waits);
-        let names = &universe.names;
-        let (grants, revokes) = (&self.diff.grants, &self.diff.revokes);
-        revoke_before_renaming(&actions, names, revokes, &mut waits);
-        let held = take_before_widening(&actions, names, &self.renames, (grants, revokes), &mut waits);
-        take_before_giving(
-            &actions,
-            names,
-            &self.renames,
-            (grants, revokes),
-            &held,
-            &mut waits,
-        );
+        let access = (&*self.diff.grants, &*self.diff.revokes);
+        revoke_before_renaming(&actions, &universe.names, access.1, &mut waits);
+        let held = take_before_widening(&actions, &known, access, &mut waits);
+        take_before_giving(&actions, &known, access, &held, &mut waits);
         let roles = role_effects(
             self.sources,
             universe,

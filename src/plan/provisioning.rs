@@ -125,6 +125,19 @@ fn stale_pairs(sources: &Sources<'_>, universe: &Universe<'_>) -> BTreeSet<Pair>
     stale.into_iter().map(|pair| remap.pair(pair)).collect()
 }
 
+/// The sets that the service has changed and not provisioned everywhere, as ranks in the plan's names: what an
+/// interrupted or failed run left.
+pub(super) fn behind(sources: &Sources<'_>, universe: &Universe<'_>) -> BTreeSet<u32> {
+    let known = &sources.observed.access.names;
+    let roles = sources.input.observed.roles.iter();
+    let stale = roles.filter(|row| row.provisioning == Provisioning::Stale);
+    let sets: BTreeSet<u32> = stale.map(|row| row.pair.permission_set()).collect();
+    let names = sets.into_iter().filter_map(|set| known.permission_set(set));
+    names
+        .filter_map(|name| universe.names.permission_set_rank(name))
+        .collect()
+}
+
 /// For each account without its SAML provider, one pair whose provisioning makes it anew, unless one is to be
 /// provisioned there anyway.
 fn signed_out(sources: &Sources<'_>, universe: &Universe<'_>, stale: &BTreeSet<Pair>) -> Vec<Pair> {

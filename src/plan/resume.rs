@@ -8,6 +8,7 @@
 use rustc_hash::FxHashSet;
 
 use crate::model::access::Tuple;
+use crate::model::action::Effect;
 use crate::model::fingerprint;
 use crate::model::record::UnfinishedRun;
 
@@ -120,6 +121,13 @@ impl<'r> Left<'r> {
         });
         let steps = both.chain(revokes).chain(records);
         there.extend(steps.filter_map(|(tag, tuple)| of_tuple(plan, tag, tuple)));
+        // A plan provisions whatever roles are behind, so those of other sets are up to date: a grant brings its role
+        // along.
+        let provisions = plan.names.permission_sets.iter().map(|name| Effect::Provision {
+            name: name.clone(),
+            accounts: None,
+        });
+        there.extend(provisions.map(|effect| fingerprint::of_effect(&effect)));
         let mut left = self.run.steps.iter().filter(|step| self.has(**step));
         left.all(|step| there.contains(step))
     }
@@ -261,5 +269,31 @@ mod tests {
         let reasons: Vec<GrantReason> = rest.grants.iter().map(|step| step.reason).collect();
         assert_eq!(reasons, [GrantReason::Restore, GrantReason::Declared]);
         assert!(!resume_of(&unfinished, &rest));
+    }
+
+    /// A grant brings its role up to date, so that the provisioning that was left is not asked for again.
+    #[test]
+    fn a_provisioning_that_a_grant_has_made_needless_is_not_left() {
+        let longer = stack().set_with("view", "view", |entity| {
+            entity.value.session_duration = "PT4H".parse().unwrap();
+        });
+        let world = World::new().has_user("ada").apply(stack());
+        let whole = world.plan(longer.clone());
+        let is_provision = |effect: &Effect| matches!(effect, Effect::Provision { .. });
+        let of = |which: fn(&(&Action, u64)) -> bool| {
+            let steps = whole.actions.iter().zip(action_fingerprints(&whole));
+            steps.filter(which).map(|(_, step)| step).collect::<Vec<u64>>()
+        };
+        let changed = of(|(action, _)| matches!(action.effect, Some(Effect::UpdatePermissionSet { .. })));
+        assert_eq!(whole.actions.len(), 2);
+        assert!(whole.actions[1].effect.as_ref().is_some_and(is_provision));
+        let rest = world.clone().apply(longer.clone()).plan(longer);
+        assert!(rest.is_empty());
+        assert!(resume_of(&run_of(&whole, &world, changed), &rest));
+        let provisioned = of(|(action, _)| matches!(action.effect, Some(Effect::Provision { .. })));
+        assert!(
+            !resume_of(&run_of(&whole, &world, provisioned), &rest),
+            "the change is left"
+        );
     }
 }

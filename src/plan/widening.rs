@@ -10,12 +10,19 @@
 //! - A grant to a group waits for those who leave the group.
 //! - Who joins a group waits for what is taken from the group.
 //!
-//! The last two hold unless groups take from each other in a circle, so that somebody keeps access by what one of them
-//! is given, somebody else by what the other is: then access that is to be kept comes first.
+//! - Who joins a group waits until what is narrowed of the group's sets has reached the roles ([`joins`]).
+//!
+//! The second and third hold unless groups take from each other in a circle, so that somebody keeps access by what one
+//! of them is given, somebody else by what the other is: then access that is to be kept comes first.
 //! What narrows a set waits for nobody. A set that becomes something else, neither wider nor narrower as far as can be
 //! told, waits only where no grant would have to be early.
 //!
-//! Not ordered yet: who joins a group may get a set of the group as it was before it is narrowed in the same run.
+//! What an interrupted run changed and did not provision everywhere may be more than the roles hold. So the provisioning
+//! waits as a change that widens does, and grants of the set, which would bring it along, wait for the provisioning. Grants
+//! by which somebody keeps access, or a role is kept, are made first all the same: such a role is up to date a moment
+//! before it is taken away.
+
+mod joins;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,56 +32,125 @@ use crate::model::access::{Names, Tuple};
 use crate::model::action::Effect;
 use crate::model::widening::Widening;
 
-use super::change::{Action, GrantStep, Reason, RevokeStep};
+use super::change::{Action, GrantStep, RevokeStep};
 use super::renames::Renames;
 use super::step::{Wait, Waits};
 
-/// For changes by which a set comes to allow more, and for provisionings that bring such a change of an earlier run:
-/// the ends of memberships, groups and users that take the set from somebody. Indices into `actions`, ascending.
-pub(super) fn leavers(
-    actions: &[Action],
-    names: &Names,
-    renames: &Renames,
-    before: &[Tuple],
-) -> BTreeMap<usize, Vec<usize>> {
-    let mut sets: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-    let mut leave: BTreeMap<PrincipalKey, Vec<usize>> = BTreeMap::new();
-    for (index, action) in actions.iter().enumerate() {
-        let Some(effect) = &action.effect else { continue };
-        if let Some(principal) = left_by(effect) {
-            leave.entry(principal).or_default().push(index);
-        } else if widening(effect, &action.reason, names, renames) != Widening::None {
-            let rank = set_of(effect, names);
-            rank.into_iter()
-                .for_each(|rank| sets.entry(rank).or_default().push(index));
-        }
+/// What is known of names, and of sets.
+pub(super) struct Known<'a> {
+    pub names: &'a Names,
+    pub renames: &'a Renames,
+    /// Sets that have roles with an older content ([`super::provisioning::behind`]).
+    pub behind: BTreeSet<u32>,
+}
+
+impl Known<'_> {
+    /// Actions that others come after, besides what they refer to. Indices into `actions`, ascending.
+    pub(super) fn first(
+        &self,
+        actions: &[Action],
+        before: &[Tuple],
+        revokes: &[RevokeStep],
+    ) -> BTreeMap<usize, Vec<usize>> {
+        let mut first = self.leavers(actions, before);
+        let joins = self.narrowed_before_joining(actions, before, revokes, &first);
+        first.extend(joins);
+        first
     }
-    if sets.is_empty() || leave.is_empty() {
-        return BTreeMap::new();
-    }
-    let mut by_rank: BTreeMap<u32, &Vec<usize>> = BTreeMap::new();
-    for (principal, own) in &leave {
-        let ranks = ranks(principal, names, renames);
-        by_rank.extend(ranks.into_iter().map(|rank| (rank, own)));
-    }
-    let mut leavers: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    let mut seen: BTreeSet<(u32, u32)> = BTreeSet::new();
-    for tuple in before {
-        let (set, principal) = (tuple.permission_set(), tuple.principal());
-        let (Some(changes), Some(own)) = (sets.get(&set), by_rank.get(&principal)) else {
-            continue;
-        };
-        if seen.insert((set, principal)) {
-            for change in changes {
-                leavers.entry(*change).or_default().extend(own.iter());
+
+    /// For changes by which a set comes to allow more, and for provisionings that bring such a change of an earlier
+    /// run: the ends of memberships, groups and users that take the set from somebody.
+    fn leavers(&self, actions: &[Action], before: &[Tuple]) -> BTreeMap<usize, Vec<usize>> {
+        let mut sets: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        let mut leave: BTreeMap<PrincipalKey, Vec<usize>> = BTreeMap::new();
+        for (index, action) in actions.iter().enumerate() {
+            let Some(effect) = &action.effect else { continue };
+            if let Some(principal) = left_by(effect) {
+                leave.entry(principal).or_default().push(index);
+            } else if self.widening(effect) != Widening::None {
+                let rank = self.set_of(effect);
+                rank.into_iter()
+                    .for_each(|rank| sets.entry(rank).or_default().push(index));
             }
         }
+        if sets.is_empty() || leave.is_empty() {
+            return BTreeMap::new();
+        }
+        let mut by_rank: BTreeMap<u32, &Vec<usize>> = BTreeMap::new();
+        for (principal, own) in &leave {
+            let ranks = self.ranks(principal);
+            by_rank.extend(ranks.into_iter().map(|rank| (rank, own)));
+        }
+        let mut leavers: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        let mut seen: BTreeSet<(u32, u32)> = BTreeSet::new();
+        for tuple in before {
+            let (set, principal) = (tuple.permission_set(), tuple.principal());
+            let (Some(changes), Some(own)) = (sets.get(&set), by_rank.get(&principal)) else {
+                continue;
+            };
+            if seen.insert((set, principal)) {
+                for change in changes {
+                    leavers.entry(*change).or_default().extend(own.iter());
+                }
+            }
+        }
+        for list in leavers.values_mut() {
+            list.sort_unstable();
+            list.dedup();
+        }
+        leavers
     }
-    for list in leavers.values_mut() {
-        list.sort_unstable();
-        list.dedup();
+
+    /// Whether a step may let people do more with a set that they have.
+    ///
+    /// A set that another one is renamed onto counts as changed for nothing: keeping access then leads from the grants
+    /// of one set to those of the other, and two such sets could wait for each other.
+    fn widening(&self, effect: &Effect) -> Widening {
+        match effect {
+            Effect::UpdatePermissionSet { to, .. } if self.is_followed(&to.name) => Widening::None,
+            Effect::UpdatePermissionSet { from, to } => Widening::of(from, to),
+            Effect::Provision { name, .. } if self.is_behind(name) => Widening::Other,
+            _ => Widening::None,
+        }
     }
-    leavers
+
+    /// Whether another set gets this name.
+    fn is_followed(&self, name: &PermissionSetName) -> bool {
+        let mut renamed = self.renames.permission_sets.iter();
+        renamed.any(|(old, new)| new == name && self.names.permission_set_rank(old).is_some())
+    }
+
+    fn is_behind(&self, name: &PermissionSetName) -> bool {
+        let rank = self.names.permission_set_rank(name);
+        rank.is_some_and(|rank| self.behind.contains(&rank))
+    }
+
+    fn set_of(&self, effect: &Effect) -> Option<u32> {
+        match effect {
+            Effect::UpdatePermissionSet { to, .. } => self.names.permission_set_rank(&to.name),
+            Effect::Provision { name, .. } => self.names.permission_set_rank(name),
+            _ => None,
+        }
+    }
+
+    /// A group that gets another name may have grants under both.
+    fn ranks(&self, principal: &PrincipalKey) -> Vec<u32> {
+        let old = match principal {
+            PrincipalKey::Group(group) => self.renames.groups.iter().find(|(_, new)| *new == group),
+            _ => None,
+        };
+        let old = old.map(|(old, _)| PrincipalKey::Group(old.clone()));
+        let both = [Some(principal), old.as_ref()].into_iter().flatten();
+        both.filter_map(|name| self.names.principal_rank(name)).collect()
+    }
+
+    fn renamed_ranks(&self) -> BTreeMap<u32, u32> {
+        let rank = |name: &GroupName| self.names.principal_rank(&PrincipalKey::Group(name.clone()));
+        let groups = self.renames.groups.iter();
+        groups
+            .filter_map(|(old, new)| Some((rank(old)?, rank(new)?)))
+            .collect()
+    }
 }
 
 /// Whose access ends, for somebody, with an effect that is no revoke. What was granted to a user or group that is
@@ -89,64 +165,111 @@ fn left_by(effect: &Effect) -> Option<PrincipalKey> {
     }
 }
 
+/// The steps by which a set comes to allow more, perhaps.
+#[derive(Default)]
+struct Change {
+    update: Option<(usize, Widening)>,
+    /// Of a set that has roles with an older content.
+    provision: Option<usize>,
+}
+
+impl Change {
+    /// Whether grants of the set can be made before it: they bring what it allows now, and nobody gets that for a while
+    /// whom it was not meant for.
+    fn can_have_early_grants(&self) -> bool {
+        self.update
+            .is_none_or(|(_, widening)| widening == Widening::Wider)
+    }
+
+    fn indices(&self) -> impl Iterator<Item = usize> {
+        self.update
+            .map(|(index, _)| index)
+            .into_iter()
+            .chain(self.provision)
+    }
+}
+
+fn changes(actions: &[Action], known: &Known<'_>) -> BTreeMap<u32, Change> {
+    let mut changes: BTreeMap<u32, Change> = BTreeMap::new();
+    for (index, action) in actions.iter().enumerate() {
+        let Some(effect) = &action.effect else { continue };
+        let Some(set) = known.set_of(effect) else { continue };
+        match effect {
+            Effect::Provision { name, .. } if known.is_behind(name) && !known.is_followed(name) => {
+                changes.entry(set).or_default().provision = Some(index);
+            }
+            Effect::UpdatePermissionSet { .. } => {
+                changes.entry(set).or_default().update = Some((index, known.widening(effect)));
+            }
+            _ => {}
+        }
+    }
+    let is_more = |change: &Change| {
+        let update = change.update.map(|(_, widening)| widening);
+        change.provision.is_some() || update.is_some_and(|widening| widening != Widening::None)
+    };
+    changes.retain(|_, change| is_more(change));
+    changes
+}
+
 /// Lets a set come to allow more only when it is taken from those who lose it. `waits` has what revokes and ends of
 /// memberships wait for. Returns the sets whose change waits.
 pub(super) fn take_before_widening(
     actions: &[Action],
-    names: &Names,
-    renames: &Renames,
+    known: &Known<'_>,
     (grants, revokes): (&[GrantStep], &[RevokeStep]),
     waits: &mut Waits,
 ) -> BTreeSet<u32> {
-    let mut updates: BTreeMap<u32, (usize, Widening)> = BTreeMap::new();
-    for (index, action) in actions.iter().enumerate() {
-        if let Some(effect @ Effect::UpdatePermissionSet { .. }) = &action.effect
-            && let Some(set) = set_of(effect, names)
-        {
-            let widening = widening(effect, &action.reason, names, renames);
-            if widening != Widening::None {
-                updates.insert(set, (index, widening));
-            }
-        }
-    }
+    let changes = changes(actions, known);
     let mut held = BTreeSet::new();
-    if updates.is_empty() {
+    if changes.is_empty() {
         return held;
     }
     let revoked: BTreeSet<u32> = revokes.iter().map(|step| step.tuple.permission_set()).collect();
+    let granted: BTreeSet<u32> = grants.iter().map(|step| step.tuple.permission_set()).collect();
     // Grants of each set that come before it is taken away.
     let mut first: BTreeSet<(u32, u32)> = BTreeSet::new();
     for (index, list) in &waits.revokes {
         let set = revokes
             .get(*index as usize)
             .map(|step| step.tuple.permission_set());
-        if let Some(set) = set.filter(|set| updates.contains_key(set)) {
+        if let Some(set) = set.filter(|set| changes.contains_key(set)) {
             let own = list.iter().filter_map(|wait| grant_of_set(grants, wait, set));
             first.extend(own.map(|grant| (set, grant)));
         }
     }
     let mut early: BTreeSet<u32> = BTreeSet::new();
-    for (set, (index, widening)) in updates {
-        let own = waits.actions.get(index).into_iter().flatten();
-        let ends = own.filter_map(|wait| leaving(actions, wait));
+    for (set, change) in changes {
+        let own = change.indices().filter_map(|index| waits.actions.get(index));
+        let ends = own.flatten().filter_map(|wait| leaving(actions, wait));
         let lists = ends.filter_map(|end| waits.actions.get(end)).flatten();
         let through = lists.filter_map(|wait| grant_of_set(grants, wait, set));
         let mut needed: BTreeSet<u32> = through.collect();
         needed.extend(first.range((set, 0)..=(set, u32::MAX)).map(|(_, grant)| *grant));
-        let Some(list) = waits.actions.get_mut(index) else {
-            continue;
-        };
-        // An early grant gives what the set allows now. Nobody gets that for a while whom it was not meant for.
-        if widening == Widening::Other && !needed.is_empty() {
-            list.retain(|wait| leaving(actions, wait).is_none());
+        let update = change
+            .update
+            .and_then(|(index, widening)| Some((widening, waits.actions.get_mut(index)?)));
+        if !needed.is_empty() && !change.can_have_early_grants() {
+            if let Some((_, list)) = update {
+                list.retain(|wait| leaving(actions, wait).is_none());
+            }
             continue;
         }
         early.extend(needed);
         held.insert(set);
-        if revoked.contains(&set) {
+        if let Some((widening, list)) = update
+            && widening != Widening::None
+            && revoked.contains(&set)
+        {
             list.push(Wait::RevokesOfSet(set));
             list.sort_unstable();
             list.dedup();
+        }
+        let provision = change.provision.and_then(|index| u32::try_from(index).ok());
+        if let Some(index) = provision.filter(|_| granted.contains(&set)) {
+            let list = waits.grants_of_set.entry(set).or_default();
+            list.push(index);
+            list.sort_unstable();
         }
     }
     waits.early_grants = early.into_iter().collect();
@@ -156,8 +279,7 @@ pub(super) fn take_before_widening(
 /// Lets grants to a group wait for those who leave it, and who joins it for what it loses.
 pub(super) fn take_before_giving(
     actions: &[Action],
-    names: &Names,
-    renames: &Renames,
+    known: &Known<'_>,
     (grants, revokes): (&[GrantStep], &[RevokeStep]),
     held: &BTreeSet<u32>,
     waits: &mut Waits,
@@ -175,10 +297,10 @@ pub(super) fn take_before_giving(
     }
     let turns = Turns {
         actions,
-        names,
+        names: known.names,
         grants,
         held,
-        now: renamed_ranks(names, renames),
+        now: known.renamed_ranks(),
     };
     let taking = turns.taking(revokes, waits);
     let granted: BTreeSet<u32> = grants.iter().map(|step| step.tuple.principal()).collect();
@@ -189,12 +311,12 @@ pub(super) fn take_before_giving(
             _ => continue,
         };
         let key = PrincipalKey::Group(group.clone());
-        let own = names.principal_rank(&key);
+        let own = known.names.principal_rank(&key);
         if own.is_some_and(|rank| taking.gives_way.contains(&rank)) {
             continue;
         }
         if joins {
-            let ranks = ranks(&key, names, renames).into_iter();
+            let ranks = known.ranks(&key).into_iter();
             let lost = ranks.filter(|rank| taking.revoked.get(rank) == Some(&true));
             if let Some(list) = waits.actions.get_mut(index as usize) {
                 list.extend(lost.map(Wait::RevokesOfPrincipal));
@@ -303,55 +425,6 @@ fn in_circles(edges: &BTreeSet<(u32, u32)>) -> BTreeSet<u32> {
             Err(cycle) => circles.extend(cycle.path),
         }
     }
-}
-
-fn renamed_ranks(names: &Names, renames: &Renames) -> BTreeMap<u32, u32> {
-    let rank = |name: &GroupName| names.principal_rank(&PrincipalKey::Group(name.clone()));
-    let groups = renames.groups.iter();
-    groups
-        .filter_map(|(old, new)| Some((rank(old)?, rank(new)?)))
-        .collect()
-}
-
-/// Whether a step may let people do more with a set that they have.
-///
-/// A set that another one is renamed onto counts as changed for nothing: keeping access then leads from the grants of
-/// one set to those of the other, and two such sets could wait for each other.
-fn widening(effect: &Effect, reason: &Reason, names: &Names, renames: &Renames) -> Widening {
-    match effect {
-        Effect::UpdatePermissionSet { from, to } => {
-            let follows = |(old, new): (&PermissionSetName, &PermissionSetName)| {
-                *new == to.name && names.permission_set_rank(old).is_some()
-            };
-            if renames.permission_sets.iter().any(follows) {
-                Widening::None
-            } else {
-                Widening::of(from, to)
-            }
-        }
-        // What an interrupted run changed and did not provision is not known here: it may be more.
-        Effect::Provision { .. } if *reason == Reason::Stale => Widening::Other,
-        _ => Widening::None,
-    }
-}
-
-fn set_of(effect: &Effect, names: &Names) -> Option<u32> {
-    match effect {
-        Effect::UpdatePermissionSet { to, .. } => names.permission_set_rank(&to.name),
-        Effect::Provision { name, .. } => names.permission_set_rank(name),
-        _ => None,
-    }
-}
-
-/// A group that gets another name may have grants under both.
-fn ranks(principal: &PrincipalKey, names: &Names, renames: &Renames) -> Vec<u32> {
-    let old = match principal {
-        PrincipalKey::Group(group) => renames.groups.iter().find(|(_, new)| *new == group),
-        _ => None,
-    };
-    let old = old.map(|(old, _)| PrincipalKey::Group(old.clone()));
-    let both = [Some(principal), old.as_ref()].into_iter().flatten();
-    both.filter_map(|name| names.principal_rank(name)).collect()
 }
 
 fn grant_of_set(grants: &[GrantStep], wait: &Wait, set: u32) -> Option<u32> {
@@ -520,5 +593,31 @@ mod tests {
             waits_of(&plan, join).contains(&Wait::RevokesOfPrincipal(ops)),
             "eve comes last"
         );
+    }
+
+    /// An earlier run let the set allow more, and was interrupted before the roles had it.
+    #[test]
+    fn what_was_left_to_provision_is_given_to_nobody_before_it_is_taken_away() {
+        use crate::model::roles::Provisioning;
+        use crate::plan::testing::{Stack, World, group};
+        let stack = |readers: &[PrincipalKey], ops: &[PrincipalKey]| {
+            let stack = Stack::new().accounts(&[1]).set("s", "s");
+            let stack = stack.group("ops", "Ops", &["ada"]);
+            let stack = stack.group("readers", "Readers", &["bob"]);
+            let stack = stack.group("others", "Others", &["eve"]);
+            let stack = stack.assign("a", &[group("Others")], &["s"], &[1]);
+            let stack = stack.assign("b", readers, &["s"], &[1]);
+            stack.assign("c", ops, &["s"], &[1])
+        };
+        let world = World::new().has_user("ada").has_user("bob").has_user("eve");
+        let mut world = world.apply(stack(&[group("Readers")], &[]));
+        for role in &mut world.observed.roles {
+            role.provisioning = Provisioning::Stale;
+        }
+        let plan = world.plan(stack(&[], &[group("Ops")]));
+        let provision = find(&plan, |effect| matches!(effect, Effect::Provision { .. }));
+        assert_eq!(waits_of(&plan, provision), [Wait::RevokesOfSet(0)]);
+        assert_eq!(plan.waits.grants_of_set[&0], [provision]);
+        assert!(plan.waits.early_grants.is_empty());
     }
 }

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 
-use crate::id::{EntityKey, OuPath, PrincipalKey};
+use crate::id::{EntityKey, OuPath, PermissionSetName, PrincipalKey};
 use crate::model::access::Tuple;
 use crate::model::action::Effect;
+use crate::model::roles::Provisioning;
 use crate::model::widening::Widening;
 use crate::plan::Plan;
 use crate::plan::change::{Action, ActionKind};
@@ -30,6 +31,7 @@ pub(super) fn check(plan: &Plan, input: &PlanInput, relations: &Relations, found
         contents(plan, &used, found);
         widening(plan, input, &used, &relations.observed, found);
         early(plan, found);
+        narrowing(plan, input, &used, &relations.observed, found);
         needs(plan, found);
     }
 }
@@ -405,11 +407,16 @@ fn widening(plan: &Plan, input: &PlanInput, used: &Used, observed: &[Tuple], fou
 }
 
 /// A grant that is made before its set's change leaves a role that is behind: a provisioning that follows the change
-/// must reach it.
+/// must reach it. (What an earlier run changed, a grant brings along.)
 fn early(plan: &Plan, found: &mut Found) {
     if plan.waits.early_grants.is_empty() {
         return;
     }
+    let updates = plan.actions.iter().filter_map(|action| match &action.effect {
+        Some(Effect::UpdatePermissionSet { to, .. }) => Some(&to.name),
+        _ => None,
+    });
+    let updates: BTreeSet<&PermissionSetName> = updates.collect();
     let provisions = plan.actions.iter().filter_map(|action| match &action.effect {
         Some(Effect::Provision { name, accounts }) => Some((name, accounts)),
         _ => None,
@@ -419,6 +426,9 @@ fn early(plan: &Plan, found: &mut Found) {
         let step = plan.grants.get(*index as usize);
         let names = step.and_then(|step| plan.names.resolve(step.tuple));
         let reached = names.and_then(|(account, set, _)| {
+            if !updates.contains(set) {
+                return Some(());
+            }
             let accounts = provisions.get(set)?;
             let reached = accounts
                 .as_ref()
@@ -428,6 +438,58 @@ fn early(plan: &Plan, found: &mut Found) {
         found.require(reached.is_some(), "early-grant-not-provisioned", || {
             format!("grant {index}")
         });
+    }
+}
+
+/// Who joins a group that holds a set which comes to allow less waits for its provisioning, where that waits for
+/// nobody: no revoke of the set, nothing left by an earlier run, nobody who leaves.
+fn narrowing(plan: &Plan, input: &PlanInput, used: &Used, observed: &[Tuple], found: &mut Found) {
+    let stale = input.observed.roles.iter();
+    let stale = stale.filter(|row| row.provisioning == Provisioning::Stale);
+    let known = &input.observed.snapshot.access.names;
+    let stale: BTreeSet<Option<&PermissionSetName>> = stale
+        .map(|row| known.permission_set(row.pair.permission_set()))
+        .collect();
+    let successors: BTreeSet<u32> = successors(plan, input).into_values().collect();
+    let mut narrowed: BTreeSet<&PermissionSetName> = BTreeSet::new();
+    let mut provisions: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut joins: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
+    for (index, action) in (0_u32..).zip(&plan.actions) {
+        match &action.effect {
+            Some(Effect::UpdatePermissionSet { from, to })
+                if Widening::of(from, to) == Widening::None && !stale.contains(&Some(&to.name)) =>
+            {
+                let rank = plan.names.permission_set_rank(&to.name);
+                if rank.is_some_and(|rank| !used.revoked_sets.contains(&rank) && !successors.contains(&rank))
+                {
+                    narrowed.insert(&to.name);
+                }
+            }
+            Some(Effect::Provision { name, .. }) if narrowed.contains(name) => {
+                provisions.extend(plan.names.permission_set_rank(name).map(|rank| (rank, index)));
+            }
+            Some(Effect::AddMember { group, .. }) => {
+                let rank = plan.names.principal_rank(&PrincipalKey::Group(group.clone()));
+                rank.into_iter()
+                    .for_each(|rank| joins.entry(rank).or_default().push(index));
+            }
+            _ => {}
+        }
+    }
+    if provisions.is_empty() || joins.is_empty() {
+        return;
+    }
+    let held = observed.iter().filter_map(|tuple| {
+        let joins = joins.get(&tuple.principal())?;
+        Some((*provisions.get(&tuple.permission_set())?, joins))
+    });
+    let held: BTreeSet<(u32, &Vec<u32>)> = held.collect();
+    for (provision, joins) in held {
+        for join in joins {
+            let mut waits = plan.waits.actions.get(*join as usize).into_iter().flatten();
+            let waited = waits.any(|wait| *wait == Wait::Action(provision));
+            found.require(waited, "joined-before-narrowed", || format!("action {join}"));
+        }
     }
 }
 

@@ -17,7 +17,12 @@ struct Moment {
     roles: BTreeSet<(String, String)>,
     /// Who has what in a role that allows more than it did before the run.
     more: BTreeSet<Fact>,
+    /// Who has what in a role that allows more than it will at the end.
+    still_more: BTreeSet<Fact>,
 }
+
+/// A role: its account and its permission set.
+pub(super) type Role = (String, String);
 
 /// Which steps are done, and which could be next.
 struct Walk<'a> {
@@ -58,8 +63,12 @@ impl Walk<'_> {
 
     /// Draws one of the steps that could be next.
     fn any_ready(&self, seed: &mut u64) -> Option<StepId> {
+        self.any_ready_of(|_| true, seed)
+    }
+
+    fn any_ready_of(&self, which: impl Fn(StepId) -> bool, seed: &mut u64) -> Option<StepId> {
         let open = self.steps().into_iter().filter(|step| !self.done.contains(step));
-        let ready: Vec<StepId> = open.filter(|step| self.is_ready(*step)).collect();
+        let ready: Vec<StepId> = open.filter(|step| which(*step) && self.is_ready(*step)).collect();
         *seed = seed
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
@@ -92,16 +101,27 @@ impl Walk<'_> {
     }
 }
 
-/// A plan of those steps alone that a run had done when it was interrupted. What changes the record alone is done as
-/// soon as a run begins.
+/// A plan of those steps alone that a run had done when it was interrupted, or when all its provisionings failed. What
+/// changes the record alone is done as soon as a run begins.
 pub(super) fn begun(plan: &Plan, mut seed: u64) -> Plan {
     let mut walk = Walk {
         plan,
         done: BTreeSet::new(),
     };
-    let count = (seed >> 40) as usize % (walk.steps().len() + 1);
+    let fails = seed & 1 == 0;
+    let steps = walk.steps().len();
+    let count = if fails {
+        steps
+    } else {
+        (seed >> 40) as usize % (steps + 1)
+    };
+    let works = |step: StepId| {
+        let StepId::Action(index) = step else { return true };
+        let effect = &plan.actions[index as usize].effect;
+        !fails || !matches!(effect, Some(Effect::Provision { .. }))
+    };
     while walk.done.len() < count
-        && let Some(step) = walk.any_ready(&mut seed)
+        && let Some(step) = walk.any_ready_of(works, &mut seed)
     {
         walk.done.insert(step);
     }
@@ -122,8 +142,9 @@ pub(super) fn begun(plan: &Plan, mut seed: u64) -> Plan {
 
 /// Carries a plan out in one of the orders its waits allow, and returns what the service looks like at the end.
 /// Whoever has access before and after must have it after every step, and a role must stay likewise; nobody may have
-/// what is theirs neither before nor after, nor more of what they are to lose.
-pub(super) fn walk(plan: &Plan, before: &Model, mut seed: u64) -> Model {
+/// what is theirs neither before nor after, nor more of what they are to lose, nor what they gain before it is narrowed.
+/// `behind` are the roles with a content that allows less than their set does by now.
+pub(super) fn walk(plan: &Plan, before: &Model, behind: &BTreeSet<Role>, mut seed: u64) -> Model {
     let mut walk = Walk {
         plan,
         done: BTreeSet::new(),
@@ -137,14 +158,17 @@ pub(super) fn walk(plan: &Plan, before: &Model, mut seed: u64) -> Model {
     let mut moments: Vec<Moment> = Vec::new();
     let mut widened = Widened {
         followed: renamed.values().cloned().collect(),
+        behind: behind.clone(),
         ..Widened::default()
     };
+    let mut narrowed = Narrowed::of(plan, before, &widened);
     while let Some(step) = walk.any_ready(&mut seed) {
         match step {
             StepId::Action(index) => {
                 if let Some(effect) = &plan.actions[index as usize].effect {
                     model.act(effect);
                     widened.act(effect, &model);
+                    narrowed.act(effect);
                 }
             }
             StepId::Grant(_) => {
@@ -152,15 +176,19 @@ pub(super) fn walk(plan: &Plan, before: &Model, mut seed: u64) -> Model {
                 model.grant(plan, tuple);
                 let (account, set, _) = plan.names.resolve(tuple).unwrap();
                 widened.provision(account.to_string(), set.to_string());
+                narrowed.provision(account.to_string(), set.to_string());
             }
             StepId::Revoke(_) => model.revoke(plan, plan.tuple(step).unwrap()),
         }
         walk.done.insert(step);
-        let is_more = |fact: &Fact| widened.roles.contains(&(fact.1.clone(), fact.2.clone()));
+        let role = |fact: &Fact| (fact.1.clone(), fact.2.clone());
+        let is_more = |fact: &Fact| widened.roles.contains(&role(fact));
+        let is_still_more = |fact: &Fact| narrowed.roles.contains(&role(fact));
         moments.push(Moment {
             step,
             access: model.access(&renamed),
             more: model.paths().into_keys().filter(is_more).collect(),
+            still_more: model.paths().into_keys().filter(is_still_more).collect(),
             roles: model.roles(),
         });
     }
@@ -175,6 +203,13 @@ pub(super) fn walk(plan: &Plan, before: &Model, mut seed: u64) -> Model {
     let (had_paths, will_paths) = (before.paths(), model.paths());
     let theirs: BTreeSet<Fact> = had.union(&will).cloned().collect();
     let gives_way = gives_way(plan);
+    // By an early grant somebody keeps access, or a role is kept: that comes first.
+    let early = plan.waits.early_grants.iter().map(|index| {
+        let tuple = plan.grants[*index as usize].tuple;
+        let (account, set, _) = plan.names.resolve(tuple).unwrap();
+        (account.to_string(), set.to_string())
+    });
+    let brought_along: BTreeSet<Role> = early.filter(|role| behind.contains(role)).collect();
     for moment in moments {
         let step = moment.step;
         assert!(
@@ -189,10 +224,18 @@ pub(super) fn walk(plan: &Plan, before: &Model, mut seed: u64) -> Model {
             steps(plan)
         );
         let own = moment.more.iter().filter(|fact| had_paths.contains_key(*fact));
+        let own = own.filter(|fact| !brought_along.contains(&(fact.1.clone(), fact.2.clone())));
         let more: Vec<&Fact> = own.filter(|fact| !will_paths.contains_key(*fact)).collect();
         assert!(
             more.is_empty(),
             "after {step:?}: {more:?} have more than they had, and are to have nothing\n{}",
+            steps(plan)
+        );
+        let mut new = moment.still_more.iter();
+        let early = new.find(|fact| !had_paths.contains_key(*fact));
+        assert!(
+            early.is_none(),
+            "after {step:?}: {early:?} is there before the set is narrowed\n{}",
             steps(plan)
         );
         let strange: Vec<&Fact> = moment.access.difference(&theirs).collect();
@@ -263,8 +306,10 @@ fn gives_way(plan: &Plan) -> bool {
 struct Widened {
     /// Sets that others are renamed onto: their change waits for nothing.
     followed: BTreeSet<String>,
+    /// Roles that were behind when the run began.
+    behind: BTreeSet<Role>,
     sets: BTreeSet<String>,
-    roles: BTreeSet<(String, String)>,
+    roles: BTreeSet<Role>,
 }
 
 impl Widened {
@@ -275,6 +320,10 @@ impl Widened {
                 if !self.followed.contains(&name) {
                     self.sets.insert(name);
                 }
+            }
+            // Back to what the roles have.
+            Effect::UpdatePermissionSet { from, to } if to.session_duration < from.session_duration => {
+                self.behind.retain(|(_, set)| set != to.name.as_str());
             }
             Effect::Provision { name, accounts } => {
                 for (account, set) in model.roles() {
@@ -291,8 +340,62 @@ impl Widened {
     }
 
     fn provision(&mut self, account: String, set: String) {
-        if self.sets.contains(&set) {
+        if self.sets.contains(&set) || self.behind.contains(&(account.clone(), set.clone())) {
             self.roles.insert((account, set));
+        }
+    }
+}
+
+/// Which roles allow more than at the end of the run.
+struct Narrowed {
+    sets: BTreeSet<String>,
+    changed: BTreeSet<String>,
+    roles: BTreeSet<Role>,
+}
+
+impl Narrowed {
+    /// Sets that others are renamed onto, those that somebody loses and those with roles that are behind are changed when
+    /// they can be.
+    fn of(plan: &Plan, before: &Model, known: &Widened) -> Self {
+        let lost = plan.revokes.iter().map(|step| step.tuple.permission_set());
+        let lost: BTreeSet<u32> = lost.collect();
+        let narrowed = plan.actions.iter().filter_map(|action| match &action.effect {
+            Some(Effect::UpdatePermissionSet { from, to }) if to.session_duration < from.session_duration => {
+                let rank = plan.names.permission_set_rank(&to.name);
+                let is_free = rank.is_none_or(|rank| !lost.contains(&rank));
+                is_free.then(|| to.name.to_string())
+            }
+            _ => None,
+        });
+        let sets: BTreeSet<String> = narrowed
+            .filter(|name| !known.followed.contains(name) && known.behind.iter().all(|(_, set)| set != name))
+            .collect();
+        let roles = before.roles().into_iter().filter(|(_, set)| sets.contains(set));
+        Narrowed {
+            roles: roles.collect(),
+            changed: BTreeSet::new(),
+            sets,
+        }
+    }
+
+    fn act(&mut self, effect: &Effect) {
+        match effect {
+            Effect::UpdatePermissionSet { to, .. } if self.sets.contains(to.name.as_str()) => {
+                self.changed.insert(to.name.to_string());
+            }
+            Effect::Provision { name, accounts } => self.roles.retain(|(account, set)| {
+                let there = accounts
+                    .as_ref()
+                    .is_none_or(|accounts| accounts.iter().any(|other| other.to_string() == *account));
+                set != name.as_str() || !there
+            }),
+            _ => {}
+        }
+    }
+
+    fn provision(&mut self, account: String, set: String) {
+        if self.changed.contains(&set) {
+            self.roles.remove(&(account, set));
         }
     }
 }
