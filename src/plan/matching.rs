@@ -95,6 +95,11 @@ impl Rules {
         last.is_some_and(|last| !last.hides(tuple) && self.left.hides(tuple))
     }
 
+    /// The `protect` block that keeps the grant, if one does.
+    pub fn protecting(&self, tuple: Tuple) -> Option<&NamedRule> {
+        self.protect.iter().find(|rule| rule.rule.matches(tuple))
+    }
+
     /// Whether an `ignore` block hides the grant.
     pub fn ignores(&self, tuple: Tuple) -> bool {
         self.left.ignores(tuple)

@@ -246,6 +246,7 @@ impl<'a> Stage<'a> {
             .filter(|(_, new)| passed(new).is_some())
             .collect();
         let observed = &self.universe.observed.tuples;
+        let mut left: BTreeMap<(Arc<str>, bool), BTreeSet<Arc<str>>> = BTreeMap::new();
         self.diff.revokes.retain(|step| {
             let old = names.permission_set(step.tuple.permission_set());
             let new = old.and_then(|old| outlived.get(old));
@@ -255,7 +256,14 @@ impl<'a> Stage<'a> {
                 observed.binary_search(&tuple).ok()
             };
             match step.reason {
-                RevokeReason::Expired => true,
+                RevokeReason::Expired => match self.rules.protecting(step.tuple) {
+                    None => true,
+                    Some(rule) => {
+                        let subjects = left.entry((rule.label.clone(), rule.as_last_applied)).or_default();
+                        subjects.extend(spell(sources, &self.universe, step.tuple));
+                        false
+                    }
+                },
                 RevokeReason::Renamed => replaced().is_some(),
                 _ => false,
             }
@@ -264,6 +272,7 @@ impl<'a> Stage<'a> {
             Some(Effect::DeletePermissionSet { name }) => outlived.contains_key(name),
             _ => action.kind == ActionKind::Rename,
         });
+        self.findings.extend(left.into_iter().map(protected_and_expired));
     }
 
     /// Everything that frozen principals have, by the names that the service has, and nothing else. What the
@@ -298,10 +307,7 @@ impl<'a> Stage<'a> {
                 return true;
             };
             let subjects = left_out.entry(why).or_default();
-            if let Some((account, set, principal)) = universe.names.resolve(step.tuple) {
-                let account = self.sources.observed.account_name(account);
-                subjects.insert(format!("{principal} → {set} in {account}").into());
-            }
+            subjects.extend(spell(self.sources, universe, step.tuple));
             false
         });
         self.findings.extend(approvals.left_out(&left_out));
@@ -560,6 +566,22 @@ fn session_seconds(plan: &Plan, sources: &Sources<'_>) -> BTreeMap<u32, u32> {
         Some((rank, set.value.session_duration.seconds()))
     };
     sets.into_iter().filter_map(seconds).collect()
+}
+
+/// Expired grants that a `protect` block keeps. `--only expired` is run by a schedule, whose other grants are not to wait
+/// for a person; a whole plan is refused.
+fn protected_and_expired(((label, as_last_applied), subjects): ((Arc<str>, bool), BTreeSet<Arc<str>>)) -> Finding {
+    let (grants, is) = match subjects.len() {
+        1 => ("1 expired grant".to_owned(), "is"),
+        count => (format!("{count} expired grants"), "are"),
+    };
+    let last = if as_last_applied { ", as last applied" } else { "" };
+    let message = format!("{grants} {is} left out: protected by \"{label}\"{last}");
+    Finding {
+        subjects,
+        remedy: Some("give the block a later time, or take them out of the `protect` block".into()),
+        ..Finding::new(Level::Warning, "left-out", message)
+    }
 }
 
 #[cfg(test)]
