@@ -98,16 +98,21 @@ impl Drift {
                     .as_deref()
                     .map(|around| around.held.clone())
                     .unwrap_or_default(),
-                in_accounts: Vec::new(),
+                in_accounts: seen
+                    .around
+                    .as_deref()
+                    .map(|around| around.in_accounts.clone())
+                    .unwrap_or_default(),
                 in_progress: Vec::new(),
                 calls: BTreeMap::new(),
                 ..observed.clone()
             };
+            let whole = seen.around.is_some();
             let found = compare(desired, recorded, &past, at)?;
             let there: BTreeSet<Part> = found.items.iter().flat_map(parts).collect();
             open.retain(|part| {
                 let still = there.contains(part);
-                if let Some(since) = ages.get_mut(part).filter(|_| !is_blind(part)) {
+                if let Some(since) = ages.get_mut(part).filter(|_| whole || !is_inside(part)) {
                     if still {
                         since.first_with = at;
                     } else {
@@ -123,8 +128,8 @@ impl Drift {
     }
 }
 
-/// Recorded readings do not hold what stands inside accounts, beyond which roles there are.
-fn is_blind(part: &Part) -> bool {
+/// Readings of older states do not hold what stands inside accounts, beyond which roles there are.
+fn is_inside(part: &Part) -> bool {
     let cause = match part {
         Part::Entity(cause, _) | Part::Member(cause, ..) | Part::Grant(cause, ..) | Part::Role(cause, ..) => {
             cause
@@ -169,27 +174,49 @@ fn parts(item: &DriftItem) -> Vec<Part> {
     }
 }
 
-/// The item once per age, each with the parts of that age.
+/// The item once per age, each with the parts of that age and with those people whom these parts concern.
 fn split(item: DriftItem, ages: &BTreeMap<Part, Since>) -> Vec<DriftItem> {
     let found: Vec<Option<Since>> = parts(&item).iter().map(|part| ages.get(part).copied()).collect();
     let distinct: BTreeSet<Option<Since>> = found.iter().copied().collect();
+    let several = distinct.len() > 1;
     let of_age = |since: Option<Since>| {
         let mut subject = item.subject.clone();
         let keep = |index: usize| found.get(index).copied().flatten() == since;
+        let mut people = item.people.clone();
         match &mut subject {
-            Subject::Members { users, .. } => retain(users, keep),
+            Subject::Members { users, .. } => {
+                retain(users, keep);
+                let is_one = |user: &UserName| users.contains(user);
+                if several {
+                    people
+                        .iter_mut()
+                        .for_each(|found| found.reached.people.retain(is_one));
+                }
+            }
             Subject::Grants { accounts, .. }
             | Subject::Roles { accounts, .. }
-            | Subject::Policy { accounts, .. } => retain(accounts, keep),
+            | Subject::Policy { accounts, .. } => {
+                retain(accounts, keep);
+                let is_one = |account: &AccountKey| accounts.contains(account);
+                if several {
+                    people
+                        .iter_mut()
+                        .for_each(|found| found.reached.accounts.retain(is_one));
+                }
+            }
             Subject::Entity { .. } | Subject::Quota { .. } => {}
+        }
+        if several {
+            people.retain(|found| !found.reached.people.is_empty() && !found.reached.accounts.is_empty());
         }
         DriftItem {
             subject,
+            people,
             since,
             ..item.clone()
         }
     };
-    distinct.into_iter().map(of_age).collect()
+    distinct.iter().copied().map(of_age).collect()
 }
 
 fn retain<T>(list: &mut Vec<T>, keep: impl Fn(usize) -> bool) {

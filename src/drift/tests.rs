@@ -770,6 +770,78 @@ fn recorded_readings_tell_between_which_of_them_something_drifted() {
     );
 }
 
+#[test]
+fn findings_that_differ_in_age_tell_of_their_own_accounts_and_people_alone() {
+    let admin = |key: &str| set_with(key, "arn:aws:iam::aws:policy/AdministratorAccess");
+    let reading = |accounts: &[u64], edited: &[u64]| {
+        let grants: Vec<_> = accounts.iter().map(|n| (*n, "admin", group("ops"))).collect();
+        let mut observed = live(&grants);
+        let sets = &mut observed.snapshot.permission_sets;
+        sets.insert(set("admin"), Entity::observed(admin("admin")));
+        let ops = Entity::observed(named_group("ops", "g-1", &["ada", "bob"]));
+        observed
+            .snapshot
+            .groups
+            .insert(GroupName::new("ops").unwrap(), ops);
+        let edited = edited.iter().map(|n| InAccount {
+            account: account(*n),
+            fault: AccountFault::RoleEdited {
+                permission_set: set("admin"),
+                edits: ["policy attached: arn:aws:iam::aws:policy/AWSSupportAccess".into()].into(),
+                behind: false,
+            },
+        });
+        observed.in_accounts = edited.collect();
+        observed
+    };
+    let at = |observed: Observed, at: &str| {
+        let at: Timestamp = at.parse().unwrap();
+        Seen::of(Observed { at, ..observed })
+    };
+    let observed = reading(&[1, 2, 3], &[2, 3]);
+    let (desired, recorded) = (Desired::default(), Recorded::default());
+    let mut drift = find_at(&desired, &recorded, &observed);
+    let mut readings = Readings::default();
+    readings.observed(at(reading(&[1], &[]), "2026-10-01T00:00:00Z"));
+    readings.observed(at(reading(&[1, 2], &[2]), "2026-10-02T00:00:00Z"));
+    drift.date(&desired, &recorded, &observed, &readings).unwrap();
+    let of = |cause: Cause| {
+        let is_about = |item: &&DriftItem| !matches!(item.subject, Subject::Entity { .. });
+        let items = drift
+            .items
+            .iter()
+            .filter(move |item| item.cause == cause)
+            .filter(is_about);
+        let mut found: Vec<(String, Vec<usize>)> = items
+            .map(|item| {
+                let first = item.since.unwrap().first_with.to_string()[..10].to_owned();
+                (
+                    first,
+                    item.people
+                        .iter()
+                        .map(|found| found.reached.accounts.len())
+                        .collect(),
+                )
+            })
+            .collect();
+        found.sort();
+        found
+    };
+    let day = |day: &str, accounts: &[usize]| (day.to_owned(), accounts.to_vec());
+    assert_eq!(
+        of(Cause::Unmanaged),
+        [
+            day("2026-10-01", &[1]),
+            day("2026-10-02", &[1]),
+            day("2026-11-01", &[1])
+        ]
+    );
+    assert_eq!(
+        of(Cause::RoleTampered),
+        [day("2026-10-02", &[1]), day("2026-11-01", &[1])]
+    );
+}
+
 /// Who has a grant where, the last reading without it, and the first with it.
 fn dated(drift: &Drift) -> Vec<(String, Option<String>, String)> {
     let mut dated: Vec<(String, Option<String>, String)> = drift

@@ -295,7 +295,8 @@ fn since(view: &DriftView<'_>, row: &DriftRow<'_>) -> Option<String> {
         (Some(last), Some(first)) => Some(format!("since between {last} ({before_it}) and {first}")),
         (Some(last), None) => Some(format!("since after {last}, when it was {before_it}")),
         (None, Some(first)) => Some(format!("since {first} at the latest")),
-        (None, None) => None,
+        // The first reading that there is. Its time is that of the reading, which is left out.
+        (None, None) => Some("since when is not known: no earlier reading tells".to_owned()),
     }
 }
 
