@@ -407,6 +407,47 @@ mod tests {
     }
 
     #[test]
+    fn an_expired_grant_that_is_protected_is_left_by_a_run_for_what_expired_and_the_others_go() {
+        let ending = || {
+            let stack = stack(&["ada"]).group("dev", "Dev", &["bob"]);
+            let until = Some("2026-07-01T00:00:00Z");
+            stack
+                .assign_until("b", &[group("Dev")], &["view"], &[1, 2], until)
+                .assign_until("c", &[group("Dev"), group("Ops")], &["edit"], &[1], until)
+                .set("edit", "edit")
+        };
+        let world = World::new().apply(ending()).at("2026-07-02T00:00:00Z");
+        let plan = world.plan(protecting(ending(), &["Ops"]));
+        assert!(plan.is_refused(), "a whole plan is for a person to correct");
+        let mut only = world.clone();
+        only.options.mode = Mode::Expired;
+        let plan = only.plan(protecting(ending(), &["Ops"]));
+        assert!(!plan.is_refused(), "{:#?}", plan.findings);
+        assert_eq!(plan.revokes.len(), 3, "what Dev has");
+        let told = finding(&plan, "left-out").unwrap();
+        assert_eq!(told.level, Level::Warning);
+        assert_eq!(
+            &*told.message,
+            "1 expired grant is left out: protected by \"the last way in\""
+        );
+        assert_eq!(told.subjects.len(), 1);
+        assert!(told.subjects.iter().all(|subject| subject.contains("Ops → edit")));
+        // What was protected when it was last applied stays so too.
+        let mut only = world.clone();
+        let rules = crate::model::rules::Rules::of(&protecting(ending(), &["Ops"]).desired());
+        only.recorded.rules = Some(Box::new(rules));
+        only.options.mode = Mode::Expired;
+        let plan = only.plan(ending());
+        assert_eq!((plan.revokes.len(), plan.is_refused()), (3, false));
+        assert!(
+            finding(&plan, "left-out")
+                .unwrap()
+                .message
+                .ends_with("as last applied")
+        );
+    }
+
+    #[test]
     fn a_protect_pattern_that_matches_nothing_is_told() {
         let world = World::new().apply(stack(&["ada"]));
         let plan = world.plan(protecting(stack(&["ada"]), &["Opps"]));

@@ -49,6 +49,24 @@ pub(super) fn findings(sources: &Sources<'_>, universe: &Universe<'_>, diff: &Ac
     diff.expired_new.iter().filter_map(finding).collect()
 }
 
+/// Expired grants that a `protect` block keeps. `--only expired` is run by a schedule, whose other grants are not to wait
+/// for a person; a whole plan is refused.
+pub(super) fn protected(
+    ((label, as_last_applied), subjects): ((Arc<str>, bool), BTreeSet<Arc<str>>),
+) -> Finding {
+    let (grants, is) = match subjects.len() {
+        1 => ("1 expired grant".to_owned(), "is"),
+        count => (format!("{count} expired grants"), "are"),
+    };
+    let last = if as_last_applied { ", as last applied" } else { "" };
+    let message = format!("{grants} {is} left out: protected by \"{label}\"{last}");
+    Finding {
+        subjects,
+        remedy: Some("give the block a later time, or take them out of the `protect` block".into()),
+        ..Finding::new(Level::Warning, "left-out", message)
+    }
+}
+
 /// Blocks that the state knows, and those that stand where one of them stood that ended at the same time: they have got
 /// another label since.
 fn ended_before(sources: &Sources<'_>) -> BTreeSet<Address> {

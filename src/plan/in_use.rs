@@ -90,7 +90,7 @@ pub(super) fn keep_principals_in_use(
     });
 }
 
-fn spell(sources: &Sources<'_>, universe: &Universe<'_>, tuple: Tuple) -> Option<Arc<str>> {
+pub(super) fn spell(sources: &Sources<'_>, universe: &Universe<'_>, tuple: Tuple) -> Option<Arc<str>> {
     let (account, set, principal) = universe.names.resolve(tuple)?;
     let account = sources.observed.account_name(account);
     Some(format!("{principal} → {set} in {account}").into())

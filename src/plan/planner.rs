@@ -20,11 +20,12 @@ use super::caller::{Steps, block, own_path};
 use super::change::{Action, ActionKind, RevokeReason};
 use super::ends::Lasting;
 use super::entities::entity_actions;
+use super::expired;
 use super::finding::{Finding, Level};
 use super::freezing::Freezing;
 use super::guards::{Guarded, keep_sets_in_use};
 use super::held::HeldSets;
-use super::in_use::{InUse, hidden_anew, keep_principals_in_use, left_to_others};
+use super::in_use::{InUse, hidden_anew, keep_principals_in_use, left_to_others, spell};
 use super::input::{Mode, PlanInput};
 use super::keeping::Keeping;
 use super::last_rules::NamesNow;
@@ -259,7 +260,9 @@ impl<'a> Stage<'a> {
                 RevokeReason::Expired => match self.rules.protecting(step.tuple) {
                     None => true,
                     Some(rule) => {
-                        let subjects = left.entry((rule.label.clone(), rule.as_last_applied)).or_default();
+                        let subjects = left
+                            .entry((rule.label.clone(), rule.as_last_applied))
+                            .or_default();
                         subjects.extend(spell(sources, &self.universe, step.tuple));
                         false
                     }
@@ -272,7 +275,7 @@ impl<'a> Stage<'a> {
             Some(Effect::DeletePermissionSet { name }) => outlived.contains_key(name),
             _ => action.kind == ActionKind::Rename,
         });
-        self.findings.extend(left.into_iter().map(protected_and_expired));
+        self.findings.extend(left.into_iter().map(expired::protected));
     }
 
     /// Everything that frozen principals have, by the names that the service has, and nothing else. What the
@@ -566,22 +569,6 @@ fn session_seconds(plan: &Plan, sources: &Sources<'_>) -> BTreeMap<u32, u32> {
         Some((rank, set.value.session_duration.seconds()))
     };
     sets.into_iter().filter_map(seconds).collect()
-}
-
-/// Expired grants that a `protect` block keeps. `--only expired` is run by a schedule, whose other grants are not to wait
-/// for a person; a whole plan is refused.
-fn protected_and_expired(((label, as_last_applied), subjects): ((Arc<str>, bool), BTreeSet<Arc<str>>)) -> Finding {
-    let (grants, is) = match subjects.len() {
-        1 => ("1 expired grant".to_owned(), "is"),
-        count => (format!("{count} expired grants"), "are"),
-    };
-    let last = if as_last_applied { ", as last applied" } else { "" };
-    let message = format!("{grants} {is} left out: protected by \"{label}\"{last}");
-    Finding {
-        subjects,
-        remedy: Some("give the block a later time, or take them out of the `protect` block".into()),
-        ..Finding::new(Level::Warning, "left-out", message)
-    }
 }
 
 #[cfg(test)]
