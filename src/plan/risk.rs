@@ -283,6 +283,8 @@ pub struct ProductionAccounts {
     accounts: GlobSet,
     units: GlobSet,
     tags: Vec<(Arc<str>, GlobMatcher)>,
+    /// The block, for what says so.
+    written: Production,
 }
 
 impl ProductionAccounts {
@@ -295,7 +297,41 @@ impl ProductionAccounts {
             accounts: globs(&production.accounts),
             units: globs(&production.organizational_units),
             tags: tags.collect(),
+            written: production.clone(),
         }
+    }
+
+    /// What says that an account is production, as the block has it: `organizational unit Workloads/Prod`.
+    pub fn because(&self, key: &AccountKey, snapshots: &[&Snapshot]) -> Option<String> {
+        let of = |globs: &GlobSet, text: &str| globs.matches(text).first().copied();
+        let by_account = |text: &str| {
+            let pattern = self.written.accounts.get(of(&self.accounts, text)?)?;
+            Some(format!("account {pattern}"))
+        };
+        let by_unit = |unit: OuPath| {
+            let pattern = self
+                .written
+                .organizational_units
+                .get(of(&self.units, unit.as_str())?)?;
+            Some(match pattern.is_empty() {
+                true => "the root of the organization".to_owned(),
+                false => format!("organizational unit {pattern}"),
+            })
+        };
+        let by_tag = |account: &Account| {
+            let mut tags = self.tags.iter();
+            let (tag, _) = tags.find(|tag| is_tagged(account, tag))?;
+            Some(format!("tag {tag} = {}", self.written.tags.get(tag)?))
+        };
+        let known = snapshots.iter().filter_map(|snapshot| snapshot.accounts.get(key));
+        let by = |account: &Account| {
+            let mut above = std::iter::successors(account.ou.clone(), OuPath::parent);
+            by_account(&account.name)
+                .or_else(|| above.find_map(by_unit))
+                .or_else(|| by_tag(account))
+        };
+        let mut known = known.map(|account| &account.value);
+        by_account(&key.to_string()).or_else(|| known.find_map(by))
     }
 
     /// Whether a unit is production, by itself or by one above it.
@@ -315,15 +351,16 @@ impl ProductionAccounts {
     }
 
     fn is_one(&self, account: &Account) -> bool {
-        let tagged = |(key, glob): &(Arc<str>, GlobMatcher)| {
-            let tags = account.tags.as_ref();
-            tags.and_then(|tags| tags.get(key))
-                .is_some_and(|value| glob.is_match(&**value))
-        };
         self.accounts.is_match(&*account.name)
-            || self.tags.iter().any(tagged)
+            || self.tags.iter().any(|tag| is_tagged(account, tag))
             || account.ou.as_ref().is_some_and(|unit| self.has_unit(unit))
     }
+}
+
+fn is_tagged(account: &Account, (key, glob): &(Arc<str>, GlobMatcher)) -> bool {
+    let tags = account.tags.as_ref();
+    tags.and_then(|tags| tags.get(key))
+        .is_some_and(|value| glob.is_match(&**value))
 }
 
 #[cfg(test)]
@@ -382,6 +419,46 @@ mod tests {
             plan.risks.sets[&set("admin")].mark(),
             Some(RiskMark::Administrator)
         );
+    }
+
+    #[test]
+    fn what_makes_an_account_production_is_named_as_written() {
+        let account = Account {
+            key: account(2),
+            name: "payments-prod".into(),
+            email: None,
+            ou: Some(OuPath::new("Workloads/Prod/EU").unwrap()),
+            tags: Some([("env".into(), "production".into())].into()),
+            status: Default::default(),
+            management: false,
+        };
+        let there = Snapshot::of_account(&account.key, &account);
+        let because = |accounts: &[&str], units: &[&str], tags: &[(&str, &str)]| {
+            let list = |texts: &[&str]| texts.iter().map(|text| Arc::from(*text)).collect();
+            let tags = tags
+                .iter()
+                .map(|(key, value)| (Arc::from(*key), Arc::from(*value)));
+            let rule = ProductionAccounts::new(&Production {
+                accounts: list(accounts),
+                organizational_units: list(units),
+                tags: tags.collect(),
+            });
+            rule.because(&account.key, &[&there])
+        };
+        let told = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            because(&["ops-*", "pay*"], &["*/Prod"], &[]),
+            told("account pay*")
+        );
+        assert_eq!(because(&["0000*2"], &[], &[]), told("account 0000*2"));
+        assert_eq!(
+            because(&[], &["Sandbox", "*/Prod"], &[]),
+            told("organizational unit */Prod")
+        );
+        assert_eq!(because(&[], &[""], &[]), told("the root of the organization"));
+        let tags = [("env", "prod*"), ("team", "x")];
+        assert_eq!(because(&["ops-*"], &["Sandbox"], &tags), told("tag env = prod*"));
+        assert_eq!(because(&["ops-*"], &["Sandbox"], &[("env", "prod")]), None);
     }
 
     #[test]

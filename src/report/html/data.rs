@@ -81,6 +81,9 @@ pub struct AccountEntry {
     /// Whether it is in production.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub production: bool,
+    /// What says so: `organizational unit Workloads/Prod`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub because: String,
     /// Whether it is the management account.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub management: bool,
@@ -102,10 +105,32 @@ pub struct SetEntry {
     /// Why to look twice: `administrator`, `privilege escalation`, `sensitive`; empty without a mark.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub risk: &'static str,
+    /// What says so: policies, actions, the `risk` block.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub because: Vec<String>,
+    /// What becomes of it with the plan, for those who have it: `no mark → administrator`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub altered: Option<AlteredEntry>,
     /// How long a session lasts, as `PT8H`.
     pub session: String,
     /// What it is made of: managed policies, whether there is an inline policy, a boundary.
     pub policies: Vec<String>,
+}
+
+/// A permission set of which the plan changes what it allows.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+pub struct AlteredEntry {
+    /// What of it changes: `what it allows`, `how long a session lasts`.
+    pub what: String,
+    /// Its mark before and after, where it is another.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub marks: String,
+    /// Whether it becomes a risk, or a graver one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub graver: bool,
+    /// What says what it amounts to then.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub because: Vec<String>,
 }
 
 /// A group, a person, or what is left of one.
@@ -141,6 +166,9 @@ pub struct EditedRole {
     /// Why to look twice, as for sets.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub risk: &'static str,
+    /// What says so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub because: Vec<String>,
 }
 
 /// An assignment block.

@@ -5,7 +5,8 @@ use crate::id::{AccountKey, PermissionSetName};
 use crate::model::permission_set::PermissionSet;
 use crate::model::snapshot::Snapshot;
 use crate::model::stack::{Production, RiskSettings};
-use crate::plan::risk::{ProductionAccounts, RiskMark, SetJudge};
+use crate::plan::risk::{ProductionAccounts, RiskMark, SetJudge, SetRisk};
+use crate::report::escape::escape;
 
 /// Tells what is marked on a page: what the configuration takes for a risk, and what the last apply did.
 pub struct Marks {
@@ -21,19 +22,35 @@ impl Marks {
         }
     }
 
-    /// The gravest mark of a permission set as it is.
-    pub fn set(&self, name: &PermissionSetName, set: Option<&PermissionSet>) -> Option<RiskMark> {
-        let marks = self
-            .rules
-            .iter()
-            .filter_map(|(judge, _)| judge.set(name, set).mark());
-        marks.min()
+    /// The gravest mark of a permission set as it is, and what says so.
+    pub fn set(
+        &self,
+        name: &PermissionSetName,
+        set: Option<&PermissionSet>,
+    ) -> Option<(RiskMark, Vec<String>)> {
+        let mut marked: Option<(RiskMark, SetRisk)> = None;
+        for (judge, _) in &self.rules {
+            let risk = judge.set(name, set);
+            let graver = |mark: RiskMark| marked.as_ref().is_none_or(|(known, _)| mark < *known);
+            if let Some(mark) = risk.mark().filter(|mark| graver(*mark)) {
+                marked = Some((mark, risk));
+            }
+        }
+        let (mark, risk) = marked?;
+        Some((
+            mark,
+            risk.because()
+                .iter()
+                .map(|why| escape(why).into_owned())
+                .collect(),
+        ))
     }
 
-    /// Whether an account is in production.
-    pub fn in_production(&self, account: &AccountKey, snapshot: &Snapshot) -> bool {
+    /// What says that an account is in production; `None` where nothing does.
+    pub fn in_production(&self, account: &AccountKey, snapshot: &Snapshot) -> Option<String> {
         let mut rules = self.rules.iter();
-        rules.any(|(_, production)| production.contains(account, &[snapshot]))
+        let because = rules.find_map(|(_, production)| production.because(account, &[snapshot]));
+        because.map(|why| escape(&why).into_owned())
     }
 }
 

@@ -10,7 +10,7 @@ use crate::report::plan_view::entities::{Detail, EntityChange, EntityRow};
 use crate::report::plan_view::entity_lines;
 use crate::report::plan_view::headline::Headline;
 use crate::report::plan_view::policy_diff::{self, DiffLine};
-use crate::report::plan_view::risk::words;
+use crate::report::plan_view::risk::{Risk, words};
 use crate::report::plan_view::{PlanView, principal_name, rule_text};
 use crate::report::terminal::{assignments, people};
 use crate::report::wording::{self, counted, number, some_of};
@@ -22,6 +22,8 @@ const MOST_ROWS: usize = 250;
 const MOST_POLICY_LINES: usize = 60;
 /// How much the full lists of one table take, in bytes.
 const MOST_WHOLE: usize = 1_500_000;
+/// Policies and actions that say why a line is marked.
+const MOST_BECAUSE: usize = 8;
 /// Names of entities on one line.
 const MOST_NAMES: usize = 20;
 
@@ -313,6 +315,7 @@ fn people_table(view: &PlanView<'_>) -> Table {
             room.list("Everyone", people, if named == 0 { 0 } else { everyone }, 3),
             room.list("Permission sets", sets, line.permission_sets.len(), 4),
             room.list("Accounts", accounts.iter().copied(), accounts.len(), 4),
+            because(&line.risks),
         ];
         let whole = whole.into_iter().flatten().collect();
         let (class, sign) = match sentence.verb {
@@ -365,6 +368,7 @@ fn assignments_table(view: &PlanView<'_>) -> Table {
             ),
             room.list("Permission sets", sets, row.permission_sets.len(), 4),
             room.list("Accounts", accounts.iter().copied(), accounts.len(), 1),
+            because(&row.risks),
         ];
         let whole = whole.into_iter().flatten().collect();
         let (class, sign) = match row.change {
@@ -383,6 +387,16 @@ fn assignments_table(view: &PlanView<'_>) -> Table {
         lines: lines.collect(),
         more: view.assignments.len().saturating_sub(MOST_ROWS),
     }
+}
+
+/// What says why a line's sets are marked: policies and actions. The pages of accounts say what makes them production.
+fn because(risks: &[Risk]) -> Option<(&'static str, String)> {
+    let of_sets = risks.iter().filter(|risk| !risk.because.is_empty()).map(|risk| {
+        let names = some_of(&risk.because, risk.because.len() as u64, MOST_BECAUSE);
+        format!("{} because of {names}", risk.mark.word())
+    });
+    let told: Vec<String> = of_sets.collect();
+    (!told.is_empty()).then(|| ("Why it is marked", told.join("; ")))
 }
 
 /// Marks of risk before what else there is to say.

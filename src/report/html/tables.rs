@@ -15,18 +15,19 @@ use crate::model::history::Since;
 use crate::model::in_account::{AccountFault, in_brief, with_edits};
 use crate::model::roles::{RoleSuffix, role_arn};
 use crate::plan::people::{PeopleChange, PeopleRow};
-use crate::plan::risk::RiskMark;
+use crate::plan::risk::{RiskMark, SetRisk};
 use crate::report::drift_view::DriftView;
 use crate::report::escape::{escape, name};
 use crate::report::json::history::{LogLine, What};
 use crate::report::memberships::undeclared;
 use crate::report::plan_view::PlanView;
+use crate::report::plan_view::altered::{becomes_graver, what_changes};
 use crate::report::shared_names::SharedNames;
 
 use super::Sources;
 use super::data::{
-    AccountEntry, BlockEntry, EditedRole, GRANTED, MISSING, OVERDUE, PRESENT, PageData, PeopleEntry,
-    PrincipalEntry, REVOKED, Review, Row, RunEntry, SetEntry, UNMANAGED,
+    AccountEntry, AlteredEntry, BlockEntry, EditedRole, GRANTED, MISSING, OVERDUE, PRESENT, PageData,
+    PeopleEntry, PrincipalEntry, REVOKED, Review, Row, RunEntry, SetEntry, UNMANAGED,
 };
 use super::marks::Marks;
 use super::text::{day, moment, policies};
@@ -201,11 +202,13 @@ impl<'a> Builder<'a> {
         let units: Vec<_> = units.into_iter().collect();
         for (unit, shown, key, account) in entries {
             let unit = unit.and_then(|unit| units.binary_search(&unit).ok());
+            let production = self.marks.in_production(&key, snapshot);
             self.data.accounts.push(AccountEntry {
                 name: name(&shown).into_owned(),
                 id: escape(&key.to_string()).into_owned(),
                 unit: unit.map_or(-1, place),
-                production: self.marks.in_production(&key, snapshot),
+                production: production.is_some(),
+                because: production.unwrap_or_default(),
                 management: account.is_some_and(|account| account.management),
                 inactive: account.is_some_and(|account| !account.status.is_assignable()),
             });
@@ -225,12 +228,14 @@ impl<'a> Builder<'a> {
             let description = set
                 .and_then(|set| set.description.as_ref()?.as_known())
                 .unwrap_or_default();
-            let mark = self.marks.set(&key, set);
+            let (mark, because) = self.marks.set(&key, set).unzip();
             self.data.sets.push(SetEntry {
                 name: name(key.as_str()).into_owned(),
                 description: escape(description).into_owned(),
                 administrator: mark == Some(RiskMark::Administrator),
                 risk: mark.map(RiskMark::word).unwrap_or_default(),
+                because: because.unwrap_or_default(),
+                altered: self.sources.plan.and_then(|view| altered(view, &key)),
                 session: set
                     .map(|set| set.session_duration.to_string())
                     .unwrap_or_default(),
@@ -337,7 +342,7 @@ impl<'a> Builder<'a> {
             let applied = applied.get(permission_set).filter(|_| *behind);
             let there = applied.or_else(|| self.sources.snapshot().permission_sets.get(permission_set));
             let as_edited = there.map(|there| with_edits(&there.value, edits));
-            let mark = self.marks.set(permission_set, as_edited.as_ref());
+            let (mark, because) = self.marks.set(permission_set, as_edited.as_ref()).unzip();
             let role = EditedRole {
                 account: *account,
                 set: *set,
@@ -347,6 +352,7 @@ impl<'a> Builder<'a> {
                     .collect(),
                 administrator: mark == Some(RiskMark::Administrator),
                 risk: mark.map(RiskMark::word).unwrap_or_default(),
+                because: because.unwrap_or_default(),
             };
             roles.insert((*account, *set), role);
         }
@@ -665,6 +671,20 @@ fn block(declaration: &Declaration) -> BlockEntry {
         reason: escape(declaration.reason.as_deref().unwrap_or_default()).into_owned(),
         expires: declaration.expires.map(day).unwrap_or_default(),
     }
+}
+
+/// What a plan changes of what a set allows.
+fn altered(view: &PlanView<'_>, set: &PermissionSetName) -> Option<AlteredEntry> {
+    let mut lines = view.altered.iter();
+    let line = lines.find(|line| line.set.permission_set == *set)?;
+    let risk = view.plan.risks.sets.get(set);
+    let because = risk.into_iter().flat_map(SetRisk::because);
+    Some(AlteredEntry {
+        what: what_changes(&line.set.changed, "it"),
+        marks: line.marks().unwrap_or_default(),
+        graver: becomes_graver(line.set),
+        because: because.map(|why| escape(&why).into_owned()).collect(),
+    })
 }
 
 fn run(line: &LogLine) -> Option<RunEntry> {

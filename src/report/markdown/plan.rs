@@ -16,6 +16,8 @@ const MOST_NAME: usize = 200;
 const MOST_MESSAGE: usize = 2000;
 /// How many people a headline names.
 const MOST_HEADLINE_NAMES: usize = 5;
+/// How many of those who have a set of which changes what it allows.
+const MOST_ALTERED_NAMES: usize = 20;
 /// How many sets that change stand above.
 const MOST_ALTERED: usize = 10;
 /// How many subjects a finding names.
@@ -99,7 +101,7 @@ fn top(view: &PlanView<'_>, title: Title<'_>, hide: &Hide) -> String {
         false => out.push_str(&format!(" **{}.**", people.join(", "))),
     }
     out.push('\n');
-    altered(view, hide, &mut out);
+    altered(view, title.everything, hide, &mut out);
     for headline in &view.headlines {
         let names = headline.people.iter().map(|user| view.labels.user(user));
         let names = match headline.people.is_empty() || hide.counts_only() {
@@ -111,8 +113,8 @@ fn top(view: &PlanView<'_>, title: Title<'_>, hide: &Hide) -> String {
     out
 }
 
-/// Sets of which changes what they allow, an item each.
-fn altered(view: &PlanView<'_>, hide: &Hide, out: &mut String) {
+/// Sets of which changes what they allow, an item each; names that are left out are said to be where everything is.
+fn altered(view: &PlanView<'_>, everything: &str, hide: &Hide, out: &mut String) {
     let lines = view.altered.iter().take(MOST_ALTERED);
     for (number, line) in lines.enumerate() {
         let words = line.words(&text::name(line.set.permission_set.as_str()));
@@ -125,8 +127,13 @@ fn altered(view: &PlanView<'_>, hide: &Hide, out: &mut String) {
         let names = match line.people.is_empty() || hide.counts_only() {
             true => String::new(),
             false => {
-                let names = text::some_of(names, line.set.holders.people, MOST_HEADLINE_NAMES);
-                format!(", for {names}")
+                let count = line.set.holders.people;
+                let names = text::some_of(names, count, MOST_ALTERED_NAMES);
+                let rest = match count > MOST_ALTERED_NAMES.min(line.people.len()) as u64 {
+                    true => format!(" (all of them: {})", text::code(everything)),
+                    false => String::new(),
+                };
+                format!(", for {names}{rest}")
             }
         };
         let lead = if number == 0 { "\n" } else { "" };

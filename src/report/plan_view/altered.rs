@@ -101,7 +101,7 @@ pub fn lines<'a>(view: &PlanView<'a>) -> Vec<AlteredLine<'a>> {
 }
 
 /// Whether the set amounts to more than it did; a lesser mark is the graver one.
-fn becomes_graver(set: &Altered) -> bool {
+pub fn becomes_graver(set: &Altered) -> bool {
     match (set.before, set.after) {
         (before, Some(after)) => before.is_none_or(|before| after < before),
         _ => false,

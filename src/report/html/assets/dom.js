@@ -45,7 +45,7 @@ function accountLink(model, index) {
 
 function accountMarks(account) {
   const marks = [];
-  if (account.production) marks.push(el("span", { class: "tag" }, "production"));
+  if (account.production) marks.push(el("span", { class: "tag", title: account.because }, "production"));
   if (account.management) marks.push(el("span", { class: "tag" }, "management account"));
   if (account.inactive) marks.push(el("span", { class: "tag" }, "not active"));
   return marks.flatMap((mark) => [" ", mark]);
@@ -54,10 +54,33 @@ function accountMarks(account) {
 function setLink(model, index) {
   const set = model.sets[index];
   const shown = link("set", model.slugs.set.of[index], set.name);
-  return set.risk ? el("span", {}, shown, " ", risk(set)) : shown;
+  return set.risk || set.altered ? el("span", {}, shown, set.risk ? [" ", risk(set)] : "", altered(set)) : shown;
 }
 
 const risk = (set) => el("span", { class: "badge risky" }, `! ${set.risk}`);
+
+/** What the plan changes of what a set allows; nothing where it changes nothing. */
+function altered(set) {
+  if (set.altered === undefined) return "";
+  const { what, marks, graver } = set.altered;
+  const words = `${what} changes with the plan${marks === undefined ? "" : `: ${marks}`}`;
+  return [" ", el("span", { class: `badge ${graver ? "risky" : "changes"}` }, `${graver ? "!" : "~"} ${words}`)];
+}
+
+/** Why a set is marked, and why it will be. */
+function becauseOf(set) {
+  const because = (reasons, lead) =>
+    reasons === undefined || reasons.length === 0
+      ? ""
+      : el("span", { class: "block aside" }, `${lead} ${someOf(reasons, MOST_BECAUSE)}`);
+  const planned = set.altered?.graver ? because(set.altered.because, "with the plan because of") : "";
+  return [because(set.because, "because of"), planned];
+}
+
+const MOST_BECAUSE = 4;
+
+const someOf = (names, most) =>
+  names.length > most ? `${names.slice(0, most).join(", ")} … ${number(names.length - most)} more` : names.join(", ");
 
 /** What was edited of a role, in a badge and in words; nothing where nothing was. */
 function editsOf(model, row) {
@@ -68,6 +91,7 @@ function editsOf(model, row) {
     " ",
     el("span", { class: "badge risky" }, `! ${what}`),
     ...role.edits.map((edit) => el("span", { class: "block aside" }, edit)),
+    role.because ? el("span", { class: "block aside" }, `because of ${someOf(role.because, MOST_BECAUSE)}`) : "",
   ];
 }
 

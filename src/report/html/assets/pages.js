@@ -41,6 +41,7 @@ function personPage(model, person) {
   const shown = lines.filter((line) => fateOfLine(line)[0] !== "");
   const changed = shown.filter((line) => line.change !== undefined);
   const wrong = shown.filter((line) => line.change === undefined);
+  const sets = alteredSets(model, there);
   return [
     heading("person", name),
     facts(
@@ -53,6 +54,7 @@ function personPage(model, person) {
           : joined(administered.slice(0, 12).map((line) => accountLink(model, line.account))),
       ],
       ["Changes with the plan", changed.length === 0 ? "" : counted(changed.length, "role")],
+      ["Of other content with the plan", sets],
       ["Not as declared", wrong.length === 0 ? "" : counted(wrong.length, "role")],
     ),
     el("h2", {}, "Groups"),
@@ -60,6 +62,12 @@ function personPage(model, person) {
     el("h2", {}, "Access"),
     there.length + shown.length === 0 ? el("p", {}, "None.") : personTable(model, lines),
   ];
+}
+
+/** Sets among these lines of which the plan changes what they allow; nothing without any. */
+function alteredSets(model, lines) {
+  const sets = new Set(lines.map((line) => line.set).filter((set) => model.sets[set].altered !== undefined));
+  return sets.size === 0 ? "" : joined([...sets].sort((a, b) => a - b).map((set) => setLink(model, set)));
 }
 
 function groupsOfPerson(model, person) {
@@ -84,7 +92,8 @@ function personTable(model, lines) {
   const alike = (line) => {
     const paths = line.paths.map(({ row, since }) => `${row.principal}/${row.note}/${since}/${row.state}`);
     const edits = editedRole(model, line)?.edits ?? [];
-    return [line.set, fateOfLine(line)[2], ...paths, ...edits].join(" ");
+    const planned = line.paths.length > 0 ? [] : plannedRows(model, line).map((row) => `${row.principal}/${row.note}`);
+    return [line.set, fateOfLine(line)[2], ...paths, ...edits, ...planned].join(" ");
   };
   const headings = ["Permission set", "Accounts", "Through", "Since", "Declared by", "Change"];
   const groups = [...gathered(lines, alike)].sort((a, b) => byRisk(model, a[0], b[0]));
@@ -112,7 +121,14 @@ function personRows(model, group) {
     return el(
       "tr",
       { class: last ? "" : "joined" },
-      span && el("th", { scope: "rowgroup", ...span }, setLink(model, line.set), editsOf(model, line)),
+      span &&
+        el(
+          "th",
+          { scope: "rowgroup", ...span },
+          setLink(model, line.set),
+          becauseOf(model.sets[line.set]),
+          editsOf(model, line),
+        ),
       span &&
         el(
           "td",
@@ -132,7 +148,8 @@ function personRows(model, group) {
 function pathCells(model, line, path) {
   if (path === undefined) {
     const via = joined((line.change?.via ?? []).map((at) => principalLink(model, at)));
-    return [el("td", {}, via), el("td", {}, "not yet"), el("td", {}, "")];
+    const blocks = line.change === undefined ? "" : plannedBlocks(model, line);
+    return [el("td", {}, via), el("td", {}, "not yet"), el("td", {}, blocks)];
   }
   const { row } = path;
   const direct = model.principals[row.principal].kind === "user";
@@ -146,6 +163,12 @@ function pathCells(model, line, path) {
     el("td", {}, sinceCell(model, path.since, row.state)),
     el("td", {}, blocksOf(model, row.note)),
   ];
+}
+
+/** The assignments by which the plan gives somebody access who has none there yet. */
+function plannedRows(model, line) {
+  const through = (at) => model.rowsOfPrincipal[at].filter((row) => row.account === line.account && row.set === line.set);
+  return (line.change?.via ?? []).flatMap(through).filter((row) => isShown(row));
 }
 
 /** Things that are alike, in the order of the first of each. */
@@ -255,8 +278,10 @@ function accountPage(model, index) {
     facts(
       ["Account id", account.id],
       ["Unit", model.unitOf(account)],
+      ["Production because of", account.because ?? ""],
       ["People with access", number(count(everyone))],
       ["Of them administrators", number(count(administrators))],
+      ["Of other content with the plan", alteredSets(model, there)],
       ["Assignments", number(there.length)],
     ),
     el("h2", {}, "Who administers it"),
@@ -281,17 +306,25 @@ function changesHere(model, index) {
     longer: ["gains", "+", "keep it for longer with the plan"],
     keeps: ["keeps", "=", "keep it through another path"],
   };
-  const rows = table("What the plan changes here", ["Who", "Permission set", "Through", "Change"], here, (change) =>
+  const rows = table("What the plan changes here", ["Who", "Permission set", "Through", "Declared by", "Change"], here, (change) =>
     el(
       "tr",
       { class: change.change },
       el("th", { scope: "row" }, personList(model, change.people)),
       el("td", {}, setLink(model, change.set)),
       el("td", {}, joined(change.via.map((at) => principalLink(model, at)))),
+      el("td", {}, plannedBlocks(model, { account: index, set: change.set, change })),
       el("td", {}, badge(words[change.change] ?? ["unknown", "?", "members not known"])),
     ),
   );
   return [el("h2", {}, "What the plan changes here"), rows];
+}
+
+/** The blocks of what comes; what goes has none any more. */
+function plannedBlocks(model, line) {
+  if (line.change.change === "loses") return "";
+  const notes = new Set(plannedRows(model, line).map((row) => row.note));
+  return [...notes].map((note) => blocksOf(model, note));
 }
 
 /** People by name, the first of many. */
@@ -346,7 +379,7 @@ function peopleTable(model, caption, lines) {
           line.person === undefined ? "members not known" : personLink(model, line.person),
         ),
         el("td", {}, principal.kind === "user" ? "directly" : principalLink(model, row.principal)),
-        el("td", {}, setLink(model, row.set), editsOf(model, row)),
+        el("td", {}, setLink(model, row.set), becauseOf(model.sets[row.set]), editsOf(model, row)),
         el("td", {}, sinceCell(model, line.since, row.state)),
         el("td", {}, blocksOf(model, row.note)),
         el("td", {}, badge(whole)),
@@ -364,8 +397,10 @@ function setPage(model, index) {
   const there = rows.filter(isPresent);
   const reached = new Set(there.flatMap((row) => model.principals[row.principal].members ?? [])).size;
   return [
-    heading("permission set", set.name, ...(set.risk ? [" ", risk(set)] : [])),
+    heading("permission set", set.name, ...(set.risk ? [" ", risk(set)] : []), altered(set)),
     facts(
+      ["Marked because of", (set.because ?? []).join(", ")],
+      ["Marked with the plan because of", set.altered?.graver ? (set.altered.because ?? []).join(", ") : ""],
       ["Description", set.description],
       ["Session", set.session],
       [
@@ -407,6 +442,7 @@ function assignmentTable(model, rows, about) {
       "Permission set",
       (group) => [
         setLink(model, group[0].set),
+        becauseOf(model.sets[group[0].set]),
         editsOf(model, group[0]),
         about === "account" ? arnList(model, group) : "",
       ],
