@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountKey, PermissionSetName, UserName};
 use crate::model::action::Effect;
+use crate::model::in_account::with_edits;
 use crate::model::permission_set::PermissionSet;
 use crate::model::privilege::judge;
 use crate::model::stack::StopFor;
@@ -14,6 +15,7 @@ use crate::model::stack::StopFor;
 use super::Plan;
 use super::becoming::{Becoming, Holders};
 use super::change::Reason;
+use super::input::PlanInput;
 use super::risk::{RiskMark, SetRisk};
 
 /// A part of a permission set that says what people may do with it, or for how long.
@@ -34,6 +36,8 @@ pub enum Content {
     SessionDuration,
     /// What the roles hold: they have an older content of the set, of which no more is known than that.
     Roles,
+    /// What the roles hold: somebody edited them in the accounts, and they get the set's content back.
+    EditedRoles,
 }
 
 /// A set of which the plan changes what it allows, and that people have.
@@ -127,7 +131,11 @@ pub fn differing(from: &PermissionSet, to: &PermissionSet) -> Vec<Content> {
 }
 
 /// The sets of a plan that change so, by rank, whoever has them.
-pub(super) fn altered(plan: &Plan, sets: &BTreeMap<PermissionSetName, SetRisk>) -> BTreeMap<u32, Altered> {
+pub(super) fn altered(
+    plan: &Plan,
+    input: &PlanInput,
+    sets: &BTreeMap<PermissionSetName, SetRisk>,
+) -> BTreeMap<u32, Altered> {
     let mut found = BTreeMap::new();
     for effect in plan.actions.iter().filter_map(|action| action.effect.as_ref()) {
         let Effect::UpdatePermissionSet { from, to } = effect else {
@@ -148,27 +156,43 @@ pub(super) fn altered(plan: &Plan, sets: &BTreeMap<PermissionSetName, SetRisk>) 
         let marks = (was.mark(), now.and_then(SetRisk::mark));
         found.insert(rank, Altered::new(&to.name, changed, marks));
     }
-    for (name, _) in behind(plan) {
-        let mark = sets.get(name).and_then(SetRisk::mark);
-        if let Some(rank) = plan.names.permission_set_rank(name) {
-            let roles = || Altered::new(name, vec![Content::Roles], (mark, mark));
-            found.entry(rank).or_insert_with(roles);
-        }
+    for (name, _, reason) in behind(plan) {
+        let risk = sets.get(name);
+        let mark = risk.and_then(SetRisk::mark);
+        let Some(rank) = plan.names.permission_set_rank(name) else {
+            continue;
+        };
+        let roles = || match reason {
+            Reason::RoleEdited { edits } => {
+                let there = input.observed.snapshot.permission_sets.get(name);
+                let was = SetRisk {
+                    judged: there
+                        .map(|set| judge(&with_edits(&set.value, edits)))
+                        .unwrap_or_default(),
+                    sensitive: risk.is_some_and(|risk| risk.sensitive),
+                    ..SetRisk::default()
+                };
+                Altered::new(name, vec![Content::EditedRoles], (was.mark(), mark))
+            }
+            _ => Altered::new(name, vec![Content::Roles], (mark, mark)),
+        };
+        found.entry(rank).or_insert_with(roles);
     }
     found
 }
 
-/// Sets that are provisioned because their roles hold an older content, perhaps one that allowed less, and where; `None`
-/// is everywhere. An interrupted run leaves that behind, and so does whoever edits a set and does not provision it.
+/// Sets that are provisioned though they are not changed, where, and why; everywhere is `None`. Their roles hold an older
+/// content, perhaps one that allowed less: an interrupted run leaves that behind, and so does whoever edits a set and
+/// does not provision it. Or somebody edited the roles.
 pub(super) fn behind(
     plan: &Plan,
-) -> impl Iterator<Item = (&PermissionSetName, Option<&BTreeSet<AccountKey>>)> {
-    let stale = plan
+) -> impl Iterator<Item = (&PermissionSetName, Option<&BTreeSet<AccountKey>>, &Reason)> {
+    let other = plan
         .actions
         .iter()
-        .filter(|action| action.reason == Reason::Stale);
-    stale.filter_map(|action| match &action.effect {
-        Some(Effect::Provision { name, accounts }) => Some((name, accounts.as_ref())),
+        .filter(|action| matches!(action.reason, Reason::Stale | Reason::RoleEdited { .. }));
+    other.filter_map(|action| match &action.effect {
+        Some(Effect::Provision { name, accounts }) => Some((name, accounts.as_ref(), &action.reason)),
         _ => None,
     })
 }
@@ -178,8 +202,51 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::model::in_account::{AccountFault, InAccount};
     use crate::model::roles::Provisioning;
     use crate::plan::testing::{Stack, World, group};
+
+    #[test]
+    fn who_has_a_role_that_somebody_edited_is_told_when_it_is_put_right() {
+        let stack = || {
+            let stack = Stack::new().accounts(&[1, 2]).set("s", "s");
+            let stack = stack.group("ops", "Ops", &["ada", "bob"]);
+            stack.assign("a", &[group("Ops")], &["s"], &[1, 2])
+        };
+        let mut world = World::new().has_user("ada").has_user("bob").apply(stack());
+        let edits = |edits: &[&str]| edits.iter().map(|edit| Arc::from(*edit)).collect();
+        let admin = "policy attached: arn:aws:iam::aws:policy/AdministratorAccess";
+        let mut put_right = |found: &[&str]| {
+            world.observed.roles[1].provisioning = Provisioning::Tampered;
+            let names = &world.observed.snapshot.access.names;
+            let pair = world.observed.roles[1].pair;
+            let account = names.account(pair.account()).unwrap().clone();
+            world.observed.in_accounts = vec![InAccount {
+                account,
+                fault: AccountFault::RoleEdited {
+                    permission_set: PermissionSetName::new("s").unwrap(),
+                    edits: edits(found),
+                    behind: false,
+                },
+            }];
+            world.plan(stack())
+        };
+        let plan = put_right(&[admin]);
+        let found = &plan.risks.altered;
+        assert_eq!(found.len(), 1, "{:#?}", plan.actions);
+        assert_eq!(found[0].changed, [Content::EditedRoles]);
+        assert_eq!(
+            (found[0].before, found[0].after),
+            (Some(RiskMark::Administrator), None)
+        );
+        let holders = found[0].holders;
+        assert_eq!((holders.people, holders.accounts), (2, 1));
+        assert_eq!(found[0].having.len(), 2);
+        assert!(!found[0].covered, "what it gets back is no risk");
+        // Where nobody could read what was edited, it is told all the same whom it concerns.
+        let found = put_right(&[]).risks.altered;
+        assert_eq!((found[0].before, found[0].holders.people), (None, 2));
+    }
 
     #[test]
     fn what_roles_are_brought_up_to_may_be_more_than_they_hold() {

@@ -65,7 +65,7 @@ pub(super) fn becoming(
     sets: &mut BTreeMap<PermissionSetName, SetRisk>,
 ) -> Having {
     let graver = graver(plan, sets);
-    let mut altered = altered(plan, sets);
+    let mut altered = altered(plan, input, sets);
     let changed = Changed::new(plan, graver.iter().chain(altered.keys()));
     if changed.sets.is_empty() {
         return Having::default();
@@ -146,7 +146,7 @@ struct Changed {
 
 impl Changed {
     fn new<'r>(plan: &Plan, sets: impl Iterator<Item = &'r u32>) -> Self {
-        let in_part = behind(plan).filter_map(|(name, accounts)| {
+        let in_part = behind(plan).filter_map(|(name, accounts, _)| {
             let accounts = accounts?.iter().filter_map(|key| plan.names.account_rank(key));
             Some((plan.names.permission_set_rank(name)?, accounts.collect()))
         });

@@ -4,6 +4,7 @@
 //! now. A new one was over before it began, which is a mistake in its time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 

@@ -148,7 +148,7 @@ impl Risks {
             there.or_else(|| input.desired.snapshot.permission_sets.get(name))
         };
         let mut sets = BTreeMap::new();
-        let provisioned = super::altered::behind(plan).map(|(name, _)| name);
+        let provisioned = super::altered::behind(plan).map(|(name, ..)| name);
         let used = used_sets(plan).into_iter().chain(written.keys().copied());
         for name in used.chain(provisioned) {
             let set = written.get(name).copied().or_else(|| Some(&there(name)?.value));

@@ -53,8 +53,20 @@ impl AlteredLine<'_> {
     pub fn marks(&self) -> Option<String> {
         match self.is_behind() {
             true => self.set.after.map(|mark| mark.word().to_owned()),
-            false => marks(self.set.before, self.set.after),
+            false => {
+                let stays = self
+                    .set
+                    .after
+                    .filter(|_| self.is_edited())
+                    .map(|mark| mark.word().to_owned());
+                marks(self.set.before, self.set.after).or(stays)
+            }
         }
+    }
+
+    /// Whether the set stays as it is, and somebody edited its roles.
+    fn is_edited(&self) -> bool {
+        self.set.changed == [Content::EditedRoles]
     }
 
     /// Whether the set stays as it is, and its roles hold an older content.
@@ -80,6 +92,7 @@ impl AlteredLine<'_> {
 pub fn what_changes(changed: &[Content], set: &str) -> String {
     match changed {
         [Content::SessionDuration] => format!("how long a session with {set} lasts"),
+        [Content::EditedRoles] => format!("what edited roles of {set} allow"),
         _ => format!("what {set} allows"),
     }
 }
@@ -115,7 +128,8 @@ fn line<'a>(view: &PlanView<'a>, set: &'a Altered) -> AlteredLine<'a> {
         .find(|row| row.entity.kind() == Kind::PermissionSet && row.name == set.permission_set.as_str());
     let via = set.through.iter().map(|row| row.via.clone());
     let unread = set.through.iter().filter(|row| row.people.is_empty());
-    let marked_roles = set.changed == [Content::Roles] && set.after.is_some();
+    let roles = set.changed == [Content::Roles] || set.changed == [Content::EditedRoles];
+    let marked_roles = roles && (set.before.is_some() || set.after.is_some());
     let people: &[UserName] = match becomes_graver(set) || marked_roles {
         true => &set.having,
         false => &[],
