@@ -92,7 +92,7 @@ impl AlteredLine<'_> {
 pub fn what_changes(changed: &[Content], set: &str) -> String {
     match changed {
         [Content::SessionDuration] => format!("how long a session with {set} lasts"),
-        [Content::EditedRoles] => format!("what edited roles of {set} allow"),
+        [Content::EditedRoles] => format!("what roles of {set} allow"),
         _ => format!("what {set} allows"),
     }
 }
