@@ -405,7 +405,7 @@ pub(super) fn read_with(
                 false => BTreeMap::new(),
             },
             set_tags: match provider.may_list_in_part() {
-                true => set_tags(&offline.desired, recorded),
+                true => set_tags(recorded),
                 false => BTreeMap::new(),
             },
             ..ReadRequest::default()
@@ -442,10 +442,10 @@ fn granted(recorded: &Recorded) -> BTreeSet<(AccountId, PermissionSetName)> {
     pairs.filter_map(|pair| by_id.pair(pair)).collect()
 }
 
-/// The tags that the state last gave permission sets; of those that it does not know, the declared ones.
-fn set_tags(desired: &Desired, recorded: &Recorded) -> BTreeMap<PermissionSetName, BTreeMap<Arc<str>, Text>> {
-    let declared = desired.snapshot.permission_sets.iter();
-    let known = declared.chain(&recorded.applied.permission_sets);
+/// The tags that the state last gave permission sets. Those that it does not know are taken to have none: what is declared
+/// is sent once, and not never.
+fn set_tags(recorded: &Recorded) -> BTreeMap<PermissionSetName, BTreeMap<Arc<str>, Text>> {
+    let known = recorded.applied.permission_sets.iter();
     known
         .map(|(name, set)| (name.clone(), set.value.tags.clone()))
         .filter(|(_, tags)| tags.values().all(|value| value.as_known().is_some()))

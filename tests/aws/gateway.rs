@@ -240,14 +240,28 @@ fn tags_that_a_server_does_not_tell_are_those_that_were_given() {
         tags["Tags"],
         json!([tag("cost", "4711"), tag("owner", "security")])
     );
-    // A stack that does not know the set takes its tags to be as it declares them.
+    // A stack that does not know the set sends the tags that it declares, once.
     let other = crate::common::Sandbox::new();
     other.write(
         "main.hcl",
-        &format!("provider \"aws\" {{\n  rate = 1000\n}}\n{changed}"),
+        &format!(
+            "provider \"aws\" {{\n  rate = 1000\n}}\n{}",
+            changed.replace("4711", "4712")
+        ),
     );
     let said = expect(&other, &gateway.url, &["plan"], 0);
-    assert!(!said.contains("cost"), "{said}");
+    assert!(said.contains("4712") && said.contains("taken-over"), "{said}");
+    expect(&other, &gateway.url, &["apply", "--auto-approve"], 0);
+    let tags = server.call(
+        "SWBExternalService.ListTagsForResource",
+        &json!({ "InstanceArn": instance, "ResourceArn": sets["PermissionSets"][0] }),
+    );
+    assert_eq!(
+        tags["Tags"],
+        json!([tag("cost", "4712"), tag("owner", "security")])
+    );
+    let said = expect(&other, &gateway.url, &["plan", "--detailed-exitcode"], 0);
+    assert!(!said.contains("4712"), "{said}");
 }
 
 const ACCESS: &str = r#"
