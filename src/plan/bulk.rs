@@ -77,9 +77,12 @@ impl Guarded<'_> {
             return;
         }
         let (as_last_applied, remedy) = match last {
-            None => ("", format!("if it is meant, run it with --max-removals {count}")),
+            None => (
+                String::new(),
+                format!("if it is meant, run it with --max-removals {count}"),
+            ),
             Some(_) => (
-                ", as last applied",
+                format!(", {}", input.options.last()),
                 format!(
                     "apply the change of `max_removals` alone first, and take these away in the next one; or, if it is \
                      meant, run it with --max-removals {count}"
@@ -160,12 +163,12 @@ impl Guarded<'_> {
             let are = if subjects.len() == 1 { "is" } else { "are" };
             let (as_last_applied, remedy) = match rule.as_last_applied {
                 false => (
-                    "",
+                    String::new(),
                     "keep them declared; or take them out of the `protect` block, apply that alone, and take them away in \
                      the next change",
                 ),
                 true => (
-                    ", as last applied",
+                    format!(", {}", self.sources.input.options.last()),
                     "keep them declared; or apply the change of the `protect` block alone first, where it is seen and \
                      approved as what it is, and take them away in the next change",
                 ),
@@ -400,6 +403,16 @@ mod tests {
             &*refused.message,
             "2 memberships would be removed, and the limit is 1, as last applied"
         );
+        // What is compared with another configuration was not applied.
+        world.options.base = true;
+        let plan = world.plan(limited(stack(&[]), 500));
+        let refused = finding(&plan, "max-removals").unwrap();
+        assert!(
+            refused.message.ends_with("is 1, as in the base"),
+            "{}",
+            refused.message
+        );
+        world.options.base = false;
         assert!(finding(&world.plan(limited(stack(&["ada"]), 500)), "max-removals").is_none());
         // A person may say the number.
         world.options.max_removals = Some(2);

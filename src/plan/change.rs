@@ -48,6 +48,8 @@ pub enum Reason {
     Declared,
     /// The configuration says something else than the service has.
     ConfigurationChanged,
+    /// An interrupted run left it half made, and the plan goes on with it.
+    HalfMade,
     /// The service was changed behind rolecall's back, and goes back to what is declared.
     ChangedOutside,
     /// It was recorded as applied, and the service no longer has it.
@@ -124,6 +126,7 @@ impl Reason {
         match self {
             Reason::Declared => "declared",
             Reason::ConfigurationChanged => "configuration_changed",
+            Reason::HalfMade => "half_made",
             Reason::ChangedOutside => "changed_outside",
             Reason::MissingOutside => "missing_outside",
             Reason::AlreadyThere => "already_there",
@@ -153,6 +156,7 @@ impl Reason {
         match self {
             Reason::Declared => "declared, and not there yet".to_owned(),
             Reason::ConfigurationChanged => "the configuration changed".to_owned(),
+            Reason::HalfMade => "the last run left it half made".to_owned(),
             Reason::ChangedOutside => "changed outside rolecall; goes back to what is declared".to_owned(),
             Reason::MissingOutside => "applied before, and gone from the service".to_owned(),
             Reason::AlreadyThere => "it is there already; the state takes it in".to_owned(),

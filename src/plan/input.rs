@@ -49,6 +49,19 @@ pub struct Options {
     /// `--refresh=false`: `observed` is what was last seen, not a fresh reading.
     #[serde(default)]
     pub unrefreshed: bool,
+    /// `plan --base`: what is recorded and observed is what another configuration says, and nothing was applied.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub base: bool,
+}
+
+impl Options {
+    /// What a rule is called that says so no more: `as last applied`.
+    pub fn last(&self) -> &'static str {
+        match self.base {
+            true => "as in the base",
+            false => "as last applied",
+        }
+    }
 }
 
 /// The one input of [`crate::plan::planner::plan`].

@@ -95,7 +95,7 @@ impl SetRisk {
         match self.judged.privilege {
             Some(_) => self.judged.because.clone(),
             None if self.as_last_applied => {
-                vec!["the stack's `risk` block, as last applied, names it".into()]
+                vec!["the stack's `risk` block named it so far".into()]
             }
             None if self.sensitive => vec!["the stack's `risk` block names it".into()],
             None => Vec::new(),
@@ -544,7 +544,7 @@ mod tests {
             (vec![], None, 20, StopFor::Nobody, 0)
         );
         let of_last = &loosened.risks.sets[&set("view")];
-        assert!(of_last.because()[0].contains("as last applied"), "{of_last:?}");
+        assert!(of_last.because()[0].contains("named it so far"), "{of_last:?}");
     }
 
     #[test]

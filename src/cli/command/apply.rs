@@ -79,6 +79,7 @@ pub fn run(env: &Env, args: &ApplyArgs) -> Result<Exit, Failure> {
         mode,
         max_removals: made_with.max_removals,
         unrefreshed: false,
+        base: false,
     };
     job.run(&made_with.variables, &args.lock, options)
 }

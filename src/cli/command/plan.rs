@@ -113,6 +113,7 @@ fn planned(env: &Env, args: &PlanArgs, given: &Given) -> Result<(Plan, Option<St
         },
         max_removals: args.max_removals,
         unrefreshed: !args.refresh,
+        base: false,
     };
     let parts = |planned: Planned| (planned.provider.name().to_owned(), planned.input, planned.plan);
     let planned = if args.observed {
@@ -226,6 +227,7 @@ fn compared(
     }
     let options = Options {
         max_removals: args.max_removals,
+        base: true,
         ..Options::default()
     };
     let frozen = Frozen::new("declared", now, observed);

@@ -111,7 +111,10 @@ fn reason_fits(action: &Action) -> bool {
         ActionKind::Update => {
             matches!(
                 reason,
-                Reason::ConfigurationChanged | Reason::ChangedOutside | Reason::Renamed { .. }
+                Reason::ConfigurationChanged
+                    | Reason::HalfMade
+                    | Reason::ChangedOutside
+                    | Reason::Renamed { .. }
             )
         }
         ActionKind::Delete => {

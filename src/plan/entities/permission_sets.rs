@@ -68,7 +68,10 @@ impl Differ<'_, '_> {
                     ..Finding::new(Level::Note, "half-made", message)
                 });
             }
-            let reason = update_reason(as_declared && !half_made);
+            let reason = match half_made {
+                true => Reason::HalfMade,
+                false => update_reason(as_declared),
+            };
             let action = facts.action(ActionKind::Update, reason, Some(effect));
             self.actions.push(action);
         }

@@ -210,7 +210,7 @@ impl<'a> Court<'a> {
         let removal = self.only_removes && rule != RuleKind::Require;
         let label = &guardrail.label;
         let who = match case.as_last_applied {
-            true => format!("guardrail \"{label}\", as last applied"),
+            true => format!("guardrail \"{label}\", {}", self.input.options.last()),
             false => format!("guardrail \"{label}\""),
         };
         let remedy = match case.as_last_applied && since != Since::Before {

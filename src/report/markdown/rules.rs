@@ -25,7 +25,7 @@ pub fn section(view: &PlanView<'_>, hide: &Hide, most: usize) -> Section {
         title: "Rules changed",
         summary,
         lead: Some(
-            "Rules say what a plan may do. This plan was judged by them as last applied; once it is carried out, the next \
+            "Rules say what a plan may do. This plan was judged by them as they were so far; once it is carried out, the next \
              ones are judged by what they say now.",
         ),
         open: 20,
