@@ -20,6 +20,16 @@ pub const MISSING: u8 = 16;
 pub const OVERDUE: u8 = 32;
 
 impl PageData {
+    /// A person in a text: the name, with the user name where the name might be taken for somebody else's.
+    pub fn called(&self, person: u32) -> Option<String> {
+        let (name, user_name) = self.people.get(person as usize)?;
+        let alone = self.namesakes.binary_search(&person).is_err() || name == user_name;
+        Some(match alone {
+            true => name.clone(),
+            false => format!("{name} ({user_name})"),
+        })
+    }
+
     /// The role of a set in an account, if it was edited.
     pub fn edited(&self, account: u32, set: u32) -> Option<&EditedRole> {
         let place = self

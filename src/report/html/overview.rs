@@ -7,7 +7,7 @@ use crate::report::escape;
 use crate::report::wording::{self, counted, number};
 
 use super::Sources;
-use super::data::{GRANTED, MISSING, PRESENT, PrincipalEntry, REVOKED, Review, Row, UNMANAGED};
+use super::data::{GRANTED, MISSING, PRESENT, PageData, PrincipalEntry, REVOKED, Review, Row, UNMANAGED};
 use super::text::moment;
 
 /// Rows of the table of administrators; more are counted, and in the matrix.
@@ -314,7 +314,7 @@ fn administrator(review: &Review, key: AlikeRows, accounts: &[u32]) -> Option<Ad
     reason.extend(until.iter().map(String::as_str));
     let listed = listed(names.iter().copied(), names.len());
     Some(Administrator {
-        who: principal.name.clone(),
+        who: who(data, principal),
         kind: principal.kind,
         people: members(review, principal, since),
         set: data.sets.get(set as usize)?.name.clone(),
@@ -331,6 +331,15 @@ fn administrator(review: &Review, key: AlikeRows, accounts: &[u32]) -> Option<Ad
         reason: reason.join(" · "),
         change: Change::of(state),
     })
+}
+
+/// The group, or the person alone.
+fn who(data: &PageData, principal: &PrincipalEntry) -> String {
+    let person = match (principal.kind, principal.members.as_deref()) {
+        ("user", Some([person])) => data.called(*person),
+        _ => None,
+    };
+    person.unwrap_or_else(|| principal.name.clone())
 }
 
 fn members(review: &Review, principal: &PrincipalEntry, since: i32) -> String {
@@ -361,7 +370,7 @@ fn member(
     since: i32,
 ) -> Option<(bool, String)> {
     let data = &review.data;
-    let (shown, _) = data.people.get(person as usize)?;
+    let shown = data.called(person)?;
     let joined = principal.joined.get(place).copied().unwrap_or(-1);
     let first = |since: i32| Some(data.since.get(usize::try_from(since).ok()?)?.1);
     let later = first(joined).filter(|joined| first(since).is_some_and(|since| *joined > since));
@@ -373,7 +382,7 @@ fn member(
     ];
     let about: Vec<String> = about.into_iter().flatten().collect();
     let name = match about.is_empty() {
-        true => shown.clone(),
+        true => shown,
         false => format!("{shown} ({})", about.join("; ")),
     };
     Some((declared, name))

@@ -242,6 +242,38 @@ fn the_same_sources_give_the_same_bytes() {
 }
 
 #[test]
+fn two_people_of_one_name_are_told_apart_in_the_summary() {
+    let mut read = snapshot("Break Glass", "payments", "Bob Stone");
+    let page_of = |snapshot: Snapshot| {
+        let page = page(&recorded(snapshot));
+        between(&page, "id=\"administrators\"", "</section>").to_owned()
+    };
+    let both = page_of(read.clone());
+    assert!(
+        both.contains("2 people: Bob Stone (ada), Bob Stone (bob)"),
+        "{both}"
+    );
+    // The other one need not administer anything.
+    let name = GroupName::new("Break Glass").unwrap();
+    read.groups.insert(name, group("Break Glass", &["ada"]));
+    let one = page_of(read);
+    assert!(one.contains("1 person: Bob Stone (ada)"), "{one}");
+}
+
+#[test]
+fn the_page_says_why_a_set_and_an_account_are_marked() {
+    let data = data(&page(&plain()));
+    assert_eq!(
+        data["sets"][0]["because"],
+        serde_json::json!(["AdministratorAccess"])
+    );
+    assert_eq!(
+        data["accounts"][0]["because"],
+        "organizational unit Workloads/Prod"
+    );
+}
+
+#[test]
 fn the_summary_says_who_administers_production() {
     let page = page(&plain());
     let table = between(&page, "id=\"administrators\"", "</section>");

@@ -18,6 +18,8 @@ const MOST_MESSAGE: usize = 2000;
 const MOST_HEADLINE_NAMES: usize = 5;
 /// How many of those who have a set of which changes what it allows.
 const MOST_ALTERED_NAMES: usize = 20;
+/// From what size on a document has room for them, in bytes.
+const ROOM_FOR_NAMES: usize = 50_000;
 /// How many sets that change stand above.
 const MOST_ALTERED: usize = 10;
 /// How many subjects a finding names.
@@ -59,7 +61,7 @@ pub fn write(view: &PlanView<'_>, title: Title<'_>, options: Options) -> String 
     sections.push(super::outputs::section(view, &hide, most));
     sections.push(lint(view, &hide, most));
     let page = Page {
-        top: top(view, title, &hide),
+        top: top(view, title, &hide, most),
         sections,
         bottom: bottom(view, title),
         everything: text::code(title.everything),
@@ -67,7 +69,7 @@ pub fn write(view: &PlanView<'_>, title: Title<'_>, options: Options) -> String 
     page.write(most)
 }
 
-fn top(view: &PlanView<'_>, title: Title<'_>, hide: &Hide) -> String {
+fn top(view: &PlanView<'_>, title: Title<'_>, hide: &Hide, most: usize) -> String {
     let plan = view.plan;
     let mut out = marker("plan", &text::clip(&plan.stack, MOST_NAME));
     let stack = hide.name(&text::clip(&plan.stack, MOST_NAME));
@@ -101,7 +103,12 @@ fn top(view: &PlanView<'_>, title: Title<'_>, hide: &Hide) -> String {
         false => out.push_str(&format!(" **{}.**", people.join(", "))),
     }
     out.push('\n');
-    altered(view, title.everything, hide, &mut out);
+    // What stands above the sections is never cut.
+    let names = match most < ROOM_FOR_NAMES {
+        true => MOST_HEADLINE_NAMES,
+        false => MOST_ALTERED_NAMES,
+    };
+    altered(view, (title.everything, names), hide, &mut out);
     for headline in &view.headlines {
         let names = headline.people.iter().map(|user| view.labels.user(user));
         let names = match headline.people.is_empty() || hide.counts_only() {
@@ -114,7 +121,7 @@ fn top(view: &PlanView<'_>, title: Title<'_>, hide: &Hide) -> String {
 }
 
 /// Sets of which changes what they allow, an item each; names that are left out are said to be where everything is.
-fn altered(view: &PlanView<'_>, everything: &str, hide: &Hide, out: &mut String) {
+fn altered(view: &PlanView<'_>, (everything, most): (&str, usize), hide: &Hide, out: &mut String) {
     let lines = view.altered.iter().take(MOST_ALTERED);
     for (number, line) in lines.enumerate() {
         let words = line.words(&text::name(line.set.permission_set.as_str()));
@@ -128,8 +135,8 @@ fn altered(view: &PlanView<'_>, everything: &str, hide: &Hide, out: &mut String)
             true => String::new(),
             false => {
                 let count = line.set.holders.people;
-                let names = text::some_of(names, count, MOST_ALTERED_NAMES);
-                let rest = match count > MOST_ALTERED_NAMES.min(line.people.len()) as u64 {
+                let names = text::some_of(names, count, most);
+                let rest = match count > most.min(line.people.len()) as u64 {
                     true => format!(" (all of them: {})", text::code(everything)),
                     false => String::new(),
                 };

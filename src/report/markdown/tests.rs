@@ -9,14 +9,17 @@ use comrak::{Arena, Options as Reader, parse_document};
 use super::plan::{Apply, Title};
 use super::text::size;
 use super::*;
-use crate::id::{EntityKey, GroupName, PrincipalKey, ServiceId, UserName};
+use crate::id::{EntityKey, GroupName, PermissionSetName, PrincipalKey, ServiceId, UserName};
 use crate::model::action::Effect;
 use crate::model::stack::{Output, OutputValue};
 use crate::model::text::Text;
+use crate::plan::altered::{Altered, Content};
+use crate::plan::becoming::{Becoming, Holders};
 use crate::plan::change::{GrantReason, RecordChange, RecordStep, RevokeReason};
 use crate::plan::finding::{Finding, Level};
 use crate::plan::outputs::OutputChange;
 use crate::plan::people::PeopleChange;
+use crate::plan::risk::RiskMark;
 use crate::plan::{ActionKind, Plan, Reason};
 use crate::report::escape::escape;
 use crate::report::plan_view::PlanView;
@@ -546,4 +549,56 @@ fn everyone_who_comes_to_marked_access_is_named_where_there_is_room() {
     administers(&mut plan, 0);
     assert_eq!(named(&plan, GITHUB_SIZE), (100, true));
     assert_eq!(named(&plan, 12_000), (5, false));
+}
+
+#[test]
+fn of_those_who_have_a_set_that_rises_the_others_are_said_to_be_where_everything_is() {
+    let altered = |count: u64| {
+        let name = PermissionSetName::new("admin").unwrap();
+        let people: Vec<_> = (0..count)
+            .map(|n| UserName::new(format!("p{n:03}")).unwrap())
+            .collect();
+        Altered {
+            permission_set: name.clone(),
+            changed: vec![Content::InlinePolicy],
+            before: None,
+            after: Some(RiskMark::Administrator),
+            covered: true,
+            holders: Holders {
+                people: count,
+                accounts: 2,
+            },
+            having: people.clone(),
+            through: vec![Becoming {
+                permission_set: name,
+                via: PrincipalKey::Group(GroupName::new("ops").unwrap()),
+                people,
+                everyone: None,
+                accounts: vec![0, 1],
+            }],
+        }
+    };
+    let line = |count: u64, max_size| {
+        let mut plan = small();
+        plan.risks.altered = vec![altered(count)];
+        let options = Options {
+            max_size,
+            ..Options::default()
+        };
+        let text = written(&plan, options);
+        let found = text.lines().find(|line| line.contains("no mark → administrator"));
+        found.unwrap().to_owned()
+    };
+    let all = line(20, GITHUB_SIZE);
+    assert!(all.contains("`p019`") && !all.contains("all of them"), "{all}");
+    let cut = line(32, GITHUB_SIZE);
+    assert!(
+        cut.contains("`p019` … 12 more (all of them: `rolecall plan --json`)"),
+        "{cut}"
+    );
+    let short = line(32, 12_000);
+    assert!(
+        short.contains("`p004` … 27 more (all of them: `rolecall plan --json`)"),
+        "{short}"
+    );
 }
