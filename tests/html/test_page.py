@@ -202,6 +202,8 @@ class Organization(Page):
         self.assertEqual(len(gone), 1, "the role that Payments lost")
         gains = [row.text for row in self.all("#page tbody tr") if "+ gains it with the plan" in row.text]
         self.assertTrue(any("PowerUser" in row and "Platform" in row for row in gains), gains)
+        blocks = [row for row in gains if "not yet" in row and "assignment." in row and "access.hcl:" in row]
+        self.assertEqual(len(blocks), len([row for row in gains if "not yet" in row]), "each with its block")
         self.screenshot("person")
 
     def test_an_accounts_page_says_whom_the_plan_brings_in(self):
@@ -209,7 +211,10 @@ class Organization(Page):
         self.assertIn("What the plan changes here", self.one("#page").text)
         table = self.one("#page table[aria-label], #page [aria-label='What the plan changes here'] table")
         rows = [row.text for row in table.find_elements(By.CSS_SELECTOR, "tbody tr")]
-        self.assertTrue(any("Karen Jones" in row and "Deployer" in row and "Platform" in row for row in rows), rows)
+        karen = [row for row in rows if "Karen Jones" in row and "Deployer" in row and "Platform" in row]
+        self.assertTrue(karen and "assignment.platform_deploys" in karen[0], rows)
+        self.assertIn("Production because of", self.one("#page").text)
+        self.assertIn("account *-prod", self.one("#page").text)
 
     def test_the_plan_says_by_which_group_and_block_people_gain(self):
         self.go("plan")
