@@ -47,9 +47,9 @@ pub const DEVIATIONS: &[Deviation] = &[
     },
     Deviation {
         subject: "`element` of a tuple with a negative index",
-        terraform: "breaks down inside the function",
-        here: "is an error; of a list it counts from the end, as there",
-        reason: "an error says what to do",
+        terraform: "breaks down inside the function, up to 1.11 at least",
+        here: "counts from the end, as for a list",
+        reason: "its documentation says so",
     },
     Deviation {
         subject: "Entities",

@@ -134,7 +134,7 @@ impl Evaluator<'_> {
 
     /// One filter is often written in many places, and goes through everything there is.
     pub(super) fn remembered(&mut self, each: &For) -> EvalResult {
-        if !self.bound.is_empty() || !self.items.is_empty() {
+        if self.surveying || !self.bound.is_empty() || !self.items.is_empty() {
             return self.for_expr(each);
         }
         if let Some(made) = self.scope.recall(each.wording) {
@@ -147,8 +147,13 @@ impl Evaluator<'_> {
 
     fn for_expr(&mut self, each: &For) -> EvalResult {
         let collection = self.eval(&each.collection)?;
+        if self.surveying {
+            self.survey_for(each)?;
+            return Ok(Value::unknown(Type::Any));
+        }
         let sensitive = collection.is_sensitive();
         let Some(items) = items(&collection, each.collection.span, each.key_name.is_some())? else {
+            self.survey_for(each)?;
             return Ok(Value::unknown(Type::Any).with_sensitive(sensitive));
         };
         let mut made = Made::default();
@@ -164,6 +169,7 @@ impl Evaluator<'_> {
             // One wrong rule is one error, however many elements it goes through.
             result?;
         }
+        self.survey_for(each)?;
         let value = looked_through(made.finish(each)?, each.value.span)?;
         Ok(value.with_sensitive(sensitive))
     }
@@ -209,10 +215,11 @@ impl Evaluator<'_> {
             Data::List(list) => (list.items.clone(), true),
             Data::Set(set) => (set.items.clone(), true),
             Data::Tuple(items) => (items.as_ref().clone(), false),
-            Data::Unknown(state) if matches!(state.ty, Type::Any) || state.ty.element().is_some() => {
+            Data::Unknown(state)
+                if matches!(state.ty, Type::Any | Type::Tuple(_)) || state.ty.element().is_some() =>
+            {
                 return unknown;
             }
-            Data::Unknown(state) if matches!(state.ty, Type::Tuple(_)) => return unknown,
             _ => (vec![value.shallow_unmarked()], false),
         };
         budget::elements(items.len()).map_err(|spent| too_large(spent, base.span))?;

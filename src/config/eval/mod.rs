@@ -8,6 +8,7 @@ mod access;
 mod call;
 mod collect;
 mod operate;
+mod survey;
 
 use std::sync::Arc;
 
@@ -178,6 +179,8 @@ struct Evaluator<'s> {
     /// Elements that splats are at, innermost last.
     items: Vec<Value>,
     depth: usize,
+    /// Whether this is about names alone, and all parts are looked at.
+    surveying: bool,
 }
 
 fn error(code: Code, message: impl Into<Arc<str>>, span: Span, label: &str) -> Diagnostic {
@@ -243,6 +246,7 @@ impl<'s> Evaluator<'s> {
             bound: Vec::new(),
             items: Vec::new(),
             depth: 0,
+            surveying: false,
         }
     }
 
@@ -375,18 +379,21 @@ impl<'s> Evaluator<'s> {
                 then,
                 otherwise,
             } => match self.condition(condition)? {
-                (Some(true), sensitive) => {
+                (Some(truth), sensitive) => {
                     text.sensitive |= sensitive;
-                    self.render(then, text)
-                }
-                (Some(false), sensitive) => {
-                    text.sensitive |= sensitive;
-                    self.render(otherwise, text)
+                    let (chosen, other) = if truth {
+                        (then, otherwise)
+                    } else {
+                        (otherwise, then)
+                    };
+                    self.render(chosen, text)?;
+                    self.survey_parts(other, text.span)
                 }
                 (None, sensitive) => {
                     text.sensitive |= sensitive;
                     text.opaque = true;
-                    Ok(())
+                    self.survey_parts(then, text.span)?;
+                    self.survey_parts(otherwise, text.span)
                 }
             },
             Part::For {
@@ -398,11 +405,12 @@ impl<'s> Evaluator<'s> {
                 let span = collection.span;
                 let collection = self.eval(collection)?;
                 text.sensitive |= collection.is_sensitive();
-                let Some(items) = collect::items(&collection, span, key.is_some())? else {
-                    text.opaque = true;
-                    return Ok(());
+                let items = match self.surveying {
+                    true => None,
+                    false => collect::items(&collection, span, key.is_some())?,
                 };
-                for (item_key, item) in items {
+                text.opaque |= items.is_none();
+                for (item_key, item) in items.into_iter().flatten() {
                     budget::step().map_err(|spent| too_large(spent, span))?;
                     let before = self.bound.len();
                     if let Some(key) = key {
@@ -413,7 +421,11 @@ impl<'s> Evaluator<'s> {
                     self.bound.truncate(before);
                     result?;
                 }
-                Ok(())
+                self.survey(|evaluator| {
+                    evaluator.with_unknown((key.as_ref(), value), |evaluator| {
+                        evaluator.survey_parts(body, text.span)
+                    })
+                })
             }
         }
     }

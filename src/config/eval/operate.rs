@@ -68,6 +68,7 @@ impl Evaluator<'_> {
     fn logical(&mut self, decisive: bool, left: &Expr, right: &Expr) -> EvalResult {
         let a = operand_of(&self.eval(left)?, &Type::Bool, left.span)?;
         if a.as_bool() == Some(decisive) {
+            self.survey_expr(right)?;
             return Ok(a);
         }
         let b = operand_of(&self.eval(right)?, &Type::Bool, right.span)?;

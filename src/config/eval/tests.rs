@@ -154,6 +154,33 @@ fn operators_and_conditionals() {
 }
 
 #[test]
+fn names_are_looked_up_in_what_is_not_evaluated() {
+    let wrong = [
+        "false && nope",
+        "true || nope.a == 1",
+        "[for x in [] : nope]",
+        "[for x in [1] : nope if x > 1]",
+        "[for x in [1, 2] : x == 7 && nope]",
+        "{for k, v in var.unknown_list : k => nope}",
+        "[for x in [] : [for y in x : y.z + nope]]",
+        r#""%{ if true }a%{ else }${nope}%{ endif }""#,
+        r#""%{ for x in [] }${nope}%{ endfor }""#,
+    ];
+    for text in wrong {
+        assert_eq!(shown(text), "error unknown-name", "{text}");
+    }
+    assert_eq!(shown("[for x in [] : nope(x)]"), "error unknown-function");
+    check(&[
+        ("[for x in [] : x.a.b + 1]", "[]"),
+        ("[for x in [] : [for y in x : \"${y}\"]]", "[]"),
+        ("[for x in [1] : group.b.label if x > 1]", "[]"),
+        ("false && var.list[7] == 1", "false"),
+        ("true || 1 / 0 == 1", "true"),
+        (r#""%{ if true }a%{ else }${1 / 0}%{ endif }""#, "\"a\""),
+    ]);
+}
+
+#[test]
 fn logical_operators_do_not_look_at_what_cannot_matter() {
     check(&[
         ("false && {}.a", "false"),

@@ -396,14 +396,6 @@ fn element(arguments: &[Value]) -> Outcome {
         }
     }
     let items = items(arguments, 0)?;
-    // A list counts from its end; Terraform itself breaks down on a tuple there.
-    if index < 0 && !matches!(list.data(), Data::List(_)) {
-        return refuse(
-            1,
-            format!("the index {index} is negative"),
-            "for the last element, use list[length(list) - 1], or `tolist`",
-        );
-    }
     let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
     let index = index.checked_rem_euclid(length);
     match index.and_then(|index| items.get(usize::try_from(index).ok()?)) {
