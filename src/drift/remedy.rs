@@ -78,7 +78,7 @@ impl Around<'_> {
                 command: self.unassign(item),
             },
             Cause::Overdue => with(
-                "`rolecall apply --only expired` removes it",
+                "`rolecall apply --only expired` removes it, unless a `protect` block keeps it",
                 "rolecall apply --only expired",
             ),
             Cause::Missing => missing(item),

@@ -287,7 +287,7 @@ impl Policies {
             tells |= self.allow(other, On::Anything, true).is_some();
         }
         let of = match on {
-            On::These(_, Reached::Administrators) => " on what is an administrator's by its name",
+            On::These(_, Reached::Administrators) => " on what may be an administrator's by its name",
             _ => "",
         };
         let with = match others {

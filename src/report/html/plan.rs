@@ -172,6 +172,10 @@ fn altered(view: &PlanView<'_>, line: &AlteredLine<'_>) -> (String, String) {
     let names = line.people.iter().map(|user| view.labels.user(user));
     let names = match line.people.is_empty() {
         true => String::new(),
+        false if line.set.holders.people > MOST_NAMES as u64 => {
+            let names = some_of(names, line.set.holders.people, MOST_NAMES);
+            format!("{names} (the plan as JSON has all)")
+        }
         false => some_of(names, line.set.holders.people, MOST_NAMES),
     };
     (format!("{words}{}", marks.unwrap_or_default()), names)

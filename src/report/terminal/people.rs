@@ -106,8 +106,13 @@ fn altered(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
         page.line(&format!("  {sign} {}{risks}", altered_words(line)))?;
         if !line.people.is_empty() {
             let names = line.people.iter().map(|user| view.labels.user(user));
-            let names = some_of(names, line.set.holders.people, MOST_ALTERED_NAMES);
-            page.line(&format!("      {names}"))?;
+            let count = line.set.holders.people;
+            let names = some_of(names, count, MOST_ALTERED_NAMES);
+            let rest = match count > MOST_ALTERED_NAMES as u64 {
+                true => " (--json lists all)",
+                false => "",
+            };
+            page.line(&format!("      {names}{rest}"))?;
         }
     }
     let rest = view.altered.len().saturating_sub(MOST_ALTERED) as u64;
