@@ -9,6 +9,7 @@ pub mod access;
 pub mod account;
 pub mod action;
 pub mod approved;
+pub mod aws_policies;
 pub mod denial;
 pub mod duration;
 pub mod escalation;

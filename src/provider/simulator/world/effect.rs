@@ -169,6 +169,12 @@ pub enum Effect {
     AccessRoleNamed { request: u64, role: String },
     /// An account left the organisation.
     AccountRemoved { account: AccountIx },
+    /// An account is a delegated administrator of a service besides IAM Identity Center, or not any more.
+    DelegatedFor {
+        service: String,
+        account: AccountIx,
+        delegated: bool,
+    },
 }
 
 /// An effect refers to something that is not there: the log it came from is damaged or belongs to another world.
@@ -310,9 +316,17 @@ impl World {
             }
             Effect::Delegated { to } => {
                 let known = to.is_none_or(|at| self.organization.account(at).is_some());
+                if known {
+                    self.note_delegated(*to);
+                }
                 self.organization.set_delegated(to.filter(|_| known));
                 known
             }
+            Effect::DelegatedFor {
+                service,
+                account,
+                delegated,
+            } => self.note_delegated_for(service, *account, *delegated),
             _ => false,
         }
     }

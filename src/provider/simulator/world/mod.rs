@@ -15,6 +15,7 @@ pub mod authorize;
 pub mod call;
 pub mod clock;
 pub mod dates;
+pub mod delegation;
 pub mod effect;
 pub mod error;
 pub mod grant;
@@ -99,6 +100,9 @@ pub struct World {
     /// `RoleName` of accounts that are being created, by request; kept with the [dates].
     #[serde(skip)]
     access_roles: BTreeMap<u64, String>,
+    /// Who administers which service; kept after the [dates].
+    #[serde(skip)]
+    delegated: delegation::Delegated,
     #[serde(skip)]
     caller: Caller,
     #[serde(skip)]
@@ -136,6 +140,7 @@ impl World {
             calls: CallLog::default(),
             instance: Instance::default(),
             access_roles: BTreeMap::new(),
+            delegated: delegation::Delegated::new(),
             caller: Caller::default(),
             throttle: Throttle::default(),
             outbox: None,

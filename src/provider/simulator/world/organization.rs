@@ -361,75 +361,6 @@ impl World {
         )
     }
 
-    /// `RegisterDelegatedAdministrator` for IAM Identity Center: one account, not the management account.
-    ///
-    /// # Errors
-    /// `InvalidInputException` for another service, `AccountNotFoundException`, `AccountAlreadyRegisteredException`,
-    /// `ConstraintViolationException` for the management account or a second one.
-    pub fn register_delegated_administrator(&mut self, id: &str, service: &str) -> Answer<()> {
-        self.call(Operation::RegisterDelegatedAdministrator, Subject::text(id), |world| {
-            delegable(service)?;
-            let at = world.org_account(id)?;
-            if at == world.organization.management() {
-                let error = ServiceError::new(
-                    ErrorCode::ConstraintViolationException,
-                    "You cannot register master account/yourself as delegated administrator for your organization.",
-                );
-                return Err(error.because(Reason::CannotRegisterMasterAsDelegatedAdministrator));
-            }
-            match world.organization.delegated() {
-                Some(already) if already == at => Err(ServiceError::new(
-                    ErrorCode::AccountAlreadyRegisteredException,
-                    "The provided account is already a delegated administrator for your organization.",
-                )),
-                Some(_) => Err(ServiceError::new(
-                    ErrorCode::ConstraintViolationException,
-                    "You have exceeded the allowed number of delegated administrators for the delegated service.",
-                )
-                .because(Reason::MaxDelegatedAdministratorsForServiceLimitExceeded)),
-                None => world.commit(Effect::Delegated { to: Some(at) }),
-            }
-        })
-    }
-
-    /// `DeregisterDelegatedAdministrator`.
-    ///
-    /// # Errors
-    /// `InvalidInputException`, `AccountNotRegisteredException`.
-    pub fn deregister_delegated_administrator(&mut self, id: &str, service: &str) -> Answer<()> {
-        self.call(
-            Operation::DeregisterDelegatedAdministrator,
-            Subject::text(id),
-            |world| {
-                delegable(service)?;
-                let at = world.org_account(id)?;
-                if world.organization.delegated() != Some(at) {
-                    return Err(ServiceError::new(
-                        ErrorCode::AccountNotRegisteredException,
-                        "The specified account is not a delegated administrator for this AWS service.",
-                    ));
-                }
-                world.commit(Effect::Delegated { to: None })
-            },
-        )
-    }
-
-    /// `ListDelegatedAdministrators` for IAM Identity Center.
-    ///
-    /// # Errors
-    /// `AccessDeniedException` outside the management account and the delegated administrator.
-    pub fn list_delegated_administrators(&mut self) -> Answer<Vec<AccountDescription>> {
-        self.call(
-            Operation::ListDelegatedAdministrators,
-            Subject::Nothing,
-            |world| {
-                let delegated = world.organization.delegated();
-                let account = delegated.and_then(|at| world.organization.account(at));
-                Ok(account.map(|a| world.describe(a)).into_iter().collect())
-            },
-        )
-    }
-
     /// `PutAccountName` (Account Management): renames an account.
     ///
     /// # Errors
@@ -590,7 +521,7 @@ impl World {
         })
     }
 
-    fn describe(&self, account: &Account) -> AccountDescription {
+    pub(super) fn describe(&self, account: &Account) -> AccountDescription {
         let management = self.organization.account(self.organization.management());
         let owner = management.map_or("", |a| a.id.as_str());
         AccountDescription {
@@ -614,13 +545,6 @@ impl World {
 pub(super) enum Tagged {
     Account(AccountIx),
     Unit(UnitIx),
-}
-
-fn delegable(service: &str) -> Answer<()> {
-    if service == SERVICE_PRINCIPAL {
-        return Ok(());
-    }
-    Err(unrecognized_service())
 }
 
 pub(super) fn unrecognized_service() -> ServiceError {
@@ -669,7 +593,6 @@ mod tests {
     use std::time::Duration;
 
     use super::super::Existence;
-    use super::super::call::Caller;
     use super::super::tests::world;
     use super::*;
 
@@ -801,43 +724,6 @@ mod tests {
         world.advance(Duration::from_secs(60));
         let again = world.describe_create_account_status(&again.id).unwrap();
         assert_eq!(again.failure_reason.as_deref(), Some("EMAIL_ALREADY_EXISTS"));
-    }
-
-    #[test]
-    fn there_is_one_delegated_administrator_and_never_the_management_account() {
-        let mut world = world();
-        world
-            .ensure_account("111122223333", "a", "a@example.com")
-            .unwrap();
-        world
-            .ensure_account("222233334444", "b", "b@example.com")
-            .unwrap();
-        let management = world.describe_organization().unwrap().management_account_id;
-        let mut register = |id: &str| world.register_delegated_administrator(id, SERVICE_PRINCIPAL);
-        assert_eq!(
-            register(&management).unwrap_err().code,
-            ErrorCode::ConstraintViolationException
-        );
-        register("111122223333").unwrap();
-        assert_eq!(
-            register("111122223333").unwrap_err().code,
-            ErrorCode::AccountAlreadyRegisteredException
-        );
-        assert_eq!(
-            register("222233334444").unwrap_err().code,
-            ErrorCode::ConstraintViolationException
-        );
-        let listed = world.list_delegated_administrators().unwrap();
-        assert_eq!(listed[0].id, "111122223333");
-        world.set_caller(Caller::account("111122223333"));
-        let error = world
-            .deregister_delegated_administrator("111122223333", SERVICE_PRINCIPAL)
-            .unwrap_err();
-        assert_eq!(
-            error.code,
-            ErrorCode::AccessDeniedException,
-            "only the management account may"
-        );
     }
 
     #[test]

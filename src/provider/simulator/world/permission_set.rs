@@ -12,6 +12,7 @@ use super::effect::Effect;
 use super::error::ServiceError;
 use super::place::SetIx;
 use super::{Existence, World, quota, validate};
+use crate::model::aws_policies;
 
 mod records;
 
@@ -197,6 +198,7 @@ impl World {
             arn,
             |world, definition| {
                 validate::managed_policy_arn(policy)?;
+                check_existence(policy)?;
                 if definition.managed_policies.contains(policy) {
                     return Err(attached(arn, policy));
                 }
@@ -322,7 +324,10 @@ impl World {
             arn,
             |_, definition| {
                 match boundary {
-                    Boundary::Managed(policy) => validate::managed_policy_arn(policy)?,
+                    Boundary::Managed(policy) => {
+                        validate::managed_policy_arn(policy)?;
+                        check_existence(policy)?;
+                    }
                     Boundary::Customer(policy) => validate::customer_policy(&policy.name, &policy.path)?,
                 }
                 definition.boundary = Some(boundary.clone());
@@ -578,6 +583,17 @@ fn attached(arn: &str, policy: &str) -> ServiceError {
     ))
 }
 
+/// An AWS-managed policy must exist (service model: `ResourceNotFoundException`). The list of them is of a day, and there
+/// may be newer ones; so only what has another path or case than the list says is known not to exist.
+fn check_existence(policy: &str) -> Answer<()> {
+    match aws_policies::namesake(policy) {
+        Some(_) => Err(ServiceError::not_found(format!(
+            "Policy does not exist with ARN: {policy}"
+        ))),
+        None => Ok(()),
+    }
+}
+
 fn not_attached(arn: &str, policy: &str) -> ServiceError {
     ServiceError::not_found(format!(
         "Could not find a managed policy with {policy} attached to permission set with id {}",
@@ -720,6 +736,21 @@ mod tests {
             .attach_managed_policy(&arn, "arn:aws:iam::111122223333:policy/mine")
             .unwrap_err();
         assert_eq!(error.code, ErrorCode::ValidationException);
+    }
+
+    #[test]
+    fn a_policy_of_another_path_does_not_exist_and_one_of_a_new_name_may() {
+        let mut world = world();
+        let arn = make_set(&mut world, "view");
+        let pathless = "arn:aws:iam::aws:policy/ViewOnlyAccess";
+        let error = world.attach_managed_policy(&arn, pathless).unwrap_err();
+        assert_eq!(error.code, ErrorCode::ResourceNotFoundException);
+        assert!(error.message.contains(pathless), "{}", error.message);
+        let boundary = Boundary::Managed(pathless.into());
+        let error = world.put_permissions_boundary(&arn, &boundary).unwrap_err();
+        assert_eq!(error.code, ErrorCode::ResourceNotFoundException);
+        let newer = "arn:aws:iam::aws:policy/MadeAfterTheListWas";
+        world.attach_managed_policy(&arn, newer).unwrap();
     }
 
     #[test]

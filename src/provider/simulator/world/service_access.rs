@@ -1,4 +1,4 @@
-//! What Organizations has besides its tree: services with access to it, delegated services, closing accounts, lists of
+//! What Organizations has besides its tree: services with access to it, accounts that are closed or leave, lists of
 //! children and of requests for accounts.
 //!
 //! Operation names, fields and errors are those of the service model (organizations 2016-11-28).
@@ -69,24 +69,6 @@ impl World {
         })
     }
 
-    /// `ListDelegatedServicesForAccount`: the service principals.
-    ///
-    /// # Errors
-    /// `AccountNotFoundException`, `AccountNotRegisteredException`.
-    pub fn list_delegated_services(&mut self, account: &str) -> Answer<Vec<String>> {
-        let operation = Operation::ListDelegatedServicesForAccount;
-        self.call(operation, Subject::text(account), |world| {
-            let at = world.org_account(account)?;
-            if world.organization.delegated() == Some(at) {
-                return Ok(vec![SERVICE_PRINCIPAL.to_owned()]);
-            }
-            Err(ServiceError::new(
-                ErrorCode::AccountNotRegisteredException,
-                "The provided account is not a registered delegated administrator for your organization.",
-            ))
-        })
-    }
-
     /// `CloseAccount`: the account is suspended after a while; its assignments stay.
     ///
     /// # Errors
@@ -126,18 +108,38 @@ impl World {
         let operation = Operation::RemoveAccountFromOrganization;
         self.call(operation, Subject::text(id), |world| {
             let at = world.org_account(id)?;
-            world.check_removal(at)?;
-            let pairs = world.access.pairs(at).iter();
-            let assigned = pairs.flat_map(|pair| pair.principals().iter().map(|who| (pair.set(), *who)));
-            for (set, principal) in assigned.collect::<Vec<_>>() {
-                world.commit(Effect::Revoked {
-                    account: at,
-                    set,
-                    principal,
-                })?;
-            }
-            world.commit(Effect::AccountRemoved { account: at })
+            world.remove(at)
         })
+    }
+
+    /// `LeaveOrganization`: the account that calls goes, as if it was removed.
+    ///
+    /// # Errors
+    /// `MasterCannotLeaveOrganizationException` for the management account, and as
+    /// [`World::remove_account_from_organization`].
+    pub fn leave_organization(&mut self) -> Answer<()> {
+        self.call(Operation::LeaveOrganization, Subject::Nothing, |world| {
+            let management = world.organization.management();
+            let at = match &world.caller.account {
+                Some(id) => world.org_account(id)?,
+                None => management,
+            };
+            world.remove(at)
+        })
+    }
+
+    fn remove(&mut self, at: AccountIx) -> Answer<()> {
+        self.check_removal(at)?;
+        let pairs = self.access.pairs(at).iter();
+        let assigned = pairs.flat_map(|pair| pair.principals().iter().map(|who| (pair.set(), *who)));
+        for (set, principal) in assigned.collect::<Vec<_>>() {
+            self.commit(Effect::Revoked {
+                account: at,
+                set,
+                principal,
+            })?;
+        }
+        self.commit(Effect::AccountRemoved { account: at })
     }
 
     fn check_removal(&self, at: AccountIx) -> Answer<()> {
@@ -150,7 +152,7 @@ impl World {
         let violation = |message: &str, reason| {
             ServiceError::new(ErrorCode::ConstraintViolationException, message).because(reason)
         };
-        if self.organization.delegated() == Some(at) {
+        if self.is_delegated(at) {
             return Err(violation(
                 "You attempted to remove an account that is registered as a delegated administrator for a service \
                  integrated with your organization.",
