@@ -25,6 +25,8 @@ pub enum Next {
 /// What an error of an effect asks for.
 pub fn next(effect: &Effect, error: &CallError) -> Next {
     match error.meaning {
+        // No run makes policies, so that none that is missing is about to come.
+        Meaning::NotFound if is_missing_policy(error) => Next::Failed,
         Meaning::Retry | Meaning::InUse => Next::Retry,
         Meaning::AlreadyExists | Meaning::Unknown => Next::Look,
         // What is to be removed, and what a provision is for, may be gone; a set's content is several calls, and an
@@ -73,6 +75,21 @@ pub fn removes(effect: &Effect) -> bool {
             | Effect::DeleteGroup { .. }
             | Effect::DeletePermissionSet { .. }
     )
+}
+
+/// Whether it is a policy that a permission set names which the service does not know, and not the set: AWS-managed
+/// policies are checked when they are attached (service model: both operations may answer
+/// `ResourceNotFoundException`), customer-managed ones only where a role is made.
+fn is_missing_policy(error: &CallError) -> bool {
+    const OPERATIONS: [&str; 2] = [
+        "AttachManagedPolicyToPermissionSet",
+        "PutPermissionsBoundaryToPermissionSet",
+    ];
+    let words = error.message.to_lowercase();
+    let is_about_the_set = ["permission set", "permissionset", "instance"]
+        .iter()
+        .any(|what| words.contains(what));
+    OPERATIONS.contains(&&*error.operation) && words.contains("policy") && !is_about_the_set
 }
 
 /// Whether a denial may be one of a role or a policy that has not spread yet, which IAM says in these words.
@@ -127,6 +144,10 @@ pub(crate) fn mix(seed: u64) -> u64 {
 /// What helps against an error that ended a step.
 pub fn remedy(effect: &Effect, error: &CallError) -> Option<&'static str> {
     Some(match error.meaning {
+        Meaning::NotFound if is_missing_policy(error) => {
+            "check the policy's ARN, of which a path such as `job-function/` is a part (`aws iam get-policy --policy-arn \
+             …` finds it where it exists), and apply again; a mock of AWS may know none of AWS's policies"
+        }
         Meaning::AlreadyExists => {
             "it is there with another content; plan again, and it is taken in and updated"
         }
@@ -218,6 +239,39 @@ mod tests {
             to: set,
         };
         assert_eq!(next(&update, &gone), Next::Look);
+    }
+
+    #[test]
+    fn a_policy_that_is_not_there_is_not_waited_for_and_a_set_is() {
+        let name = crate::id::PermissionSetName::new("view").unwrap();
+        let permission_set = Box::new(crate::model::permission_set::PermissionSet::new(name));
+        let create = Effect::CreatePermissionSet {
+            permission_set: permission_set.clone(),
+        };
+        let update = Effect::UpdatePermissionSet {
+            from: permission_set.clone(),
+            to: permission_set,
+        };
+        let not_found = |operation: &str, message: &str| CallError {
+            operation: operation.into(),
+            message: message.into(),
+            ..error(Meaning::NotFound, "ResourceNotFoundException")
+        };
+        let attach = "AttachManagedPolicyToPermissionSet";
+        let missing = not_found(
+            attach,
+            "Policy does not exist with ARN: arn:aws:iam::aws:policy/Nope",
+        );
+        for effect in [&create, &update] {
+            assert_eq!(next(effect, &missing), Next::Failed);
+            let help = remedy(effect, &missing).unwrap();
+            assert!(help.contains("get-policy"), "{help}");
+        }
+        // What was created just now may not be seen everywhere yet.
+        let set = not_found(attach, "Could not find PermissionSet with id ps-1");
+        assert_eq!(next(&create, &set), Next::Retry);
+        let other = not_found("PutInlinePolicyToPermissionSet", "policy");
+        assert_eq!(next(&create, &other), Next::Retry);
     }
 
     #[test]

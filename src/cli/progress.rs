@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::apply::event::{Event, EventSink};
-use crate::report::apply_view::{self, Denials};
+use crate::report::apply_view::{self, Denials, Waits};
 
 use super::env::Env;
 
@@ -15,6 +15,7 @@ pub struct Progress<'a> {
     env: &'a Env,
     bar: ProgressBar,
     denials: Denials,
+    waits: Waits,
 }
 
 impl<'a> Progress<'a> {
@@ -32,6 +33,7 @@ impl<'a> Progress<'a> {
             env,
             bar,
             denials: Denials::default(),
+            waits: Waits::default(),
         }
     }
 }
@@ -58,7 +60,8 @@ impl EventSink for Progress<'_> {
                 self.env.say(&line);
             }
         }
-        if let Some(line) = apply_view::line(event, self.env.err, is_verbose) {
+        let is_said = is_verbose || self.waits.take(event);
+        if let Some(line) = apply_view::line(event, self.env.err, is_said) {
             self.bar.suspend(|| self.env.say(&line));
         }
     }

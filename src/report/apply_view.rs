@@ -74,6 +74,33 @@ pub fn line(event: &Event, styles: Styles, all: bool) -> Option<String> {
     }
 }
 
+/// From how many seconds on a wait before another attempt is said.
+const WAIT_WORTH_SAYING: f64 = 3.0;
+
+/// Waits before other attempts, of which the long ones are said: once for all steps that met the same error, and again
+/// when the wait has grown.
+#[derive(Debug, Default)]
+pub struct Waits {
+    said: BTreeMap<String, f64>,
+}
+
+impl Waits {
+    /// Whether an event is a wait to be said.
+    pub fn take(&mut self, event: &Event) -> bool {
+        let Event::StepRetrying { error, seconds, .. } = event else {
+            return false;
+        };
+        // Operation and code; what follows differs between steps.
+        let kind: Vec<&str> = error.splitn(3, ": ").take(2).collect();
+        let said = self.said.entry(kind.join(": ")).or_insert(0.0);
+        let is_worth_it = *seconds >= WAIT_WORTH_SAYING && *seconds >= *said * 1.5;
+        if is_worth_it {
+            *said = *seconds;
+        }
+        is_worth_it
+    }
+}
+
 /// Steps that the caller may not do, of which the first for each lacking action is said at once and the others are
 /// counted: one permission that is missing is one thing to read.
 #[derive(Debug, Default)]
@@ -164,6 +191,30 @@ mod tests {
             remedy: None,
             location: None,
         }
+    }
+
+    #[test]
+    fn a_long_wait_is_said_once_for_an_error_and_again_when_it_has_grown() {
+        let mut waits = Waits::default();
+        let mut said = |error: &str, seconds| {
+            waits.take(&Event::StepRetrying {
+                step: "step".into(),
+                error: error.into(),
+                seconds,
+            })
+        };
+        let slow = "CreateUser: ThrottlingException: Rate exceeded";
+        assert!(!said(slow, 1.9));
+        assert!(said(slow, 4.0));
+        assert!(!said(
+            "CreateUser: ThrottlingException: Rate exceeded (request 2)",
+            4.0
+        ));
+        assert!(said("CreateGroup: ThrottlingException: Rate exceeded", 3.5));
+        assert!(said(slow, 7.5));
+        assert!(said(slow, 15.0));
+        assert!(!said(slow, 16.0));
+        assert!(!waits.take(&Event::Stopping));
     }
 
     #[test]
