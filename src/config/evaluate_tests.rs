@@ -673,6 +673,36 @@ output "id" { value = data.group.auditors.id }
 "#;
 
 #[test]
+fn accounts_keep_their_places_in_a_set_when_they_are_created() {
+    // By address `one` is first, by e-mail `two` is, and by what was read of their ids `one`.
+    let text = r#"
+account "two" {
+  email  = "dev@example.com"
+  create = true
+}
+account "one" {
+  email  = "pay@example.com"
+  create = true
+}
+locals { both = toset([account.two, account.one]) }
+output "first" { value = tolist(local.both)[0].name }
+output "holds" {
+  value = setsubtract(local.both, [account.one]) == toset([account.two]) && contains(local.both, account.two)
+}
+output "same" { value = toset([account.one, account.two]) == local.both }
+"#;
+    let observed = observed();
+    for reading in [None, Some(&observed)] {
+        let (evaluation, found) = run_observed(text, reading);
+        assert_eq!(found, [""; 0]);
+        let output = |name: &str| evaluation.desired.outputs[name].value.clone();
+        assert_eq!(output("first"), OutputValue::Text(Text::known("one")));
+        assert_eq!(output("holds"), OutputValue::Bool(true));
+        assert_eq!(output("same"), OutputValue::Bool(true));
+    }
+}
+
+#[test]
 fn look_ups_are_answered_by_what_was_read() {
     let observed = observed();
     let (evaluation, found) = run_observed(LOOK_UPS, Some(&observed));

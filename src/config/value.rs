@@ -1,10 +1,11 @@
 //! Values: what expressions evaluate to. Cheap to clone, immutable, never a file or a clock behind them.
 //!
-//! Besides Terraform's values there are *entities* (a block's thing itself, equal and ordered by key) and
+//! Besides Terraform's values there are *entities* (a block's thing itself, equal by key, in sets ordered by address) and
 //! *symbolic* unknown values, which say what apply will put in their place. A sensitive mark sits on the
 //! value that was declared so and travels with everything computed from it.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
@@ -188,7 +189,8 @@ impl Value {
         Data::List(Arc::new(Collection { element, items })).into()
     }
 
-    /// A set of elements that are all of type `element` already; sorts and drops repeats.
+    /// A set of elements that are all of type `element` already; sorts and drops repeats. Entities are sorted by address:
+    /// an account that is made later gets an id as its key, and must not change its place by that.
     ///
     /// Sensitivity of an element becomes the set's, since the order would tell.
     pub fn set(element: Type, mut items: Vec<Value>) -> Value {
@@ -201,6 +203,9 @@ impl Value {
         }
         items.sort_by(set_order);
         items.dedup();
+        if items.iter().all(|item| item.as_entity().is_some()) {
+            items.sort_by(|left, right| address(left).cmp(&address(right)));
+        }
         let set: Value = Data::Set(Arc::new(Collection { element, items })).into();
         set.with_sensitive(sensitive)
     }
@@ -489,7 +494,10 @@ fn compare(left: &Value, right: &Value, inside: bool) -> Option<bool> {
             if a.element != b.element && a.element != Type::Any && b.element != Type::Any {
                 return Some(false);
             }
-            compare_all(&a.items, &b.items)
+            match (keys(&a.items), keys(&b.items)) {
+                (Some(these), Some(those)) if matches!(left.data, Data::Set(_)) => Some(these == those),
+                _ => compare_all(&a.items, &b.items),
+            }
         }
         (Data::Tuple(a), Data::Tuple(b)) => compare_all(a, b),
         (Data::Map(a), Data::Map(b)) => {
@@ -501,6 +509,18 @@ fn compare(left: &Value, right: &Value, inside: bool) -> Option<bool> {
         (Data::Object(a), Data::Object(b)) => compare_fields(a, b),
         _ => Some(false),
     }
+}
+
+fn address(value: &Value) -> Option<&Address> {
+    value.as_entity().map(|entity| &entity.address)
+}
+
+/// The keys of entities, where all elements are some: one entity may have several addresses.
+fn keys(items: &[Value]) -> Option<BTreeSet<&EntityKey>> {
+    items
+        .iter()
+        .map(|item| item.as_entity().map(|entity| &entity.key))
+        .collect()
 }
 
 fn compare_all(left: &[Value], right: &[Value]) -> Option<bool> {

@@ -420,9 +420,12 @@ fn setsubtract(arguments: &[Value]) -> Outcome {
     Ok(Value::set(element, kept))
 }
 
-/// Whether a set holds a value, by binary search.
+/// Whether a set holds a value, by binary search; entities are not in the order of what they are compared by.
 fn holds(set: &Value, wanted: &Value) -> bool {
     let items = set.elements().unwrap_or(&[]);
+    if wanted.as_entity().is_some() {
+        return items.contains(wanted);
+    }
     items
         .binary_search_by(|item| crate::config::value::set_order(item, wanted))
         .is_ok()
