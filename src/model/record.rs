@@ -6,9 +6,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::PrincipalKey;
+use crate::id::{AccountKey, PrincipalKey};
 
+use super::account::Account;
+use super::action::Effect;
 use super::approved::ApprovedRow;
+use super::fingerprint;
 use super::freeze::Frozen;
 use super::in_account::InAccount;
 use super::instance::{Caller, Held, InProgress, Instance, Observed, Quotas};
@@ -180,13 +183,35 @@ impl UnfinishedRun {
     pub fn has_left(&self, fingerprint: u64) -> bool {
         self.approved(fingerprint) && self.done.binary_search(&fingerprint).is_err()
     }
+
+    /// Whether the run was to make an account as it is recorded, or to give it its unit or its tags, and did not do all
+    /// of that. An account is created in the root, then moved, then tagged.
+    pub fn has_left_of_account(&self, account: &Account) -> bool {
+        let declared = account.email.clone().map(|email| Account {
+            key: AccountKey::Email(email),
+            ..account.clone()
+        });
+        let create = declared.map(|account| Effect::CreateAccount { account });
+        let to_move = account.ou.clone().map(|to| Effect::MoveAccount {
+            account: account.key.clone(),
+            from: to.clone(),
+            to,
+        });
+        let to_tag = account.tags.clone().map(|to| Effect::TagAccount {
+            account: account.key.clone(),
+            from: BTreeMap::new(),
+            to,
+        });
+        let mut effects = [create, to_move, to_tag].into_iter().flatten();
+        effects.any(|effect| self.has_left(fingerprint::of_effect(&effect)))
+    }
 }
 
 /// An effect that may or may not have happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct InDoubt {
     /// What was asked of the service.
-    pub effect: super::action::Effect,
+    pub effect: Effect,
     /// The asynchronous request's id, when it came back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<Arc<str>>,

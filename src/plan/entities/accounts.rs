@@ -60,6 +60,7 @@ impl Differ<'_, '_> {
         }
         self.report_differing(differing);
         self.report_names(named_otherwise);
+        self.report_half_made();
         for (key, entity) in &sources.recorded.accounts {
             let known_by = EntityKey::Account(key.clone());
             if !sources.desired.accounts.contains_key(key) && !self.held.was_named(&known_by) {
@@ -103,13 +104,21 @@ impl Differ<'_, '_> {
             (to_move.is_none() && !same_ou(before)) || (to_tag.is_none() && !same_tags(before))
         });
         self.record_steps(&facts);
+        // Recorded as declared, and never made so in full: nobody changed it.
+        let run = sources.input.recorded.unfinished.as_ref();
+        let half_made = run
+            .zip(before)
+            .is_some_and(|(run, before)| run.has_left_of_account(before));
+        if half_made && (to_move.is_some() || to_tag.is_some()) {
+            self.half_made.insert(sources.observed.account_name(key).into());
+        }
         if let (Some(to), Some(from)) = (to_move, &observed.ou) {
             let effect = Effect::MoveAccount {
                 account: known_as.clone(),
                 from: from.clone(),
                 to: to.clone(),
             };
-            let reason = update_reason(before.is_some_and(same_ou));
+            let reason = update_reason(!half_made && before.is_some_and(same_ou));
             self.actions
                 .push(facts.action(ActionKind::Update, reason, Some(effect)));
         }
@@ -119,7 +128,7 @@ impl Differ<'_, '_> {
                 from: observed.tags.clone().unwrap_or_default(),
                 to: to.clone(),
             };
-            let reason = update_reason(before.is_some_and(same_tags));
+            let reason = update_reason(!half_made && before.is_some_and(same_tags));
             self.actions
                 .push(facts.action(ActionKind::Update, reason, Some(effect)));
         }
@@ -212,6 +221,24 @@ impl Differ<'_, '_> {
             true => String::new(),
             false => format!(": {}", parts.join(", ")),
         }
+    }
+
+    fn report_half_made(&mut self) {
+        let subjects = std::mem::take(&mut self.half_made);
+        if subjects.is_empty() {
+            return;
+        }
+        let message = match subjects.len() {
+            1 => "the last run left an account half made: it has not yet its unit or all of its tags, and this goes on with it".to_owned(),
+            count => format!(
+                "the last run left {count} accounts half made: they have not yet their unit or all of their tags, and this \
+                 goes on with them"
+            ),
+        };
+        self.findings.push(Finding {
+            subjects,
+            ..Finding::new(Level::Note, "half-made", message)
+        });
     }
 
     fn report_names(&mut self, subjects: BTreeSet<Arc<str>>) {

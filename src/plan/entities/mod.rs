@@ -31,6 +31,8 @@ pub(super) struct Differ<'a, 'i> {
     pub findings: Vec<Finding>,
     /// Members that nobody declared, by group, with where the group is written.
     pub undeclared: BTreeMap<GroupName, (BTreeSet<UserName>, Option<Location>)>,
+    /// Accounts that the unfinished run made or changed in part.
+    pub half_made: BTreeSet<Arc<str>>,
 }
 
 /// Everything that has to change, apart from grants.
@@ -47,6 +49,7 @@ pub(super) fn entity_actions(
         actions: Vec::new(),
         findings: Vec::new(),
         undeclared: BTreeMap::new(),
+        half_made: BTreeSet::new(),
     };
     differ.follow();
     differ.units();
