@@ -1,29 +1,24 @@
 //! Drift of accounts and of what stands in them: their place and tags, their status, roles, the SAML provider,
 //! policies.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::id::{AccountKey, EntityKey, PermissionSetName};
 use crate::model::access::Access;
-use crate::model::account::Account;
+use crate::model::account::{Account, AccountStatus};
 use crate::model::in_account::AccountFault;
 use crate::model::roles::Provisioning;
 use crate::model::snapshot::Entity;
-use crate::model::stack::Unmanaged;
 
-use super::filter::GrantFilter;
 use super::named::live_key;
+use super::suspended::{Assigned, was_in_use};
 use super::{Cause, Content, DriftItem, Selector, Sources, Subject};
 
 /// Adds the drift of accounts.
 pub(super) fn find(sources: &Sources<'_>, out: &mut Vec<DriftItem>) {
     let mut selectors = Selectors::new(sources);
-    let assigned = Assigned {
-        sources,
-        filter: OnceCell::new(),
-    };
+    let assigned = Assigned::new(sources);
     let (desired, applied) = (
         &sources.desired.snapshot.accounts,
         &sources.recorded.applied.accounts,
@@ -59,7 +54,7 @@ fn account(
     is_applied: bool,
     out: &mut Vec<DriftItem>,
 ) {
-    let sources = assigned.sources;
+    let sources = assigned.sources();
     let name = EntityKey::Account(key.clone());
     if sources.filter.unreadable(&name) {
         return;
@@ -81,15 +76,18 @@ fn account(
         }
         return;
     };
-    if !live.status.is_assignable() {
+    // An account that is being created is neither suspended nor closed.
+    if !live.status.is_assignable() && live.status != AccountStatus::PendingActivation {
         let mut selected_by = selectors.of(&key);
         let has_access = assigned.is_anything(&key);
         // Nothing is recorded of an account where nothing can be changed: what is there was granted before.
         for selector in selected_by.iter_mut().filter(|_| has_access) {
             selector.before |= selector.now;
         }
-        // An account that nothing is assigned in is nobody's business here.
-        if has_block || !selected_by.is_empty() || has_access {
+        // An account that nothing is assigned in is nobody's business here. One that was as it is when it was last
+        // recorded is a finding only where its access is not what it should be, and cannot be made so.
+        let concerns = has_block || !selected_by.is_empty() || has_access;
+        if concerns && (was_in_use(sources, &key) || assigned.is_otherwise(&key)) {
             out.push(DriftItem {
                 selected_by,
                 ..item(Cause::AccountSuspended)
@@ -115,6 +113,7 @@ fn account(
         );
         let mut item = DriftItem {
             selected_by,
+            half_made: cause == Cause::Changed && is_left_undone(sources, &key),
             ..item(cause)
         };
         if let Subject::Entity { contents: known, .. } = &mut item.subject {
@@ -124,34 +123,12 @@ fn account(
     }
 }
 
-/// What is assigned in accounts.
-struct Assigned<'a> {
-    sources: &'a Sources<'a>,
-    /// Which assignments the stack looks at: over all names, so that it is made once, and only if it is needed.
-    filter: OnceCell<GrantFilter>,
-}
-
-impl Assigned<'_> {
-    /// Whether something is assigned in an account that the stack looks at.
-    fn is_anything(&self, account: &AccountKey) -> bool {
-        if self.sources.desired.settings.unmanaged == Unmanaged::Ignore {
-            return false;
-        }
-        let access = &self.sources.live.access;
-        let Some(rank) = access.names.account_rank(account) else {
-            return false;
-        };
-        // Ascending by account.
-        let start = access.tuples.partition_point(|tuple| tuple.account() < rank);
-        let rest = access.tuples.iter().skip(start);
-        let mut there = rest.take_while(|tuple| tuple.account() == rank);
-        there.any(|tuple| {
-            let filter = self
-                .filter
-                .get_or_init(|| self.sources.filter.over(&access.names));
-            filter.covers(*tuple)
-        })
-    }
+/// Whether the unfinished run made an account, or was to change it, and did not do all of it.
+fn is_left_undone(sources: &Sources<'_>, key: &AccountKey) -> bool {
+    let recorded = sources.recorded.applied.accounts.get(key);
+    let run = sources.recorded.unfinished.as_ref();
+    run.zip(recorded)
+        .is_some_and(|(run, recorded)| run.has_left_of_account(&recorded.value))
 }
 
 /// What is said about an account: by its block, else by the last recorded reading. Of the name a block says something

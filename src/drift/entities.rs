@@ -313,7 +313,7 @@ impl Finder<'_> {
             let desired = &self.sources.desired.snapshot.permission_sets;
             let known = self.applied.permission_sets.contains_key(name) || desired.contains_key(name);
             let key = EntityKey::PermissionSet(name.clone());
-            if !known && !self.sources.filter.unreadable(&key) && self.sources.filter.sees_set(name) {
+            if !known && !self.sources.filter.unreadable(&key) && self.sources.filter.answers_for_set(name) {
                 out.push(DriftItem::new(Cause::Unmanaged, Subject::entity(key)));
             }
         }

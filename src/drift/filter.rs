@@ -186,7 +186,13 @@ impl<'a> Filter<'a> {
             || self.unread.contains(&HeldSubject::All(Kind::User))
     }
 
-    /// Whether a permission set that nobody declared is looked at.
+    /// Whether a permission set that nobody declared is this stack's matter.
+    pub fn answers_for_set(&self, name: &PermissionSetName) -> bool {
+        let last = self.last.as_ref();
+        self.rules.answers_for_set(name) || last.is_some_and(|rules| rules.answers_for_set(name))
+    }
+
+    /// Whether the roles of a permission set that nobody declared are looked at.
     pub fn sees_set(&self, name: &PermissionSetName) -> bool {
         self.rules.sees_set(name) || self.last.as_ref().is_some_and(|rules| rules.sees_set(name))
     }

@@ -12,6 +12,7 @@ mod people;
 mod quotas;
 mod remedy;
 mod since;
+mod suspended;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -62,7 +63,8 @@ pub enum Cause {
     /// The account stands elsewhere in the organisation, or has another name or tags, than its block says or than when it
     /// was last read: selectors may resolve to something else.
     AccountMoved,
-    /// The account is suspended or being closed: nothing can be granted or revoked there.
+    /// The account is suspended or being closed, and was in use when it was last recorded, or access there is not as it
+    /// should be: nothing can be granted or revoked there.
     AccountSuspended,
     /// The permission set changed, and its roles were not provisioned again: people have what it was before.
     StaleProvisioning,

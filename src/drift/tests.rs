@@ -559,6 +559,7 @@ fn accounts_that_moved_or_are_suspended_name_the_blocks_that_select_them() {
             .insert(account(n), desired_account(n, "Prod"));
     }
     let recorded = Recorded {
+        lineage: Some("l".into()),
         applied: relation(vec![
             block("a", "ops", "admin", &[1, 2], None),
             block("gone", "ops", "view", &[1], None),
@@ -590,7 +591,7 @@ fn accounts_that_moved_or_are_suspended_name_the_blocks_that_select_them() {
     let suspended = subjects(&drift, Cause::AccountSuspended);
     assert_eq!(suspended.len(), 1);
     assert_eq!(suspended[0].selected_by.len(), 1);
-    // Nothing is recorded there, and nothing else says what is there.
+    // Nothing is recorded of the account but that it was in use, and nothing else says what was there.
     let mut unrecorded = recorded.clone();
     unrecorded.applied = relation(vec![block("a", "ops", "admin", &[1], None)]);
     let drift = find_at(&desired, &unrecorded, &observed);
@@ -612,6 +613,67 @@ fn accounts_that_moved_or_are_suspended_name_the_blocks_that_select_them() {
     };
     let drift = find_at(&Desired::default(), &Recorded::default(), &observed_without);
     assert!(subjects(&drift, Cause::AccountSuspended).is_empty());
+}
+
+#[test]
+fn a_suspended_account_is_told_until_an_apply_saw_it_and_afterwards_where_its_access_is_not_as_declared() {
+    use crate::model::account::AccountStatus::{Active, PendingActivation, Suspended};
+    let with = |status, grants: &[(u64, &str, PrincipalKey)]| {
+        let mut observed = live(grants);
+        let mut value = account_of(2);
+        value.status = status;
+        let account_two = made(value, Management::Referred);
+        observed.snapshot.accounts.insert(account(2), account_two);
+        observed
+    };
+    let granted = [(2, "admin", group("ops"))];
+    let told = |desired: &Desired, recorded: &Recorded, observed: &Observed| {
+        !subjects(&find_at(desired, recorded, observed), Cause::AccountSuspended).is_empty()
+    };
+    let recorded = |seen: Option<Observed>, accounts: &[u64]| Recorded {
+        lineage: seen.is_some().then(|| "l".into()),
+        seen: seen.map(Seen::of),
+        applied: relation(vec![block("a", "ops", "admin", accounts, None)]),
+        ..Recorded::default()
+    };
+    let mut desired = Desired {
+        snapshot: relation(vec![block("a", "ops", "admin", &[2], None)]),
+        ..Desired::default()
+    };
+    let mut declared = made(account_of(2), Management::Referred);
+    declared.addresses = [Address::root(Kind::Account, "two")].into_iter().collect();
+    desired.snapshot.accounts.insert(account(2), declared);
+    let before = || Some(with(Active, &granted));
+    let after = || Some(with(Suspended, &granted));
+    let closed = with(Suspended, &granted);
+    // It was in use when it was last seen.
+    assert!(told(&desired, &recorded(before(), &[2]), &closed));
+    // It was closed by then, and has what it shall have; or nothing was ever applied.
+    assert!(!told(&desired, &recorded(after(), &[2]), &closed));
+    assert!(!told(&desired, &Recorded::default(), &closed));
+    // What is declared is not there, and cannot be granted.
+    assert!(told(&desired, &recorded(after(), &[2]), &with(Suspended, &[])));
+    // Somebody else has something there.
+    let more = [(2, "admin", group("ops")), (2, "view", group("ops"))];
+    assert!(told(&desired, &recorded(after(), &[2]), &with(Suspended, &more)));
+    // Taken out of the selection, as the finding advises: what is left there is the stack's own.
+    let mut without = desired.clone();
+    without.snapshot.access = relation(vec![block("a", "ops", "admin", &[1], None)]).access;
+    assert!(!told(&without, &recorded(after(), &[2]), &closed));
+    // Only its block speaks of it.
+    let empty = with(Suspended, &[]);
+    assert!(told(&without, &recorded(Some(with(Active, &[])), &[1]), &empty));
+    assert!(!told(
+        &without,
+        &recorded(Some(with(Suspended, &[])), &[1]),
+        &empty
+    ));
+    // An account that is being created is not suspended.
+    assert!(!told(
+        &desired,
+        &recorded(before(), &[2]),
+        &with(PendingActivation, &[])
+    ));
 }
 
 fn account_of(n: u64) -> Account {

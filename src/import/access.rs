@@ -24,6 +24,8 @@ pub(super) struct Grants {
     names: relation::Names,
     tuples: Vec<Tuple>,
     scope: Option<Matching>,
+    /// The ids of users and groups that are gone, whose grants are left out.
+    pub deleted: BTreeSet<String>,
 }
 
 impl Grants {
@@ -39,6 +41,7 @@ impl Grants {
             names: snapshot.access.names.clone(),
             tuples: Vec::new(),
             scope: options.scope.as_ref().map(matching),
+            deleted: BTreeSet::new(),
         };
         let lacks = Lacks::of(snapshot);
         let mut outside = 0_u64;
@@ -55,6 +58,10 @@ impl Grants {
             match lacks.lack(*tuple) {
                 None => this.tuples.push(*tuple),
                 Some(lack) => {
+                    let principal = this.names.principal(tuple.principal());
+                    let gone = principal.filter(|principal| principal.is_orphan());
+                    this.deleted
+                        .extend(gone.map(|principal| principal.name().to_owned()));
                     let entry = lost.entry(lack).or_default();
                     entry.0.insert(tuple.permission_set());
                     entry.1 += 1;

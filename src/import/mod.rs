@@ -18,6 +18,7 @@ mod table;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use unicode_normalization::is_nfc;
 
@@ -200,7 +201,10 @@ pub fn import(observed: &Observed, options: &Options) -> Import {
         grants: written.grants,
     };
     let mut files = vec![
-        ("stack.hcl", stack(options, &ignored, &left_out)),
+        (
+            "stack.hcl",
+            stack(options, &ignores(&ignored, &grants.deleted), &left_out),
+        ),
         ("accounts.hcl", organization.items),
         ("people.hcl", people.user_items),
         ("groups.hcl", people.group_items),
@@ -227,7 +231,7 @@ pub fn import(observed: &Observed, options: &Options) -> Import {
 }
 
 /// The `rolecall` and `provider` blocks, and what is not declared.
-fn stack(options: &Options, ignored: &[PermissionSetName], left_out: &[LeftOut]) -> Vec<Item> {
+fn stack(options: &Options, own: &[Ignore], left_out: &[LeftOut]) -> Vec<Item> {
     let mut items = Vec::new();
     if !options.has_settings {
         let mut settings = Block::new("rolecall", []).with("required_version", Value::text(">= 0.1"));
@@ -240,26 +244,20 @@ fn stack(options: &Options, ignored: &[PermissionSetName], left_out: &[LeftOut])
             let block = matcher("ignore", &[&*ignore.label], &ignore.matcher);
             settings.items.push(Item::Block(block));
         }
-        if !ignored.is_empty() {
-            let patterns: BTreeSet<&str> = ignored.iter().filter_map(service_pattern).collect();
+        for own in own {
             settings.items.push(Item::Blank);
-            settings.items.push(Item::Comment(
-                "AWS services made these and change them themselves.".to_owned(),
-            ));
-            settings.items.push(Item::Block(
-                Block::new("ignore", ["AWS services"]).with("permission_sets", Value::texts(patterns)),
-            ));
+            settings.items.push(Item::Comment(own.why.to_owned()));
+            settings
+                .items
+                .push(Item::Block(matcher("ignore", &[own.label], &own.matcher)));
         }
         items.push(Item::Block(settings));
-    }
-    if options.has_settings && !ignored.is_empty() {
-        let patterns: BTreeSet<String> = ignored.iter().filter_map(service_pattern).map(quoted).collect();
-        let patterns: Vec<String> = patterns.into_iter().collect();
-        items.push(Item::Comment(format!(
-            "AWS services made some permission sets and change them themselves. For the `rolecall` block:\n\
-             ignore \"AWS services\" {{\n  permission_sets = [{}]\n}}",
-            patterns.join(", ")
-        )));
+    } else {
+        for own in own {
+            let block = file(&[Item::Block(matcher("ignore", &[own.label], &own.matcher))]);
+            let text = format!("{} For the `rolecall` block:\n{}", own.why, block.trim_end());
+            items.push(Item::Comment(text));
+        }
     }
     if let Some(provider) = &options.provider {
         items.extend([Item::Blank, Item::Block(provider_block(provider))]);
@@ -280,9 +278,45 @@ fn stack(options: &Options, ignored: &[PermissionSetName], left_out: &[LeftOut])
     items
 }
 
+/// An `ignore` block for what the service holds and nobody can declare.
+struct Ignore {
+    label: &'static str,
+    /// As a comment above it.
+    why: &'static str,
+    matcher: Matcher,
+}
+
+/// What is to be ignored so that nothing but a change is told of a service that was imported.
+fn ignores(service_owned: &[PermissionSetName], deleted: &BTreeSet<String>) -> Vec<Ignore> {
+    let patterns: BTreeSet<&str> = service_owned.iter().filter_map(service_pattern).collect();
+    let mut blocks = Vec::new();
+    if !patterns.is_empty() {
+        blocks.push(Ignore {
+            label: "AWS services",
+            why: "AWS services made these and change them themselves.",
+            matcher: Matcher {
+                permission_sets: patterns.into_iter().map(Arc::from).collect(),
+                ..Matcher::default()
+            },
+        });
+    }
+    if !deleted.is_empty() {
+        blocks.push(Ignore {
+            label: "deleted principals",
+            why: "Users and groups that the identity store no longer knows, with assignments that are left over. Take \
+                  those away in the service, and then these lines.",
+            matcher: Matcher {
+                principals: deleted.iter().map(|id| Arc::from(id.as_str())).collect(),
+                ..Matcher::default()
+            },
+        });
+    }
+    blocks
+}
+
 /// A `scope` or `ignore` block.
 fn matcher(kind: &str, labels: &[&str], of: &Matcher) -> Block {
-    let texts = |patterns: &[std::sync::Arc<str>]| {
+    let texts = |patterns: &[Arc<str>]| {
         (!patterns.is_empty()).then(|| Value::texts(patterns.iter().map(|pattern| &**pattern)))
     };
     Block::new(kind, labels.iter().copied())
@@ -307,7 +341,7 @@ fn is_service_group(name: &GroupName) -> bool {
 }
 
 fn provider_block(settings: &ProviderSettings) -> Block {
-    let text = |value: &Option<std::sync::Arc<str>>| value.as_deref().map(Value::text);
+    let text = |value: &Option<Arc<str>>| value.as_deref().map(Value::text);
     match settings {
         ProviderSettings::Simulator {
             seed,

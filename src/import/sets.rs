@@ -39,7 +39,8 @@ impl PermissionSets {
             let named = |kind: &str| Named::new(kind, &label);
             // A block that leaves out what could not be read would take it away: such a set is only looked up.
             let is_read = !is_held(observed, &EntityKey::PermissionSet(name.clone()));
-            if grants.owns_set(name) && is_read {
+            let is_owned = grants.owns_set(name) && is_read;
+            if is_owned {
                 let Some(why) = cannot_be_declared(&entity.value) else {
                     this.items
                         .extend([Item::Block(declared(&label, &entity.value)), Item::Blank]);
@@ -51,7 +52,8 @@ impl PermissionSets {
                     why,
                 });
             }
-            if granted.contains(name) {
+            // What was left out is named all the same: it is known, and stays as it is.
+            if is_owned || granted.contains(name) {
                 let block = Block::new("data", ["permission_set", label.as_str()]);
                 let block = block.with_some(
                     "name",

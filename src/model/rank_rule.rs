@@ -92,7 +92,14 @@ impl LeftToOthers<Matching> {
         }
     }
 
-    /// Whether a permission set that nobody declared is looked at.
+    /// Whether a permission set that nobody declared is this stack's matter as such: a scope of accounts or principals
+    /// leaves sets to others, who use them elsewhere.
+    pub fn answers_for_set(&self, name: &PermissionSetName) -> bool {
+        let scope = self.scope.as_ref();
+        self.sees_set(name) && scope.is_none_or(Matching::only_permission_sets)
+    }
+
+    /// Whether the roles of a permission set that nobody declared are looked at.
     pub fn sees_set(&self, name: &PermissionSetName) -> bool {
         let hides = |rule: &Matching| rule.only_permission_sets() && rule.permission_set(name);
         let ignored = self.ignore.iter().any(hides);
