@@ -9,7 +9,7 @@ use crate::model::account::Account;
 use crate::model::action::Effect;
 use crate::model::reach::holders_in;
 use crate::model::snapshot::{Entity, Management, Snapshot};
-use crate::plan::change::ActionKind;
+use crate::plan::change::{ActionKind, Reason};
 use crate::plan::finding::{Finding, Level, counted, people};
 use crate::plan::input::PlanInput;
 use crate::plan::risk::ProductionAccounts;
@@ -109,6 +109,10 @@ impl Differ<'_, '_> {
         let half_made = run
             .zip(before)
             .is_some_and(|(run, before)| run.has_left_of_account(before));
+        let changed = |as_declared: bool| match half_made && as_declared {
+            true => Reason::HalfMade,
+            false => update_reason(as_declared),
+        };
         if half_made && (to_move.is_some() || to_tag.is_some()) {
             self.half_made.insert(sources.observed.account_name(key).into());
         }
@@ -118,7 +122,7 @@ impl Differ<'_, '_> {
                 from: from.clone(),
                 to: to.clone(),
             };
-            let reason = update_reason(!half_made && before.is_some_and(same_ou));
+            let reason = changed(before.is_some_and(same_ou));
             self.actions
                 .push(facts.action(ActionKind::Update, reason, Some(effect)));
         }
@@ -128,7 +132,7 @@ impl Differ<'_, '_> {
                 from: observed.tags.clone().unwrap_or_default(),
                 to: to.clone(),
             };
-            let reason = update_reason(!half_made && before.is_some_and(same_tags));
+            let reason = changed(before.is_some_and(same_tags));
             self.actions
                 .push(facts.action(ActionKind::Update, reason, Some(effect)));
         }
