@@ -62,6 +62,16 @@ impl<K: Ord + Clone> Graph<K> {
         self.graph.update_edge(from, to, ());
     }
 
+    /// Says of a `key` that depends on nothing so far what it depends on, each once. Unlike [`Graph::depends`] it does
+    /// not look for what was said before, which takes long where there is much.
+    pub fn depends_on_all(&mut self, key: K, on: impl IntoIterator<Item = K>) {
+        let from = self.node(key);
+        for other in on {
+            let to = self.node(other);
+            self.graph.add_edge(from, to, ());
+        }
+    }
+
     /// How many things there are.
     pub fn len(&self) -> usize {
         self.nodes.len()

@@ -16,7 +16,7 @@ use crate::model::snapshot::Snapshot;
 use crate::model::stack::{Scope, Unmanaged};
 
 use super::Plan;
-use super::change::ActionKind;
+use super::change::{ActionKind, GrantStep};
 use super::check::check;
 use super::input::PlanInput;
 use super::people::PeopleChange;
@@ -322,7 +322,7 @@ fn resumes(mut world: World, (spec, next): (&Spec, Option<&Spec>), whole: &Plan,
     let some = begun(whole, seed);
     let there = Model::of(&world.observed.snapshot).roles();
     world.carry_out(&some, &declared);
-    let behind = left_behind(&mut world, &some, &there);
+    let behind = left_behind(&mut world, (&some, whole), &there);
     let input: PlanInput = world.input(spec.stack());
     let rest = plan(&input);
     let story = || {
@@ -352,7 +352,7 @@ fn resumes(mut world: World, (spec, next): (&Spec, Option<&Spec>), whole: &Plan,
 
 /// Marks the roles that an interrupted run left with an older content: those whose set it changed and did not provision.
 /// Returns those of them whose set allows more by now. A grant brings its own role up to date, unless it is early.
-fn left_behind(world: &mut World, done: &Plan, there: &BTreeSet<Role>) -> BTreeSet<Role> {
+fn left_behind(world: &mut World, (done, whole): (&Plan, &Plan), there: &BTreeSet<Role>) -> BTreeSet<Role> {
     let effects = || done.actions.iter().filter_map(|action| action.effect.as_ref());
     let provisioned = effects().filter_map(|effect| match effect {
         Effect::Provision { name, .. } => Some(name.to_string()),
@@ -366,10 +366,16 @@ fn left_behind(world: &mut World, done: &Plan, there: &BTreeSet<Role>) -> BTreeS
         _ => None,
     });
     let changed: BTreeMap<String, bool> = changed.filter(|(name, _)| !provisioned.contains(name)).collect();
-    let granted = done.grants.iter().map(|step| {
-        let (account, set, _) = done.names.resolve(step.tuple).unwrap();
+    let role_of = |plan: &Plan, step: &GrantStep| {
+        let (account, set, _) = plan.names.resolve(step.tuple).unwrap();
         (account.to_string(), set.to_string())
-    });
+    };
+    let early = whole.waits.early_grants.iter();
+    let early: BTreeSet<Role> = early
+        .map(|index| role_of(whole, &whole.grants[*index as usize]))
+        .collect();
+    let granted = done.grants.iter().map(|step| role_of(done, step));
+    let granted = granted.filter(|role| !early.contains(role));
     let granted: BTreeSet<Role> = granted.collect();
     let names = &world.observed.snapshot.access.names;
     let mut behind = BTreeSet::new();

@@ -43,6 +43,8 @@ pub(super) fn order(
         .map(|index| {
             let mut needs = makers.needs(&actions, index);
             needs.extend(first.get(&index).into_iter().flatten());
+            needs.sort_unstable();
+            needs.dedup();
             needs
         })
         .collect();
@@ -57,10 +59,8 @@ pub(super) fn order(
     }
     let mut graph: Graph<usize> = Graph::new();
     for (own, needs) in ranks.iter().zip(&needs) {
-        graph.add(*own);
-        for other in needs.iter().filter_map(|need| ranks.get(*need)) {
-            graph.depends(*own, *other);
-        }
+        let on = needs.iter().filter_map(|need| ranks.get(*need));
+        graph.depends_on_all(*own, on.copied());
     }
     let at_rank = |rank: &usize| by_place.get(*rank).copied();
     let order: Vec<usize> = match graph.order() {

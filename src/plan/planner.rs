@@ -141,20 +141,20 @@ impl<'a> Stage<'a> {
         let known = Known {
             names: &universe.names,
             renames: &self.renames,
-            behind: behind(self.sources, universe),
+            behind: behind(self.sources, universe, &after),
         };
-        let first = known.first(&self.actions, observed, &self.diff.revokes);
+        let access = (&*self.diff.grants, &*self.diff.revokes);
+        let first = known.first(&self.actions, observed, access);
         let (actions, mut waits) = order(
             std::mem::take(&mut self.actions),
             &first,
             &universe.names,
-            (&self.diff.grants, &self.diff.revokes),
+            access,
             &mut self.findings,
         );
         let keeping = self.keeping(&actions, &after);
         keeping.fill(&mut waits);
         keeping.keep_roles(&mut waits);
-        let access = (&*self.diff.grants, &*self.diff.revokes);
         revoke_before_renaming(&actions, &universe.names, access.1, &mut waits);
         let held = take_before_widening(&actions, &known, access, &mut waits);
         take_before_giving(&actions, &known, access, &held, &mut waits);

@@ -125,17 +125,36 @@ fn stale_pairs(sources: &Sources<'_>, universe: &Universe<'_>) -> BTreeSet<Pair>
     stale.into_iter().map(|pair| remap.pair(pair)).collect()
 }
 
-/// The sets that the service has changed and not provisioned everywhere, as ranks in the plan's names: what an
+/// The sets that the service has changed and not provisioned wherever they stay, as ranks in the plan's names: what an
 /// interrupted or failed run left.
-pub(super) fn behind(sources: &Sources<'_>, universe: &Universe<'_>) -> BTreeSet<u32> {
-    let known = &sources.observed.access.names;
-    let roles = sources.input.observed.roles.iter();
-    let stale = roles.filter(|row| row.provisioning == Provisioning::Stale);
-    let sets: BTreeSet<u32> = stale.map(|row| row.pair.permission_set()).collect();
-    let names = sets.into_iter().filter_map(|set| known.permission_set(set));
-    names
-        .filter_map(|name| universe.names.permission_set_rank(name))
-        .collect()
+pub(super) fn behind(sources: &Sources<'_>, universe: &Universe<'_>, after: &[Tuple]) -> BTreeSet<u32> {
+    let roles = &sources.input.observed.roles;
+    let stale = roles.iter().filter(|row| row.provisioning == Provisioning::Stale);
+    let stale: Vec<Pair> = stale.map(|row| row.pair).collect();
+    let mut behind = BTreeSet::new();
+    if !stale.is_empty() {
+        let remap = sources.observed.access.names.remap_to(&universe.names);
+        let stay = stale.into_iter().map(|pair| remap.pair(pair));
+        let stay = stay.filter(|pair| has_pair(after, *pair));
+        behind.extend(stay.map(|pair| pair.permission_set()));
+    }
+    // Of an edited role, the edit is told in place of this.
+    for found in &sources.input.observed.in_accounts {
+        if let AccountFault::RoleEdited {
+            permission_set,
+            behind: true,
+            ..
+        } = &found.fault
+            && let (Some(account), Some(set)) = (
+                universe.names.account_rank(&found.account),
+                universe.names.permission_set_rank(permission_set),
+            )
+            && has_pair(after, Pair::new(account, set))
+        {
+            behind.insert(set);
+        }
+    }
+    behind
 }
 
 /// For each account without its SAML provider, one pair whose provisioning makes it anew, unless one is to be

@@ -14,6 +14,8 @@ use crate::model::record::UnfinishedRun;
 
 use super::Plan;
 use super::change::{Action, ActionKind, GrantReason, RecordChange};
+use super::finding::Level;
+use super::input::Mode;
 
 /// The fingerprints of a plan's steps, of those that change the record alone too, ascending.
 pub fn step_fingerprints(plan: &Plan) -> Vec<u64> {
@@ -121,16 +123,22 @@ impl<'r> Left<'r> {
         });
         let steps = both.chain(revokes).chain(records);
         there.extend(steps.filter_map(|(tag, tuple)| of_tuple(plan, tag, tuple)));
-        // A plan provisions whatever roles are behind, so those of other sets are up to date: a grant brings its role
-        // along.
-        let provisions = plan.names.permission_sets.iter().map(|name| Effect::Provision {
-            name: name.clone(),
-            accounts: None,
-        });
-        there.extend(provisions.map(|effect| fingerprint::of_effect(&effect)));
+        if provisions_what_is_behind(plan) {
+            let provisions = plan.names.permission_sets.iter().map(|name| Effect::Provision {
+                name: name.clone(),
+                accounts: None,
+            });
+            there.extend(provisions.map(|effect| fingerprint::of_effect(&effect)));
+        }
         let mut left = self.run.steps.iter().filter(|step| self.has(**step));
         left.all(|step| there.contains(step))
     }
+}
+
+/// Whether sets that the plan does not provision have no role that is behind: a grant brings its role up to date. Narrowed
+/// plans leave provisionings out, and so does one where something could not be read.
+fn provisions_what_is_behind(plan: &Plan) -> bool {
+    plan.mode == Mode::All && plan.findings.iter().all(|finding| finding.level != Level::Held)
 }
 
 /// An action's fingerprint: its effect's, or what it does to the record.
@@ -167,6 +175,7 @@ fn of_tuple(plan: &Plan, tag: u8, tuple: Tuple) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use crate::plan::finding::Finding;
     use crate::plan::testing::{Stack, World, group};
 
     use super::*;
@@ -279,18 +288,37 @@ mod tests {
         });
         let world = World::new().has_user("ada").apply(stack());
         let whole = world.plan(longer.clone());
-        let is_provision = |effect: &Effect| matches!(effect, Effect::Provision { .. });
+        fn is_kind(action: &Action) -> bool {
+            matches!(action.effect, Some(Effect::Provision { .. }))
+        }
         let of = |which: fn(&(&Action, u64)) -> bool| {
             let steps = whole.actions.iter().zip(action_fingerprints(&whole));
             steps.filter(which).map(|(_, step)| step).collect::<Vec<u64>>()
         };
-        let changed = of(|(action, _)| matches!(action.effect, Some(Effect::UpdatePermissionSet { .. })));
+        let changed = || of(|(action, _)| !is_kind(action));
         assert_eq!(whole.actions.len(), 2);
-        assert!(whole.actions[1].effect.as_ref().is_some_and(is_provision));
+        assert!(is_kind(&whole.actions[1]));
         let rest = world.clone().apply(longer.clone()).plan(longer);
         assert!(rest.is_empty());
-        assert!(resume_of(&run_of(&whole, &world, changed), &rest));
-        let provisioned = of(|(action, _)| matches!(action.effect, Some(Effect::Provision { .. })));
+        assert!(resume_of(&run_of(&whole, &world, changed()), &rest));
+        let revokes = Plan {
+            mode: Mode::Revokes,
+            ..rest.clone()
+        };
+        assert!(
+            !resume_of(&run_of(&whole, &world, changed()), &revokes),
+            "it leaves provisionings out"
+        );
+        let held = Finding::new(Level::Held, "unreadable", "roles of view");
+        let held = Plan {
+            findings: vec![held],
+            ..rest.clone()
+        };
+        assert!(
+            !resume_of(&run_of(&whole, &world, changed()), &held),
+            "nobody knows"
+        );
+        let provisioned = of(|(action, _)| is_kind(action));
         assert!(
             !resume_of(&run_of(&whole, &world, provisioned), &rest),
             "the change is left"

@@ -53,14 +53,15 @@ pub enum Wait {
 pub struct Waits {
     /// For each action, in order of the plan's actions: what it waits for, ascending.
     pub actions: Vec<Vec<Wait>>,
-    /// Grants of the set with this rank wait for these actions (its creation or update).
+    /// Grants of the set with this rank wait for these actions (its creation or update; after a run that left it to
+    /// provision, what takes it from people).
     pub grants_of_set: BTreeMap<u32, Vec<u32>>,
     /// Grants in the account with this rank wait for these actions (its creation, or a move).
     pub grants_in_account: BTreeMap<u32, Vec<u32>>,
     /// Grants to the principal with this rank wait for these actions (its creation; for a group, those who leave it).
     pub grants_to_principal: BTreeMap<u32, Vec<u32>>,
-    /// Grants that do not wait for the change of their set, ascending: what is taken away waits for them, and the set
-    /// comes to allow more only after that. Its provisioning brings their roles up to date with the others.
+    /// Grants that do not wait for what [`Waits::grants_of_set`] says, ascending: what is taken away waits for them, and
+    /// the set comes to allow more only after that. Its provisioning brings their roles up to date with the others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub early_grants: Vec<u32>,
     /// Revokes that wait for something, by index: the grants and actions by which the same people keep access.

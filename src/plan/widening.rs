@@ -1,6 +1,6 @@
 //! Nobody has more on the way than before the run or after it.
 //!
-//! Three orders could give somebody, for a while or for good where a step fails, what the plan takes from them:
+//! Four orders could give somebody, for a while or for good where a step fails, what the plan takes from them:
 //!
 //! - A permission set that comes to allow more reaches a role with the set's provisioning, and with every grant of the
 //!   pair before that (service model: `CreateAccountAssignment` provisions the set as it is then). So such a change
@@ -9,7 +9,6 @@
 //!   date with the rest.
 //! - A grant to a group waits for those who leave the group.
 //! - Who joins a group waits for what is taken from the group.
-//!
 //! - Who joins a group waits until what is narrowed of the group's sets has reached the roles ([`joins`]).
 //!
 //! The second and third hold unless groups take from each other in a circle, so that somebody keeps access by what one
@@ -18,9 +17,10 @@
 //! told, waits only where no grant would have to be early.
 //!
 //! What an interrupted run changed and did not provision everywhere may be more than the roles hold. So the provisioning
-//! waits as a change that widens does, and grants of the set, which would bring it along, wait for the provisioning. Grants
-//! by which somebody keeps access, or a role is kept, are made first all the same: such a role is up to date a moment
-//! before it is taken away.
+//! waits as a change that widens does. Grants of the set would bring it along: they wait for the provisioning where the
+//! set is revoked, and else for those who leave. Grants by which somebody keeps access, or a role is kept, are made
+//! first all the same: such a role is up to date a moment before it is taken away. Where the set is narrowed besides,
+//! and one grant would have to be early, no grant waits.
 
 mod joins;
 
@@ -50,10 +50,10 @@ impl Known<'_> {
         &self,
         actions: &[Action],
         before: &[Tuple],
-        revokes: &[RevokeStep],
+        access: (&[GrantStep], &[RevokeStep]),
     ) -> BTreeMap<usize, Vec<usize>> {
         let mut first = self.leavers(actions, before);
-        let joins = self.narrowed_before_joining(actions, before, revokes, &first);
+        let joins = self.narrowed_before_joining(actions, before, access, &first);
         first.extend(joins);
         first
     }
@@ -109,7 +109,9 @@ impl Known<'_> {
         match effect {
             Effect::UpdatePermissionSet { to, .. } if self.is_followed(&to.name) => Widening::None,
             Effect::UpdatePermissionSet { from, to } => Widening::of(from, to),
-            Effect::Provision { name, .. } if self.is_behind(name) => Widening::Other,
+            Effect::Provision { name, .. } if self.is_behind(name) && !self.is_followed(name) => {
+                Widening::Other
+            }
             _ => Widening::None,
         }
     }
@@ -168,9 +170,16 @@ fn left_by(effect: &Effect) -> Option<PrincipalKey> {
 /// The steps by which a set comes to allow more, perhaps.
 #[derive(Default)]
 struct Change {
-    update: Option<(usize, Widening)>,
+    update: Option<Update>,
     /// Of a set that has roles with an older content.
     provision: Option<usize>,
+}
+
+struct Update {
+    index: usize,
+    widening: Widening,
+    /// Whether it takes something, as far as can be told.
+    narrows: bool,
 }
 
 impl Change {
@@ -178,14 +187,13 @@ impl Change {
     /// whom it was not meant for.
     fn can_have_early_grants(&self) -> bool {
         self.update
-            .is_none_or(|(_, widening)| widening == Widening::Wider)
+            .as_ref()
+            .is_none_or(|update| update.widening == Widening::Wider || !update.narrows)
     }
 
     fn indices(&self) -> impl Iterator<Item = usize> {
-        self.update
-            .map(|(index, _)| index)
-            .into_iter()
-            .chain(self.provision)
+        let update = self.update.as_ref().map(|update| update.index);
+        update.into_iter().chain(self.provision)
     }
 }
 
@@ -198,15 +206,19 @@ fn changes(actions: &[Action], known: &Known<'_>) -> BTreeMap<u32, Change> {
             Effect::Provision { name, .. } if known.is_behind(name) && !known.is_followed(name) => {
                 changes.entry(set).or_default().provision = Some(index);
             }
-            Effect::UpdatePermissionSet { .. } => {
-                changes.entry(set).or_default().update = Some((index, known.widening(effect)));
+            Effect::UpdatePermissionSet { from, to } => {
+                changes.entry(set).or_default().update = Some(Update {
+                    index,
+                    widening: known.widening(effect),
+                    narrows: to.may_allow_less_than(from),
+                });
             }
             _ => {}
         }
     }
     let is_more = |change: &Change| {
-        let update = change.update.map(|(_, widening)| widening);
-        change.provision.is_some() || update.is_some_and(|widening| widening != Widening::None)
+        let update = change.update.as_ref();
+        change.provision.is_some() || update.is_some_and(|update| update.widening != Widening::None)
     };
     changes.retain(|_, change| is_more(change));
     changes
@@ -241,35 +253,48 @@ pub(super) fn take_before_widening(
     let mut early: BTreeSet<u32> = BTreeSet::new();
     for (set, change) in changes {
         let own = change.indices().filter_map(|index| waits.actions.get(index));
-        let ends = own.flatten().filter_map(|wait| leaving(actions, wait));
-        let lists = ends.filter_map(|end| waits.actions.get(end)).flatten();
+        let ends: BTreeSet<usize> = own.flatten().filter_map(|wait| leaving(actions, wait)).collect();
+        let lists = ends.iter().filter_map(|end| waits.actions.get(*end)).flatten();
         let through = lists.filter_map(|wait| grant_of_set(grants, wait, set));
         let mut needed: BTreeSet<u32> = through.collect();
         needed.extend(first.range((set, 0)..=(set, u32::MAX)).map(|(_, grant)| *grant));
-        let update = change
+        let widens = change
             .update
-            .and_then(|(index, widening)| Some((widening, waits.actions.get_mut(index)?)));
+            .as_ref()
+            .filter(|update| update.widening != Widening::None);
+        let widens = widens.and_then(|update| waits.actions.get_mut(update.index));
         if !needed.is_empty() && !change.can_have_early_grants() {
-            if let Some((_, list)) = update {
+            if let Some(list) = widens {
                 list.retain(|wait| leaving(actions, wait).is_none());
             }
             continue;
         }
         early.extend(needed);
         held.insert(set);
-        if let Some((widening, list)) = update
-            && widening != Widening::None
+        if let Some(list) = widens
             && revoked.contains(&set)
         {
             list.push(Wait::RevokesOfSet(set));
             list.sort_unstable();
             list.dedup();
         }
-        let provision = change.provision.and_then(|index| u32::try_from(index).ok());
-        if let Some(index) = provision.filter(|_| granted.contains(&set)) {
+        if let Some(provision) = change.provision
+            && granted.contains(&set)
+        {
+            // An account that refuses the provisioning for good would keep everybody out who comes anew.
+            let taken = if revoked.contains(&set) {
+                [provision].into()
+            } else {
+                ends
+            };
+            let taken = taken.into_iter().filter_map(|index| u32::try_from(index).ok());
             let list = waits.grants_of_set.entry(set).or_default();
-            list.push(index);
+            list.extend(taken);
             list.sort_unstable();
+            list.dedup();
+            if list.is_empty() {
+                waits.grants_of_set.remove(&set);
+            }
         }
     }
     waits.early_grants = early.into_iter().collect();
@@ -619,5 +644,14 @@ mod tests {
         assert_eq!(waits_of(&plan, provision), [Wait::RevokesOfSet(0)]);
         assert_eq!(plan.waits.grants_of_set[&0], [provision]);
         assert!(plan.waits.early_grants.is_empty());
+        // Where nobody loses it, an account that cannot be provisioned keeps nobody out.
+        let plan = world.plan(stack(&[group("Readers")], &[group("Ops")]));
+        assert_eq!((plan.grants.len(), plan.revokes.len()), (1, 0));
+        assert!(plan.waits.grants_of_set.is_empty());
+        // Bob leaves the readers.
+        let plan = world.plan(stack(&[group("Readers")], &[group("Ops")]).group("readers", "Readers", &[]));
+        assert_eq!(plan.waits.grants_of_set[&0], [leave(&plan)]);
+        let provision = find(&plan, |effect| matches!(effect, Effect::Provision { .. }));
+        assert_eq!(waits_of(&plan, provision), [Wait::Action(leave(&plan))]);
     }
 }

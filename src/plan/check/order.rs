@@ -457,7 +457,10 @@ fn narrowing(plan: &Plan, input: &PlanInput, used: &Used, observed: &[Tuple], fo
     for (index, action) in (0_u32..).zip(&plan.actions) {
         match &action.effect {
             Some(Effect::UpdatePermissionSet { from, to })
-                if Widening::of(from, to) == Widening::None && !stale.contains(&Some(&to.name)) =>
+                if Widening::of(from, to) == Widening::None
+                    && to.may_allow_less_than(from)
+                    && action.blocked.is_none()
+                    && !stale.contains(&Some(&to.name)) =>
             {
                 let rank = plan.names.permission_set_rank(&to.name);
                 if rank.is_some_and(|rank| !used.revoked_sets.contains(&rank) && !successors.contains(&rank))
@@ -465,7 +468,7 @@ fn narrowing(plan: &Plan, input: &PlanInput, used: &Used, observed: &[Tuple], fo
                     narrowed.insert(&to.name);
                 }
             }
-            Some(Effect::Provision { name, .. }) if narrowed.contains(name) => {
+            Some(Effect::Provision { name, .. }) if action.blocked.is_none() && narrowed.contains(name) => {
                 provisions.extend(plan.names.permission_set_rank(name).map(|rank| (rank, index)));
             }
             Some(Effect::AddMember { group, .. }) => {
@@ -480,14 +483,16 @@ fn narrowing(plan: &Plan, input: &PlanInput, used: &Used, observed: &[Tuple], fo
         return;
     }
     let held = observed.iter().filter_map(|tuple| {
-        let joins = joins.get(&tuple.principal())?;
-        Some((*provisions.get(&tuple.permission_set())?, joins))
+        let provision = provisions.get(&tuple.permission_set())?;
+        joins
+            .contains_key(&tuple.principal())
+            .then_some((*provision, tuple.principal()))
     });
-    let held: BTreeSet<(u32, &Vec<u32>)> = held.collect();
-    for (provision, joins) in held {
-        for join in joins {
-            let mut waits = plan.waits.actions.get(*join as usize).into_iter().flatten();
-            let waited = waits.any(|wait| *wait == Wait::Action(provision));
+    let held: BTreeSet<(u32, u32)> = held.collect();
+    for (provision, group) in held {
+        for join in joins.get(&group).into_iter().flatten() {
+            let waits = plan.waits.actions.get(*join as usize);
+            let waited = waits.is_some_and(|waits| waits.binary_search(&Wait::Action(provision)).is_ok());
             found.require(waited, "joined-before-narrowed", || format!("action {join}"));
         }
     }

@@ -81,6 +81,32 @@ fn swap() -> Scene {
 }
 
 /// Other people take over: nobody keeps anything, but the roles stay.
+/// Eve joins a group whose set is narrowed.
+fn narrowing() -> Scene {
+    let scene = |scene: Scene, members: &[&str], hours: u8| {
+        let scene = scene.account(1).set("view").group("ops", members);
+        let scene = scene.change_set("view", |set| {
+            set.session_duration = format!("PT{hours}H").parse().unwrap();
+        });
+        scene.assign("a", &["ops"], &["view"], &[1])
+    };
+    let before = scene(Scene::new().user("eve"), &["ada"], 4).applied();
+    scene(before, &["ada", "eve"], 1)
+}
+
+/// Ada keeps a set that widens by another group, and bob loses it.
+fn keeping_what_widens() -> Scene {
+    let scene = |scene: Scene, group: &str, hours: u8| {
+        let scene = scene.account(1).set("view");
+        let scene = scene.group("ops", &["ada"]).group("team", &["ada", "bob"]);
+        let scene = scene.change_set("view", |set| {
+            set.session_duration = format!("PT{hours}H").parse().unwrap();
+        });
+        scene.assign("a", &[group], &["view"], &[1])
+    };
+    scene(scene(Scene::new(), "team", 1).applied(), "ops", 4)
+}
+
 fn replaced() -> Scene {
     entities(applied())
         .assign("ops_admin", &["dev"], &["admin"], &[1, 2])
@@ -567,6 +593,17 @@ fn what_is_needed_must_be_waited_for() {
             matches!(effect, Effect::DeletePermissionSet { .. })
         });
         plan.waits.actions[index].clear();
+    });
+    rejects("joined-before-narrowed", narrowing(), |plan, _| {
+        let joins = at(plan, joins);
+        plan.waits.actions[joins].clear();
+    });
+    rejects("early-grant-not-provisioned", keeping_what_widens(), |plan, _| {
+        let provision = at(plan, |effect| matches!(effect, Effect::Provision { .. }));
+        let Some(Effect::Provision { accounts, .. }) = &mut plan.actions[provision].effect else {
+            unreachable!()
+        };
+        *accounts = Some(BTreeSet::from([account(7)]));
     });
     rejects("order-cycle", first(), |plan, _| {
         let joins = u32::try_from(at(plan, joins)).unwrap();
