@@ -85,7 +85,12 @@ fn is_missing_policy(error: &CallError) -> bool {
         "AttachManagedPolicyToPermissionSet",
         "PutPermissionsBoundaryToPermissionSet",
     ];
-    let words = error.message.to_lowercase();
+    // The name of the policy may have any of these words in it.
+    let message = error.message.to_lowercase();
+    let words = message
+        .split_whitespace()
+        .filter(|word| !word.contains(":policy/"));
+    let words = words.collect::<Vec<_>>().join(" ");
     let is_about_the_set = ["permission set", "permissionset", "instance"]
         .iter()
         .any(|what| words.contains(what));

@@ -54,7 +54,7 @@ pub const DEVIATIONS: &[Deviation] = &[
     Deviation {
         subject: "Entities",
         terraform: "a resource is an object",
-        here: "a block is an entity: equal and ordered by what the service calls it, never unified with objects",
+        here: "a block is an entity: equal by what the service calls it, in sets ordered by address, never unified with objects",
         reason: "a list of accounts should be a list of accounts, whatever it went through",
     },
     Deviation {

@@ -190,7 +190,8 @@ impl Value {
     }
 
     /// A set of elements that are all of type `element` already; sorts and drops repeats. Entities are sorted by address:
-    /// an account that is made later gets an id as its key, and must not change its place by that.
+    /// an account that is made later gets an id as its key, and must not change its place by that. (Collections of entities
+    /// and other things still go by key: their elements may change places then.)
     ///
     /// Sensitivity of an element becomes the set's, since the order would tell.
     pub fn set(element: Type, mut items: Vec<Value>) -> Value {

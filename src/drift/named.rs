@@ -40,6 +40,19 @@ impl Renamed {
             .map_or_else(|| name.clone(), |(applied, _)| applied.clone())
     }
 
+    /// What the state calls a principal that the service calls `key`.
+    pub fn applied_principal(&self, key: &PrincipalKey) -> PrincipalKey {
+        match key {
+            PrincipalKey::Group(name) => {
+                let mut groups = self.groups.iter();
+                let found = groups.find(|(_, now)| *now == name);
+                PrincipalKey::Group(found.map_or(name, |(applied, _)| applied).clone())
+            }
+            PrincipalKey::User(name) => PrincipalKey::User(self.applied_user(name)),
+            orphan => orphan.clone(),
+        }
+    }
+
     /// The live relation with every renamed principal under the name that the state has for it.
     ///
     /// # Errors
@@ -56,8 +69,7 @@ impl Renamed {
                     .get(name)
                     .map_or_else(|| name.clone(), |old| (*old).clone()),
             ),
-            PrincipalKey::User(name) => PrincipalKey::User(self.applied_user(name)),
-            orphan => orphan.clone(),
+            other => self.applied_principal(other),
         };
         let principals = live.names.principals.iter().map(principal).collect();
         rekey(live, live.names.accounts.clone(), principals).map(Cow::Owned)

@@ -99,7 +99,7 @@ impl Around<'_> {
             Cause::AccountMoved => with("`rolecall plan` shows what selectors make of it", "rolecall plan"),
             Cause::AccountSuspended => plain(
                 "reopen the account, or take it out of the selection; until then nothing is granted or revoked there. Once an \
-                 apply has recorded that, it is a finding only where access there is not as declared",
+                 apply or `observe` has recorded that, it is a finding only where access there is not as declared",
             ),
             Cause::StaleProvisioning | Cause::RoleMissing | Cause::RoleTampered => self.provision(item),
             Cause::SamlProviderMissing if item.declared => with(

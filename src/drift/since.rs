@@ -186,6 +186,7 @@ fn split(item: DriftItem, ages: &BTreeMap<Part, Since>) -> Vec<DriftItem> {
         match &mut subject {
             Subject::Members { users, .. } => {
                 retain(users, keep);
+                let users: BTreeSet<&UserName> = users.iter().collect();
                 let is_one = |user: &UserName| users.contains(user);
                 if several {
                     people
@@ -197,6 +198,7 @@ fn split(item: DriftItem, ages: &BTreeMap<Part, Since>) -> Vec<DriftItem> {
             | Subject::Roles { accounts, .. }
             | Subject::Policy { accounts, .. } => {
                 retain(accounts, keep);
+                let accounts: BTreeSet<&AccountKey> = accounts.iter().collect();
                 let is_one = |account: &AccountKey| accounts.contains(account);
                 if several {
                     people

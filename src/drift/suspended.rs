@@ -135,8 +135,12 @@ impl<'a> Assigned<'a> {
             let Some((_, set, principal)) = names.resolve(tuple) else {
                 continue;
             };
-            let is_in =
-                |held: Option<&BTreeSet<Held<'_>>>| held.is_some_and(|held| held.contains(&(set, principal)));
+            // Somebody may have given it another name, and a block may have that one already.
+            let applied = self.sources.renamed.applied_principal(principal);
+            let is_in = |held: Option<&BTreeSet<Held<'_>>>| {
+                let both = [(set, principal), (set, &applied)];
+                held.is_some_and(|held| both.iter().any(|grant| held.contains(grant)))
+            };
             if is_in(declared) {
                 kept += 1;
             } else if !is_in(owned) && self.looks_at(tuple) {

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::address::Kind;
 use crate::config::syntax::write::{Block, Item, Value};
 use crate::id::{AccountKey, PermissionSetName, PrincipalKey};
 use crate::model::access::{self as relation, Tuple};
-use crate::model::instance::Observed;
+use crate::model::instance::{HeldSubject, Observed};
 use crate::model::matching::Matching;
 use crate::model::snapshot::Snapshot;
 
@@ -43,7 +44,7 @@ impl Grants {
             scope: options.scope.as_ref().map(matching),
             deleted: BTreeSet::new(),
         };
-        let lacks = Lacks::of(snapshot);
+        let lacks = Lacks::of(observed);
         let mut outside = 0_u64;
         let mut lost: Lost<'_> = BTreeMap::new();
         for tuple in &snapshot.access.tuples {
@@ -59,7 +60,7 @@ impl Grants {
                 None => this.tuples.push(*tuple),
                 Some(lack) => {
                     let principal = this.names.principal(tuple.principal());
-                    let gone = principal.filter(|principal| principal.is_orphan());
+                    let gone = principal.filter(|principal| is_gone(observed, principal));
                     this.deleted
                         .extend(gone.map(|principal| principal.name().to_owned()));
                     let entry = lost.entry(lack).or_default();
@@ -162,7 +163,8 @@ struct Lacks {
 }
 
 impl Lacks {
-    fn of(snapshot: &Snapshot) -> Self {
+    fn of(observed: &Observed) -> Self {
+        let snapshot = &observed.snapshot;
         let (sets, principals) = (
             &snapshot.access.names.permission_sets,
             &snapshot.access.names.principals,
@@ -171,7 +173,7 @@ impl Lacks {
         Lacks {
             service_owned: sets.iter().map(|set| service_pattern(set).is_some()).collect(),
             sets: sets.iter().map(|set| lacking_set(snapshot, set)).collect(),
-            principals: principals.map(|who| lacking_principal(snapshot, who)).collect(),
+            principals: principals.map(|who| lacking_principal(observed, who)).collect(),
         }
     }
 
@@ -186,13 +188,29 @@ impl Lacks {
     }
 }
 
-fn lacking_principal(snapshot: &Snapshot, principal: &PrincipalKey) -> Option<Lack> {
+/// Whether the identity store no longer knows a principal. One that could not be read is known by its id alone, too.
+fn is_gone(observed: &Observed, principal: &PrincipalKey) -> bool {
+    let kind = match principal {
+        PrincipalKey::OrphanGroup(_) => Kind::Group,
+        PrincipalKey::OrphanUser(_) => Kind::User,
+        _ => return false,
+    };
+    let mut held = observed.held.iter();
+    !held.any(|held| match &held.subject {
+        HeldSubject::All(all) => *all == kind,
+        HeldSubject::Principal(one) => one == principal,
+        _ => false,
+    })
+}
+
+fn lacking_principal(observed: &Observed, principal: &PrincipalKey) -> Option<Lack> {
+    let snapshot = &observed.snapshot;
     let there = match principal {
         PrincipalKey::Group(name) => snapshot.groups.contains_key(name),
         PrincipalKey::User(name) => snapshot.users.contains_key(name),
         PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => false,
     };
-    let why = if principal.is_orphan() {
+    let why = if is_gone(observed, principal) {
         "the identity store no longer knows it; remove the grants in the service"
     } else if !there {
         "it could not be read"

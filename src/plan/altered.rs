@@ -176,14 +176,25 @@ pub(super) fn altered(
             }
             _ => Altered::new(name, vec![Content::Roles], (mark, mark)),
         };
-        found.entry(rank).or_insert_with(roles);
+        let both = |altered: &mut Altered| {
+            if let Reason::RoleEdited { .. } = reason {
+                altered.changed.push(Content::EditedRoles);
+                altered.before = less_grave(altered.before, roles().before);
+            }
+        };
+        found.entry(rank).and_modify(both).or_insert_with(roles);
     }
     found
 }
 
-/// Sets that are provisioned though they are not changed, where, and why; everywhere is `None`. Their roles hold an older
+/// Of the roles of a set some are edited: what they come to is told against those that allow less.
+fn less_grave(left: Option<RiskMark>, right: Option<RiskMark>) -> Option<RiskMark> {
+    Some(left?.max(right?))
+}
+
+/// Sets that are provisioned because of their roles, where, and why; everywhere is `None`. The roles hold an older
 /// content, perhaps one that allowed less: an interrupted run leaves that behind, and so does whoever edits a set and
-/// does not provision it. Or somebody edited the roles.
+/// does not provision it. Or somebody edited the roles, whether the set is changed as well or not.
 pub(super) fn behind(
     plan: &Plan,
 ) -> impl Iterator<Item = (&PermissionSetName, Option<&BTreeSet<AccountKey>>, &Reason)> {
@@ -246,6 +257,59 @@ mod tests {
         // Where nobody could read what was edited, it is told all the same whom it concerns.
         let found = put_right(&[]).risks.altered;
         assert_eq!((found[0].before, found[0].holders.people), (None, 2));
+    }
+
+    #[test]
+    fn a_change_of_a_set_does_not_hide_that_its_roles_were_edited() {
+        let stack = |description: &str| {
+            let stack = Stack::new().accounts(&[1]).set_with("s", "s", |set| {
+                let admin = "arn:aws:iam::aws:policy/AdministratorAccess";
+                set.value.managed_policies.insert(admin.into());
+                set.value.description = Some(description.into());
+            });
+            let stack = stack.group("ops", "Ops", &["ada"]);
+            stack.assign("a", &[group("Ops")], &["s"], &[1])
+        };
+        let mut world = World::new().has_user("ada").apply(stack("x"));
+        let approved = world.plan(stack("y"));
+        assert!(approved.risks.altered.is_empty());
+        let names = &world.observed.snapshot.access.names;
+        let detached = "policy detached: arn:aws:iam::aws:policy/AdministratorAccess";
+        let found = InAccount {
+            account: names.accounts[0].clone(),
+            fault: AccountFault::RoleEdited {
+                permission_set: PermissionSetName::new("s").unwrap(),
+                edits: [Arc::from(detached)].into(),
+                behind: false,
+            },
+        };
+        world.observed.in_accounts = vec![found];
+        let plan = world.plan(stack("y"));
+        assert_ne!(
+            plan.digest, approved.digest,
+            "that it comes back was not approved"
+        );
+        let [altered] = &plan.risks.altered[..] else {
+            panic!("{:#?}", plan.risks.altered);
+        };
+        assert_eq!(altered.changed, [Content::EditedRoles]);
+        assert_eq!(
+            (altered.before, altered.after),
+            (None, Some(RiskMark::Administrator))
+        );
+        // Sessions get longer besides.
+        let longer = stack("x").set_with("s", "s", |set| {
+            let admin = "arn:aws:iam::aws:policy/AdministratorAccess";
+            set.value.managed_policies.insert(admin.into());
+            set.value.session_duration = "PT2H".parse().unwrap();
+        });
+        let plan = world.plan(longer);
+        let altered = &plan.risks.altered[0];
+        assert_eq!(altered.changed, [Content::SessionDuration, Content::EditedRoles]);
+        assert_eq!(
+            (altered.before, altered.after),
+            (None, Some(RiskMark::Administrator))
+        );
     }
 
     #[test]

@@ -21,6 +21,10 @@ const CODE: &str = "idle-production";
 /// A finding for each pattern that matches nothing that is declared or there. Where the organization could not be read,
 /// none: a pattern may match what nobody saw.
 pub(super) fn findings(input: &PlanInput) -> Vec<Finding> {
+    // A base is what is declared alone.
+    if input.options.base {
+        return Vec::new();
+    }
     let snapshots = [&input.desired.snapshot, &input.observed.snapshot];
     let unread = |kind| {
         let mut held = input.observed.held.iter();

@@ -77,10 +77,11 @@ pub(super) fn provisions(
         if accounts.is_empty() {
             continue;
         }
-        let reason = if is_changed {
-            Reason::ContentChanged
-        } else {
-            reason(sources, universe, *set, &accounts)
+        // A change of the set puts right what somebody edited, too: that is to be said, and approved.
+        let reason = match reason(sources, universe, *set, &accounts) {
+            edited @ Reason::RoleEdited { .. } => edited,
+            _ if is_changed => Reason::ContentChanged,
+            other => other,
         };
         let everywhere = accounts.len() == pairs.len()
             && accounts.len() <= sources.input.observed.quotas.provision_all_reach as usize;
@@ -180,7 +181,7 @@ fn signed_out(sources: &Sources<'_>, universe: &Universe<'_>, stale: &BTreeSet<P
         .collect()
 }
 
-/// Why roles of a set are provisioned that is not changed; what someone edited says most.
+/// Why roles of a set are provisioned, but for a change of it; what someone edited says most.
 fn reason(
     sources: &Sources<'_>,
     universe: &Universe<'_>,

@@ -1,6 +1,6 @@
 //! Functions over maps, objects and sets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::config::budget;
@@ -10,6 +10,7 @@ use crate::config::functions::collection::named;
 use crate::config::functions::{EagerBody, Function, FunctionError, Param, ParamType};
 use crate::config::types::{Type, unify};
 use crate::config::value::{Data, Fields, Value};
+use crate::id::EntityKey;
 
 const MAP: Param = Param::new("map", ParamType::Any).unknowable().markable();
 const SET_OF_ANY: ParamType = ParamType::Set(&ParamType::Any);
@@ -404,7 +405,8 @@ fn setintersection(arguments: &[Value]) -> Outcome {
     let Some((first, rest)) = sets.split_first() else {
         return Ok(Value::set(element, Vec::new()));
     };
-    let everywhere = |item: &&Value| rest.iter().all(|set| holds(set, item));
+    let rest: Vec<Members<'_>> = rest.iter().map(Members::of).collect();
+    let everywhere = |item: &&Value| rest.iter().all(|set| set.have(item));
     Ok(Value::set(
         element,
         first.children().filter(everywhere).cloned().collect(),
@@ -414,21 +416,44 @@ fn setintersection(arguments: &[Value]) -> Outcome {
 fn setsubtract(arguments: &[Value]) -> Outcome {
     let (element, sets) = unified_sets(arguments)?;
     let kept = match sets.as_slice() {
-        [a, b] => a.children().filter(|item| !holds(b, item)).cloned().collect(),
+        [a, b] => {
+            let others = Members::of(b);
+            a.children().filter(|item| !others.have(item)).cloned().collect()
+        }
         _ => Vec::new(),
     };
     Ok(Value::set(element, kept))
 }
 
-/// Whether a set holds a value, by binary search; entities are not in the order of what they are compared by.
-fn holds(set: &Value, wanted: &Value) -> bool {
-    let items = set.elements().unwrap_or(&[]);
-    if wanted.as_entity().is_some() {
-        return items.contains(wanted);
+/// What a set holds, to be asked often.
+enum Members<'v> {
+    /// Entities are not in the order of what they are compared by.
+    Entities(BTreeSet<&'v EntityKey>),
+    Ordered(&'v [Value]),
+}
+
+impl<'v> Members<'v> {
+    fn of(set: &'v Value) -> Self {
+        let items = set.elements().unwrap_or(&[]);
+        let keys = items
+            .iter()
+            .map(|item| item.as_entity().map(|entity| &entity.key));
+        match keys.collect() {
+            Some(keys) => Members::Entities(keys),
+            None => Members::Ordered(items),
+        }
     }
-    items
-        .binary_search_by(|item| crate::config::value::set_order(item, wanted))
-        .is_ok()
+
+    fn have(&self, wanted: &Value) -> bool {
+        match self {
+            Members::Entities(keys) => wanted
+                .as_entity()
+                .is_some_and(|entity| keys.contains(&entity.key)),
+            Members::Ordered(items) => items
+                .binary_search_by(|item| crate::config::value::set_order(item, wanted))
+                .is_ok(),
+        }
+    }
 }
 
 /// Combinations of more elements than this are refused rather than computed.

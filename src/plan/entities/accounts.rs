@@ -233,10 +233,11 @@ impl Differ<'_, '_> {
             return;
         }
         let message = match subjects.len() {
-            1 => "the last run left an account half made: it has not yet its unit or all of its tags, and this goes on with it".to_owned(),
+            1 => "the last run left an account half made: it does not have its unit or all of its tags yet; this plan goes on with it"
+                .to_owned(),
             count => format!(
-                "the last run left {count} accounts half made: they have not yet their unit or all of their tags, and this \
-                 goes on with them"
+                "the last run left {count} accounts half made: they do not have their units or all of their tags yet; \
+                 this plan goes on with them"
             ),
         };
         self.findings.push(Finding {

@@ -3,6 +3,7 @@
 use crate::address::Kind;
 use crate::plan::change::Reason;
 use crate::plan::finding::Level;
+use crate::plan::people::PeopleRow;
 use crate::plan::rules::{RuleChange, RuleChangeKind};
 use crate::report::escape::{escape, name};
 use crate::report::plan_view::altered::AlteredLine;
@@ -174,7 +175,11 @@ fn altered(view: &PlanView<'_>, line: &AlteredLine<'_>) -> (String, String) {
         true => String::new(),
         false if line.set.holders.people > MOST_NAMES as u64 => {
             let names = some_of(names, line.set.holders.people, MOST_NAMES);
-            format!("{names} (the plan as JSON has all)")
+            let all = match line.set.holders.people > PeopleRow::MOST_NAMED as u64 {
+                true => "1,000 of them",
+                false => "all",
+            };
+            format!("{names} (the plan as JSON has {all})")
         }
         false => some_of(names, line.set.holders.people, MOST_NAMES),
     };

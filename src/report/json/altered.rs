@@ -28,7 +28,8 @@ pub struct AlteredSetJson<'a> {
     pub accounts: u64,
     /// Through whom.
     pub via: Vec<PrincipalJson<'a>>,
-    /// For a set that becomes a risk, or a graver one: their user names, at most a thousand.
+    /// For a set that becomes a risk or a graver one, and for marked roles that are provisioned again: their user names, at
+    /// most a thousand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<Cow<'a, str>>,
     /// Its gravest mark so far; absent without one.

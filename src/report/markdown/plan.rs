@@ -2,6 +2,7 @@
 
 use crate::plan::finding::{Finding, Level};
 use crate::plan::input::Mode;
+use crate::plan::people::PeopleRow;
 use crate::report::hide::Hide;
 use crate::report::plan_view::roles::RoleLine;
 use crate::report::plan_view::{Counts, PlanView, nothing_to_do, others};
@@ -137,6 +138,9 @@ fn altered(view: &PlanView<'_>, (everything, most): (&str, usize), hide: &Hide, 
                 let count = line.set.holders.people;
                 let names = text::some_of(names, count, most);
                 let rest = match count > most.min(line.people.len()) as u64 {
+                    true if count > PeopleRow::MOST_NAMED as u64 => {
+                        format!(" (1,000 of them: {})", text::code(everything))
+                    }
                     true => format!(" (all of them: {})", text::code(everything)),
                     false => String::new(),
                 };

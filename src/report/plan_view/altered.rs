@@ -64,9 +64,9 @@ impl AlteredLine<'_> {
         }
     }
 
-    /// Whether the set stays as it is, and somebody edited its roles.
+    /// Whether somebody edited roles of the set, whether it stays as it is or not.
     fn is_edited(&self) -> bool {
-        self.set.changed == [Content::EditedRoles]
+        self.set.changed.contains(&Content::EditedRoles)
     }
 
     /// Whether the set stays as it is, and its roles hold an older content.

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::id::PrincipalKey;
-use crate::plan::people::PeopleChange;
+use crate::plan::people::{PeopleChange, PeopleRow};
 use crate::report::escape::name;
 use crate::report::plan_view::altered::AlteredLine;
 use crate::report::plan_view::people::PeopleLine;
@@ -109,6 +109,7 @@ fn altered(view: &PlanView<'_>, page: &mut Page<'_>) -> io::Result<()> {
             let count = line.set.holders.people;
             let names = some_of(names, count, MOST_ALTERED_NAMES);
             let rest = match count > MOST_ALTERED_NAMES as u64 {
+                true if count > PeopleRow::MOST_NAMED as u64 => " (--json lists 1,000)",
                 true => " (--json lists all)",
                 false => "",
             };

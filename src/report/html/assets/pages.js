@@ -167,8 +167,22 @@ function pathCells(model, line, path) {
 
 /** The assignments by which the plan gives somebody access who has none there yet. */
 function plannedRows(model, line) {
-  const through = (at) => model.rowsOfPrincipal[at].filter((row) => row.account === line.account && row.set === line.set);
+  const through = (at) => rowsOfPair(model, at).get(`${line.account} ${line.set}`) ?? [];
   return (line.change?.via ?? []).flatMap(through).filter((row) => isShown(row));
+}
+
+/** A principal's rows by account and set: looked for once, as pages have a line for each. */
+function rowsOfPair(model, at) {
+  model.pairs ??= new Map();
+  if (!model.pairs.has(at)) {
+    const rows = new Map();
+    for (const row of model.rowsOfPrincipal[at]) {
+      const pair = `${row.account} ${row.set}`;
+      rows.set(pair, [...(rows.get(pair) ?? []), row]);
+    }
+    model.pairs.set(at, rows);
+  }
+  return model.pairs.get(at);
 }
 
 /** Things that are alike, in the order of the first of each. */
