@@ -7,7 +7,7 @@ use crate::plan::people::PeopleRow;
 use crate::plan::rules::{RuleChange, RuleChangeKind};
 use crate::report::escape::{escape, name};
 use crate::report::plan_view::altered::AlteredLine;
-use crate::report::plan_view::entities::{Detail, EntityChange, EntityRow};
+use crate::report::plan_view::entities::{Detail, EntityChange, EntityRow, pushed};
 use crate::report::plan_view::entity_lines;
 use crate::report::plan_view::headline::Headline;
 use crate::report::plan_view::policy_diff::{self, DiffLine};
@@ -526,12 +526,7 @@ pub fn detail(detail: &Detail) -> Vec<(&'static str, String)> {
             }
             out
         }
-        Detail::Provision { accounts } => {
-            vec![(
-                "",
-                format!("pushed to its roles in {}", counted(*accounts, "account")),
-            )]
-        }
+        Detail::Provision { accounts, edited } => vec![("", pushed(*accounts, edited.as_deref()))],
     }
 }
 

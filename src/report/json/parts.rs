@@ -149,7 +149,7 @@ impl From<&Detail> for FieldJson {
                 statements: *statements,
                 document: document.clone(),
             },
-            Detail::Provision { accounts } => FieldJson::Provision { accounts: *accounts },
+            Detail::Provision { accounts, .. } => FieldJson::Provision { accounts: *accounts },
         }
     }
 }

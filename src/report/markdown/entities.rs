@@ -5,7 +5,7 @@ use crate::id::EntityKey;
 use crate::plan::change::Reason;
 use crate::report::hide::Hide;
 use crate::report::plan_view::PlanView;
-use crate::report::plan_view::entities::{Detail, EntityChange, EntityRow};
+use crate::report::plan_view::entities::{Detail, EntityChange, EntityRow, pushed};
 use crate::report::plan_view::entity_lines::{EntityLine, fold, noun, short_arn, summary, title};
 use crate::report::plan_view::policy_diff::{self, DiffLine};
 use crate::report::wording::{counted, number};
@@ -166,8 +166,12 @@ pub fn detail(detail: &Detail, created: bool, hide: &Hide) -> String {
         Detail::NewPolicy {
             statements, lines, ..
         } => new_policy(*statements, lines, hide),
-        Detail::Provision { accounts } => {
-            format!("  - pushed to its roles in {}", counted(*accounts, "account"))
+        Detail::Provision { accounts, edited } => {
+            let pushed = pushed(*accounts, None);
+            let edited = edited
+                .as_ref()
+                .map(|edited| format!("; {}", hide.sentence(edited)));
+            format!("  - {pushed}{}", edited.unwrap_or_default())
         }
     }
 }

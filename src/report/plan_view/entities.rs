@@ -22,6 +22,7 @@ use super::people::PeopleLine;
 use super::policy_diff::{self, DiffLine};
 use super::policy_text;
 use super::risk::{Marker, Risk, grave};
+use crate::report::wording;
 
 /// What happens to an entity, most telling first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,7 +80,18 @@ pub enum Detail {
     Provision {
         /// How many accounts.
         accounts: u64,
+        /// What somebody edited in them, where the set is changed as well.
+        edited: Option<String>,
     },
+}
+
+/// `pushed to its roles in 2 accounts`, and what that puts right there.
+pub fn pushed(accounts: u64, edited: Option<&str>) -> String {
+    let what = format!("pushed to its roles in {}", wording::counted(accounts, "account"));
+    match edited {
+        Some(edited) => format!("{what}; {edited}"),
+        None => what,
+    }
 }
 
 /// One entity with all that happens to it.
@@ -168,6 +180,12 @@ fn row<'a>(
         if let Some(effect) = &action.effect {
             describe(effect, plan, &mut details);
         }
+        let is_edited = |action: &&&Action| matches!(action.reason, Reason::RoleEdited { .. });
+        if let Some(action) = actions.iter().filter(|_| actions.len() > 1).find(is_edited)
+            && let Some(Detail::Provision { edited, .. }) = details.last_mut()
+        {
+            *edited = Some(action.reason.sentence());
+        }
     }
     members(actions, labels, &mut details);
     let effects = actions.iter().filter_map(|action| action.effect.as_ref());
@@ -250,10 +268,13 @@ fn describe(effect: &Effect, plan: &Plan, out: &mut Vec<Detail>) {
                 pairs.filter(|pair| Some(pair.permission_set()) == rank).count()
             };
             let count = accounts.as_ref().map_or_else(updated, BTreeSet::len) as u64;
-            if let Some(Detail::Provision { accounts }) = out.last_mut() {
+            if let Some(Detail::Provision { accounts, .. }) = out.last_mut() {
                 *accounts += count;
             } else {
-                out.push(Detail::Provision { accounts: count });
+                out.push(Detail::Provision {
+                    accounts: count,
+                    edited: None,
+                });
             }
         }
         _ => {}

@@ -7,7 +7,7 @@ use crate::id::EntityKey;
 use crate::plan::change::Reason;
 use crate::report::escape::{escape, name};
 use crate::report::plan_view::PlanView;
-use crate::report::plan_view::entities::{Detail, EntityChange, EntityRow};
+use crate::report::plan_view::entities::{Detail, EntityChange, EntityRow, pushed};
 use crate::report::plan_view::entity_lines::{EntityLine, fold, noun, short_arn, summary, title};
 use crate::report::plan_view::policy_diff::{self, DiffLine};
 use crate::report::plan_view::risk::{Risk, of_them_marked};
@@ -231,8 +231,8 @@ pub fn detail(detail: &Detail, created: bool, page: &mut Page<'_>) -> io::Result
             page.line(&format!("{}{text}", pad("inline_policy")))?;
             new_policy(lines, page)
         }
-        Detail::Provision { accounts } => {
-            let text = format!("pushed to its roles in {}", counted(*accounts, "account"));
+        Detail::Provision { accounts, edited } => {
+            let text = pushed(*accounts, edited.as_deref().map(escape).as_deref());
             page.line(&format!("      {text}"))
         }
     }
