@@ -41,6 +41,8 @@ pub fn next(effect: &Effect, error: &CallError) -> Next {
         {
             Next::Look
         }
+        // What the run makes is known before what needs it begins, and what could not be read stays unknown.
+        Meaning::NotFound if is_unknown_here(error) => Next::Failed,
         Meaning::NotFound => Next::Retry,
         Meaning::Denied if may_spread(error) => Next::Retry,
         Meaning::Denied => Next::Blocked,
@@ -95,6 +97,11 @@ fn is_missing_policy(error: &CallError) -> bool {
         .iter()
         .any(|what| words.contains(what));
     OPERATIONS.contains(&&*error.operation) && words.contains("policy") && !is_about_the_set
+}
+
+/// Whether the provider has no id for a thing, so that no call was made.
+fn is_unknown_here(error: &CallError) -> bool {
+    &*error.code == "UnknownId"
 }
 
 /// Whether a denial may be one of a role or a policy that has not spread yet, which IAM says in these words.
@@ -152,6 +159,10 @@ pub fn remedy(effect: &Effect, error: &CallError) -> Option<&'static str> {
         Meaning::NotFound if is_missing_policy(error) => {
             "check the policy's ARN, of which a path such as `job-function/` is a part (`aws iam get-policy --policy-arn \
              …` finds it where it exists), and apply again; a mock of AWS may know none of AWS's policies"
+        }
+        Meaning::NotFound if is_unknown_here(error) => {
+            "it was not there when the service was read, or the caller may not read it: what `rolecall plan` says is held, and \
+             which permission that lacks, comes first"
         }
         Meaning::AlreadyExists => {
             "it is there with another content; plan again, and it is taken in and updated"
@@ -218,7 +229,12 @@ mod tests {
             user: user.clone(),
         };
         assert_eq!(next(&remove, &gone), Next::Look);
-        assert_eq!(next(&Effect::AddMember { group, user }, &gone), Next::Retry);
+        let add = Effect::AddMember { group, user };
+        assert_eq!(next(&add, &gone), Next::Retry);
+        // What the provider has no id for is no nearer a minute later.
+        let unread = error(Meaning::NotFound, "UnknownId");
+        assert_eq!(next(&remove, &unread), Next::Look);
+        assert_eq!(next(&add, &unread), Next::Failed);
     }
 
     #[test]
