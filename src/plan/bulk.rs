@@ -445,10 +445,18 @@ mod tests {
         );
         assert_eq!(told.subjects.len(), 1);
         assert!(told.subjects.iter().all(|subject| subject.contains("Ops → edit")));
-        // What was protected when it was last applied stays so too.
+        // What was protected when it was last applied stays so too, and keeps no whole plan from recording the change.
         let mut only = world.clone();
         let rules = crate::model::rules::Rules::of(&protecting(ending(), &["Ops"]).desired());
         only.recorded.rules = Some(Box::new(rules));
+        let plan = only.plan(ending());
+        assert_eq!(
+            (plan.revokes.len(), plan.is_refused()),
+            (3, false),
+            "{:#?}",
+            plan.findings
+        );
+        assert!(finding(&plan, "left-out").is_some());
         only.options.mode = Mode::Expired;
         let plan = only.plan(ending());
         assert_eq!((plan.revokes.len(), plan.is_refused()), (3, false));

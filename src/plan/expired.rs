@@ -9,9 +9,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::address::Address;
+use crate::model::access::Tuple;
 
 use super::access_diff::AccessDiff;
+use super::change::RevokeReason;
 use super::finding::{Finding, Level};
+use super::matching::NamedRule;
 use super::sources::Sources;
 use super::universe::Universe;
 
@@ -50,11 +53,29 @@ pub(super) fn findings(sources: &Sources<'_>, universe: &Universe<'_>, diff: &Ac
     diff.expired_new.iter().filter_map(finding).collect()
 }
 
-/// Expired grants that a `protect` block keeps. `--only expired` is run by a schedule, whose other grants are not to wait
-/// for a person; a whole plan is refused.
-pub(super) fn protected(
-    ((label, as_last_applied), subjects): ((Arc<str>, bool), BTreeSet<Arc<str>>),
-) -> Finding {
+/// Takes expired grants out of the plan that a `protect` block keeps, and says so. `--only expired` is run by a
+/// schedule, whose other grants are not to wait for a person; a whole plan is refused, unless the block is gone.
+pub(super) fn leave_protected<'r>(
+    diff: &mut AccessDiff,
+    protects: impl Fn(Tuple) -> Option<&'r NamedRule>,
+    spell: impl Fn(Tuple) -> Option<Arc<str>>,
+) -> Vec<Finding> {
+    let mut left: BTreeMap<(Arc<str>, bool), BTreeSet<Arc<str>>> = BTreeMap::new();
+    diff.revokes.retain(|step| {
+        let expired = step.reason == RevokeReason::Expired;
+        let Some(rule) = protects(step.tuple).filter(|_| expired) else {
+            return true;
+        };
+        let subjects = left
+            .entry((rule.label.clone(), rule.as_last_applied))
+            .or_default();
+        subjects.extend(spell(step.tuple));
+        false
+    });
+    left.into_iter().map(left_out).collect()
+}
+
+fn left_out(((label, as_last_applied), subjects): ((Arc<str>, bool), BTreeSet<Arc<str>>)) -> Finding {
     let (grants, is) = match subjects.len() {
         1 => ("1 expired grant".to_owned(), "is"),
         count => (format!("{count} expired grants"), "are"),
@@ -63,7 +84,10 @@ pub(super) fn protected(
     let message = format!("{grants} {is} left out: protected by \"{label}\"{last}");
     Finding {
         subjects,
-        remedy: Some("give the block a later time, or take them out of the `protect` block".into()),
+        remedy: Some(match as_last_applied {
+            true => "they go with the next plan, once the change of the `protect` block is applied".into(),
+            false => "give the block a later time, or take them out of the `protect` block".into(),
+        }),
         ..Finding::new(Level::Warning, "left-out", message)
     }
 }

@@ -209,7 +209,8 @@ impl<'a> Stage<'a> {
     /// Leaves out what the mode does not ask for.
     fn narrow(&mut self) {
         match self.sources.input.options.mode {
-            Mode::All | Mode::Destroy => return,
+            Mode::All => return self.leave_protected(false),
+            Mode::Destroy => return,
             Mode::Revokes => self.only_revokes(),
             Mode::Expired => self.only_expired(),
             Mode::Standing => return self.only_agreed(),
@@ -232,9 +233,23 @@ impl<'a> Stage<'a> {
         self.diff.still_declared.clear();
     }
 
+    /// An end is in every plan from then on, so that the change which takes a grant out of `protect` could never be
+    /// applied alone: what has expired is left out of it, and goes with the next plan.
+    fn leave_protected(&mut self, whatever_says_so: bool) {
+        let (rules, universe) = (&self.rules, &self.universe);
+        let protects = |tuple| {
+            let rule = rules.protecting(tuple);
+            rule.filter(|rule| whatever_says_so || rule.as_last_applied)
+        };
+        let spell = |tuple| spell(self.sources, universe, tuple);
+        let left = expired::leave_protected(&mut self.diff, protects, spell);
+        self.findings.extend(left);
+    }
+
     /// What has expired: grants, and the old names of permission sets whose `keep_old_until` has passed. An old grant
     /// goes only if the new one is there already.
     fn only_expired(&mut self) {
+        self.leave_protected(true);
         let (sources, names) = (self.sources, &self.universe.names);
         let passed = |set: &PermissionSetName| {
             let until = sources.desired.permission_sets.get(set)?.keep_old_until;
@@ -247,7 +262,6 @@ impl<'a> Stage<'a> {
             .filter(|(_, new)| passed(new).is_some())
             .collect();
         let observed = &self.universe.observed.tuples;
-        let mut left: BTreeMap<(Arc<str>, bool), BTreeSet<Arc<str>>> = BTreeMap::new();
         self.diff.revokes.retain(|step| {
             let old = names.permission_set(step.tuple.permission_set());
             let new = old.and_then(|old| outlived.get(old));
@@ -257,16 +271,7 @@ impl<'a> Stage<'a> {
                 observed.binary_search(&tuple).ok()
             };
             match step.reason {
-                RevokeReason::Expired => match self.rules.protecting(step.tuple) {
-                    None => true,
-                    Some(rule) => {
-                        let subjects = left
-                            .entry((rule.label.clone(), rule.as_last_applied))
-                            .or_default();
-                        subjects.extend(spell(sources, &self.universe, step.tuple));
-                        false
-                    }
-                },
+                RevokeReason::Expired => true,
                 RevokeReason::Renamed => replaced().is_some(),
                 _ => false,
             }
@@ -275,7 +280,6 @@ impl<'a> Stage<'a> {
             Some(Effect::DeletePermissionSet { name }) => outlived.contains_key(name),
             _ => action.kind == ActionKind::Rename,
         });
-        self.findings.extend(left.into_iter().map(expired::protected));
     }
 
     /// Everything that frozen principals have, by the names that the service has, and nothing else. What the

@@ -247,6 +247,13 @@ class Accounts(WireTest):
         # What was assigned in it went along.
         self.sso.delete_permission_set(**self.on(arn))
 
+    def test_an_account_leaves_the_organization_by_itself(self):
+        self.fails("MasterCannotLeaveOrganizationException", self.org.leave_organization)
+        made = self.account()
+        self.server.client("organizations", key=made).leave_organization()
+        self.fails("AccountNotFoundException", self.org.describe_account, AccountId=made)
+        self.assertNotIn(made, [one["Id"] for one in self.org.list_accounts()["Accounts"]])
+
 
 class Services(WireTest):
     def test_services_get_and_lose_access(self):

@@ -203,7 +203,11 @@ impl Judge<'_> {
                 .is_ok();
             let left = self.is_left_to_others(tuple);
             found.require(
-                revoked || left || self.held.holds(tuple) || self.is_kept(tuple),
+                revoked
+                    || left
+                    || self.held.holds(tuple)
+                    || self.is_kept(tuple)
+                    || self.waits_for_rules(tuple),
                 "owned-and-forgotten",
                 || self.spell(tuple),
             );
@@ -214,6 +218,11 @@ impl Judge<'_> {
     fn is_left_to_others(&self, tuple: Tuple) -> bool {
         let destroy = self.plan.mode == Mode::Destroy;
         !destroy && (self.rules.ignores(tuple) || !self.rules.in_scope(tuple))
+    }
+
+    /// What has expired goes with the next plan where this one takes it out of `protect`.
+    fn waits_for_rules(&self, tuple: Tuple) -> bool {
+        has(&self.relations.expired, tuple) && self.rules.protects(tuple)
     }
 
     /// A renamed set's grants may be kept for a while, next to those that replace them.

@@ -173,16 +173,16 @@ function plannedRows(model, line) {
 
 /** A principal's rows by account and set: looked for once, as pages have a line for each. */
 function rowsOfPair(model, at) {
-  model.pairs ??= new Map();
-  if (!model.pairs.has(at)) {
+  model.rowsOfPair ??= new Map();
+  if (!model.rowsOfPair.has(at)) {
     const rows = new Map();
     for (const row of model.rowsOfPrincipal[at]) {
       const pair = `${row.account} ${row.set}`;
       rows.set(pair, [...(rows.get(pair) ?? []), row]);
     }
-    model.pairs.set(at, rows);
+    model.rowsOfPair.set(at, rows);
   }
-  return model.pairs.get(at);
+  return model.rowsOfPair.get(at);
 }
 
 /** Things that are alike, in the order of the first of each. */
