@@ -58,12 +58,14 @@ pub(super) fn findings(sources: &Sources<'_>, universe: &Universe<'_>, diff: &Ac
 pub(super) fn leave_protected<'r>(
     diff: &mut AccessDiff,
     protects: impl Fn(Tuple) -> Option<&'r NamedRule>,
-    spell: impl Fn(Tuple) -> Option<Arc<str>>,
+    (last, spell): (&str, impl Fn(Tuple) -> Option<Arc<str>>),
 ) -> Vec<Finding> {
     let mut left: BTreeMap<(Arc<str>, bool), BTreeSet<Arc<str>>> = BTreeMap::new();
     diff.revokes.retain(|step| {
-        let expired = step.reason == RevokeReason::Expired;
-        let Some(rule) = protects(step.tuple).filter(|_| expired) else {
+        if step.reason != RevokeReason::Expired {
+            return true;
+        }
+        let Some(rule) = protects(step.tuple) else {
             return true;
         };
         let subjects = left
@@ -72,15 +74,22 @@ pub(super) fn leave_protected<'r>(
         subjects.extend(spell(step.tuple));
         false
     });
-    left.into_iter().map(left_out).collect()
+    left.into_iter().map(|left| left_out(left, last)).collect()
 }
 
-fn left_out(((label, as_last_applied), subjects): ((Arc<str>, bool), BTreeSet<Arc<str>>)) -> Finding {
+fn left_out(
+    ((label, as_last_applied), subjects): ((Arc<str>, bool), BTreeSet<Arc<str>>),
+    last: &str,
+) -> Finding {
     let (grants, is) = match subjects.len() {
         1 => ("1 expired grant".to_owned(), "is"),
         count => (format!("{count} expired grants"), "are"),
     };
-    let last = if as_last_applied { ", as last applied" } else { "" };
+    let last = if as_last_applied {
+        format!(", {last}")
+    } else {
+        String::new()
+    };
     let message = format!("{grants} {is} left out: protected by \"{label}\"{last}");
     Finding {
         subjects,

@@ -242,7 +242,8 @@ impl<'a> Stage<'a> {
             rule.filter(|rule| whatever_says_so || rule.as_last_applied)
         };
         let spell = |tuple| spell(self.sources, universe, tuple);
-        let left = expired::leave_protected(&mut self.diff, protects, spell);
+        let last = self.sources.input.options.last();
+        let left = expired::leave_protected(&mut self.diff, protects, (last, spell));
         self.findings.extend(left);
     }
 

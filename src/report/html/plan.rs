@@ -526,7 +526,10 @@ pub fn detail(detail: &Detail) -> Vec<(&'static str, String)> {
             }
             out
         }
-        Detail::Provision { accounts, edited } => vec![("", pushed(*accounts, edited.as_deref()))],
+        Detail::Provision { accounts, edited } => {
+            let edited = edited.as_deref().map(escape);
+            vec![("", pushed(*accounts, edited.as_deref()))]
+        }
     }
 }
 
