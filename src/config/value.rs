@@ -495,7 +495,7 @@ fn compare(left: &Value, right: &Value, inside: bool) -> Option<bool> {
             if a.element != b.element && a.element != Type::Any && b.element != Type::Any {
                 return Some(false);
             }
-            match (keys(&a.items), keys(&b.items)) {
+            match (entity_keys(&a.items), entity_keys(&b.items)) {
                 (Some(these), Some(those)) if matches!(left.data, Data::Set(_)) => Some(these == those),
                 _ => compare_all(&a.items, &b.items),
             }
@@ -517,7 +517,7 @@ fn address(value: &Value) -> Option<&Address> {
 }
 
 /// The keys of entities, where all elements are some: one entity may have several addresses.
-fn keys(items: &[Value]) -> Option<BTreeSet<&EntityKey>> {
+pub(in crate::config) fn entity_keys(items: &[Value]) -> Option<BTreeSet<&EntityKey>> {
     items
         .iter()
         .map(|item| item.as_entity().map(|entity| &entity.key))

@@ -61,17 +61,8 @@ impl Renamed {
         if self.groups.is_empty() && self.users.is_empty() {
             return Ok(Cow::Borrowed(live));
         }
-        let groups: BTreeMap<&GroupName, &GroupName> =
-            self.groups.iter().map(|(old, new)| (new, old)).collect();
-        let principal = |key: &PrincipalKey| match key {
-            PrincipalKey::Group(name) => PrincipalKey::Group(
-                groups
-                    .get(name)
-                    .map_or_else(|| name.clone(), |old| (*old).clone()),
-            ),
-            other => self.applied_principal(other),
-        };
-        let principals = live.names.principals.iter().map(principal).collect();
+        let principals = live.names.principals.iter();
+        let principals = principals.map(|key| self.applied_principal(key)).collect();
         rekey(live, live.names.accounts.clone(), principals).map(Cow::Owned)
     }
 }

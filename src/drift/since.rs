@@ -178,7 +178,9 @@ fn parts(item: &DriftItem) -> Vec<Part> {
 fn split(item: DriftItem, ages: &BTreeMap<Part, Since>) -> Vec<DriftItem> {
     let found: Vec<Option<Since>> = parts(&item).iter().map(|part| ages.get(part).copied()).collect();
     let distinct: BTreeSet<Option<Since>> = found.iter().copied().collect();
-    let several = distinct.len() > 1;
+    if let (1, Some(since)) = (distinct.len(), distinct.first().copied()) {
+        return vec![DriftItem { since, ..item }];
+    }
     let of_age = |since: Option<Since>| {
         let mut subject = item.subject.clone();
         let keep = |index: usize| found.get(index).copied().flatten() == since;
@@ -186,31 +188,21 @@ fn split(item: DriftItem, ages: &BTreeMap<Part, Since>) -> Vec<DriftItem> {
         match &mut subject {
             Subject::Members { users, .. } => {
                 retain(users, keep);
-                let users: BTreeSet<&UserName> = users.iter().collect();
-                let is_one = |user: &UserName| users.contains(user);
-                if several {
-                    people
-                        .iter_mut()
-                        .for_each(|found| found.reached.people.retain(is_one));
-                }
+                people
+                    .iter_mut()
+                    .for_each(|found| limit(&mut found.reached.people, users));
             }
             Subject::Grants { accounts, .. }
             | Subject::Roles { accounts, .. }
             | Subject::Policy { accounts, .. } => {
                 retain(accounts, keep);
-                let accounts: BTreeSet<&AccountKey> = accounts.iter().collect();
-                let is_one = |account: &AccountKey| accounts.contains(account);
-                if several {
-                    people
-                        .iter_mut()
-                        .for_each(|found| found.reached.accounts.retain(is_one));
-                }
+                people
+                    .iter_mut()
+                    .for_each(|found| limit(&mut found.reached.accounts, accounts));
             }
             Subject::Entity { .. } | Subject::Quota { .. } => {}
         }
-        if several {
-            people.retain(|found| !found.reached.people.is_empty() && !found.reached.accounts.is_empty());
-        }
+        people.retain(|found| !found.reached.people.is_empty() && !found.reached.accounts.is_empty());
         DriftItem {
             subject,
             people,
@@ -219,6 +211,12 @@ fn split(item: DriftItem, ages: &BTreeMap<Part, Since>) -> Vec<DriftItem> {
         }
     };
     distinct.iter().copied().map(of_age).collect()
+}
+
+/// Leaves what is in both.
+fn limit<T: Ord>(list: &mut Vec<T>, to: &[T]) {
+    let to: BTreeSet<&T> = to.iter().collect();
+    list.retain(|one| to.contains(one));
 }
 
 fn retain<T>(list: &mut Vec<T>, keep: impl Fn(usize) -> bool) {

@@ -96,18 +96,6 @@ impl<'a> Assigned<'a> {
         self.sources
     }
 
-    /// What is assigned in an account.
-    fn there(&self, account: &AccountKey) -> impl Iterator<Item = Tuple> + use<'a> {
-        let access = &self.sources.live.access;
-        let rank = access.names.account_rank(account);
-        // Ascending by account.
-        let start = rank.map_or(access.tuples.len(), |rank| {
-            access.tuples.partition_point(|tuple| tuple.account() < rank)
-        });
-        let rest = access.tuples.iter().skip(start).copied();
-        rest.take_while(move |tuple| Some(tuple.account()) == rank)
-    }
-
     /// Whether the stack looks at an assignment that nobody declared.
     fn looks_at(&self, tuple: Tuple) -> bool {
         if self.sources.desired.settings.unmanaged == Unmanaged::Ignore {
@@ -121,7 +109,8 @@ impl<'a> Assigned<'a> {
 
     /// Whether something is assigned in an account that the stack looks at.
     pub fn is_anything(&self, account: &AccountKey) -> bool {
-        self.there(account).any(|tuple| self.looks_at(tuple))
+        let there = self.sources.live.access.tuples_in(account);
+        there.iter().any(|tuple| self.looks_at(*tuple))
     }
 
     /// Whether something declared is not assigned in an account where nothing can be changed, or something is that is
@@ -129,10 +118,10 @@ impl<'a> Assigned<'a> {
     pub fn is_otherwise(&self, account: &AccountKey) -> bool {
         let known = self.known.get_or_init(|| Known::of(self.sources));
         let (declared, owned) = (known.declared.get(account), known.owned.get(account));
-        let names = &self.sources.live.access.names;
+        let access = &self.sources.live.access;
         let mut kept = 0;
-        for tuple in self.there(account) {
-            let Some((_, set, principal)) = names.resolve(tuple) else {
+        for tuple in access.tuples_in(account) {
+            let Some((_, set, principal)) = access.names.resolve(*tuple) else {
                 continue;
             };
             // Somebody may have given it another name, and a block may have that one already.
@@ -143,7 +132,7 @@ impl<'a> Assigned<'a> {
             };
             if is_in(declared) {
                 kept += 1;
-            } else if !is_in(owned) && self.looks_at(tuple) {
+            } else if !is_in(owned) && self.looks_at(*tuple) {
                 return true;
             }
         }

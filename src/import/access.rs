@@ -6,7 +6,7 @@ use crate::address::Kind;
 use crate::config::syntax::write::{Block, Item, Value};
 use crate::id::{AccountKey, PermissionSetName, PrincipalKey};
 use crate::model::access::{self as relation, Tuple};
-use crate::model::instance::{HeldSubject, Observed};
+use crate::model::instance::{Held, HeldSubject, Observed};
 use crate::model::matching::Matching;
 use crate::model::snapshot::Snapshot;
 
@@ -59,10 +59,7 @@ impl Grants {
             match lacks.lack(*tuple) {
                 None => this.tuples.push(*tuple),
                 Some(lack) => {
-                    let principal = this.names.principal(tuple.principal());
-                    let gone = principal.filter(|principal| is_gone(observed, principal));
-                    this.deleted
-                        .extend(gone.map(|principal| principal.name().to_owned()));
+                    this.deleted.extend(lacks.gone.get(&tuple.principal()).cloned());
                     let entry = lost.entry(lack).or_default();
                     entry.0.insert(tuple.permission_set());
                     entry.1 += 1;
@@ -160,6 +157,8 @@ struct Lacks {
     service_owned: Vec<bool>,
     sets: Vec<Option<Lack>>,
     principals: Vec<Option<Lack>>,
+    /// The ids of users and groups that the identity store no longer knows, by rank.
+    gone: BTreeMap<u32, String>,
 }
 
 impl Lacks {
@@ -169,8 +168,12 @@ impl Lacks {
             &snapshot.access.names.permission_sets,
             &snapshot.access.names.principals,
         );
+        let gone = (0_u32..)
+            .zip(principals)
+            .filter(|(_, who)| is_gone(observed, who));
         let principals = principals.iter();
         Lacks {
+            gone: gone.map(|(rank, who)| (rank, who.name().to_owned())).collect(),
             service_owned: sets.iter().map(|set| service_pattern(set).is_some()).collect(),
             sets: sets.iter().map(|set| lacking_set(snapshot, set)).collect(),
             principals: principals.map(|who| lacking_principal(observed, who)).collect(),
@@ -195,12 +198,8 @@ fn is_gone(observed: &Observed, principal: &PrincipalKey) -> bool {
         PrincipalKey::OrphanUser(_) => Kind::User,
         _ => return false,
     };
-    let mut held = observed.held.iter();
-    !held.any(|held| match &held.subject {
-        HeldSubject::All(all) => *all == kind,
-        HeldSubject::Principal(one) => one == principal,
-        _ => false,
-    })
+    let is_it = |held: &Held| matches!(&held.subject, HeldSubject::Principal(one) if one == principal);
+    !observed.is_unread(kind) && !observed.held.iter().any(is_it)
 }
 
 fn lacking_principal(observed: &Observed, principal: &PrincipalKey) -> Option<Lack> {

@@ -406,13 +406,18 @@ impl Access {
         &self,
         account: &AccountKey,
     ) -> impl Iterator<Item = (&PermissionSetName, &PrincipalKey)> {
-        let tuples = self.names.account_rank(account).map_or(&[][..], |rank| {
+        let tuples = self.tuples_in(account).iter();
+        let resolved = tuples.filter_map(|tuple| self.names.resolve(*tuple));
+        resolved.map(|(_, set, principal)| (set, principal))
+    }
+
+    /// The tuples of an account, ascending.
+    pub fn tuples_in(&self, account: &AccountKey) -> &[Tuple] {
+        self.names.account_rank(account).map_or(&[], |rank| {
             let begin = self.tuples.partition_point(|tuple| tuple.account() < rank);
             let end = self.tuples.partition_point(|tuple| tuple.account() <= rank);
             self.tuples.get(begin..end).unwrap_or_default()
-        });
-        let resolved = tuples.iter().filter_map(|tuple| self.names.resolve(*tuple));
-        resolved.map(|(_, set, principal)| (set, principal))
+        })
     }
 
     /// Where a tuple stands, if it is in the relation.

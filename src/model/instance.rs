@@ -150,6 +150,14 @@ pub struct InProgress {
     pub what: super::action::Effect,
 }
 
+impl Observed {
+    /// Whether nothing of a kind could be read.
+    pub fn is_unread(&self, kind: crate::address::Kind) -> bool {
+        let mut held = self.held.iter();
+        held.any(|held| held.subject == HeldSubject::All(kind))
+    }
+}
+
 /// Everything one reading returned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Observed {

@@ -9,7 +9,7 @@ use crate::id::{AccountKey, PermissionSetName, UserName};
 use crate::model::action::Effect;
 use crate::model::in_account::with_edits;
 use crate::model::permission_set::PermissionSet;
-use crate::model::privilege::judge;
+use crate::model::privilege::{Judged, judge};
 use crate::model::stack::StopFor;
 
 use super::Plan;
@@ -147,13 +147,7 @@ pub(super) fn altered(
             continue;
         };
         let now = sets.get(&to.name);
-        // The `risk` block goes by the name, which stays.
-        let was = SetRisk {
-            judged: judge(from),
-            sensitive: now.is_some_and(|risk| risk.sensitive),
-            ..SetRisk::default()
-        };
-        let marks = (was.mark(), now.and_then(SetRisk::mark));
+        let marks = (mark_of(judge(from), now), now.and_then(SetRisk::mark));
         found.insert(rank, Altered::new(&to.name, changed, marks));
     }
     for (name, _, reason) in behind(plan) {
@@ -165,14 +159,9 @@ pub(super) fn altered(
         let roles = || match reason {
             Reason::RoleEdited { edits } => {
                 let there = input.observed.snapshot.permission_sets.get(name);
-                let was = SetRisk {
-                    judged: there
-                        .map(|set| judge(&with_edits(&set.value, edits)))
-                        .unwrap_or_default(),
-                    sensitive: risk.is_some_and(|risk| risk.sensitive),
-                    ..SetRisk::default()
-                };
-                Altered::new(name, vec![Content::EditedRoles], (was.mark(), mark))
+                let was = there.map(|set| judge(&with_edits(&set.value, edits)));
+                let was = mark_of(was.unwrap_or_default(), risk);
+                Altered::new(name, vec![Content::EditedRoles], (was, mark))
             }
             _ => Altered::new(name, vec![Content::Roles], (mark, mark)),
         };
@@ -185,6 +174,16 @@ pub(super) fn altered(
         found.entry(rank).and_modify(both).or_insert_with(roles);
     }
     found
+}
+
+/// The mark of what a set was, or is in a role. The `risk` block goes by the name, which stays.
+fn mark_of(judged: Judged, now: Option<&SetRisk>) -> Option<RiskMark> {
+    let was = SetRisk {
+        judged,
+        sensitive: now.is_some_and(|risk| risk.sensitive),
+        ..SetRisk::default()
+    };
+    was.mark()
 }
 
 /// Of the roles of a set some are edited: what they come to is told against those that allow less.

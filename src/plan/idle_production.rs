@@ -8,7 +8,6 @@ use std::sync::Arc;
 use crate::address::Kind;
 use crate::diagnostic::close_names;
 use crate::id::OuPath;
-use crate::model::instance::HeldSubject;
 use crate::model::snapshot::Snapshot;
 use crate::model::stack::Production;
 
@@ -26,11 +25,8 @@ pub(super) fn findings(input: &PlanInput) -> Vec<Finding> {
         return Vec::new();
     }
     let snapshots = [&input.desired.snapshot, &input.observed.snapshot];
-    let unread = |kind| {
-        let mut held = input.observed.held.iter();
-        held.any(|held| held.subject == HeldSubject::All(kind))
-    };
-    if unread(Kind::OrganizationalUnit) || unread(Kind::Account) {
+    let kinds = [Kind::OrganizationalUnit, Kind::Account];
+    if kinds.into_iter().any(|kind| input.observed.is_unread(kind)) {
         return Vec::new();
     }
     let production = &input.desired.settings.risk.production;
@@ -41,11 +37,9 @@ pub(super) fn findings(input: &PlanInput) -> Vec<Finding> {
             organizational_units: vec![pattern.clone()],
             ..Production::default()
         };
+        let rule = ProductionAccounts::new(&one);
         // A unit without accounts is one all the same: accounts will come.
-        if !units
-            .iter()
-            .any(|unit| ProductionAccounts::new(&one).has_unit(unit))
-        {
+        if !units.iter().any(|unit| rule.has_unit(unit)) {
             let message = format!(
                 "`{pattern}` in production.organizational_units matches no organizational unit, so it marks nothing"
             );
@@ -166,6 +160,8 @@ fn close<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<S
 
 #[cfg(test)]
 mod tests {
+    use crate::model::instance::HeldSubject;
+
     use super::super::planner::plan;
     use super::super::scene::{Scene, account};
     use super::*;

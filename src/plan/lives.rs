@@ -16,7 +16,7 @@ use crate::model::snapshot::Snapshot;
 use crate::model::stack::{Scope, Unmanaged};
 
 use super::Plan;
-use super::change::{ActionKind, GrantStep};
+use super::change::ActionKind;
 use super::check::check;
 use super::input::PlanInput;
 use super::people::PeopleChange;
@@ -24,7 +24,7 @@ use super::planner::plan;
 use super::testing::{Stack, World, group, set, time, user, user_name};
 
 use self::model::{Fact, Model, plain};
-use self::walking::{Role, begun, steps, walk};
+use self::walking::{Role, begun, early_roles, role_of, steps, walk};
 
 /// A stack: what is declared of three sets, three groups, four users, and up to four blocks.
 #[derive(Debug, Clone)]
@@ -366,15 +366,8 @@ fn left_behind(world: &mut World, (done, whole): (&Plan, &Plan), there: &BTreeSe
         _ => None,
     });
     let changed: BTreeMap<String, bool> = changed.filter(|(name, _)| !provisioned.contains(name)).collect();
-    let role_of = |plan: &Plan, step: &GrantStep| {
-        let (account, set, _) = plan.names.resolve(step.tuple).unwrap();
-        (account.to_string(), set.to_string())
-    };
-    let early = whole.waits.early_grants.iter();
-    let early: BTreeSet<Role> = early
-        .map(|index| role_of(whole, &whole.grants[*index as usize]))
-        .collect();
-    let granted = done.grants.iter().map(|step| role_of(done, step));
+    let early = early_roles(whole);
+    let granted = done.grants.iter().map(|step| role_of(done, step.tuple));
     let granted = granted.filter(|role| !early.contains(role));
     let granted: BTreeSet<Role> = granted.collect();
     let names = &world.observed.snapshot.access.names;

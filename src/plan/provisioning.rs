@@ -113,32 +113,36 @@ fn provision<T>(sources: &Sources<'_>, entity: &Entity<T>, effect: Effect, reaso
 
 /// Roles that do not hold what their set says, as pairs in the plan's ranks.
 fn stale_pairs(sources: &Sources<'_>, universe: &Universe<'_>) -> BTreeSet<Pair> {
-    let roles = &sources.input.observed.roles;
-    let stale: Vec<Pair> = roles
-        .iter()
-        .filter(|row| row.provisioning != Provisioning::Latest)
+    roles_with(sources, universe, |provisioning| {
+        provisioning != Provisioning::Latest
+    })
+}
+
+fn roles_with(
+    sources: &Sources<'_>,
+    universe: &Universe<'_>,
+    which: impl Fn(Provisioning) -> bool,
+) -> BTreeSet<Pair> {
+    let roles = sources.input.observed.roles.iter();
+    let found: Vec<Pair> = roles
+        .filter(|row| which(row.provisioning))
         .map(|row| row.pair)
         .collect();
-    if stale.is_empty() {
+    if found.is_empty() {
         return BTreeSet::new();
     }
     let remap = sources.observed.access.names.remap_to(&universe.names);
-    stale.into_iter().map(|pair| remap.pair(pair)).collect()
+    found.into_iter().map(|pair| remap.pair(pair)).collect()
 }
 
 /// The sets that the service has changed and not provisioned wherever they stay, as ranks in the plan's names: what an
 /// interrupted or failed run left.
 pub(super) fn behind(sources: &Sources<'_>, universe: &Universe<'_>, after: &[Tuple]) -> BTreeSet<u32> {
-    let roles = &sources.input.observed.roles;
-    let stale = roles.iter().filter(|row| row.provisioning == Provisioning::Stale);
-    let stale: Vec<Pair> = stale.map(|row| row.pair).collect();
-    let mut behind = BTreeSet::new();
-    if !stale.is_empty() {
-        let remap = sources.observed.access.names.remap_to(&universe.names);
-        let stay = stale.into_iter().map(|pair| remap.pair(pair));
-        let stay = stay.filter(|pair| has_pair(after, *pair));
-        behind.extend(stay.map(|pair| pair.permission_set()));
-    }
+    let stale = roles_with(sources, universe, |provisioning| {
+        provisioning == Provisioning::Stale
+    });
+    let stay = stale.into_iter().filter(|pair| has_pair(after, *pair));
+    let mut behind: BTreeSet<u32> = stay.map(|pair| pair.permission_set()).collect();
     // Of an edited role, the edit is told in place of this.
     for found in &sources.input.observed.in_accounts {
         if let AccountFault::RoleEdited {

@@ -82,16 +82,9 @@ impl Known<'_> {
             by_rank.extend(ranks.into_iter().map(|rank| (rank, own)));
         }
         let mut leavers: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        let mut seen: BTreeSet<(u32, u32)> = BTreeSet::new();
-        for tuple in before {
-            let (set, principal) = (tuple.permission_set(), tuple.principal());
-            let (Some(changes), Some(own)) = (sets.get(&set), by_rank.get(&principal)) else {
-                continue;
-            };
-            if seen.insert((set, principal)) {
-                for change in changes {
-                    leavers.entry(*change).or_default().extend(own.iter());
-                }
+        for (changes, own) in held_pairs(before, &sets, &by_rank) {
+            for change in changes {
+                leavers.entry(*change).or_default().extend(own.iter());
             }
         }
         for list in leavers.values_mut() {
@@ -155,6 +148,20 @@ impl Known<'_> {
     }
 }
 
+/// What is noted of a set and of a principal that has it, once for each such two.
+fn held_pairs<'n, S, P>(
+    before: &'n [Tuple],
+    sets: &'n BTreeMap<u32, S>,
+    principals: &'n BTreeMap<u32, P>,
+) -> impl Iterator<Item = (&'n S, &'n P)> {
+    let mut seen: BTreeSet<(u32, u32)> = BTreeSet::new();
+    before.iter().filter_map(move |tuple| {
+        let (set, principal) = (tuple.permission_set(), tuple.principal());
+        let found = (sets.get(&set)?, principals.get(&principal)?);
+        seen.insert((set, principal)).then_some(found)
+    })
+}
+
 /// Whose access ends, for somebody, with an effect that is no revoke. What was granted to a user or group that is
 /// deleted may be nobody's to revoke.
 fn left_by(effect: &Effect) -> Option<PrincipalKey> {
@@ -202,17 +209,17 @@ fn changes(actions: &[Action], known: &Known<'_>) -> BTreeMap<u32, Change> {
     for (index, action) in actions.iter().enumerate() {
         let Some(effect) = &action.effect else { continue };
         let Some(set) = known.set_of(effect) else { continue };
+        let widening = known.widening(effect);
+        let change = changes.entry(set).or_default();
         match effect {
-            Effect::Provision { name, .. } if known.is_behind(name) && !known.is_followed(name) => {
-                changes.entry(set).or_default().provision = Some(index);
-            }
             Effect::UpdatePermissionSet { from, to } => {
-                changes.entry(set).or_default().update = Some(Update {
+                change.update = Some(Update {
                     index,
-                    widening: known.widening(effect),
+                    widening,
                     narrows: to.may_allow_less_than(from),
                 });
             }
+            _ if widening != Widening::None => change.provision = Some(index),
             _ => {}
         }
     }
@@ -239,17 +246,7 @@ pub(super) fn take_before_widening(
     }
     let revoked: BTreeSet<u32> = revokes.iter().map(|step| step.tuple.permission_set()).collect();
     let granted: BTreeSet<u32> = grants.iter().map(|step| step.tuple.permission_set()).collect();
-    // Grants of each set that come before it is taken away.
-    let mut first: BTreeSet<(u32, u32)> = BTreeSet::new();
-    for (index, list) in &waits.revokes {
-        let set = revokes
-            .get(*index as usize)
-            .map(|step| step.tuple.permission_set());
-        if let Some(set) = set.filter(|set| changes.contains_key(set)) {
-            let own = list.iter().filter_map(|wait| grant_of_set(grants, wait, set));
-            first.extend(own.map(|grant| (set, grant)));
-        }
-    }
+    let first = first_grants((grants, revokes), &changes, waits);
     let mut early: BTreeSet<u32> = BTreeSet::new();
     for (set, change) in changes {
         let own = change.indices().filter_map(|index| waits.actions.get(index));
@@ -287,18 +284,40 @@ pub(super) fn take_before_widening(
             } else {
                 ends
             };
-            let taken = taken.into_iter().filter_map(|index| u32::try_from(index).ok());
-            let list = waits.grants_of_set.entry(set).or_default();
-            list.extend(taken);
-            list.sort_unstable();
-            list.dedup();
-            if list.is_empty() {
-                waits.grants_of_set.remove(&set);
-            }
+            hold_grants(set, &taken, waits);
         }
     }
     waits.early_grants = early.into_iter().collect();
     held
+}
+
+/// Grants of each set that come before it is taken from somebody: the set, and the grant.
+fn first_grants(
+    (grants, revokes): (&[GrantStep], &[RevokeStep]),
+    changes: &BTreeMap<u32, Change>,
+    waits: &Waits,
+) -> BTreeSet<(u32, u32)> {
+    let mut first = BTreeSet::new();
+    for (index, list) in &waits.revokes {
+        let step = revokes.get(*index as usize);
+        let set = step.map(|step| step.tuple.permission_set());
+        if let Some(set) = set.filter(|set| changes.contains_key(set)) {
+            let own = list.iter().filter_map(|wait| grant_of_set(grants, wait, set));
+            first.extend(own.map(|grant| (set, grant)));
+        }
+    }
+    first
+}
+
+/// Lets grants of a set wait for actions besides.
+fn hold_grants(set: u32, actions: &BTreeSet<usize>, waits: &mut Waits) {
+    if actions.is_empty() {
+        return;
+    }
+    let list = waits.grants_of_set.entry(set).or_default();
+    list.extend(actions.iter().filter_map(|index| u32::try_from(*index).ok()));
+    list.sort_unstable();
+    list.dedup();
 }
 
 /// Lets grants to a group wait for those who leave it, and who joins it for what it loses.

@@ -159,19 +159,33 @@ impl Evaluator<'_> {
         let mut made = Made::default();
         for (key, value) in items {
             budget::step().map_err(|spent| too_large(spent, each.collection.span))?;
-            let before = self.bound.len();
-            if let Some(name) = &each.key_name {
-                self.bound.push((name.clone(), key));
-            }
-            self.bound.push((each.value_name.clone(), value));
-            let result = self.for_item(each, &mut made);
-            self.bound.truncate(before);
             // One wrong rule is one error, however many elements it goes through.
-            result?;
+            self.with_bound(
+                (each.key_name.as_ref(), key),
+                (&each.value_name, value),
+                |evaluator| evaluator.for_item(each, &mut made),
+            )?;
         }
         self.survey_for(each)?;
         let value = looked_through(made.finish(each)?, each.value.span)?;
         Ok(value.with_sensitive(sensitive))
+    }
+
+    /// Binds the names of a `for`, as `for` in templates does too, while something is looked at.
+    pub(super) fn with_bound<T>(
+        &mut self,
+        (key_name, key): (Option<&Arc<str>>, Value),
+        (value_name, value): (&Arc<str>, Value),
+        look: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let before = self.bound.len();
+        if let Some(name) = key_name {
+            self.bound.push((name.clone(), key));
+        }
+        self.bound.push((value_name.clone(), value));
+        let result = look(self);
+        self.bound.truncate(before);
+        result
     }
 
     fn for_item(&mut self, each: &For, made: &mut Made) -> EvalResult<()> {

@@ -412,17 +412,12 @@ impl<'s> Evaluator<'s> {
                 text.opaque |= items.is_none();
                 for (item_key, item) in items.into_iter().flatten() {
                     budget::step().map_err(|spent| too_large(spent, span))?;
-                    let before = self.bound.len();
-                    if let Some(key) = key {
-                        self.bound.push((key.clone(), item_key));
-                    }
-                    self.bound.push((value.clone(), item));
-                    let result = self.render(body, text);
-                    self.bound.truncate(before);
-                    result?;
+                    self.with_bound((key.as_ref(), item_key), (value, item), |evaluator| {
+                        evaluator.render(body, text)
+                    })?;
                 }
                 self.survey(|evaluator| {
-                    evaluator.with_unknown((key.as_ref(), value), |evaluator| {
+                    evaluator.with_unknown(key.as_ref(), value, |evaluator| {
                         evaluator.survey_parts(body, text.span)
                     })
                 })

@@ -40,9 +40,9 @@ impl Evaluator<'_> {
 
     /// Looks at the parts of a `for` that see its elements.
     pub(super) fn survey_for(&mut self, each: &For) -> EvalResult<()> {
-        let names = (each.key_name.as_ref(), &each.value_name);
+        let key = each.key_name.as_ref();
         self.survey(|evaluator| {
-            evaluator.with_unknown(names, |evaluator| {
+            evaluator.with_unknown(key, &each.value_name, |evaluator| {
                 let parts = [each.condition.as_ref(), each.key.as_ref(), Some(&each.value)];
                 let parts = parts.into_iter().flatten();
                 super::all(parts.map(|part| evaluator.survey_expr(part))).map(drop)
@@ -53,15 +53,11 @@ impl Evaluator<'_> {
     /// Binds the names of a `for` to something unknown.
     pub(super) fn with_unknown<T>(
         &mut self,
-        (key, value): (Option<&Arc<str>>, &Arc<str>),
+        key: Option<&Arc<str>>,
+        value: &Arc<str>,
         look: impl FnOnce(&mut Self) -> T,
     ) -> T {
-        let before = self.bound.len();
-        let names = key.into_iter().chain([value]);
-        self.bound
-            .extend(names.map(|name| (name.clone(), Value::unknown(Type::Any))));
-        let result = look(self);
-        self.bound.truncate(before);
-        result
+        let unknown = || Value::unknown(Type::Any);
+        self.with_bound((key, unknown()), (value, unknown()), look)
     }
 }

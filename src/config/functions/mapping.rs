@@ -9,7 +9,7 @@ use crate::config::functions::args::{Outcome, at, element_type, fields, items, k
 use crate::config::functions::collection::named;
 use crate::config::functions::{EagerBody, Function, FunctionError, Param, ParamType};
 use crate::config::types::{Type, unify};
-use crate::config::value::{Data, Fields, Value};
+use crate::config::value::{Data, Fields, Value, entity_keys, set_order};
 use crate::id::EntityKey;
 
 const MAP: Param = Param::new("map", ParamType::Any).unknowable().markable();
@@ -435,10 +435,7 @@ enum Members<'v> {
 impl<'v> Members<'v> {
     fn of(set: &'v Value) -> Self {
         let items = set.elements().unwrap_or(&[]);
-        let keys = items
-            .iter()
-            .map(|item| item.as_entity().map(|entity| &entity.key));
-        match keys.collect() {
+        match entity_keys(items) {
             Some(keys) => Members::Entities(keys),
             None => Members::Ordered(items),
         }
@@ -449,9 +446,7 @@ impl<'v> Members<'v> {
             Members::Entities(keys) => wanted
                 .as_entity()
                 .is_some_and(|entity| keys.contains(&entity.key)),
-            Members::Ordered(items) => items
-                .binary_search_by(|item| crate::config::value::set_order(item, wanted))
-                .is_ok(),
+            Members::Ordered(items) => items.binary_search_by(|item| set_order(item, wanted)).is_ok(),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::id::AccountKey;
+use crate::model::access::Tuple;
 use crate::model::action::Effect;
 use crate::plan::Plan;
 use crate::plan::change::Reason;
@@ -23,6 +25,25 @@ struct Moment {
 
 /// A role: its account and its permission set.
 pub(super) type Role = (String, String);
+
+/// The role of a grant.
+pub(super) fn role_of(plan: &Plan, tuple: Tuple) -> Role {
+    let (account, set, _) = plan.names.resolve(tuple).unwrap();
+    (account.to_string(), set.to_string())
+}
+
+/// The roles of grants that do not wait for their set.
+pub(super) fn early_roles(plan: &Plan) -> BTreeSet<Role> {
+    let early = plan.waits.early_grants.iter();
+    let tuples = early.map(|index| plan.grants[*index as usize].tuple);
+    tuples.map(|tuple| role_of(plan, tuple)).collect()
+}
+
+/// Whether a provisioning of these accounts reaches one.
+fn reaches(accounts: &Option<BTreeSet<AccountKey>>, account: &str) -> bool {
+    let Some(accounts) = accounts else { return true };
+    accounts.iter().any(|other| other.to_string() == account)
+}
 
 /// Which steps are done, and which could be next.
 struct Walk<'a> {
@@ -174,9 +195,8 @@ pub(super) fn walk(plan: &Plan, before: &Model, behind: &BTreeSet<Role>, mut see
             StepId::Grant(_) => {
                 let tuple = plan.tuple(step).unwrap();
                 model.grant(plan, tuple);
-                let (account, set, _) = plan.names.resolve(tuple).unwrap();
-                widened.provision(account.to_string(), set.to_string());
-                narrowed.provision(account.to_string(), set.to_string());
+                widened.provision(role_of(plan, tuple));
+                narrowed.provision(&role_of(plan, tuple));
             }
             StepId::Revoke(_) => model.revoke(plan, plan.tuple(step).unwrap()),
         }
@@ -204,12 +224,8 @@ pub(super) fn walk(plan: &Plan, before: &Model, behind: &BTreeSet<Role>, mut see
     let theirs: BTreeSet<Fact> = had.union(&will).cloned().collect();
     let gives_way = gives_way(plan);
     // By an early grant somebody keeps access, or a role is kept: that comes first.
-    let early = plan.waits.early_grants.iter().map(|index| {
-        let tuple = plan.grants[*index as usize].tuple;
-        let (account, set, _) = plan.names.resolve(tuple).unwrap();
-        (account.to_string(), set.to_string())
-    });
-    let brought_along: BTreeSet<Role> = early.filter(|role| behind.contains(role)).collect();
+    let mut brought_along = early_roles(plan);
+    brought_along.retain(|role| behind.contains(role));
     for moment in moments {
         let step = moment.step;
         assert!(
@@ -326,12 +342,9 @@ impl Widened {
                 self.behind.retain(|(_, set)| set != to.name.as_str());
             }
             Effect::Provision { name, accounts } => {
-                for (account, set) in model.roles() {
-                    let there = accounts
-                        .as_ref()
-                        .is_none_or(|accounts| accounts.iter().any(|other| other.to_string() == account));
-                    if there && set == name.as_str() {
-                        self.provision(account, set);
+                for role in model.roles() {
+                    if role.1 == name.as_str() && reaches(accounts, &role.0) {
+                        self.provision(role);
                     }
                 }
             }
@@ -339,9 +352,9 @@ impl Widened {
         }
     }
 
-    fn provision(&mut self, account: String, set: String) {
-        if self.sets.contains(&set) || self.behind.contains(&(account.clone(), set.clone())) {
-            self.roles.insert((account, set));
+    fn provision(&mut self, role: Role) {
+        if self.sets.contains(&role.1) || self.behind.contains(&role) {
+            self.roles.insert(role);
         }
     }
 }
@@ -383,19 +396,16 @@ impl Narrowed {
             Effect::UpdatePermissionSet { to, .. } if self.sets.contains(to.name.as_str()) => {
                 self.changed.insert(to.name.to_string());
             }
-            Effect::Provision { name, accounts } => self.roles.retain(|(account, set)| {
-                let there = accounts
-                    .as_ref()
-                    .is_none_or(|accounts| accounts.iter().any(|other| other.to_string() == *account));
-                set != name.as_str() || !there
-            }),
+            Effect::Provision { name, accounts } => self
+                .roles
+                .retain(|(account, set)| set != name.as_str() || !reaches(accounts, account)),
             _ => {}
         }
     }
 
-    fn provision(&mut self, account: String, set: String) {
-        if self.changed.contains(&set) {
-            self.roles.remove(&(account, set));
+    fn provision(&mut self, role: &Role) {
+        if self.changed.contains(&role.1) {
+            self.roles.remove(role);
         }
     }
 }

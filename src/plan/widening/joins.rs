@@ -7,7 +7,7 @@
 //! wait for what an earlier run left to provision, nor for what this caller may not do: that would keep people out for
 //! good.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::id::{GroupName, PrincipalKey};
 use crate::model::access::Tuple;
@@ -16,7 +16,7 @@ use crate::model::widening::Widening;
 use crate::plan::change::{Action, GrantStep, RevokeStep};
 use crate::plan::provisioning::of_pair;
 
-use super::Known;
+use super::{Known, held_pairs};
 
 impl Known<'_> {
     /// For each join, the provisionings that it waits for. `leavers` are what changes of sets wait for.
@@ -47,16 +47,9 @@ impl Known<'_> {
                 }
             }
         }
-        let mut seen: BTreeSet<(u32, u32)> = BTreeSet::new();
-        for tuple in before {
-            let (set, group) = (tuple.permission_set(), tuple.principal());
-            let (Some(provision), Some(own)) = (narrowed.get(&set), joins.get(&group)) else {
-                continue;
-            };
-            if seen.insert((set, group)) {
-                own.iter()
-                    .for_each(|join| waits.entry(*join).or_default().push(*provision));
-            }
+        for (provision, own) in held_pairs(before, &narrowed, &joins) {
+            own.iter()
+                .for_each(|join| waits.entry(*join).or_default().push(*provision));
         }
         waits
     }

@@ -180,12 +180,12 @@ fn row<'a>(
         if let Some(effect) = &action.effect {
             describe(effect, plan, &mut details);
         }
-        let is_edited = |action: &&&Action| matches!(action.reason, Reason::RoleEdited { .. });
-        if let Some(action) = actions.iter().filter(|_| actions.len() > 1).find(is_edited)
-            && let Some(Detail::Provision { edited, .. }) = details.last_mut()
-        {
-            *edited = Some(action.reason.sentence());
-        }
+    }
+    let is_edited = |action: &&&Action| matches!(action.reason, Reason::RoleEdited { .. });
+    if let Some(action) = actions.iter().filter(|_| actions.len() > 1).find(is_edited)
+        && let Some(Detail::Provision { edited, .. }) = details.last_mut()
+    {
+        *edited = Some(action.reason.sentence());
     }
     members(actions, labels, &mut details);
     let effects = actions.iter().filter_map(|action| action.effect.as_ref());
