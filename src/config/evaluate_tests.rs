@@ -477,6 +477,141 @@ assignment "a" {
 }
 
 #[test]
+fn names_in_what_makes_nothing_today_are_looked_up() {
+    let text = |body: &str| with_organisation(body);
+    let first = ORGANISATION.lines().count();
+    let found = bad(&text(
+        r#"
+group "idle" {
+  count        = 0
+  display_name = local.nope
+  members      = [user.adda]
+}
+permission_set "idle" {
+  for_each = toset([])
+  name     = "${each.kez}-${count.index}-${each.key}"
+  policy {
+    statement {
+      actions = [var.nope]
+    }
+  }
+}
+locals {
+  none  = [for a in organizational_unit.root.accounts : a.tagz if false && a.oo == a.name]
+  empty = toset([])[*].nope
+  each  = [for p in [] : p.anything]
+}
+"#,
+    ));
+    let lines: Vec<(&str, usize)> = found
+        .iter()
+        .filter_map(|line| line.split(':').next()?.split_once(' '))
+        .filter_map(|(code, line)| Some((code, line.parse::<usize>().ok()? - first)))
+        .collect();
+    let expected = [
+        ("unknown-name", 4),
+        ("unknown-name", 5),
+        ("unknown-name", 9),
+        ("unknown-name", 12),
+        ("unknown-attribute", 17),
+    ];
+    for one in expected {
+        assert!(lines.contains(&one), "{one:?} in {found:#?}");
+    }
+}
+
+#[test]
+fn what_a_value_may_mend_is_no_error_where_nothing_is_made() {
+    let evaluation = good(&with_organisation(
+        r#"
+variable "teams" {
+  type    = map(object({ lead = string }))
+  default = {}
+}
+locals {
+  by_lead = { for key, team in var.teams : team.lead => group.team[key]... }
+}
+group "team" {
+  for_each     = var.teams
+  display_name = "${each.value.lead}-${each.key}"
+  members      = [for user in [user.ada] : user if user.given_name == each.value.lead]
+}
+group "one" {
+  count        = 0
+  display_name = element(values(var.teams), count.index).lead
+  members      = [account.log.ou.name == "x" ? user.ada : null][*]
+}
+permission_set "many" {
+  for_each         = { for name, group in group.team : name => group.display_name }
+  name             = each.value
+  description      = group.one[0].display_name
+  session_duration = try(each.value.session, "PT1H")
+}
+"#,
+    ));
+    assert!(
+        evaluation
+            .desired
+            .snapshot
+            .groups
+            .values()
+            .all(|group| group.value.display_name.as_str() == "ops")
+    );
+}
+
+#[test]
+fn a_module_without_instances_is_looked_through_by_its_names() {
+    let module = r#"
+variable "team" {
+  type = object({ lead = string })
+  validation {
+    condition     = var.tem.lead != ""
+    error_message = "x"
+  }
+}
+locals {
+  lead  = var.team.lead
+  again = [for n in range(var.team.lead) : local.leed]
+}
+module "inner" {
+  source = "./inner"
+  count  = local.lead == "x" ? 1 : 0
+  name   = local.lead
+}
+group "team" {
+  for_each     = toset([local.lead])
+  display_name = each.key
+}
+output "group" {
+  value = [group.team["x"].display_name, group.team[local.lead], module.inner[0].nam, path.module, group.ops]
+}
+"#;
+    let inner = "variable \"name\" {}\noutput \"name\" {\n  value = var.name\n}\n";
+    let files = [
+        (
+            "main.hcl",
+            "module \"m\" {\n  source = \"./m\"\n  count  = 0\n  team = { lead = local.nope }\n}\n",
+        ),
+        ("m/main.hcl", module),
+        ("m/inner/main.hcl", inner),
+    ];
+    let (evaluation, map) = run_files(&files, Vec::new());
+    let found = findings(&evaluation, &map);
+    let told: Vec<&str> = found.iter().filter_map(|line| line.split(": ").next()).collect();
+    assert_eq!(
+        told,
+        [
+            "unknown-name 4",
+            "unknown-name 5",
+            "unknown-name 11",
+            "unknown-attribute 23",
+            "unknown-name 23",
+        ],
+        "{found:#?}"
+    );
+}
+
+#[test]
 fn a_chain_of_a_hundred_thousand_locals_is_no_problem() {
     let mut text = String::from("locals {\n  a0 = 1\n");
     for n in 1..100_000 {

@@ -68,6 +68,7 @@ pub fn decode(engine: &Engine<'_>) -> Decoded {
         decoder.module(ModuleId(next));
         next += 1;
     }
+    engine.survey_idle_modules();
     decoder.finish()
 }
 
@@ -109,7 +110,10 @@ impl<'e, 'a> Decoder<'e, 'a> {
         let Some(module) = engine.module(id) else { return };
         for (index, (_, call)) in (0..).zip(&module.calls.items) {
             if call.module.is_some() {
-                engine.settle(engine.call_instances(id, index, head(&call.block)));
+                let calls = engine.settle(engine.call_instances(id, index, head(&call.block)));
+                if calls.is_some_and(|calls| calls.items.is_empty()) {
+                    engine.survey_call(module, call);
+                }
             }
         }
         for (index, (_, variable)) in (0..).zip(&module.variables.items) {
@@ -122,6 +126,9 @@ impl<'e, 'a> Decoder<'e, 'a> {
             let Some(instances) = engine.settle(engine.instances(id, index, block.head)) else {
                 continue;
             };
+            if instances.items.is_empty() {
+                engine.survey_block(module, block);
+            }
             for (_, entity) in &instances.items {
                 if let Some(reader) = Reader::new(engine, *entity) {
                     self.block(&reader);

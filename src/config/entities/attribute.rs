@@ -231,6 +231,16 @@ pub(super) fn no_attribute(schema: &'static BlockSchema, name: &str, span: Span)
     Failure::always(error.help(help))
 }
 
+/// Whether entities of a kind have an attribute, declared or looked up.
+pub(super) fn has(kind: Kind, name: &str, span: Span) -> EvalResult<()> {
+    let schemas = [false, true].map(|data| schema::entity(kind, data));
+    let mut known = schemas.into_iter().flatten();
+    if known.any(|schema| schema.attribute(name).is_some()) {
+        return Ok(());
+    }
+    Err(no_attribute(schema_of(kind)?, name, span))
+}
+
 /// The schema of a kind of entity.
 pub(super) fn schema_of(kind: Kind) -> EvalResult<&'static BlockSchema> {
     schema::entity(kind, false).ok_or_else(silent)

@@ -12,6 +12,7 @@ mod identity;
 mod instances;
 mod lookup;
 mod loops;
+mod names;
 mod organization;
 mod scope;
 mod states;

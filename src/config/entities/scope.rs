@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::address::{InstanceKey, Kind};
-use crate::config::entities::{Each, Engine, EntityId, Instances, ModuleId, Node, Shape, silent};
+use crate::config::entities::{Each, Engine, EntityId, Instances, ModuleId, Node, Shape, attribute, silent};
 use crate::config::eval::{EvalResult, Failure, PathStep, Scope, code};
 use crate::config::files::Files;
 use crate::config::number::Number;
+use crate::config::program::Module;
 use crate::config::syntax::Wording;
 use crate::config::types::Type;
 use crate::config::value::{Data, Entity, Value};
@@ -30,6 +31,9 @@ const ROOTS: &[&str] = &[
     "var",
 ];
 
+/// What can be looked up.
+pub(super) const LOOK_UPS: [&str; 5] = ["account", "group", "organization", "permission_set", "user"];
+
 /// The names of a module instance, and `each` or `count` of a block in it.
 pub struct ModuleScope<'e, 'a> {
     engine: &'e Engine<'a>,
@@ -48,19 +52,8 @@ impl<'e, 'a> ModuleScope<'e, 'a> {
         ModuleScope { engine, module, each }
     }
 
-    fn plain(&self, path: &[PathStep], span: Span, what: &str) -> EvalResult<String> {
-        match path.first() {
-            Some(step) if step.attribute => Ok(step.name().unwrap_or_default().to_owned()),
-            _ => Err(unknown_name(
-                format!("`{what}` is followed by a name, as in `{what}.name`"),
-                span,
-                None,
-            )),
-        }
-    }
-
     fn local(&self, path: &[PathStep], span: Span) -> EvalResult<(Value, usize)> {
-        let name = self.plain(path, span, "local")?;
+        let name = plain(path, span, "local")?;
         let module = self.engine.module(self.module).ok_or_else(silent)?;
         let Some(index) = module.locals.index(&name) else {
             return Err(undeclared(
@@ -75,7 +68,7 @@ impl<'e, 'a> ModuleScope<'e, 'a> {
     }
 
     fn variable(&self, path: &[PathStep], span: Span) -> EvalResult<(Value, usize)> {
-        let name = self.plain(path, span, "var")?;
+        let name = plain(path, span, "var")?;
         let module = self.engine.module(self.module).ok_or_else(silent)?;
         let Some(index) = module.variables.index(&name) else {
             return Err(undeclared(
@@ -120,16 +113,12 @@ impl<'e, 'a> ModuleScope<'e, 'a> {
             Some("module") => Ok((Value::string(module.directory.clone()), 1)),
             Some("root") => Ok((Value::string("."), 1)),
             Some("cwd") => Ok((Value::string(self.engine.options.cwd.clone()), 1)),
-            _ => Err(unknown_name(
-                "`path` has `module`, `root` and `cwd`".to_owned(),
-                span,
-                None,
-            )),
+            _ => Err(not_a_path(span)),
         }
     }
 
     fn module(&self, path: &[PathStep], span: Span) -> EvalResult<(Value, usize)> {
-        let name = self.plain(path, span, "module")?;
+        let name = plain(path, span, "module")?;
         let module = self.engine.module(self.module).ok_or_else(silent)?;
         let Some(index) = module.calls.index(&name) else {
             return Err(undeclared("module", &name, path, span, module.calls.names()));
@@ -158,10 +147,10 @@ impl<'e, 'a> ModuleScope<'e, 'a> {
     }
 
     fn data(&self, path: &[PathStep], span: Span) -> EvalResult<(Value, usize)> {
-        let kind = self.plain(path, span, "data")?;
+        let kind = plain(path, span, "data")?;
         let rest = path.get(1..).unwrap_or(&[]);
         if kind == "organization" {
-            let name = self.plain(rest, span, "data.organization")?;
+            let name = plain(rest, span, "data.organization")?;
             let module = self.engine.module(self.module).ok_or_else(silent)?;
             if module.organizations.get(&name).is_none() {
                 return Err(undeclared(
@@ -175,13 +164,12 @@ impl<'e, 'a> ModuleScope<'e, 'a> {
             let (value, used) = self.engine.organization(rest.get(1), span)?;
             return Ok((value, 2 + used));
         }
-        let known = ["account", "group", "organization", "permission_set", "user"];
-        match Kind::from_name(&kind).filter(|kind| known.contains(&kind.name())) {
+        match Kind::from_name(&kind).filter(|kind| LOOK_UPS.contains(&kind.name())) {
             Some(kind) => {
                 let (value, used) = self.entities(kind, true, rest, span)?;
                 Ok((value, used + 1))
             }
-            None => Err(undeclared("kind of look-up", &kind, path, span, known)),
+            None => Err(undeclared("kind of look-up", &kind, path, span, LOOK_UPS)),
         }
     }
 
@@ -206,7 +194,13 @@ impl<'e, 'a> ModuleScope<'e, 'a> {
                 let message = format!("there is no `{kind}` by that name, which is sensitive");
                 return Err(unknown_name(message, first.span, None));
             }
-            return Err(self.undeclared_entity(kind, data, label, first.span));
+            return Err(undeclared_entity(
+                self.engine,
+                module,
+                (kind, data),
+                label,
+                first.span,
+            ));
         };
         let instances = self.engine.instances(self.module, index, span)?;
         let address = || format!("{}{kind}.{label}", if data { "data." } else { "" });
@@ -262,38 +256,6 @@ impl<'e, 'a> ModuleScope<'e, 'a> {
             Some(one) => Ok(Chosen::One(one, 1)),
             None => Err(no_instance(all, &address(), step)),
         }
-    }
-
-    fn undeclared_entity(&self, kind: Kind, data: bool, label: &str, span: Span) -> Box<Failure> {
-        let Some(module) = self.engine.module(self.module) else {
-            return silent();
-        };
-        let prefix = if data { "data." } else { "" };
-        let mut error = Diagnostic::error(
-            code::UNKNOWN_NAME,
-            format!("there is no `{prefix}{kind}.{label}`"),
-        )
-        .at(span, "not declared in this module");
-        let names = || module.labels(kind, data).map(|(name, _)| name.as_ref());
-        let elsewhere = module.block(kind, !data, label).is_some();
-        if elsewhere {
-            let other = if data { "" } else { "data." };
-            error = error.help(format!("`{other}{kind}.{label}` is declared: write that"));
-        } else if let Some(meant) = self.engine.suggest(label, names()) {
-            error = error.help(meant);
-        } else if names().next().is_none() {
-            error = error.help(format!(
-                "declare it: `{} \"{label}\" {{ … }}`",
-                if data {
-                    format!("data \"{kind}\"")
-                } else {
-                    kind.to_string()
-                }
-            ));
-        } else {
-            error = error.help(format!("this module declares {}", listed(names())));
-        }
-        Failure::always(error)
     }
 }
 
@@ -382,7 +344,70 @@ fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     format!("{}{tail}", shown.join(", "))
 }
 
-fn unknown_name(message: String, span: Span, help: Option<String>) -> Box<Failure> {
+/// The error for a name of an entity that a module does not declare.
+pub(super) fn undeclared_entity(
+    engine: &Engine<'_>,
+    module: &Module,
+    (kind, data): (Kind, bool),
+    label: &str,
+    span: Span,
+) -> Box<Failure> {
+    let prefix = if data { "data." } else { "" };
+    let mut error = Diagnostic::error(
+        code::UNKNOWN_NAME,
+        format!("there is no `{prefix}{kind}.{label}`"),
+    )
+    .at(span, "not declared in this module");
+    let names = || module.labels(kind, data).map(|(name, _)| name.as_ref());
+    let elsewhere = module.block(kind, !data, label).is_some();
+    if elsewhere {
+        let other = if data { "" } else { "data." };
+        error = error.help(format!("`{other}{kind}.{label}` is declared: write that"));
+    } else if let Some(meant) = engine.suggest(label, names()) {
+        error = error.help(meant);
+    } else if names().next().is_none() {
+        error = error.help(format!(
+            "declare it: `{} \"{label}\" {{ … }}`",
+            if data {
+                format!("data \"{kind}\"")
+            } else {
+                kind.to_string()
+            }
+        ));
+    } else {
+        error = error.help(format!("this module declares {}", listed(names())));
+    }
+    Failure::always(error)
+}
+
+/// The name that follows a root such as `local`.
+pub(super) fn plain(path: &[PathStep], span: Span, what: &str) -> EvalResult<String> {
+    match path.first() {
+        Some(step) if step.attribute => Ok(step.name().unwrap_or_default().to_owned()),
+        _ => Err(unknown_name(
+            format!("`{what}` is followed by a name, as in `{what}.name`"),
+            span,
+            None,
+        )),
+    }
+}
+
+/// The error for a root that there is none of.
+pub(super) fn means_nothing(name: &str, span: Span) -> Box<Failure> {
+    if name == "assignment" {
+        return unknown_name("an assignment is not a value".to_owned(), span, None);
+    }
+    let help = did_you_mean(name, ROOTS.iter().copied())
+        .unwrap_or_else(|| format!("a text stands in quotes: `\"{name}\"`"));
+    unknown_name(format!("`{name}` means nothing here"), span, Some(help))
+}
+
+/// The error for something else than a name of `path`.
+pub(super) fn not_a_path(span: Span) -> Box<Failure> {
+    unknown_name("`path` has `module`, `root` and `cwd`".to_owned(), span, None)
+}
+
+pub(super) fn unknown_name(message: String, span: Span, help: Option<String>) -> Box<Failure> {
     let error = Diagnostic::error(code::UNKNOWN_NAME, message).at(span, "");
     Failure::always(match help {
         Some(help) => error.help(help),
@@ -390,7 +415,7 @@ fn unknown_name(message: String, span: Span, help: Option<String>) -> Box<Failur
     })
 }
 
-fn undeclared<'n>(
+pub(super) fn undeclared<'n>(
     what: &str,
     name: &str,
     path: &[PathStep],
@@ -406,7 +431,7 @@ fn undeclared<'n>(
     unknown_name(format!("there is no {what} `{name}`"), at, Some(help))
 }
 
-fn outside(name: &str, needed: &str, span: Span) -> Box<Failure> {
+pub(super) fn outside(name: &str, needed: &str, span: Span) -> Box<Failure> {
     unknown_name(
         format!("`{name}` has no meaning here"),
         span,
@@ -424,28 +449,19 @@ impl Scope for ModuleScope<'_, '_> {
             "path" => self.path(path, span),
             "module" => self.module(path, span),
             "data" => self.data(path, span),
-            "assignment" => Err(unknown_name(
-                "an assignment is not a value".to_owned(),
-                span,
-                None,
-            )),
-            _ => match Kind::from_name(name) {
+            _ => match Kind::from_name(name).filter(|kind| *kind != Kind::Assignment) {
                 Some(kind) => self.entities(kind, false, path, span),
-                None => {
-                    let help = did_you_mean(name, ROOTS.iter().copied())
-                        .unwrap_or_else(|| format!("a text stands in quotes: `\"{name}\"`"));
-                    Err(unknown_name(
-                        format!("`{name}` means nothing here"),
-                        span,
-                        Some(help),
-                    ))
-                }
+                None => Err(means_nothing(name, span)),
             },
         }
     }
 
     fn attribute(&self, entity: &Arc<Entity>, name: &str, span: Span) -> EvalResult {
         self.engine.attribute_of(entity, name, span)
+    }
+
+    fn survey_attribute(&self, kind: Kind, name: &str, span: Span) -> EvalResult<()> {
+        attribute::has(kind, name, span)
     }
 
     fn files(&self) -> &dyn Files {

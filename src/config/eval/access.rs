@@ -28,7 +28,11 @@ pub(super) fn attribute(value: &Value, name: &Arc<str>, span: Span, scope: &dyn 
         Data::Map(map) => field(&map.fields, name, span, "this map", value.is_sensitive())?,
         Data::Entity(entity) => scope.attribute(entity, name, span)?,
         Data::Unknown(unknown) => match &unknown.ty {
-            Type::Any | Type::Entity(_) => Value::unknown(Type::Any),
+            Type::Any | Type::Entity(None) => Value::unknown(Type::Any),
+            Type::Entity(Some(kind)) => {
+                scope.survey_attribute(*kind, name, span)?;
+                Value::unknown(Type::Any)
+            }
             Type::Map(element) => Value::unknown(element.as_ref().clone()),
             Type::Object(object) => match object.attributes.get(name) {
                 Some(attribute) => Value::unknown(attribute.ty.clone()),

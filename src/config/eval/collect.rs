@@ -148,12 +148,12 @@ impl Evaluator<'_> {
     fn for_expr(&mut self, each: &For) -> EvalResult {
         let collection = self.eval(&each.collection)?;
         if self.surveying {
-            self.survey_for(each)?;
+            self.survey_for(each, &collection)?;
             return Ok(Value::unknown(Type::Any));
         }
         let sensitive = collection.is_sensitive();
         let Some(items) = items(&collection, each.collection.span, each.key_name.is_some())? else {
-            self.survey_for(each)?;
+            self.survey_for(each, &collection)?;
             return Ok(Value::unknown(Type::Any).with_sensitive(sensitive));
         };
         let mut made = Made::default();
@@ -166,7 +166,7 @@ impl Evaluator<'_> {
                 |evaluator| evaluator.for_item(each, &mut made),
             )?;
         }
-        self.survey_for(each)?;
+        self.survey_for(each, &collection)?;
         let value = looked_through(made.finish(each)?, each.value.span)?;
         Ok(value.with_sensitive(sensitive))
     }
@@ -232,10 +232,14 @@ impl Evaluator<'_> {
             Data::Unknown(state)
                 if matches!(state.ty, Type::Any | Type::Tuple(_)) || state.ty.element().is_some() =>
             {
+                self.survey_splat(each, &value)?;
                 return unknown;
             }
             _ => (vec![value.shallow_unmarked()], false),
         };
+        if items.is_empty() {
+            self.survey_splat(each, &value)?;
+        }
         budget::elements(items.len()).map_err(|spent| too_large(spent, base.span))?;
         let results = all(items.into_iter().map(|item| {
             self.items.push(item.with_sensitive(sensitive));

@@ -12,6 +12,7 @@ mod survey;
 
 use std::sync::Arc;
 
+use crate::address::Kind;
 use crate::config::budget::{self, Spent};
 use crate::config::files::Files;
 use crate::config::functions::{self, Function};
@@ -129,6 +130,14 @@ pub trait Scope {
     /// For an attribute its kind does not have, or one that cannot be computed.
     fn attribute(&self, entity: &Arc<Entity>, name: &str, span: Span) -> EvalResult;
 
+    /// Whether entities of a kind, of which none is known, have an attribute.
+    ///
+    /// # Errors
+    /// When they have not.
+    fn survey_attribute(&self, _kind: Kind, _name: &str, _span: Span) -> EvalResult<()> {
+        Ok(())
+    }
+
     /// The files that functions may read.
     fn files(&self) -> &dyn Files;
 
@@ -152,6 +161,14 @@ pub trait Scope {
 /// Every finding that evaluation came upon.
 pub fn eval(expr: &Expr, scope: &dyn Scope) -> EvalResult {
     Evaluator::new(scope).eval(expr)
+}
+
+/// Looks for names that nothing declares, in every part of an expression.
+///
+/// # Errors
+/// What is wrong whatever the values are.
+pub fn survey(expr: &Expr, scope: &dyn Scope) -> EvalResult<()> {
+    Evaluator::new(scope).survey_expr(expr)
 }
 
 /// Evaluates an expression with names bound in front of the scope's, as `for` binds them.
@@ -417,7 +434,8 @@ impl<'s> Evaluator<'s> {
                     })?;
                 }
                 self.survey(|evaluator| {
-                    evaluator.with_unknown(key.as_ref(), value, |evaluator| {
+                    let any = survey::element_of(&collection);
+                    evaluator.with_unknown(key.as_ref(), (value, any), |evaluator| {
                         evaluator.survey_parts(body, text.span)
                     })
                 })

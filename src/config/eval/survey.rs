@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::config::syntax::{Expr, For, Part};
 use crate::config::types::Type;
-use crate::config::value::Value;
+use crate::config::value::{Data, Value};
 use crate::source::Span;
 
 use super::{EvalResult, Evaluator, Text};
@@ -39,10 +39,11 @@ impl Evaluator<'_> {
     }
 
     /// Looks at the parts of a `for` that see its elements.
-    pub(super) fn survey_for(&mut self, each: &For) -> EvalResult<()> {
+    pub(super) fn survey_for(&mut self, each: &For, collection: &Value) -> EvalResult<()> {
         let key = each.key_name.as_ref();
         self.survey(|evaluator| {
-            evaluator.with_unknown(key, &each.value_name, |evaluator| {
+            let any = (&each.value_name, element_of(collection));
+            evaluator.with_unknown(key, any, |evaluator| {
                 let parts = [each.condition.as_ref(), each.key.as_ref(), Some(&each.value)];
                 let parts = parts.into_iter().flatten();
                 super::all(parts.map(|part| evaluator.survey_expr(part))).map(drop)
@@ -50,14 +51,32 @@ impl Evaluator<'_> {
         })
     }
 
-    /// Binds the names of a `for` to something unknown.
+    /// Looks at what a splat asks of each element.
+    pub(super) fn survey_splat(&mut self, each: &Expr, collection: &Value) -> EvalResult<()> {
+        self.survey(|evaluator| {
+            evaluator.items.push(element_of(collection));
+            let found = evaluator.survey_expr(each);
+            evaluator.items.pop();
+            found
+        })
+    }
+
+    /// Binds the names of a `for`, that of the value to something unknown.
     pub(super) fn with_unknown<T>(
         &mut self,
         key: Option<&Arc<str>>,
-        value: &Arc<str>,
+        value: (&Arc<str>, Value),
         look: impl FnOnce(&mut Self) -> T,
     ) -> T {
-        let unknown = || Value::unknown(Type::Any);
-        self.with_bound((key, unknown()), (value, unknown()), look)
+        self.with_bound((key, Value::unknown(Type::Any)), value, look)
     }
+}
+
+/// Something unknown that could be an element of a collection: of its type, where all elements have one.
+pub(super) fn element_of(collection: &Value) -> Value {
+    let ty = match collection.data() {
+        Data::List(_) | Data::Set(_) | Data::Map(_) | Data::Unknown(_) => collection.ty(),
+        _ => Type::Any,
+    };
+    Value::unknown(ty.element().cloned().unwrap_or(Type::Any))
 }
