@@ -477,6 +477,25 @@ assignment "a" {
 }
 
 #[test]
+fn an_inline_policy_without_statements_is_none() {
+    for policy in [
+        "inline_policy = jsonencode({ Version = \"2012-10-17\", Statement = [for s in [] : s] })",
+        "policy {}",
+    ] {
+        let text = format!("permission_set \"idle\" {{\n  {policy}\n}}\n");
+        let (evaluation, map) = run_files(&[("main.hcl", &text)], Vec::new());
+        let name = PermissionSetName::new("idle").unwrap();
+        let set = &evaluation.desired.snapshot.permission_sets[&name];
+        assert_eq!(set.value.inline_policy, None, "{policy}");
+        assert_eq!(
+            findings(&evaluation, &map),
+            ["invalid-policy 2: the policy has no statement, and is left out"],
+        );
+        assert!(!evaluation.diagnostics.has_errors());
+    }
+}
+
+#[test]
 fn names_in_what_makes_nothing_today_are_looked_up() {
     let text = |body: &str| with_organisation(body);
     let first = ORGANISATION.lines().count();

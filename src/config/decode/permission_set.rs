@@ -334,7 +334,7 @@ fn inline(reader: &Reader<'_, '_>) -> Option<Text> {
             check_inline(reader, known, reader.place("inline_policy"));
         }
     }
-    match block {
+    let written = match block {
         Some(block) => super::policy::render(reader, block).map(Text::known),
         None => {
             let text = reader.text("inline_policy")?;
@@ -343,7 +343,9 @@ fn inline(reader: &Reader<'_, '_>) -> Option<Text> {
             }
             Some(text)
         }
-    }
+    };
+    // A list of statements that came out empty means that nothing is allowed, which IAM takes only as no policy.
+    written.filter(|text| !text.as_known().is_some_and(inline_policy::is_empty))
 }
 
 /// All findings about one policy that have no better place than the whole are one diagnostic, so that none hides another.

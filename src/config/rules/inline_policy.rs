@@ -165,11 +165,19 @@ fn document_rules(document: &Value) -> Vec<Finding> {
     found
 }
 
-/// IAM takes no policy without a statement (grammar: a statement block holds one statement or more).
+/// Whether a policy document says nothing: its list of statements is empty.
+pub fn is_empty(text: &str) -> bool {
+    let document = serde_json::from_str::<Value>(text).unwrap_or_default();
+    let statements = document.get("Statement").and_then(Value::as_array);
+    statements.is_some_and(Vec::is_empty)
+}
+
+/// IAM takes no policy without a statement (grammar: a statement block holds one statement or more). It would allow
+/// nothing, so it is read as no policy.
 fn no_statements(statements: &[Value]) -> Option<Finding> {
     statements.is_empty().then(|| {
-        Finding::error(INVALID, "the policy has no statement")
-            .because("IAM refuses such a document")
+        Finding::warning(INVALID, "the policy has no statement, and is left out")
+            .because("IAM refuses such a document, which would allow nothing")
             .help("add a statement, or leave the policy out")
     })
 }
