@@ -30,6 +30,7 @@ fn generated_sections_are_up_to_date() {
                 .replace("\n### ", "\n#### ")
                 .replacen("### ", "#### ", 1),
         ),
+        ("simulated", rolecall::provider::simulator::wire::reference()),
         ("functions", functions.to_owned()),
         ("deviations", format!("| where{deviations}")),
     ] {

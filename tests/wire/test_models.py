@@ -2,12 +2,14 @@
 another type. What is answered must be an error that the model declares, and must name the member."""
 
 import json
+import re
+import unittest
 import urllib.error
 import urllib.request
 
 import botocore.session
 
-from service import CLIENTS, WireTest
+from service import CLIENTS, REPOSITORY, WireTest
 
 TARGETS = {
     "sso-admin": "SWBExternalService",
@@ -20,7 +22,7 @@ INVALID = {"sso-admin": "ValidationException", "identitystore": "ValidationExcep
 
 
 def operations():
-    shapes = json.loads((__import__("service").REPOSITORY / "src/provider/simulator/wire/shapes.json").read_text())
+    shapes = json.loads((REPOSITORY / "src/provider/simulator/wire/shapes.json").read_text())
     session = botocore.session.get_session()
     for service in TARGETS:
         model = session.get_service_model(service)
@@ -155,3 +157,15 @@ class Models(WireTest):
                     if status != 400 or found != INVALID[service]:
                         problems.append(f"{model.name} NextToken {bad[:10]!r}: {status} {found} {message}")
         self.assertEqual(problems, [], "\n".join(problems))
+
+
+class Readme(unittest.TestCase):
+    def test_the_readme_names_every_operation_of_identity_center_and_of_its_identity_store(self):
+        readme = (REPOSITORY / "README.md").read_text()
+        listed = readme.partition("<!-- simulated:begin -->")[2].partition("<!-- simulated:end -->")[0]
+        session = botocore.session.get_session()
+        for service in ("sso-admin", "identitystore"):
+            rows = [row.split(f"(`{service}`) |")[1] for row in listed.splitlines() if f"(`{service}`) |" in row]
+            self.assertEqual(len(rows), 2, service)
+            named = re.findall(r"`([A-Z]\w+)`", " ".join(rows))
+            self.assertEqual(sorted(named), sorted(session.get_service_model(service).operation_names))

@@ -10,6 +10,7 @@ mod identity_store;
 mod input;
 mod organizations;
 pub mod protocol;
+mod reference;
 #[cfg(feature = "serve")]
 pub mod server;
 mod shapes;
@@ -34,6 +35,8 @@ use fault::{Cut, Fault, Faults, Mishap};
 use input::Input;
 use protocol::{Named, Reply, Request, Service, WireError};
 use shapes::{Shapes, Unacceptable};
+
+pub use reference::reference;
 
 /// Carries out an operation.
 type Handler = fn(&mut World, Input<'_>) -> Result<Value, ServiceError>;
