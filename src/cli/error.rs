@@ -181,8 +181,8 @@ fn advice_on(error: &CallError) -> Option<&'static str> {
             Some("the credentials have ended: get new ones, as with `aws sso login`, and run it again")
         }
         "UnrecognizedClientException" | "InvalidClientTokenId" => Some(
-            "the service does not know the access key: `aws sts get-caller-identity` shows whether the credentials are \
-             good",
+            "the service does not take the access key: `aws sts get-caller-identity` shows whether the credentials are \
+             good; those of an account that is closed are not",
         ),
         "InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed" => Some(
             "the secret key does not belong to the access key, or this machine's clock is wrong by more than five minutes",

@@ -189,6 +189,48 @@ class Delegated(WireTest):
         self.assertTrue(ids.create_group(IdentityStoreId=self.store, DisplayName="by-delegate")["GroupId"])
 
 
+class Closed(WireTest):
+    """Nobody of an account that is closed can call anything, be it with the account's own keys or with a session."""
+
+    def refused(self, **keys):
+        client = lambda service: self.server.client(service, **keys)
+        json = "UnrecognizedClientException"
+        for code, call, inputs in (
+            (json, client("sso-admin").list_instances, {}),
+            (json, client("sso-admin").create_permission_set, dict(InstanceArn=self.arn, Name="x")),
+            (json, client("identitystore").list_users, dict(IdentityStoreId=self.store)),
+            (json, client("organizations").describe_organization, {}),
+            ("InvalidClientTokenId", client("iam").list_roles, {}),
+            ("InvalidClientTokenId", client("sts").get_caller_identity, {}),
+        ):
+            self.assertEqual(self.fails(code, call, **inputs), "The security token included in the request is invalid.")
+
+    def test_keys_and_sessions_of_a_closed_account_are_refused(self):
+        account = self.account()
+        arn = f"arn:aws:iam::{account}:role/OrganizationAccountAccessRole"
+        session = self.sts.assume_role(RoleArn=arn, RoleSessionName="audit")["Credentials"]
+        session = dict(key=session["AccessKeyId"], token=session["SessionToken"])
+        for keys in (session, dict(key=account)):
+            self.assertEqual(self.server.client("sts", **keys).get_caller_identity()["Account"], account)
+        self.org.close_account(AccountId=account)
+        # While it is being closed and when it is.
+        for state in ("PENDING_CLOSURE", "SUSPENDED"):
+            for keys in (session, dict(key=account)):
+                self.refused(**keys)
+            self.assertEqual(self.org.describe_account(AccountId=account)["Account"]["State"], "SUSPENDED", state)
+
+    def test_a_delegated_administrator_that_is_closed_administers_no_more(self):
+        account = self.account()
+        self.org.register_delegated_administrator(AccountId=account, ServicePrincipal="sso.amazonaws.com")
+        self.assertIn("PermissionSets", self.server.client("sso-admin", key=account).list_permission_sets(InstanceArn=self.arn))
+        self.org.close_account(AccountId=account)
+        self.refused(key=account)
+        self.org.describe_account(AccountId=account)
+        listed = self.org.list_delegated_administrators()["DelegatedAdministrators"]
+        self.assertEqual([(one["Id"], one["State"]) for one in listed], [(account, "SUSPENDED")])
+        self.org.deregister_delegated_administrator(AccountId=account, ServicePrincipal="sso.amazonaws.com")
+
+
 class Denied(WireTest):
     SERVE = ("--clock", "fast", "--quotas", "off", "--deny", "sso:CreatePermissionSet", "--deny", "iam:CreateRole", "--deny", "organizations:ListAccounts")
 

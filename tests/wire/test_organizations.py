@@ -107,7 +107,16 @@ class Tree(WireTest):
         self.refused(bad, "UNRECOGNIZED_SERVICE_PRINCIPAL", org.enable_aws_service_access, ServicePrincipal="nonsense")
         register = org.register_delegated_administrator
         self.refused(
-            bad, "UNRECOGNIZED_SERVICE_PRINCIPAL", register, AccountId=self.management, ServicePrincipal="x.amazonaws.com"
+            bad, "UNRECOGNIZED_SERVICE_PRINCIPAL", register, AccountId=self.management, ServicePrincipal="nonsense"
+        )
+        self.refused(
+            limit, "SERVICE_ACCESS_NOT_ENABLED", register, AccountId=self.account(), ServicePrincipal="x.amazonaws.com"
+        )
+        closed = self.account()
+        org.close_account(AccountId=closed)
+        self.refused(
+            limit, "CANNOT_REGISTER_SUSPENDED_ACCOUNT_AS_DELEGATED_ADMINISTRATOR", register, AccountId=closed,
+            ServicePrincipal="sso.amazonaws.com",
         )
         sso = dict(ServicePrincipal="sso.amazonaws.com")
         self.refused(
@@ -273,7 +282,7 @@ class Services(WireTest):
         self.assertEqual(self.org.list_delegated_administrators(**both)["DelegatedAdministrators"], [])
         register, deregister = self.org.register_delegated_administrator, self.org.deregister_delegated_administrator
         self.fails("ConstraintViolationException", register, AccountId=self.management, **both)
-        self.fails("InvalidInputException", register, AccountId=one, ServicePrincipal="x.amazonaws.com")
+        self.fails("ConstraintViolationException", register, AccountId=one, ServicePrincipal="config.amazonaws.com")
         register(AccountId=one, **both)
         self.fails("AccountAlreadyRegisteredException", register, AccountId=one, **both)
         self.fails("ConstraintViolationException", register, AccountId=two, **both)
@@ -286,5 +295,13 @@ class Services(WireTest):
         self.assertEqual([service["ServicePrincipal"] for service in services], ["sso.amazonaws.com"])
         self.fails("AccountNotRegisteredException", self.org.list_delegated_services_for_account, AccountId=two)
         self.fails("AccountNotRegisteredException", deregister, AccountId=two, **both)
+        # Without access of its service it stays registered; nobody else is registered then.
+        self.org.disable_aws_service_access(**both)
+        (listed,) = self.org.list_delegated_administrators(**both)["DelegatedAdministrators"]
+        self.assertEqual(listed["Id"], one)
         deregister(AccountId=one, **both)
         self.assertEqual(self.org.list_delegated_administrators()["DelegatedAdministrators"], [])
+        self.fails("ConstraintViolationException", register, AccountId=one, **both)
+        self.assertEqual(self.error.get("Reason"), "SERVICE_ACCESS_NOT_ENABLED")
+        self.org.enable_aws_service_access(**both)
+        register(AccountId=one, **both)

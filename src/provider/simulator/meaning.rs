@@ -49,6 +49,7 @@ pub(super) fn refused(operation: Operation, error: &ServiceError) -> CallError {
         | ErrorCode::DuplicateOrganizationalUnitException
         | ErrorCode::AccountAlreadyRegisteredException => Meaning::AlreadyExists,
         ErrorCode::AccessDeniedException
+        | ErrorCode::UnrecognizedClientException
         | ErrorCode::UnmodifiableEntity
         | ErrorCode::AWSOrganizationsNotInUseException => Meaning::Denied,
         ErrorCode::ValidationException

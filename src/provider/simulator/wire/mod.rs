@@ -182,6 +182,9 @@ impl Wire {
                 world.settle();
             }
             world.set_caller(caller);
+            if world.is_caller_closed() {
+                return Err(closed_account());
+            }
             let input = Input(&input);
             match service {
                 Service::SsoAdmin => sso_admin::carry_out(handler, operation, world, input),
@@ -298,6 +301,17 @@ fn handler(service: Service, operation: &str) -> Option<Handler> {
         .map(|(_, handler)| *handler)
 }
 
+/// The answer to credentials of an account that is closed: as to any that the service does not take, `InvalidClientTokenId` of
+/// IAM and STS and `UnrecognizedClientException` of the services that speak JSON (the codes are those of AWS's pages
+/// "Common errors"). That nobody of such an account can call is said by the Organizations user guide, "Closing an AWS
+/// account"; in which words it is refused is inferred.
+fn closed_account() -> ServiceError {
+    ServiceError::new(
+        ErrorCode::UnrecognizedClientException,
+        "The security token included in the request is invalid.",
+    )
+}
+
 /// A refusal of the world in the codes and statuses of a service.
 fn written(service: Service, error: &ServiceError) -> WireError {
     use ErrorCode as Code;
@@ -307,6 +321,7 @@ fn written(service: Service, error: &ServiceError) -> WireError {
         (Service::Iam | Service::Sts, Code::ValidationException) => ("ValidationError", 400),
         (Service::Iam | Service::Sts, Code::ThrottlingException) => ("Throttling", 400),
         (Service::Iam | Service::Sts, Code::InternalServerException) => ("ServiceFailure", 500),
+        (Service::Iam | Service::Sts, Code::UnrecognizedClientException) => ("InvalidClientTokenId", 403),
         (_, Code::NoSuchEntity) => ("NoSuchEntity", 404),
         (Service::Organizations, Code::ValidationException) => ("InvalidInputException", 400),
         (Service::Organizations, Code::ThrottlingException) => ("TooManyRequestsException", 400),

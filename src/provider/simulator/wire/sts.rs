@@ -7,7 +7,6 @@ use serde_json::Value;
 use super::super::world::World;
 use super::super::world::authorize::Position;
 use super::super::world::error::{ErrorCode, ServiceError};
-use super::super::world::organization::AccountState;
 use super::Table;
 use super::credentials::{self, Session};
 use super::iam::{account, role_id, timestamp};
@@ -80,15 +79,9 @@ fn assumed(world: &mut World, input: Input<'_>, action: &str) -> Result<Output, 
     };
     let role = path.rsplit('/').next().unwrap_or_default();
     let reserved = path.starts_with("aws-reserved/") || path.starts_with("aws-service-role/");
-    // Nobody gets into an account that is closed (Organizations user guide, "Close a member account").
     let at = world.organization().account_by_id(target);
     let account_there = at.and_then(|at| world.organization().account(at));
-    let known = account_there.is_some_and(|found| {
-        matches!(
-            found.state,
-            AccountState::Active | AccountState::PendingActivation
-        )
-    });
+    let known = account_there.is_some_and(|found| found.state.is_usable());
     let may = world.position() == Position::Management || account(world) == target;
     let found = world.role_in(target, role);
     let exists = match &found {

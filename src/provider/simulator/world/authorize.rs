@@ -59,6 +59,19 @@ impl World {
         }
     }
 
+    /// Whether the caller's account is one of the organisation that nobody can use: one that is closed, or being closed.
+    pub fn is_caller_closed(&self) -> bool {
+        let id = self.caller.account.as_deref();
+        let at = id.and_then(|id| self.organization.account_by_id(id));
+        at.is_some_and(|at| !self.is_usable(at))
+    }
+
+    /// Whether anybody can use an account of the organisation.
+    pub(super) fn is_usable(&self, at: AccountIx) -> bool {
+        let account = self.organization.account(at);
+        account.is_some_and(|account| account.state.is_usable())
+    }
+
     /// Whether the caller may call the operation at all; what it is about is named in a refusal.
     pub(super) fn authorize(&self, operation: Operation, subject: &Subject) -> Result<(), ServiceError> {
         let denial = || self.denial(operation, self.set_of(subject));

@@ -22,22 +22,16 @@ impl World {
     /// other services may have differs between them; here there is no limit.
     ///
     /// # Errors
-    /// `InvalidInputException` for what is no service, and for one without access to the organisation (AWS re:Post
-    /// knowledge centre, "config-organizations-admin"); `AccountNotFoundException`, `AccountAlreadyRegisteredException`;
-    /// `ConstraintViolationException` for the management account, and for a second one of IAM Identity Center.
+    /// `InvalidInputException` for what is no service; `AccountNotFoundException`, `AccountAlreadyRegisteredException`;
+    /// `ConstraintViolationException` for a service without access to the organisation, for the management account, for an
+    /// account that is closed, and for a second one of IAM Identity Center (service model, its reasons).
     pub fn register_delegated_administrator(&mut self, id: &str, service: &str) -> Answer<()> {
         self.call(Operation::RegisterDelegatedAdministrator, Subject::text(id), |world| {
-            if !world.has_access(service) {
+            if !service.ends_with(".amazonaws.com") {
                 return Err(unrecognized_service());
             }
             let at = world.org_account(id)?;
-            if at == world.organization.management() {
-                let error = ServiceError::new(
-                    ErrorCode::ConstraintViolationException,
-                    "You cannot register master account/yourself as delegated administrator for your organization.",
-                );
-                return Err(error.because(Reason::CannotRegisterMasterAsDelegatedAdministrator));
-            }
+            world.check_delegate(at, service)?;
             if world.delegations(at).iter().any(|(of, _)| of == service) {
                 return Err(ServiceError::new(
                     ErrorCode::AccountAlreadyRegisteredException,
@@ -60,6 +54,30 @@ impl World {
             }
             world.commit(Effect::Delegated { to: Some(at) })
         })
+    }
+
+    /// Whether an account can be a delegated administrator of a service at all.
+    fn check_delegate(&self, at: AccountIx, service: &str) -> Answer<()> {
+        let (message, reason) = if !self.has_access(service) {
+            (
+                "You must enable service access before you register a delegated administrator. Call the \
+                 EnableAWSServiceAccess API first.",
+                Reason::ServiceAccessNotEnabled,
+            )
+        } else if at == self.organization.management() {
+            (
+                "You cannot register master account/yourself as delegated administrator for your organization.",
+                Reason::CannotRegisterMasterAsDelegatedAdministrator,
+            )
+        } else if !self.is_usable(at) {
+            (
+                "You cannot register a suspended account as a delegated administrator.",
+                Reason::CannotRegisterSuspendedAccountAsDelegatedAdministrator,
+            )
+        } else {
+            return Ok(());
+        };
+        Err(ServiceError::new(ErrorCode::ConstraintViolationException, message).because(reason))
     }
 
     /// `DeregisterDelegatedAdministrator`.
@@ -253,9 +271,10 @@ mod tests {
             .unwrap_err();
         assert_eq!(
             error.code,
-            ErrorCode::InvalidInputException,
+            ErrorCode::ConstraintViolationException,
             "it has no access yet"
         );
+        assert_eq!(error.reason, Some(Reason::ServiceAccessNotEnabled));
         world.enable_service_access(SERVICE).unwrap();
         world.advance(Duration::from_secs(60));
         world
@@ -282,6 +301,9 @@ mod tests {
         let (mut read, delegated): (World, Delegated) = postcard::from_bytes(&stored).unwrap();
         read.restore_delegated(delegated);
         assert_eq!(listed(&mut read, Some(SERVICE)), ["111122223333"]);
+        // It stays registered when its service loses its access.
+        read.disable_service_access(SERVICE).unwrap();
+        assert_eq!(listed(&mut read, Some(SERVICE)), ["111122223333"]);
         // It may read the organisation, and nothing of IAM Identity Center.
         world.set_caller(Caller::account("111122223333"));
         assert!(world.list_roots().is_ok());
@@ -293,6 +315,33 @@ mod tests {
         assert_eq!(listed(&mut world, None), ["222233334444"]);
         world.set_caller(Caller::account("111122223333"));
         assert!(world.list_roots().is_err());
+    }
+
+    #[test]
+    fn a_closed_account_becomes_no_delegated_administrator() {
+        let mut world = world();
+        let id = "111122223333";
+        world.ensure_account(id, "a", "a@example.com").unwrap();
+        world.close_account(id).unwrap();
+        for settled in [false, true] {
+            if settled {
+                world.settle();
+            }
+            let error = world
+                .register_delegated_administrator(id, SERVICE_PRINCIPAL)
+                .unwrap_err();
+            let wanted = Reason::CannotRegisterSuspendedAccountAsDelegatedAdministrator;
+            assert_eq!(error.reason, Some(wanted), "{settled}");
+        }
+        world.disable_service_access(SERVICE_PRINCIPAL).unwrap();
+        let error = world
+            .register_delegated_administrator(id, SERVICE_PRINCIPAL)
+            .unwrap_err();
+        assert_eq!(error.reason, Some(Reason::ServiceAccessNotEnabled));
+        let error = world
+            .register_delegated_administrator(id, "nonsense")
+            .unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidInputException);
     }
 
     #[test]

@@ -39,11 +39,12 @@ pub enum ErrorCode {
     UnmodifiableEntity,
     AWSOrganizationsNotInUseException,
     MasterCannotLeaveOrganizationException,
+    UnrecognizedClientException,
 }
 
 impl ErrorCode {
     /// Every code, for reading one from text.
-    pub const ALL: [ErrorCode; 28] = [
+    pub const ALL: [ErrorCode; 29] = [
         ErrorCode::AccessDeniedException,
         ErrorCode::ValidationException,
         ErrorCode::ResourceNotFoundException,
@@ -72,6 +73,7 @@ impl ErrorCode {
         ErrorCode::UnmodifiableEntity,
         ErrorCode::AWSOrganizationsNotInUseException,
         ErrorCode::MasterCannotLeaveOrganizationException,
+        ErrorCode::UnrecognizedClientException,
     ];
 
     /// The code with this name, if the world knows it.
@@ -98,6 +100,8 @@ pub enum Reason {
     CannotCloseManagementAccount,
     /// `CANNOT_REGISTER_MASTER_AS_DELEGATED_ADMINISTRATOR`
     CannotRegisterMasterAsDelegatedAdministrator,
+    /// `CANNOT_REGISTER_SUSPENDED_ACCOUNT_AS_DELEGATED_ADMINISTRATOR`
+    CannotRegisterSuspendedAccountAsDelegatedAdministrator,
     /// `CANNOT_REMOVE_DELEGATED_ADMINISTRATOR_FROM_ORG`
     CannotRemoveDelegatedAdministratorFromOrg,
     /// `DUPLICATE_TAG_KEY`: a key is given twice.
@@ -126,6 +130,8 @@ pub enum Reason {
     MinValueExceeded,
     /// `OU_DEPTH_LIMIT_EXCEEDED`
     OuDepthLimitExceeded,
+    /// `SERVICE_ACCESS_NOT_ENABLED`: a service has no access to the organization.
+    ServiceAccessNotEnabled,
     /// `UNRECOGNIZED_SERVICE_PRINCIPAL`
     UnrecognizedServicePrincipal,
     /// `WAIT_PERIOD_ACTIVE`: an account that was created has not been there for long enough.
@@ -171,6 +177,9 @@ impl fmt::Display for Reason {
             Reason::CannotRegisterMasterAsDelegatedAdministrator => {
                 "CANNOT_REGISTER_MASTER_AS_DELEGATED_ADMINISTRATOR"
             }
+            Reason::CannotRegisterSuspendedAccountAsDelegatedAdministrator => {
+                "CANNOT_REGISTER_SUSPENDED_ACCOUNT_AS_DELEGATED_ADMINISTRATOR"
+            }
             Reason::CannotRemoveDelegatedAdministratorFromOrg => {
                 "CANNOT_REMOVE_DELEGATED_ADMINISTRATOR_FROM_ORG"
             }
@@ -189,6 +198,7 @@ impl fmt::Display for Reason {
             Reason::MinLengthExceeded => "MIN_LENGTH_EXCEEDED",
             Reason::MinValueExceeded => "MIN_VALUE_EXCEEDED",
             Reason::OuDepthLimitExceeded => "OU_DEPTH_LIMIT_EXCEEDED",
+            Reason::ServiceAccessNotEnabled => "SERVICE_ACCESS_NOT_ENABLED",
             Reason::UnrecognizedServicePrincipal => "UNRECOGNIZED_SERVICE_PRINCIPAL",
             Reason::WaitPeriodActive => "WAIT_PERIOD_ACTIVE",
         })

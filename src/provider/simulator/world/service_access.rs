@@ -43,7 +43,10 @@ impl World {
         self.service_access(Operation::EnableServiceAccess, service, true)
     }
 
-    /// `DisableAWSServiceAccess`.
+    /// `DisableAWSServiceAccess`: who administers the service stays registered. No error and no effect on registrations is
+    /// documented, and services "leave any historical data and configuration in place to support a possible re-enabling"
+    /// (service model); only [`World::deregister_delegated_administrator`] ends one. What the service itself then no
+    /// longer does in the accounts is not simulated.
     ///
     /// # Errors
     /// `InvalidInputException` for what is no service principal.

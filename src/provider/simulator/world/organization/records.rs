@@ -28,6 +28,12 @@ pub enum AccountState {
 }
 
 impl AccountState {
+    /// Whether anybody can use the account. It is of no use from the moment on that it is closed (Organizations user guide,
+    /// "Closing an AWS account"), nor before its sign-up is completed ("Monitor the state of your AWS accounts").
+    pub fn is_usable(self) -> bool {
+        self == AccountState::Active
+    }
+
     /// AWS's word for it.
     pub fn as_str(self) -> &'static str {
         match self {
