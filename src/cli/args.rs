@@ -622,7 +622,8 @@ pub struct SimServeArgs {
     #[arg(long, value_enum, value_name = "ON|OFF", default_value_t)]
     pub quotas: Switch,
     /// Nothing is taken to exist: no customer managed policy is in any account, so that permission sets with one fail to
-    /// be provisioned, and only roles that were made can be assumed
+    /// be provisioned, only roles that were made can be assumed, and there are no AWS-managed policies that are newer
+    /// than the list of them in this program
     #[arg(long)]
     pub strict: bool,
     /// An IAM action that no caller is allowed, such as sso:CreateAccountAssignment; may be repeated. Every action is

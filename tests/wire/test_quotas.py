@@ -161,3 +161,14 @@ class Strict(WireTest):
             f"Received a 404 status error: Not supported policy arn:aws:iam::{account}:policy/x/audit",
         )
         self.assertEqual(self.roles(account), [])
+
+    def test_an_aws_managed_policy_that_is_not_in_the_list_is_not_there(self):
+        arn = self.permission_set()
+        attach, bound = self.sso.attach_managed_policy_to_permission_set, self.sso.put_permissions_boundary_to_permission_set
+        attach(**self.on(arn, ManagedPolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess"))
+        misspelt = "arn:aws:iam::aws:policy/ReadOnlyAcces"
+        for call, inputs in ((attach, dict(ManagedPolicyArn=misspelt)), (bound, dict(PermissionsBoundary={"ManagedPolicyArn": misspelt}))):
+            message = self.fails("ResourceNotFoundException", call, **self.on(arn, **inputs))
+            self.assertEqual(message, f"Policy does not exist with ARN: {misspelt}")
+        # The list has those of the partition `aws` alone.
+        attach(**self.on(arn, ManagedPolicyArn="arn:aws-cn:iam::aws:policy/Elsewhere"))

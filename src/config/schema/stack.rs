@@ -260,7 +260,7 @@ pub(super) const PROVIDER_SIMULATOR: BlockSchema = BlockSchema {
             "strict",
             Ty::Bool,
             Optional,
-            "Accounts with an id, units that are referred to and look-ups are not taken to exist. Otherwise they are, from the start; what was deleted or renamed since is not made again.",
+            "Accounts with an id, units that are referred to and look-ups are not taken to exist. Otherwise they are, from the start; what was deleted or renamed since is not made again. AWS-managed policies that are not in the list of them that warnings of policies go by do not exist.",
         ),
         attr("region", Ty::String, Optional, "The simulated instance's Region."),
         attr(
