@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::id::UserName;
+use crate::id::{AccountKey, UserName};
 use crate::model::approved::ApprovedRow;
 use crate::model::record::Recorded;
 use crate::plan::approved_people::{ApprovedPeople, NewlyGaining, names_everyone};
@@ -126,6 +126,10 @@ pub fn same_as_approved(
     if let Some((before, now)) = people
         && before.steps == now.steps
     {
+        let production = before.newly_production(&now);
+        if !production.is_empty() {
+            return Err(newly_production(plan, &production));
+        }
         return same_steps(env, plan, &approved, &before.newly_gaining(&now));
     }
     let now = rendered(&PlanView::new(plan));
@@ -194,6 +198,18 @@ fn same_steps(env: &Env, plan: &Plan, approved: &Approved<'_>, news: &[NewlyGain
         )
         .help("approve the plan as it is now; a saved plan (apply FILE) allows for people who left")),
     }
+}
+
+/// The plan does what was approved, in accounts that nobody has looked at as production.
+fn newly_production(plan: &Plan, accounts: &[&AccountKey]) -> Failure {
+    let labels = Labels::new(plan);
+    let ranks = accounts.iter().filter_map(|key| plan.names.account_rank(key));
+    let named: Vec<&str> = ranks.map(|rank| labels.account(rank)).collect();
+    let named = wording::accounts(&named, named.len() as u64, 6);
+    Failure::refused(format!(
+        "the plan gives access in accounts that became production since it was approved: {named}; nothing was done"
+    ))
+    .help("review the plan as it is now, and approve that one")
 }
 
 /// The most people that a refusal names.

@@ -24,6 +24,9 @@ pub struct Selector {
     /// The path of the unit whose `.accounts` these are, where they were written so. It selects nothing by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accounts_from: Option<Arc<str>>,
+    /// Whether these are the accounts that stand in the unit itself (`.direct_accounts`), without those below it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accounts_direct: bool,
 }
 
 impl Selector {
@@ -160,14 +163,19 @@ impl Rule {
         }
     }
 
+    /// As [`Rule::of`].
+    pub fn of_mut(&mut self) -> &mut Selector {
+        match self {
+            Rule::Deny(deny) => &mut deny.of,
+            Rule::Limit(limit) => &mut limit.of,
+            Rule::Require(require) => &mut require.of,
+        }
+    }
+
     /// Whether it is the other one as written, with no more than accounts that joined the unit it is written over.
     fn is_joined(&self, other: &Rule) -> bool {
         let mut same = self.clone();
-        match &mut same {
-            Rule::Deny(deny) => deny.of = other.of().clone(),
-            Rule::Limit(limit) => limit.of = other.of().clone(),
-            Rule::Require(require) => require.of = other.of().clone(),
-        }
+        *same.of_mut() = other.of().clone();
         same == *other && self.of().is_joined(other.of())
     }
 

@@ -26,6 +26,9 @@ pub struct ApprovedPeople {
     pub steps: Arc<str>,
     /// Who gains what, as far as it is covered.
     pub rows: Vec<ApprovedRow>,
+    /// Of the accounts in which the plan gives something, those that are production.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub production: BTreeSet<AccountKey>,
 }
 
 /// Somebody who newly gains access that an approval does not cover.
@@ -65,11 +68,21 @@ impl ApprovedPeople {
         });
         let mut rows: Vec<ApprovedRow> = rows.chain(having).collect();
         name_crowds(&mut rows, [&plan.people.crowds, &plan.risks.crowds]);
+        let production: Vec<u32> = plan.risks.given_in_production(plan).into_iter().collect();
+        let production = accounts_of(plan, &production);
         ApprovedPeople {
             digest: plan.digest.clone(),
             steps: digest::steps(plan),
             rows,
+            production: production.into_iter().collect(),
         }
+    }
+
+    /// The accounts in which something is given that are production now, and were not when this was approved.
+    pub fn newly_production<'n>(&self, now: &'n ApprovedPeople) -> Vec<&'n AccountKey> {
+        let now = now.production.iter();
+        now.filter(|account| !self.production.contains(*account))
+            .collect()
     }
 
     /// Who gains what is covered now, and was not when this was approved. Ascending.
@@ -248,6 +261,7 @@ mod tests {
             digest: "d".into(),
             steps: "s".into(),
             rows: rows.to_vec(),
+            production: BTreeSet::new(),
         };
         let found = people(approved).newly_gaining(&people(now));
         let shown = |new: &NewlyGaining| new.person.as_ref().map_or("?".to_owned(), ToString::to_string);

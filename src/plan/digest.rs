@@ -2,8 +2,8 @@
 //!
 //! It covers format, stack, instance, lineage, mode, changed rules, the ordered actions with
 //! before and after, the grants, revokes and records by name, the blocks that
-//! declare them, what waits for what, role effects, and who gains what is marked as a
-//! risk. What else people gain and lose has a digest of its own
+//! declare them, what waits for what, role effects, who gains what is marked as a
+//! risk, and which of the accounts in which something is given are production. What else people gain and lose has a digest of its own
 //! ([`super::people::PeopleEffects`]): it follows from the steps and from who is in
 //! which group. It does not cover the state's serial, the clock, where things are written, the cost,
 //! which steps the caller may not run (another identity runs them, under the same
@@ -426,6 +426,12 @@ impl Canon {
             self.value(&(&row.permission_set, &row.via, &row.people, &row.everyone));
             self.account_names(plan, &row.accounts);
         }
+        // A reviewer looks at what is given in production. Plans that give nothing there have nothing here.
+        let production: Vec<u32> = plan.risks.given_in_production(plan).into_iter().collect();
+        if !production.is_empty() {
+            self.text("production");
+            self.account_names(plan, &production);
+        }
     }
 
     fn account_names(&mut self, plan: &Plan, ranks: &[u32]) {
@@ -438,7 +444,9 @@ impl Canon {
 
 #[cfg(test)]
 mod tests {
-    use crate::plan::testing::{Stack, World, group};
+    use crate::plan::Plan;
+    use crate::plan::approved_people::ApprovedPeople;
+    use crate::plan::testing::{Stack, World, account, group};
 
     fn stack() -> Stack {
         Stack::new()
@@ -495,5 +503,43 @@ mod tests {
         for changed in [reasoned, narrower, longer] {
             assert_ne!(World::new().plan(changed).digest, plan.digest);
         }
+    }
+
+    #[test]
+    fn an_account_in_which_something_is_given_is_approved_as_production_or_not() {
+        let production = |patterns: &[&str]| {
+            let patterns: Vec<_> = patterns.iter().map(|pattern| (*pattern).into()).collect();
+            stack().with(|desired| desired.settings.risk.production.accounts = patterns)
+        };
+        let world = World::new().apply(production(&["nowhere"]).accounts(&[3]));
+        let more = |patterns: &[&str]| {
+            let stack = production(patterns).accounts(&[3]);
+            world.plan(stack.assign("b", &[group("Ops")], &["view"], &[3]))
+        };
+        let steps = |plan: &Plan| ApprovedPeople::of(plan).steps;
+        let (before, given, elsewhere) = (more(&["nowhere"]), more(&["account-3"]), more(&["account-1"]));
+        // What is production is a rule, and a change of rules is part of what is approved by itself.
+        let news = |now: &Plan| {
+            let (was, now) = (ApprovedPeople::of(&before), ApprovedPeople::of(now));
+            let news = was.newly_production(&now);
+            news.into_iter().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(news(&given), [account(3)]);
+        assert_eq!(news(&elsewhere), []);
+        assert_eq!(news(&before), []);
+        // The same rules, and an account that comes under them by what the service says.
+        let tagged = |value: &str| {
+            let mut world = World::new().apply(production(&[]).accounts(&[3]));
+            let there = world.observed.snapshot.accounts.get_mut(&account(3)).unwrap();
+            there.value.tags = Some([("env".into(), value.into())].into());
+            let stack = production(&[]).accounts(&[3]).with(|desired| {
+                desired.settings.risk.production.tags = [("env".into(), "prod".into())].into();
+            });
+            world.plan(stack.assign("b", &[group("Ops")], &["view"], &[3]))
+        };
+        let (test, prod) = (tagged("test"), tagged("prod"));
+        assert_eq!(steps(&test), steps(&prod));
+        assert_ne!(test.digest, prod.digest);
+        assert_eq!(test.digest, tagged("dev").digest);
     }
 }

@@ -53,6 +53,7 @@ impl Guarded<'_> {
         self.protected(findings);
         self.idle_patterns(findings);
         findings.extend(super::idle_production::findings(self.sources.input));
+        findings.extend(super::newly_production::finding(self.sources.input, self.actions));
         self.ignored_declarations(findings);
         self.quotas(findings);
         self.restores(findings);

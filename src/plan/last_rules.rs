@@ -133,14 +133,7 @@ impl NamesNow {
 
     fn guardrail(&self, guardrail: &mut Guardrail, names: Names) {
         for rule in &mut guardrail.rules {
-            self.selector(
-                match rule {
-                    Rule::Deny(deny) => &mut deny.of,
-                    Rule::Limit(limit) => &mut limit.of,
-                    Rule::Require(require) => &mut require.of,
-                },
-                names,
-            );
+            self.selector(rule.of_mut(), names);
         }
         for except in &mut guardrail.except {
             self.selector(&mut except.of, names);
@@ -178,6 +171,7 @@ impl NamesNow {
             permission_sets: sets,
             accounts,
             accounts_from: unit,
+            accounts_direct: of.accounts_direct,
         };
     }
 

@@ -45,6 +45,7 @@ mod lives;
 mod matching;
 mod mentioned;
 mod moves;
+mod newly_production;
 mod order;
 pub mod outputs;
 pub mod people;

@@ -199,6 +199,18 @@ impl Risks {
             }
     }
 
+    /// Ranks of the production accounts in which the plan gives something to somebody, ascending.
+    pub fn given_in_production(&self, plan: &Plan) -> BTreeSet<u32> {
+        let granted = plan.grants.iter().map(|step| step.tuple.account());
+        let rows = plan.people.rows.iter().filter(|row| row.change.comes());
+        let gained = rows.flat_map(|row| row.accounts.iter().copied());
+        let is_production = |rank: &u32| self.production.binary_search(rank).is_ok();
+        match self.production.is_empty() {
+            true => BTreeSet::new(),
+            false => granted.chain(gained).filter(is_production).collect(),
+        }
+    }
+
     /// Whether a row is about access that is marked: by its set, or in an account that is production.
     pub fn marks(&self, plan: &Plan, row: &PeopleRow) -> bool {
         let name = plan.names.permission_set(row.permission_set);

@@ -228,22 +228,25 @@ fn bare(guardrail: &Guardrail) -> Guardrail {
     let mut bare = guardrail.clone();
     (bare.description, bare.location) = (None, None);
     for rule in &mut bare.rules {
-        match rule {
-            Rule::Deny(deny) => deny.of.accounts_from = None,
-            Rule::Limit(limit) => limit.of.accounts_from = None,
-            Rule::Require(require) => require.of.accounts_from = None,
-        }
+        without_unit(rule.of_mut());
     }
     for except in &mut bare.except {
-        (except.location, except.of.accounts_from) = (None, None);
+        except.location = None;
+        without_unit(&mut except.of);
     }
     bare
 }
 
 fn bare_approval(approval: &StandingApproval) -> StandingApproval {
     let mut bare = approval.clone();
-    (bare.location, bare.of.accounts_from) = (None, None);
+    bare.location = None;
+    without_unit(&mut bare.of);
     bare
+}
+
+/// The accounts alone, not how they were written.
+fn without_unit(of: &mut Selector) {
+    (of.accounts_from, of.accounts_direct) = (None, false);
 }
 
 /// What a file of rules or data means for others is not known, so that every change of one may loosen something, but

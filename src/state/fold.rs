@@ -644,6 +644,48 @@ mod tests {
     }
 
     #[test]
+    fn a_narrowed_run_takes_over_nothing_that_is_new_about_a_block() {
+        let run = |name: &str, account: u32, narrowed: bool, reason: &str| {
+            let made = BTreeMap::from([((account, "a".to_owned(), "g".to_owned()), ["x".to_owned()].into())]);
+            let mut entries = run_of_grants(
+                name,
+                &Grants {
+                    made,
+                    ..Grants::default()
+                },
+            );
+            for entry in &mut entries {
+                if let Entry::RunStarted(started) = entry {
+                    started.narrowed = narrowed;
+                    for block in &mut started.declarations {
+                        block.reason = Some(reason.into());
+                    }
+                }
+            }
+            entries
+        };
+        let reasons = |runs: &[Vec<Entry>]| {
+            let recorded = fold(Recorded::default(), runs.iter().flatten()).unwrap();
+            let blocks = recorded.applied.access.declarations;
+            let reasons = blocks
+                .iter()
+                .map(|block| block.reason.as_deref().unwrap_or("none"));
+            (
+                recorded.applied.access.tuples.len(),
+                reasons.collect::<Vec<_>>().join(" "),
+            )
+        };
+        let first = run("1", 1, false, "old");
+        assert_eq!(
+            reasons(&[first.clone(), run("2", 2, true, "new")]),
+            (2, "old".into())
+        );
+        assert_eq!(reasons(&[first, run("2", 2, false, "new")]), (2, "new".into()));
+        // What nothing was recorded of is as the run says.
+        assert_eq!(reasons(&[run("1", 1, true, "new")]), (1, "new".into()));
+    }
+
+    #[test]
     fn moving_a_block_onto_another_joins_them() {
         let mv = Entry::AddressMoved {
             by: author(),

@@ -38,7 +38,7 @@ pub fn merge(access: &mut Access, changes: GrantChanges<'_>) -> Result<(), Capac
     }
     let from = called_now(changes.names, &changes)?;
     let names = Names::union([&access.names, &from])?;
-    let mut table = Declarations::new(access, changes.declarations);
+    let mut table = Declarations::new(access, changes.declarations, changes.narrowed);
     let (old_places, new_places) = (std::mem::take(&mut table.old), std::mem::take(&mut table.new));
     let old_notes: Vec<u32> = access
         .notes
@@ -161,14 +161,17 @@ struct Declarations {
 }
 
 impl Declarations {
-    /// What the run says about a block is newer.
-    fn new(access: &Access, run: &[Declaration]) -> Self {
-        let mut all: BTreeMap<&Address, &Declaration> = access
-            .declarations
-            .iter()
+    /// What the run says about a block is newer. But a narrowed run changes no block, and nobody has approved what is
+    /// new about one: another expiry, another reason.
+    fn new(access: &Access, run: &[Declaration], narrowed: bool) -> Self {
+        let (older, newer) = match narrowed {
+            true => (run, access.declarations.as_slice()),
+            false => (access.declarations.as_slice(), run),
+        };
+        let both = older.iter().chain(newer);
+        let all: BTreeMap<&Address, &Declaration> = both
             .map(|declaration| (&declaration.address, declaration))
             .collect();
-        all.extend(run.iter().map(|declaration| (&declaration.address, declaration)));
         let rank: BTreeMap<&Address, u32> = all.keys().copied().zip(0..).collect();
         let places = |list: &[Declaration]| -> Vec<u32> {
             list.iter()
@@ -356,7 +359,7 @@ fn redeclare(access: &mut Access, with: &[Option<Declaration>]) {
         return;
     }
     let list: Vec<Declaration> = with.iter().flatten().cloned().collect();
-    let mut table = Declarations::new(&Access::default(), &list);
+    let mut table = Declarations::new(&Access::default(), &list, false);
     let mut next = 0..;
     let places: Vec<Option<u32>> = with
         .iter()

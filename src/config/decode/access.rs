@@ -47,7 +47,7 @@ impl Decoder<'_, '_> {
             permission_sets: permission_sets.len() as u64,
             principals: principals.len() as u64,
             allow_empty,
-            accounts_from: selector(reader),
+            accounts_from: selector(reader).map(|(unit, _)| unit),
         };
         self.out.desired.selections.insert(address.clone(), selection);
         self.blocks.push(Block {
@@ -97,13 +97,14 @@ pub(super) fn account(key: &EntityKey) -> Option<AccountKey> {
 }
 
 /// How the accounts were selected, if by a unit's `.accounts`: the unit's path.
-fn selector(reader: &Reader<'_, '_>) -> Option<Arc<str>> {
+fn selector(reader: &Reader<'_, '_>) -> Option<(Arc<str>, bool)> {
     let scope = ModuleScope::with(reader.engine, reader.entity.module, reader.entity.each.clone());
     unit_of(reader.expr("accounts")?, &scope)
 }
 
-/// The path of the unit of which an expression names the `.accounts` or `.direct_accounts`, and nothing else.
-pub(super) fn unit_of(mut expr: &Expr, scope: &ModuleScope<'_, '_>) -> Option<Arc<str>> {
+/// The path of the unit of which an expression names the `.accounts` or `.direct_accounts`, and nothing else; and whether
+/// it is the latter.
+pub(super) fn unit_of(mut expr: &Expr, scope: &ModuleScope<'_, '_>) -> Option<(Arc<str>, bool)> {
     if let ExprKind::Tuple(items) = &expr.kind
         && let [only] = items.as_slice()
     {
@@ -124,7 +125,9 @@ pub(super) fn unit_of(mut expr: &Expr, scope: &ModuleScope<'_, '_>) -> Option<Ar
     };
     let unit = eval(&unit, scope).ok()?;
     match unit.as_entity().map(|entity| &entity.key) {
-        Some(key @ EntityKey::OrganizationalUnit(_)) => Some(Arc::from(key.name())),
+        Some(key @ EntityKey::OrganizationalUnit(_)) => {
+            Some((Arc::from(key.name()), last.as_ref() == "direct_accounts"))
+        }
         _ => None,
     }
 }

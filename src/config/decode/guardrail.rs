@@ -286,12 +286,14 @@ pub(super) fn selector(nested: &Nested<'_, '_, '_>) -> Option<Selector> {
     let sets = nested.entities("permission_sets", &[Kind::PermissionSet]);
     let accounts = nested.entities("accounts", &[Kind::Account]);
     let (principals, sets, accounts) = (principals?, sets?, accounts?);
+    let unit = nested
+        .expr("accounts")
+        .and_then(|written| unit_of(written, nested.scope));
     Some(Selector {
         principals: principals.map(|found| keys(&found, principal).into_iter().collect()),
         permission_sets: sets.map(|found| keys(&found, permission_set).into_iter().collect()),
         accounts: accounts.map(|found| keys(&found, account).into_iter().collect()),
-        accounts_from: nested
-            .expr("accounts")
-            .and_then(|accounts| unit_of(accounts, nested.scope)),
+        accounts_direct: unit.as_ref().is_some_and(|(_, direct)| *direct),
+        accounts_from: unit.map(|(path, _)| path),
     })
 }

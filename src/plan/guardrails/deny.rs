@@ -41,6 +41,8 @@ struct Found {
     /// Principals with new grants whose members cannot be read, with those.
     unread: BTreeMap<u32, Vec<Tuple>>,
     anybody: Anybody,
+    /// Ranks of the accounts that the rule was not about so far.
+    joining: BTreeSet<u32>,
 }
 
 impl<'a> Court<'a> {
@@ -50,7 +52,10 @@ impl<'a> Court<'a> {
         let found = self.denied(case, of, wanted.as_ref());
         let mut breaches = Vec::new();
         let renamed = self.denied_by_old_names(case, of);
-        let is_kept = |fact: &Fact| renamed.get(&fact.1).is_some_and(|old| self.had_by(old, *fact));
+        let is_kept = |fact: &Fact| {
+            let old = renamed.get(&fact.1).filter(|_| !found.joining.contains(&fact.2));
+            old.is_some_and(|old| self.had_by(old, *fact))
+        };
         let (kept, new): (BTreeMap<&Fact, &Path>, BTreeMap<&Fact, &Path>) = found
             .may
             .iter()
@@ -59,10 +64,11 @@ impl<'a> Court<'a> {
         if !new.is_empty() {
             let people: BTreeSet<u32> = new.keys().map(|fact| fact.0).collect();
             let subjects = new.iter().take(MOST_SUBJECTS).filter_map(|(fact, path)| {
-                let when = if found.end.contains(*fact) {
-                    When::AtTheEnd
-                } else {
-                    When::OnTheWay
+                let joins = !path.new && found.joining.contains(&fact.2);
+                let when = match found.end.contains(*fact) {
+                    true if joins => When::Joining,
+                    true => When::AtTheEnd,
+                    false => When::OnTheWay,
                 };
                 self.told(fact.0, path.tuple, when)
             });
@@ -144,11 +150,15 @@ impl<'a> Court<'a> {
         let except = self.exceptions(case.guardrail);
         let mut suspects: FxHashMap<u32, Vec<Suspect>> = FxHashMap::default();
         let mut everyone: FxHashMap<u32, Vec<Suspect>> = FxHashMap::default();
-        let mut found = Found::default();
+        let mut found = Found {
+            joining: self.ranks(&self.joining(case, of)),
+            ..Found::default()
+        };
         for (tuple, was, will) in merged(self.before, self.after) {
             if !selected.takes(tuple) {
                 continue;
             }
+            let joins = found.joining.contains(&tuple.account());
             let principal = tuple.principal();
             let behind = suspects
                 .entry(principal)
@@ -156,7 +166,7 @@ impl<'a> Court<'a> {
             for suspect in behind.iter() {
                 let fact = (suspect.who, tuple.permission_set(), tuple.account());
                 let excused = except.of(tuple, suspect.who);
-                if was && suspect.before && !excused.before {
+                if was && suspect.before && !excused.before && !joins {
                     found.had.entry(fact).or_insert(tuple);
                 }
                 let end = will && suspect.after && !excused.after;
@@ -178,12 +188,13 @@ impl<'a> Court<'a> {
             };
             if self.people.is_unreadable(principal) {
                 let excused = except.of(tuple, principal | PRINCIPAL);
-                if will && !was && !excused.after {
+                if will && (!was || joins) && !excused.after {
                     found.unread.entry(principal).or_default().push(tuple);
                 }
             } else if wanted.is_open() {
                 let all = everyone.entry(principal);
                 let all = all.or_insert_with(|| self.suspects(principal, None));
+                let was = was && !joins;
                 found.anybody.note((tuple, was, will), all, &except, Steps::All);
             }
         }

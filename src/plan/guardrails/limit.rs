@@ -79,10 +79,13 @@ impl<'a> Court<'a> {
         let mut everyone: FxHashMap<u32, Vec<Suspect>> = FxHashMap::default();
         let mut count = Count::default();
         let before = self.before_by_new_names(case, &limit.of);
+        let joining = self.ranks(&self.joining(case, &limit.of));
         for (tuple, was, will) in merged(&before, self.after) {
             if !selected.takes(tuple) {
                 continue;
             }
+            // The rule was not about it, so nothing of it counted.
+            let was = was && !joining.contains(&tuple.account());
             let principal = tuple.principal();
             let excused = except.of(tuple, principal | PRINCIPAL);
             if self.people.is_unreadable(principal) && will && !excused.after {

@@ -18,6 +18,7 @@ mod require;
 mod selection;
 #[cfg(test)]
 mod tests;
+mod units;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -95,7 +96,9 @@ impl<'a> Book<'a> {
     fn new(input: &'a PlanInput, names: &NamesNow) -> Self {
         let declared = input.desired.guardrails.iter();
         let by_id = names.by_id();
-        let declared: Vec<Cow<'a, Guardrail>> = declared.map(|guardrail| by_id.judging(guardrail)).collect();
+        let stands = |guardrail| units::as_they_stand(guardrail, input);
+        let declared = declared.map(|guardrail| stands(by_id.judging(guardrail)));
+        let declared: Vec<Cow<'a, Guardrail>> = declared.collect();
         let recorded = input.recorded.rules.iter().flat_map(|rules| &rules.guardrails);
         let last = recorded.map(|recorded| {
             let compared = names.compared(recorded);
@@ -103,7 +106,7 @@ impl<'a> Book<'a> {
                 .iter()
                 .filter(|declared| declared.label == recorded.label);
             let is_replaced = same.any(|declared| declared.covers(&compared));
-            (names.judging(recorded), is_replaced)
+            (stands(names.judging(recorded)), is_replaced)
         });
         let last = last.collect();
         Book { declared, last }
@@ -178,6 +181,8 @@ enum When {
     AtTheEnd,
     /// While it is, and no more then.
     OnTheWay,
+    /// Now, in an account that comes under the rule.
+    Joining,
 }
 
 struct Court<'a> {
@@ -290,6 +295,7 @@ impl<'a> Court<'a> {
         let (has, when) = match when {
             When::Already => ("has", ""),
             When::AtTheEnd => ("would have", ""),
+            When::Joining => ("has", ", and the account comes under this guardrail"),
             When::OnTheWay => ("would have", ", on the way"),
         };
         let mut subject = Subject {

@@ -40,6 +40,7 @@ impl<'a> Court<'a> {
         let mut of_set: Vec<Option<Missing>> = vec![None; access.names.permission_sets.len()];
         let mut of_account: Vec<Option<Missing>> = vec![None; access.names.accounts.len()];
         let mut of_note: Vec<Option<Missing>> = vec![None; access.notes.len()];
+        let joining = self.joining(case, &require.of);
         let (mut new, mut old) = (0_usize, 0_usize);
         let (mut subjects, mut before) = (Vec::new(), Vec::new());
         for (tuple, note) in access.tuples.iter().copied().zip(&access.note_of) {
@@ -63,7 +64,8 @@ impl<'a> Court<'a> {
                 continue;
             }
             let later = || last_end(access, *note);
-            if !self.gets_worse((account, set, principal), missing, (require, &later)) {
+            let joins = joining.contains(account);
+            if !joins && !self.gets_worse((account, set, principal), missing, (require, &later)) {
                 old += 1;
                 if before.len() < MOST_SUBJECTS {
                     before.push(self.lacking((account, set, principal), tuple, missing, require));

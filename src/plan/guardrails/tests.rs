@@ -1,8 +1,10 @@
 use crate::address::Kind;
-use crate::id::PrincipalKey;
+use crate::id::{OuPath, PrincipalKey, ServiceId};
+use crate::model::account::OrganizationalUnit;
 use crate::model::guardrail::{Deny, Exception, Limit, OnUnknown, Require, Selector};
 use crate::model::instance::{Held, HeldSubject};
 use crate::model::rules::Rules;
+use crate::model::snapshot::{Entity, Management};
 use crate::plan::finding::Level;
 use crate::plan::testing::{Stack, World, account, group, set, time, user};
 
@@ -13,7 +15,7 @@ fn selector(principals: &[PrincipalKey], sets: &[&str], accounts: &[u32]) -> Sel
         principals: (!principals.is_empty()).then(|| principals.iter().cloned().collect()),
         permission_sets: (!sets.is_empty()).then(|| sets.iter().map(|name| set(name)).collect()),
         accounts: (!accounts.is_empty()).then(|| accounts.iter().map(|n| account(*n)).collect()),
-        accounts_from: None,
+        ..Selector::default()
     }
 }
 
@@ -941,4 +943,140 @@ fn what_passes_by_an_exception_alone_is_told_with_its_reason_and_its_end() {
     assert_eq!(told(&World::new().plan(excepted(&[user("ada")], None))), []);
     let again = World::new().apply(excepted(&[user("bob")], None));
     assert_eq!(told(&again.plan(excepted(&[user("bob")], None))), []);
+}
+
+/// Accounts 1 and 2, of which some stand in the unit that the rule is written over.
+fn over_prod(stack: Stack, prod: &[u32], rule: impl Fn(Selector) -> Rule) -> Stack {
+    let unit = |name: &str| OuPath::new(name).unwrap();
+    stack.with(|desired| {
+        for n in [1, 2] {
+            let ou = if prod.contains(&n) { "prod" } else { "dev" };
+            let declared = desired.snapshot.accounts.get_mut(&account(n)).unwrap();
+            declared.value.ou = Some(unit(ou));
+        }
+        let of = Selector {
+            accounts: Some(prod.iter().map(|n| account(*n)).collect()),
+            accounts_from: Some("prod".into()),
+            ..Selector::default()
+        };
+        desired.guardrails = vec![guardrail(rule(of), &[])];
+    })
+}
+
+/// A world with a stack and its rules applied.
+fn ruled(stack: impl Fn() -> Stack) -> World {
+    let mut world = World::new().apply(stack());
+    world.recorded.rules = Some(Box::new(Rules::of(&stack().desired())));
+    world
+}
+
+fn no_contractors_in(of: Selector) -> Rule {
+    let principals = Some([group("Contractors")].into());
+    Rule::Deny(Selector { principals, ..of }.into())
+}
+
+#[test]
+fn an_account_that_comes_under_a_rule_brings_its_people_along() {
+    let at =
+        |prod: &[u32], grants: &[u32]| over_prod(stack(&["bob"], &["bob"], grants), prod, no_contractors_in);
+    let mut world = ruled(|| at(&[2], &[1]));
+    // The service has it there already, and its block says so now.
+    let said_so = world.plan(at(&[1, 2], &[1]));
+    assert_eq!(found(&said_so), [("guardrail", Level::Warning)]);
+    for (ou, n) in [("prod", 2), ("dev", 1)] {
+        let unit = OrganizationalUnit {
+            path: OuPath::new(ou).unwrap(),
+            id: Some(ServiceId::new(format!("ou-{ou}")).unwrap()),
+        };
+        let there = world.observed.snapshot.accounts.get_mut(&account(n)).unwrap();
+        there.value.ou = Some(unit.path.clone());
+        let units = &mut world.observed.snapshot.organizational_units;
+        units.insert(unit.path.clone(), Entity::observed(unit));
+    }
+    let managed = |stack: Stack| {
+        stack.with(|desired| {
+            let moved = desired.snapshot.accounts.get_mut(&account(1)).unwrap();
+            moved.management = Management::Managed;
+        })
+    };
+    let moved = world.plan(managed(at(&[1, 2], &[1])));
+    assert_eq!(
+        found(&moved),
+        [("guardrail", Level::Refusal)],
+        "{:#?}",
+        moved.actions
+    );
+    let said = &moved.guardrails[0];
+    assert_eq!((said.since, said.count), (Since::Plan, 1));
+    assert!(
+        said.subjects[0].text.contains("has admin in")
+            && said.subjects[0].text.ends_with("comes under this guardrail"),
+        "{said:#?}"
+    );
+    // Its access went before.
+    assert!(found(&ruled(|| at(&[2], &[])).plan(managed(at(&[1, 2], &[])))).is_empty());
+    // What was there when the rule was made only warns.
+    let world = World::new().apply(stack(&["bob"], &["bob"], &[1]));
+    assert_eq!(
+        found(&world.plan(at(&[1, 2], &[1]))),
+        [("guardrail-broken", Level::Warning)]
+    );
+    // So does what the rule was about at the last apply, however it got there.
+    let mut world = ruled(|| at(&[1, 2], &[]));
+    world = world.has_grant(1, "admin", group("Ops"));
+    assert_eq!(
+        found(&world.plan(at(&[1, 2], &[]))),
+        [("guardrail-broken", Level::Warning)]
+    );
+}
+
+#[test]
+fn a_limit_counts_people_of_an_account_that_comes_under_it_as_new() {
+    let at = |prod: &[u32]| {
+        over_prod(stack(&["ada", "bob"], &[], &[1]), prod, |of| {
+            Rule::Limit(Limit {
+                of,
+                max_people: Some(1),
+                ..Limit::default()
+            })
+        })
+    };
+    let world = ruled(|| at(&[2]));
+    assert!(found(&world.plan(at(&[2]))).is_empty());
+    let plan = world.plan(at(&[1, 2]));
+    assert_eq!(found(&plan), [("guardrail", Level::Warning)]);
+    assert_eq!(
+        (plan.guardrails[0].since, plan.guardrails[0].count),
+        (Since::Plan, 2)
+    );
+}
+
+#[test]
+fn what_the_service_shows_in_a_unit_is_judged_whether_or_not_it_is_declared_there() {
+    let at = |direct: bool, grants: &[u32]| {
+        let stack = over_prod(stack(&["bob"], &["bob"], grants), &[2], |of| {
+            no_contractors_in(Selector {
+                accounts_direct: direct,
+                ..of
+            })
+        });
+        // Its block does not say where it stands.
+        stack.with(|desired| {
+            let looked_up = desired.snapshot.accounts.get_mut(&account(1)).unwrap();
+            looked_up.value.ou = None;
+            looked_up.management = Management::Referred;
+        })
+    };
+    let stands = |ou: &str| {
+        let mut world = World::new().apply(at(false, &[]));
+        let there = world.observed.snapshot.accounts.get_mut(&account(1)).unwrap();
+        there.value.ou = Some(OuPath::new(ou).unwrap());
+        world
+    };
+    let refused = [("guardrail", Level::Refusal)];
+    assert_eq!(found(&stands("prod").plan(at(false, &[1]))), refused);
+    assert_eq!(found(&stands("prod/eu").plan(at(false, &[1]))), refused);
+    assert_eq!(found(&stands("prod").plan(at(true, &[1]))), refused);
+    assert!(found(&stands("prod/eu").plan(at(true, &[1]))).is_empty());
+    assert!(found(&stands("dev").plan(at(false, &[1]))).is_empty());
 }

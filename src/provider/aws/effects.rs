@@ -16,7 +16,7 @@ use super::meaning::failed;
 use super::model::Model;
 use super::operation::Operation;
 use super::read::{directory, organization};
-use super::requests::{Kind, Requests, ended};
+use super::requests::{Kind, Requests, ended, unnamed};
 use super::session::{Session, is_in_flight_limit, is_throttle};
 use super::slots::Slot;
 use super::work::{Assignment, Tags, Work};
@@ -225,6 +225,11 @@ impl Worker {
         accepted.tell(&id);
         match ended(slot.kind, status.as_ref(), reason, &id) {
             Some(ended) => ended?,
+            None if id.is_empty() => {
+                let kind = slot.kind;
+                self.requests.slots.rest(slot, false, self.session.pacer);
+                return Err(unnamed(kind));
+            }
             None => self.requests.end(&self.session, &self.instance, id, slot).await?,
         }
         done(None)

@@ -1,8 +1,9 @@
 //! Following asynchronous requests to their ends, many with one call.
 //!
 //! For each kind of request one task lists those in progress (`List…Status`, filtered). One of ours that is no longer
-//! among them has ended, and `Describe…Status` says how and why: a list that lags behind can only make this later,
-//! never wrong. Servers without the lists are asked for each request by itself.
+//! among them has ended; the list of those that succeeded says of many at once that they did, and `Describe…Status` says
+//! of the rest how they ended and why. A list that lags behind can only make this later, never wrong: nothing is taken
+//! to have succeeded that no list or answer says so of. Servers without the lists are asked for each request by itself.
 //!
 //! What limits an apply is how many requests the service works on at once. A slot is idle from the end of its request
 //! until the next call arrives, so the next call waits here for the slot, and gets it as soon as a list shows that it is
@@ -64,6 +65,12 @@ const YOUTH: f64 = 0.5;
 /// How a request ended.
 type Ended = Result<(), CallError>;
 
+/// With so many requests of a kind in progress it is the number of calls that limits an apply, and how the others ended is
+/// found out for several at once; with fewer it is how soon somebody knows.
+const BUSY: usize = 8;
+/// So many that ended are found out at once, or those of so many seconds.
+const TOGETHER: (usize, f64) = (8, 0.75);
+
 /// Seconds after which a request that no list has shown yet is asked for by itself: a list may lag behind.
 const LAG: f64 = 1.0;
 
@@ -85,6 +92,8 @@ struct Watched {
     shortest: Option<f64>,
     /// Nothing lists them, so that a look is a call for each.
     is_unlisted: bool,
+    /// The first page of those that succeeded did not have ours: the service has another order, or a long memory.
+    is_elsewhere: bool,
 }
 
 /// A request that somebody waits for.
@@ -95,6 +104,8 @@ struct Waiting {
     slot: Option<Slot>,
     /// It was listed as in progress before: when it is not any more, it has ended, and is not just too new.
     was_listed: bool,
+    /// When a look found that it has ended.
+    ended: Option<f64>,
     /// It is being asked how it ended.
     is_asked: bool,
 }
@@ -119,6 +130,7 @@ impl Requests {
             since: session.pacer.now(),
             slot: Some(slot),
             was_listed: false,
+            ended: None,
             is_asked: false,
         };
         let is_watched = {
@@ -159,12 +171,11 @@ impl Requests {
     }
 
     /// Takes in which requests are listed as in progress: the slots of those that are not any more are free. Returns
-    /// those to be asked for.
+    /// those of which it is to be found out how they ended.
     fn listed(&self, kind: Kind, ids: BTreeSet<String>, listed: &Listed, now: f64) -> Vec<String> {
         let mut all = self.lock();
         let of_kind = all.entry(kind).or_default();
         of_kind.is_unlisted = matches!(listed, Listed::Nowhere);
-        let mut asked = Vec::new();
         for id in ids {
             let Some(waiting) = of_kind.waiting.get_mut(&id) else {
                 continue;
@@ -175,6 +186,7 @@ impl Requests {
                     waiting.was_listed = true;
                     continue;
                 }
+                Listed::InProgress(_) if waiting.ended.is_some() => continue,
                 Listed::InProgress(_) if waiting.was_listed => {
                     waiting.slot = None;
                     of_kind.shortest = Some(of_kind.shortest.map_or(took, |shortest| shortest.min(took)));
@@ -182,10 +194,21 @@ impl Requests {
                 Listed::InProgress(_) if took < LAG => continue,
                 Listed::InProgress(_) | Listed::Nowhere => {}
             }
-            waiting.is_asked = true;
-            asked.push(id);
+            waiting.ended = Some(now);
         }
-        asked
+        of_kind.to_find_out(now)
+    }
+
+    /// Whether the list of those that succeeded may tell of several requests of a kind.
+    fn is_listed_when_done(&self, kind: Kind) -> bool {
+        let all = self.lock();
+        let of_kind = all.get(&kind);
+        of_kind.is_some_and(|of_kind| !of_kind.is_unlisted && !of_kind.is_elsewhere)
+    }
+
+    /// The first page of those that succeeded has none of several of ours.
+    fn is_elsewhere(&self, kind: Kind) {
+        self.lock().entry(kind).or_default().is_elsewhere = true;
     }
 
     /// A request is to be looked at again.
@@ -196,6 +219,19 @@ impl Requests {
             .and_then(|of_kind| of_kind.waiting.get_mut(id))
         {
             waiting.is_asked = false;
+            waiting.ended = None;
+        }
+    }
+
+    /// A request succeeded; one that is not asked about is left to the look that finds it ended.
+    fn settle_asked(&self, kind: Kind, id: &str) {
+        let is_asked = {
+            let all = self.lock();
+            let waiting = all.get(&kind).and_then(|of_kind| of_kind.waiting.get(id));
+            waiting.is_some_and(|waiting| waiting.is_asked)
+        };
+        if is_asked {
+            self.settle(kind, id, Ok(()));
         }
     }
 
@@ -210,9 +246,32 @@ impl Requests {
 }
 
 impl Watched {
+    /// Of which requests it is to be found out now how they ended.
+    fn to_find_out(&mut self, now: f64) -> Vec<String> {
+        let in_progress = self.waiting.values().filter(|waiting| waiting.ended.is_none());
+        let is_busy = in_progress.count() >= BUSY;
+        let ended = || {
+            let open = self.waiting.values().filter(|waiting| !waiting.is_asked);
+            open.filter_map(|waiting| waiting.ended)
+        };
+        let (count, age) = (ended().count(), now - ended().fold(now, f64::min));
+        if is_busy && count < TOGETHER.0 && age < TOGETHER.1 {
+            return Vec::new();
+        }
+        let open = self.waiting.iter_mut();
+        let ended = open.filter(|(_, waiting)| !waiting.is_asked && waiting.ended.is_some());
+        ended
+            .map(|(id, waiting)| {
+                waiting.is_asked = true;
+                id.clone()
+            })
+            .collect()
+    }
+
     /// Seconds from a look to the next.
     fn until_next_look(&self, last: f64) -> f64 {
-        let open = self.waiting.values().filter(|waiting| !waiting.is_asked);
+        let open = self.waiting.values();
+        let open = open.filter(|waiting| !waiting.is_asked && waiting.ended.is_none());
         let (count, oldest) = open.fold((0_u32, last), |(count, oldest), waiting| {
             (count + 1, oldest.min(waiting.since))
         });
@@ -251,15 +310,48 @@ async fn watch(requests: Arc<Requests>, session: Arc<Session>, instance: String,
             // The next look will tell.
             continue;
         };
-        for id in requests.listed(kind, ids, &listed, session.pacer.now()) {
-            tokio::spawn(ask(
+        let ended = requests.listed(kind, ids, &listed, session.pacer.now());
+        if !ended.is_empty() {
+            tokio::spawn(find_out(
                 Arc::clone(&requests),
                 Arc::clone(&session),
                 Arc::clone(&instance),
                 kind,
-                id,
+                ended,
             ));
         }
+    }
+}
+
+/// Finds out how requests ended: several by the list of those that succeeded, and one by one those that it does not have.
+async fn find_out(
+    requests: Arc<Requests>,
+    session: Arc<Session>,
+    instance: Arc<str>,
+    kind: Kind,
+    mut ids: Vec<String>,
+) {
+    if ids.len() > 1 && requests.is_listed_when_done(kind) {
+        let succeeded = page(&session, &instance, kind, StatusValues::Succeeded, None).await;
+        if let Ok((Some(succeeded), _)) = succeeded {
+            let before = ids.len();
+            ids.retain(|id| !succeeded.contains(id));
+            if ids.len() == before {
+                requests.is_elsewhere(kind);
+            }
+            for id in succeeded {
+                requests.settle_asked(kind, &id);
+            }
+        }
+    }
+    for id in ids {
+        tokio::spawn(ask(
+            Arc::clone(&requests),
+            Arc::clone(&session),
+            Arc::clone(&instance),
+            kind,
+            id,
+        ));
     }
 }
 
@@ -296,59 +388,68 @@ async fn in_progress(
     instance: &str,
     kind: Kind,
 ) -> Result<Option<BTreeSet<String>>, CallError> {
-    let filter = || {
-        OperationStatusFilter::builder()
-            .status(StatusValues::InProgress)
-            .build()
-    };
     let mut listed = BTreeSet::new();
     let mut pages = Pages::new(kind.list());
     loop {
-        let token = pages.token();
-        let (ids, next): (Option<Vec<Option<String>>>, Option<String>) = match kind {
-            Kind::Creation => {
-                let call = session.sso.list_account_assignment_creation_status();
-                let call = call.instance_arn(instance).filter(filter()).max_results(100);
-                let page = session
-                    .write(kind.list(), call.set_next_token(token).send())
-                    .await?;
-                let all = page.account_assignments_creation_status;
-                (
-                    all.map(|all| all.into_iter().map(|status| status.request_id).collect()),
-                    page.next_token,
-                )
-            }
-            Kind::Deletion => {
-                let call = session.sso.list_account_assignment_deletion_status();
-                let call = call.instance_arn(instance).filter(filter()).max_results(100);
-                let page = session
-                    .write(kind.list(), call.set_next_token(token).send())
-                    .await?;
-                let all = page.account_assignments_deletion_status;
-                (
-                    all.map(|all| all.into_iter().map(|status| status.request_id).collect()),
-                    page.next_token,
-                )
-            }
-            Kind::Provisioning => {
-                let call = session.sso.list_permission_set_provisioning_status();
-                let call = call.instance_arn(instance).filter(filter()).max_results(100);
-                let page = session
-                    .write(kind.list(), call.set_next_token(token).send())
-                    .await?;
-                let all = page.permission_sets_provisioning_status;
-                (
-                    all.map(|all| all.into_iter().map(|status| status.request_id).collect()),
-                    page.next_token,
-                )
-            }
-        };
+        let (ids, next) = page(session, instance, kind, StatusValues::InProgress, pages.token()).await?;
         let Some(ids) = ids else { return Ok(None) };
-        listed.extend(ids.into_iter().flatten());
+        listed.extend(ids);
         if !pages.go_on(next)? {
             return Ok(Some(listed));
         }
     }
+}
+
+/// The ids of the requests with a status on one page of their list, which is absent from an answer to another question,
+/// and the token of the next. What has another status is left out: not every server knows the filter.
+async fn page(
+    session: &Arc<Session>,
+    instance: &str,
+    kind: Kind,
+    wanted: StatusValues,
+    token: Option<String>,
+) -> Result<(Option<BTreeSet<String>>, Option<String>), CallError> {
+    let filter = OperationStatusFilter::builder().status(wanted.clone()).build();
+    type Rows = Option<Vec<(Option<String>, Option<StatusValues>)>>;
+    let (rows, next): (Rows, Option<String>) = match kind {
+        Kind::Creation => {
+            let call = session.sso.list_account_assignment_creation_status();
+            let call = call.instance_arn(instance).filter(filter).max_results(100);
+            let send = call.set_next_token(token).send();
+            let page = session.write(kind.list(), send).await?;
+            let all = page.account_assignments_creation_status;
+            let rows = all.map(|all| all.into_iter().map(|row| (row.request_id, row.status)).collect());
+            (rows, page.next_token)
+        }
+        Kind::Deletion => {
+            let call = session.sso.list_account_assignment_deletion_status();
+            let call = call.instance_arn(instance).filter(filter).max_results(100);
+            let send = call.set_next_token(token).send();
+            let page = session.write(kind.list(), send).await?;
+            let all = page.account_assignments_deletion_status;
+            let rows = all.map(|all| all.into_iter().map(|row| (row.request_id, row.status)).collect());
+            (rows, page.next_token)
+        }
+        Kind::Provisioning => {
+            let call = session.sso.list_permission_set_provisioning_status();
+            let call = call.instance_arn(instance).filter(filter).max_results(100);
+            let send = call.set_next_token(token).send();
+            let page = session.write(kind.list(), send).await?;
+            let all = page.permission_sets_provisioning_status;
+            let rows = all.map(|all| all.into_iter().map(|row| (row.request_id, row.status)).collect());
+            (rows, page.next_token)
+        }
+    };
+    // What is said to have succeeded must say so itself.
+    let is_wanted = |status: Option<&StatusValues>| match status {
+        Some(status) => *status == wanted,
+        None => wanted == StatusValues::InProgress,
+    };
+    let ids = rows.map(|rows| {
+        let with = rows.into_iter().filter(|(_, status)| is_wanted(status.as_ref()));
+        with.filter_map(|(id, _)| id).collect()
+    });
+    Ok((ids, next))
 }
 
 /// How a request stands; `None` while it is in progress.
@@ -423,6 +524,18 @@ fn unfollowed(kind: Kind, id: &str, error: &CallError) -> CallError {
         id,
         &format!("it was accepted, and how it ended cannot be read: {error}"),
     )
+}
+
+/// A request was accepted and got no id, so that nobody can ask how it stands.
+pub fn unnamed(kind: Kind) -> CallError {
+    CallError {
+        request_id: None,
+        ..unknown(
+            kind,
+            "",
+            "it was accepted without a request id, so that nobody can ask how it ended",
+        )
+    }
 }
 
 fn unknown(kind: Kind, id: &str, message: &str) -> CallError {
