@@ -143,6 +143,26 @@ def gitlab_answer(store, method, url, body):
             [note] = [n for n in store["notes"] if str(n["id"]) == wanted]
             note.update(body)
             return note
+        case ["GET", "projects", "1", "issues"]:
+            page, size = int(query["page"][0]), int(query["per_page"][0])
+            wanted = (query["state"][0], int(query["author_id"][0]), query["scope"][0])
+            found = [
+                i
+                for i in store["issues"]
+                if (i["state"], i["author"]["id"], "all") == wanted and query["labels"][0] in i["labels"]
+            ]
+            return found[(page - 1) * size : page * size]
+        case ["POST", "projects", "1", "issues"]:
+            # As GitLab has it: labels are given as one text and answered as a list.
+            issue = {"iid": len(store["issues"]) + 1, "state": "opened", "author": {"id": 7}, **body}
+            store["issues"].append(issue | {"labels": body["labels"].split(",")})
+            return issue
+        case ["PUT", "projects", "1", "issues", wanted]:
+            [issue] = [i for i in store["issues"] if str(i["iid"]) == wanted]
+            if body.pop("state_event", None) == "close":
+                issue["state"] = "closed"
+            issue.update(body)
+            return issue
         case ["GET", "projects", "1", "repository", "commits", sha, "merge_requests"]:
             return store["merge_requests"].get(sha, [])
         case ["GET", "projects", "1", "merge_requests", "5", "approvals"]:

@@ -82,6 +82,7 @@ class Case(unittest.TestCase):
             "GITHUB_REPOSITORY": "acme/access",
             "NOTE_TOKEN": "glpat-secret",
             "READ_TOKEN": "glpat-secret",
+            "ISSUE_TOKEN": "glpat-secret",
             "CI_API_V4_URL": "https://gitlab.example/api/v4",
             "CI_PROJECT_ID": "1",
             "CI_MERGE_REQUEST_PROJECT_ID": "1",
@@ -126,6 +127,9 @@ class Case(unittest.TestCase):
         text = file.read_text()
         self.assertIn(before, text)
         file.write_text(text.replace(before, after))
+
+    def account(self):
+        return next(word for word in self.read("access/main.hcl").split('"') if word.isdigit() and len(word) == 12)
 
     def writes(self):
         return [call for call in self.store["calls"] if call["method"] != "GET"]
@@ -446,10 +450,6 @@ class GitHub(Case):
         self.assertIn("there is no state", self.said)
         self.assertFalse((self.home / "out/status").exists())
 
-    def account(self):
-        return next(word for word in self.read("access/main.hcl").split('"') if word.isdigit() and len(word) == 12)
-
-
 class GitLab(Case):
     def approved(self, code=0):
         return self.script("gitlab-approved-digest.sh", "access", MERGED, "main", code=code)
@@ -480,6 +480,48 @@ class GitLab(Case):
         self.assertEqual(self.store["notes"][130]["body"], self.read("out/plan.md"))
         self.assertEqual(self.store["notes"][:130], others)
         self.assertEqual(len(self.writes()), 2)
+
+    def test_one_issue_follows_the_drift(self):
+        issue = lambda: self.script("gitlab-drift-issue.sh", "access", "out")
+        self.rolecall("apply", "--auto-approve")
+        self.script("drift.sh", "access", "out")
+        self.assertEqual(self.read("out/status"), "clean\n")
+        self.assertEqual(issue(), "")
+        self.assertEqual(self.writes(), [])
+        self.rolecall("sim", "do", "create-group", "Strangers")
+        self.rolecall("sim", "do", "assign", "view", self.account(), "Strangers")
+        self.script("drift.sh", "access", "out")
+        # Others may write the marker too, and this user has issues about more than a page of other stacks.
+        text = self.read("out/drift.md")
+        others = [{"iid": 1000, "state": "opened", "author": {"id": 8}, "labels": ["rolecall-drift"], "description": text}]
+        others += [
+            {"iid": n, "state": "opened", "author": {"id": 7}, "labels": ["rolecall-drift"], "description": f"<!-- {n} -->\n"}
+            for n in range(1001, 1102)
+        ]
+        self.store["issues"] = json.loads(json.dumps(others))
+        self.assertEqual(issue(), "issue opened")
+        opened = self.store["issues"][-1]
+        self.assertEqual(opened["title"], "Access drifted: access")
+        self.assertEqual((opened["description"], opened["labels"]), (text, ["rolecall-drift"]))
+        self.assertTrue(opened["confidential"], "it names people and what they can do")
+        number = opened["iid"]
+        self.script("drift.sh", "access", "out")
+        self.assertEqual(issue(), f"issue #{number} is up to date")
+        self.rolecall("sim", "do", "unassign", "view", self.account(), "Developers")
+        self.script("drift.sh", "access", "out")
+        self.assertEqual(issue(), f"issue #{number} updated")
+        self.assertIn("Missing", self.store["issues"][-1]["description"])
+        self.rolecall("sim", "do", "unassign", "view", self.account(), "Strangers")
+        self.rolecall("apply", "--auto-approve", "--restore")
+        self.script("drift.sh", "access", "out")
+        self.assertEqual(issue(), f"issue #{number} closed: no drift any more")
+        self.assertEqual(self.store["issues"][-1]["state"], "closed")
+        self.assertEqual(self.store["issues"][:-1], others)
+        self.assertEqual(len(self.writes()), 3)
+        # Drift that comes back is another issue.
+        self.rolecall("sim", "do", "assign", "view", self.account(), "Strangers")
+        self.script("drift.sh", "access", "out")
+        self.assertEqual(issue(), "issue opened")
 
     def test_what_was_approved_is_applied(self):
         digest = self.plan(40)
