@@ -126,6 +126,18 @@ pub fn same_as_approved(
     if let Some((before, now)) = people
         && before.steps == now.steps
     {
+        let changed = before.changed_since(&now);
+        if !changed.is_empty() {
+            let named = some_of(
+                changed.iter().map(|name| escape(name.as_str())),
+                changed.len() as u64,
+                4,
+            );
+            return Err(Failure::refused(format!(
+                "the plan gives permission sets that allow something else since it was approved: {named}; nothing was done"
+            ))
+            .help("look at what they allow now, review the plan, and approve that one"));
+        }
         let production = before.newly_production(&now);
         if !production.is_empty() {
             return Err(newly_production(plan, &production));

@@ -26,6 +26,9 @@ pub struct ApprovedPeople {
     pub steps: Arc<str>,
     /// Who gains what, as far as it is covered.
     pub rows: Vec<ApprovedRow>,
+    /// What the sets allow that others describe and of which the plan gives something, as a hash.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub looked_up: BTreeMap<PermissionSetName, Arc<str>>,
     /// Of the accounts in which the plan gives something, those that are production.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub production: BTreeSet<AccountKey>,
@@ -74,8 +77,16 @@ impl ApprovedPeople {
             digest: plan.digest.clone(),
             steps: digest::steps(plan),
             rows,
+            looked_up: plan.risks.looked_up.clone(),
             production: production.into_iter().collect(),
         }
+    }
+
+    /// Sets of others that allow something else now than when this was approved.
+    pub fn changed_since<'n>(&self, now: &'n ApprovedPeople) -> Vec<&'n PermissionSetName> {
+        let now = now.looked_up.iter();
+        let changed = now.filter(|(name, hash)| self.looked_up.get(*name) != Some(*hash));
+        changed.map(|(name, _)| name).collect()
     }
 
     /// The accounts in which something is given that are production now, and were not when this was approved.
@@ -261,6 +272,7 @@ mod tests {
             digest: "d".into(),
             steps: "s".into(),
             rows: rows.to_vec(),
+            looked_up: BTreeMap::new(),
             production: BTreeSet::new(),
         };
         let found = people(approved).newly_gaining(&people(now));

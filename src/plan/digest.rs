@@ -426,6 +426,10 @@ impl Canon {
             self.value(&(&row.permission_set, &row.via, &row.people, &row.everyone));
             self.account_names(plan, &row.accounts);
         }
+        if !plan.risks.looked_up.is_empty() {
+            self.text("looked up");
+            self.value(&plan.risks.looked_up);
+        }
         // A reviewer looks at what is given in production. Plans that give nothing there have nothing here.
         let production: Vec<u32> = plan.risks.given_in_production(plan).into_iter().collect();
         if !production.is_empty() {
@@ -444,9 +448,10 @@ impl Canon {
 
 #[cfg(test)]
 mod tests {
+    use crate::model::snapshot::Management;
     use crate::plan::Plan;
     use crate::plan::approved_people::ApprovedPeople;
-    use crate::plan::testing::{Stack, World, account, group};
+    use crate::plan::testing::{Stack, World, account, group, set};
 
     fn stack() -> Stack {
         Stack::new()
@@ -541,5 +546,35 @@ mod tests {
         assert_eq!(steps(&test), steps(&prod));
         assert_ne!(test.digest, prod.digest);
         assert_eq!(test.digest, tagged("dev").digest);
+    }
+
+    #[test]
+    fn what_a_set_of_others_allows_is_approved_with_what_is_given_of_it() {
+        let looked_up = || {
+            stack().with(|desired| {
+                let view = desired.snapshot.permission_sets.get_mut(&set("view")).unwrap();
+                view.management = Management::Referred;
+            })
+        };
+        let plan = |policy: &str| {
+            let mut world = World::new().has_set("view");
+            let view = world
+                .observed
+                .snapshot
+                .permission_sets
+                .get_mut(&set("view"))
+                .unwrap();
+            view.value.managed_policies = [policy.into()].into();
+            world.plan(looked_up())
+        };
+        let (view, power) = (
+            plan("arn:aws:iam::aws:policy/job-function/ViewOnlyAccess"),
+            plan("arn:aws:iam::aws:policy/PowerUserAccess"),
+        );
+        assert_ne!(view.digest, power.digest);
+        let (was, now) = (ApprovedPeople::of(&view), ApprovedPeople::of(&power));
+        assert_eq!(was.steps, now.steps);
+        assert_eq!(was.changed_since(&now), [&set("view")]);
+        assert!(now.changed_since(&now).is_empty());
     }
 }

@@ -61,6 +61,11 @@ impl Guarded<'_> {
         self.role_arns(findings);
         self.policies(findings);
         findings.extend(super::taken_over::finding(self.sources, self.actions));
+        findings.extend(super::taken_in::finding(
+            self.sources.input,
+            self.universe,
+            &self.diff.records,
+        ));
     }
 
     fn instance(&self, findings: &mut Vec<Finding>) {

@@ -65,6 +65,7 @@ pub(crate) mod scene;
 mod sources;
 mod standing;
 pub mod step;
+mod taken_in;
 mod taken_over;
 #[cfg(test)]
 pub(crate) mod testing;

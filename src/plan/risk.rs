@@ -19,7 +19,7 @@ use crate::model::account::Account;
 use crate::model::action::Effect;
 use crate::model::permission_set::PermissionSet;
 use crate::model::privilege::{Judged, Privilege, judge};
-use crate::model::snapshot::Snapshot;
+use crate::model::snapshot::{Management, Snapshot};
 use crate::model::stack::{Production, RiskSettings, StopFor};
 
 use super::Plan;
@@ -117,6 +117,10 @@ pub struct Risks {
     /// Everyone of those of whom `becoming` and `altered` do not name all.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub crowds: Crowds,
+    /// Sets that others describe and of which the plan gives something: BLAKE3 of what each allows now, which is what
+    /// is approved.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub looked_up: BTreeMap<PermissionSetName, Arc<str>>,
     /// Ranks of the accounts that are production, ascending.
     pub production: Vec<u32>,
     /// Access to so many accounts at once is wide; 0 when nothing is.
@@ -176,6 +180,7 @@ impl Risks {
             becoming: having.becoming,
             altered: having.altered,
             crowds: having.crowds,
+            looked_up: looked_up(plan, input),
             production: production.map(|(rank, _)| rank).collect(),
             wide_accounts: in_force()
                 .map(|risk| risk.wide_accounts)
@@ -237,6 +242,35 @@ impl Risks {
         let others = sets.filter(move |set| !becoming.contains(&set.permission_set));
         others.flat_map(|set| &set.through)
     }
+}
+
+/// The sets that are looked up and of which the plan gives something, with a hash of what they allow.
+fn looked_up(plan: &Plan, input: &PlanInput) -> BTreeMap<PermissionSetName, Arc<str>> {
+    let granted = plan.grants.iter().map(|step| step.tuple.permission_set());
+    let rows = plan.people.rows.iter().filter(|row| row.change.comes());
+    let given: BTreeSet<u32> = granted.chain(rows.map(|row| row.permission_set)).collect();
+    let names = given
+        .into_iter()
+        .filter_map(|rank| plan.names.permission_set(rank));
+    let of_others = names.filter(|name| {
+        let declared = input.desired.snapshot.permission_sets.get(*name);
+        declared.is_some_and(|set| set.management == Management::Referred)
+    });
+    let there = of_others.filter_map(|name| {
+        let set = &input.observed.snapshot.permission_sets.get(name)?.value;
+        let content = (
+            &set.managed_policies,
+            &set.customer_managed_policies,
+            &set.inline_policy,
+            &set.permissions_boundary,
+            &set.session_duration,
+        );
+        // What is hashed has no maps with other than text keys.
+        let content = serde_json::to_vec(&content).unwrap_or_default();
+        let hash = blake3::hash(&content).to_hex();
+        Some((name.clone(), Arc::from(hash.as_str())))
+    });
+    there.collect()
 }
 
 /// The sets that the plan grants, or that people gain.
@@ -586,7 +620,7 @@ mod tests {
             let mut scene = scene(members);
             let groups = &mut scene.input.desired.snapshot.groups;
             let group = groups.values_mut().next().unwrap();
-            group.management = crate::model::snapshot::Management::Referred;
+            group.management = Management::Referred;
             let mut there = group.value.clone();
             there.id = Some(crate::id::ServiceId::new("group-ops").unwrap());
             group.value.members = None;

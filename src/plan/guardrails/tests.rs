@@ -701,7 +701,7 @@ fn who_joins_a_group_with_access_is_judged_where_nobody_knows_who_is_denied() {
 fn a_limit_is_not_kept_by_people_whom_nobody_sees() {
     // The group that has it already cannot be listed, and is an id without a name.
     let mut world = World::new().has_set("admin");
-    let gone = crate::id::ServiceId::new("id-9").unwrap();
+    let gone = ServiceId::new("id-9").unwrap();
     world = world.has_grant(1, "admin", PrincipalKey::OrphanGroup(gone));
     let direct = || {
         Stack::new()
@@ -780,7 +780,7 @@ fn an_exception_for_a_name_that_means_others_now_excuses_nobody() {
     let mut other = world;
     let ops = crate::id::GroupName::new("Ops").unwrap();
     let there = other.observed.snapshot.groups.get_mut(&ops).unwrap();
-    there.value.id = Some(crate::id::ServiceId::new("id-99").unwrap());
+    there.value.id = Some(ServiceId::new("id-99").unwrap());
     assert!(excepted(&other).contains(&("guardrail".to_owned(), Level::Refusal)));
 }
 
