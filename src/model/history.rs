@@ -2,16 +2,18 @@
 //!
 //! A reading says what is there at one moment. What a reading has and the one before did not have came in between;
 //! so each grant and each membership is dated by the last reading without it and the first one with it. A reading in
-//! which something was held proves no absence: what is missing in it keeps its date.
+//! which something was held proves no absence: what is missing in it keeps its date. Whoever has another name, or was
+//! deleted and left assignments behind, is the same by the id; who was made anew under an old name is somebody else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 
-use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, ServiceId, UserName};
+use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName};
 
 use super::access::{Access, CapacityError, Names, Tuple};
+use super::identities::{Identities, Succession};
 use super::privilege::{Privilege, judge};
 use super::record::Seen;
 use super::snapshot::Snapshot;
@@ -45,31 +47,30 @@ pub struct History {
     names: Names,
     grants: FxHashMap<Tuple, Since>,
     members: BTreeMap<GroupName, BTreeMap<UserName, Since>>,
-    /// By which ids the service knew people and groups when they were last read.
-    ids: BTreeMap<PrincipalKey, ServiceId>,
+    identities: Identities,
 }
 
 impl History {
-    /// Takes in the next reading.
+    /// Takes in the next reading; the answer says who has another key in it than before.
     ///
     /// # Errors
     /// When the names of two readings together outgrow what a relation can hold.
-    pub fn read(&mut self, seen: &Seen) -> Result<(), CapacityError> {
+    pub fn read(&mut self, seen: &Seen) -> Result<Succession, CapacityError> {
         let partial = seen
             .around
             .as_deref()
             .is_some_and(|around| !around.held.is_empty());
         let access = &seen.snapshot.access;
-        let others = self.read_ids(&seen.snapshot);
-        self.read_grants(access, seen.at, partial, &others)?;
-        self.read_members(&seen.snapshot, seen.at, partial, &others);
+        let succession = self.identities.read(&seen.snapshot);
+        self.read_grants(access, seen.at, partial, &succession)?;
+        self.read_members(&seen.snapshot, seen.at, partial, &succession);
         self.points.push(Point {
             at: seen.at,
             assignments: access.len() as u64,
             people: people_with_access(&seen.snapshot, &|_| true),
             administrators: administrators(&seen.snapshot),
         });
-        Ok(())
+        Ok(succession)
     }
 
     /// Takes in that everything was as before.
@@ -111,26 +112,16 @@ impl History {
         self.points.last().map(|point| point.at)
     }
 
-    /// Who has the name of somebody else now: made anew, or renamed. What those before them had says nothing.
-    fn read_ids(&mut self, snapshot: &Snapshot) -> BTreeSet<PrincipalKey> {
-        let mut others = BTreeSet::new();
-        for (key, id) in ids(snapshot) {
-            let before = self.ids.insert(key.clone(), id.clone());
-            if before.is_some_and(|before| before != *id) {
-                others.insert(key);
-            }
-        }
-        others
-    }
-
     fn read_grants(
         &mut self,
         access: &Access,
         at: Timestamp,
         partial: bool,
-        others: &BTreeSet<PrincipalKey>,
+        succession: &Succession,
     ) -> Result<(), CapacityError> {
-        let names = Names::union([&self.names, &access.names])?;
+        let moved = succession.moved().map(|(_, now)| now.clone()).collect();
+        let moved = Names::new(Vec::new(), Vec::new(), moved)?;
+        let names = Names::union([&self.names, &access.names, &moved])?;
         let (old, new) = (self.names.remap_to(&names), access.names.remap_to(&names));
         let fresh = Since {
             last_without: self.last(),
@@ -138,10 +129,11 @@ impl History {
         };
         let before: FxHashMap<Tuple, Since> = std::mem::take(&mut self.grants)
             .into_iter()
-            .map(|(tuple, since)| (old.tuple(tuple), since))
-            .filter(|(tuple, _)| {
-                let principal = names.principal(tuple.principal());
-                !principal.is_some_and(|principal| others.contains(principal))
+            .filter_map(|(tuple, since)| {
+                let tuple = old.tuple(tuple);
+                let now = succession.now(names.principal(tuple.principal())?)?;
+                let now = names.principal_rank(now)?;
+                Some((Tuple::new(tuple.account(), tuple.permission_set(), now), since))
             })
             .collect();
         let there = access.tuples.iter().map(|tuple| new.tuple(*tuple));
@@ -157,34 +149,21 @@ impl History {
         Ok(())
     }
 
-    fn read_members(
-        &mut self,
-        snapshot: &Snapshot,
-        at: Timestamp,
-        partial: bool,
-        others: &BTreeSet<PrincipalKey>,
-    ) {
+    fn read_members(&mut self, snapshot: &Snapshot, at: Timestamp, partial: bool, succession: &Succession) {
         let fresh = Since {
             last_without: self.last(),
             first_with: at,
         };
-        let is_other = |key: PrincipalKey| !others.is_empty() && others.contains(&key);
-        let mut before = std::mem::take(&mut self.members);
+        let mut before = followed(std::mem::take(&mut self.members), succession);
         for (name, group) in &snapshot.groups {
-            let known = before
-                .remove(name)
-                .filter(|_| !is_other(PrincipalKey::Group(name.clone())));
-            let known = known.unwrap_or_default();
+            let known = before.remove(name).unwrap_or_default();
             let Some(members) = &group.value.members else {
                 self.members.insert(name.clone(), known);
                 continue;
             };
-            let dated = members.iter().map(|user| {
-                let known = known
-                    .get(user)
-                    .filter(|_| !is_other(PrincipalKey::User(user.clone())));
-                (user.clone(), known.copied().unwrap_or(fresh))
-            });
+            let dated = members
+                .iter()
+                .map(|user| (user.clone(), known.get(user).copied().unwrap_or(fresh)));
             self.members.insert(name.clone(), dated.collect());
         }
         if partial {
@@ -193,17 +172,28 @@ impl History {
     }
 }
 
-/// The ids by which the service knows people and groups.
-fn ids(snapshot: &Snapshot) -> impl Iterator<Item = (PrincipalKey, &ServiceId)> {
-    let groups = snapshot
-        .groups
-        .iter()
-        .filter_map(|(name, group)| Some((PrincipalKey::Group(name.clone()), group.value.id.as_ref()?)));
-    let users = snapshot
-        .users
-        .iter()
-        .filter_map(|(name, user)| Some((PrincipalKey::User(name.clone()), user.value.id.as_ref()?)));
-    groups.chain(users)
+type Members = BTreeMap<GroupName, BTreeMap<UserName, Since>>;
+
+/// Memberships under the keys that their groups and people have now.
+fn followed(members: Members, succession: &Succession) -> Members {
+    if succession.is_empty() {
+        return members;
+    }
+    let group_now = |name: GroupName| match succession.now(&PrincipalKey::Group(name))? {
+        PrincipalKey::Group(now) => Some(now.clone()),
+        _ => None,
+    };
+    let user_now = |name: UserName| match succession.now(&PrincipalKey::User(name))? {
+        PrincipalKey::User(now) => Some(now.clone()),
+        _ => None,
+    };
+    let members = members.into_iter().filter_map(|(group, users)| {
+        let users = users
+            .into_iter()
+            .filter_map(|(user, since)| Some((user_now(user)?, since)));
+        Some((group_now(group)?, users.collect()))
+    });
+    members.collect()
 }
 
 /// People who have a set that amounts to administration, as the reading has it.
@@ -240,7 +230,7 @@ fn people_with_access(snapshot: &Snapshot, counts: &dyn Fn(u32) -> bool) -> u64 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::AccountId;
+    use crate::id::{AccountId, ServiceId};
     use crate::model::instance::{Held, HeldSubject, Instance};
     use crate::model::principal::{Group, User};
     use crate::model::record::Around;
@@ -329,6 +319,51 @@ mod tests {
             (None, at(1))
         );
         assert_eq!(grant(&history, 1), Some((None, at(1))));
+    }
+
+    #[test]
+    fn another_name_or_a_deletion_leaves_what_is_there_as_old_as_it_is() {
+        let group = |name: &str| PrincipalKey::Group(GroupName::new(name).unwrap());
+        let orphan = PrincipalKey::OrphanGroup(ServiceId::new("g-1").unwrap());
+        // What `principal` administers, and the groups that are there, with their ids.
+        let read = |hour: u8, principal: &PrincipalKey, groups: &[(&str, &str)]| {
+            let mut seen = reading(hour, &[1], &["ada"]);
+            let (_, ops) = seen.snapshot.groups.pop_first().unwrap();
+            for (name, id) in groups {
+                let mut entity = ops.clone();
+                entity.value.id = Some(ServiceId::new(*id).unwrap());
+                seen.snapshot.groups.insert(GroupName::new(name).unwrap(), entity);
+            }
+            let names = Names::new(vec![account(1)], vec![admin()], vec![principal.clone()]);
+            seen.snapshot.access = Access::from_tuples(names.unwrap(), vec![Tuple::new(0, 0, 0)]);
+            seen
+        };
+        let mut history = History::default();
+        let since = |history: &History, principal: &PrincipalKey| {
+            let since = history.grant(&account(1), &admin(), principal);
+            since.map(|since| since.first_with)
+        };
+        let member = |history: &History, name: &str| {
+            let since = history.member(&GroupName::new(name).unwrap(), &UserName::new("ada").unwrap());
+            since.map(|since| since.first_with)
+        };
+        history.read(&read(1, &group("ops"), &[("ops", "g-1")])).unwrap();
+        let renamed = read(2, &group("pager"), &[("pager", "g-1"), ("ops", "g-2")]);
+        let moved = history.read(&renamed).unwrap();
+        assert_eq!(
+            moved.moved().collect::<Vec<_>>(),
+            [(&group("ops"), &group("pager"))]
+        );
+        assert_eq!(since(&history, &group("pager")), Some(at(1)));
+        assert_eq!(since(&history, &group("ops")), None);
+        // The same person has been in the one for an hour longer than in the one made under its old name.
+        assert_eq!(
+            (member(&history, "pager"), member(&history, "ops")),
+            (Some(at(1)), Some(at(2)))
+        );
+        history.read(&read(3, &orphan, &[("ops", "g-2")])).unwrap();
+        assert_eq!(since(&history, &orphan), Some(at(1)));
+        assert_eq!(member(&history, "pager"), None);
     }
 
     fn grant(history: &History, number: u64) -> Option<(Option<Timestamp>, Timestamp)> {

@@ -13,6 +13,7 @@ use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName
 use super::access::{Names, Tuple};
 use super::action::Effect;
 use super::history::Since;
+use super::identities::Succession;
 
 /// Who made what, as far as the journal tells.
 #[derive(Debug, Default)]
@@ -22,28 +23,42 @@ pub struct Made {
     principals: Interned<PrincipalKey>,
     grants: FxHashMap<(u32, u32, u32), u32>,
     members: FxHashMap<(u32, u32), u32>,
+    /// What runs renamed since the last reading: the key in that reading, and the present one.
+    moved: BTreeMap<PrincipalKey, PrincipalKey>,
     /// When each run began and ended, in the order of the journal.
     runs: Vec<(Timestamp, Option<Timestamp>)>,
     current: Current,
 }
 
-/// Numbers for keys, in the order in which they come.
+/// Numbers for keys, in the order in which they come. A key that is given up keeps its number from being used again.
 #[derive(Debug)]
-struct Interned<K>(BTreeMap<K, u32>);
+struct Interned<K> {
+    numbers: BTreeMap<K, u32>,
+    next: u32,
+}
 
 impl<K> Default for Interned<K> {
     fn default() -> Self {
-        Interned(BTreeMap::new())
+        Interned {
+            numbers: BTreeMap::new(),
+            next: 0,
+        }
     }
 }
 
 impl<K: Ord + Clone> Interned<K> {
     fn of(&mut self, key: &K) -> u32 {
-        let next = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
-        match self.0.get(key) {
-            Some(known) => *known,
-            None => *self.0.entry(key.clone()).or_insert(next),
+        if let Some(known) = self.numbers.get(key) {
+            return *known;
         }
+        let number = self.next;
+        self.numbers.insert(key.clone(), number);
+        self.next = self.next.saturating_add(1);
+        number
+    }
+
+    fn get(&self, key: &K) -> Option<u32> {
+        self.numbers.get(key).copied()
     }
 }
 
@@ -98,6 +113,7 @@ impl Made {
     pub fn forget(&mut self) {
         self.grants.clear();
         self.members.clear();
+        self.moved.clear();
     }
 
     fn run(&self) -> Option<u32> {
@@ -159,13 +175,38 @@ impl Made {
         }
     }
 
-    /// What was made for the one is the other's now.
+    /// A run renamed somebody: what was made for the one is the other's now.
     pub fn renamed(&mut self, from: &PrincipalKey, to: &PrincipalKey) {
-        if from != to
-            && let Some(number) = self.principals.0.remove(from)
-        {
-            self.principals.0.insert(to.clone(), number);
+        if from == to {
+            return;
         }
+        self.carry(vec![(from.clone(), to.clone())]);
+        match self.moved.values_mut().find(|now| *now == from) {
+            Some(now) => *now = to.clone(),
+            None => {
+                self.moved.insert(from.clone(), to.clone());
+            }
+        }
+    }
+
+    /// A reading found people and groups under other keys than the reading before. What runs renamed between the two
+    /// was followed already.
+    pub fn followed(&mut self, succession: &Succession) {
+        let by_runs = std::mem::take(&mut self.moved);
+        let moved = succession.moved().map(|(from, to)| {
+            let from = by_runs.get(from).unwrap_or(from);
+            (from.clone(), to.clone())
+        });
+        self.carry(moved.filter(|(from, to)| from != to).collect());
+    }
+
+    /// Gives numbers to other keys, all at once: two may have swapped theirs.
+    fn carry(&mut self, moved: Vec<(PrincipalKey, PrincipalKey)>) {
+        let moved: Vec<_> = moved
+            .into_iter()
+            .filter_map(|(from, to)| Some((to, self.principals.numbers.remove(&from)?)))
+            .collect();
+        self.principals.numbers.extend(moved);
     }
 
     fn membership(&mut self, group: &GroupName, user: &UserName) -> (u32, u32) {
@@ -184,9 +225,9 @@ impl Made {
         since: Since,
     ) -> Option<u32> {
         let key = (
-            *self.accounts.0.get(account)?,
-            *self.sets.0.get(set)?,
-            *self.principals.0.get(principal)?,
+            self.accounts.get(account)?,
+            self.sets.get(set)?,
+            self.principals.get(principal)?,
         );
         self.at_that_time(*self.grants.get(&key)?, since)
     }
@@ -194,8 +235,8 @@ impl Made {
     /// The run that put somebody into a group who is there since then.
     pub fn member(&self, group: &GroupName, user: &UserName, since: Since) -> Option<u32> {
         let key = (
-            *self.principals.0.get(&PrincipalKey::Group(group.clone()))?,
-            *self.principals.0.get(&PrincipalKey::User(user.clone()))?,
+            self.principals.get(&PrincipalKey::Group(group.clone()))?,
+            self.principals.get(&PrincipalKey::User(user.clone()))?,
         );
         self.at_that_time(*self.members.get(&key)?, since)
     }
@@ -272,5 +313,62 @@ mod tests {
         assert_eq!(member("ada", since(5, 6)), None);
         assert_eq!(made.grant(&account(), &set(), &ops(), since(1, 4)), Some(0));
         assert_eq!(made.grant(&account(), &set(), &ops(), since(0, 1)), None);
+    }
+
+    #[test]
+    fn what_was_made_for_somebody_is_theirs_under_every_later_name() {
+        use crate::model::history::History;
+        use crate::model::principal::Group;
+        use crate::model::record::Seen;
+        use crate::model::snapshot::{Entity, Snapshot};
+        let pager = PrincipalKey::Group(GroupName::new("pager").unwrap());
+        let reading = |hour: u8, groups: &[(&str, &str)]| {
+            let mut snapshot = Snapshot::default();
+            for (name, id) in groups {
+                let name = GroupName::new(name).unwrap();
+                let group = Group {
+                    display_name: name.clone(),
+                    id: Some(crate::id::ServiceId::new(*id).unwrap()),
+                    description: None,
+                    members: None,
+                    external_id: None,
+                };
+                snapshot.groups.insert(name, Entity::observed(group));
+            }
+            Seen {
+                at: at(hour),
+                snapshot,
+                roles: Vec::new(),
+                around: None,
+            }
+        };
+        let (mut made, mut history) = (Made::default(), History::default());
+        made.begin(&names(), at(1));
+        made.intents(&[], &[(Tuple::new(0, 0, 0), 0)]);
+        made.finish(at(2));
+        made.followed(&history.read(&reading(3, &[("ops", "g-1")])).unwrap());
+        // Somebody else renames it; then a run makes one of the old name, and gives it the same.
+        made.followed(&history.read(&reading(4, &[("pager", "g-1")])).unwrap());
+        made.begin(&names(), at(5));
+        made.intents(&[], &[(Tuple::new(0, 0, 0), 0)]);
+        made.finish(at(6));
+        let both = [("ops", "g-2"), ("pager", "g-1")];
+        made.followed(&history.read(&reading(7, &both)).unwrap());
+        let first = Since {
+            last_without: None,
+            first_with: at(3),
+        };
+        assert_eq!(made.grant(&account(), &set(), &pager, first), Some(0));
+        assert_eq!(made.grant(&account(), &set(), &ops(), since(4, 7)), Some(1));
+        // What a run renamed is not renamed once more by the reading that finds it so.
+        let third = PrincipalKey::Group(GroupName::new("third").unwrap());
+        made.renamed(&ops(), &third);
+        made.begin(&names(), at(8));
+        made.intents(&[], &[(Tuple::new(0, 0, 0), 0)]);
+        made.finish(at(9));
+        let moved = [("ops", "g-3"), ("pager", "g-1"), ("third", "g-2")];
+        made.followed(&history.read(&reading(10, &moved)).unwrap());
+        assert_eq!(made.grant(&account(), &set(), &ops(), since(7, 10)), Some(2));
+        assert_eq!(made.grant(&account(), &set(), &third, since(4, 7)), Some(1));
     }
 }

@@ -17,6 +17,7 @@ pub mod fingerprint;
 pub mod freeze;
 pub mod guardrail;
 pub mod history;
+pub mod identities;
 pub mod in_account;
 pub mod instance;
 pub mod likeness;

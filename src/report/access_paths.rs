@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, ServiceId, UserName};
+use crate::model::identities::{Identities, Succession};
 use crate::model::in_account::{edits_of, with_edits};
 use crate::model::record::Recorded;
 use crate::model::roles::role_arn;
@@ -139,61 +140,76 @@ pub struct DeclaringBlock {
 /// A path as far as a reading shows it: a set, and through whom.
 type Reached = (PermissionSetName, PrincipalKey);
 
-/// Since when each path has been there, told from one reading after the other.
+/// Since when each path has been there, told from one reading after the other. People and groups are followed by their
+/// ids: another name breaks no path, and who was made anew under an old name begins none before that.
 #[derive(Debug, Clone)]
 pub struct Since<'a> {
     asked: &'a Asked,
+    /// By which id the service knows the person.
+    person: Option<ServiceId>,
     readings: u64,
     /// When it began, and whether that was the first reading.
     paths: BTreeMap<Reached, (Timestamp, bool)>,
-    /// By which ids the service knew people and groups when they were last read.
-    ids: BTreeMap<PrincipalKey, ServiceId>,
+    identities: Identities,
 }
 
 impl<'a> Since<'a> {
-    /// Before any reading.
-    pub fn new(asked: &'a Asked) -> Self {
+    /// Before any reading, for somebody as the state has them.
+    pub fn new(asked: &'a Asked, recorded: &Recorded) -> Self {
+        let person = last_seen(recorded).users.get(&asked.person);
         Since {
             asked,
+            person: person.and_then(|user| user.value.id.clone()),
             readings: 0,
             paths: BTreeMap::new(),
-            ids: BTreeMap::new(),
+            identities: Identities::default(),
         }
     }
 
     /// The next reading.
     pub fn read(&mut self, snapshot: &Snapshot, at: Timestamp) {
-        let there = reached(snapshot, self.asked);
-        let person = PrincipalKey::User(self.asked.person.clone());
-        let is_other = |key: &PrincipalKey, known: &BTreeMap<PrincipalKey, ServiceId>| {
-            let id = id_of(snapshot, key);
-            known.get(key).zip(id).is_some_and(|(before, now)| before != now)
-        };
-        // Made anew under the same name is somebody else.
-        let known = std::mem::take(&mut self.ids);
-        let begins_anew = is_other(&person, &known);
-        self.paths
-            .retain(|path, _| there.contains(path) && !begins_anew && !is_other(&path.1, &known));
-        self.ids = known;
-        let seen = there.iter().map(|(_, principal)| principal).chain([&person]);
-        for key in seen {
-            if let Some(id) = id_of(snapshot, key) {
-                self.ids.insert(key.clone(), id.clone());
-            }
-        }
-        for path in there {
-            self.paths.entry(path).or_insert((at, self.readings == 0));
-        }
+        let there = self.called(snapshot).map(|person| {
+            let asked = Asked {
+                person,
+                ..self.asked.clone()
+            };
+            reached(snapshot, &asked)
+        });
+        let succession = self.identities.read(snapshot);
+        let before = std::mem::take(&mut self.paths);
+        let before: BTreeMap<Reached, _> = before
+            .into_iter()
+            .filter_map(|((set, principal), began)| Some(((set, succession.now(&principal)?.clone()), began)))
+            .collect();
+        let paths = there.into_iter().flatten().map(|path| {
+            let began = before.get(&path).copied();
+            (path, began.unwrap_or((at, self.readings == 0)))
+        });
+        self.paths = paths.collect();
         self.readings += 1;
+    }
+
+    /// What the person is called in a reading; `None` if somebody else is called so there.
+    fn called(&self, snapshot: &Snapshot) -> Option<UserName> {
+        let Some(id) = &self.person else {
+            return Some(self.asked.person.clone());
+        };
+        let mut users = snapshot.users.iter();
+        let by_id = users.find(|(_, user)| user.value.id.as_ref() == Some(id));
+        let namesake = snapshot.users.get(&self.asked.person);
+        match (by_id, namesake.and_then(|user| user.value.id.as_ref())) {
+            (Some((name, _)), _) => Some(name.clone()),
+            (None, Some(_another)) => None,
+            (None, None) => Some(self.asked.person.clone()),
+        }
     }
 }
 
-/// The id by which the service knows a person or a group.
-fn id_of<'s>(snapshot: &'s Snapshot, key: &PrincipalKey) -> Option<&'s ServiceId> {
-    match key {
-        PrincipalKey::Group(name) => snapshot.groups.get(name)?.value.id.as_ref(),
-        PrincipalKey::User(name) => snapshot.users.get(name)?.value.id.as_ref(),
-        PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => None,
+/// What is there: as last read, else as applied.
+fn last_seen(recorded: &Recorded) -> &Snapshot {
+    match &recorded.seen {
+        Some(seen) => &seen.snapshot,
+        None => &recorded.applied,
     }
 }
 
@@ -223,14 +239,12 @@ fn is_member(snapshot: &Snapshot, group: &GroupName, person: &UserName) -> bool 
 
 /// Explains what the state holds; `since` has taken all readings that it holds.
 pub fn explain(asked: &Asked, recorded: &Recorded, since: &Since<'_>, risk: &RiskSettings) -> Explanation {
-    let (snapshot, seen_at) = match &recorded.seen {
-        Some(seen) => (&seen.snapshot, Some(seen.at)),
-        None => (&recorded.applied, None),
-    };
+    let snapshot = last_seen(recorded);
+    let renamed = Identities::of(&recorded.applied).succession(snapshot);
     let judge = SetJudge::new(risk);
     let mut sets: BTreeMap<PermissionSetName, Vec<Path>> = BTreeMap::new();
     for (set, principal) in reached(snapshot, asked) {
-        let path = path(asked, recorded, since, &set, &principal);
+        let path = path(asked, (recorded, &renamed), since, &set, &principal);
         sets.entry(set).or_default().push(path);
     }
     let seen = recorded.seen.as_ref();
@@ -255,7 +269,7 @@ pub fn explain(asked: &Asked, recorded: &Recorded, since: &Since<'_>, risk: &Ris
     let person = snapshot.users.get(&asked.person);
     Explanation {
         format_version: FORMAT_VERSION,
-        seen_at,
+        seen_at: recorded.seen.as_ref().map(|seen| seen.at),
         person: person
             .map_or(asked.person.as_str(), |user| user.value.shown())
             .to_owned(),
@@ -272,14 +286,15 @@ pub fn explain(asked: &Asked, recorded: &Recorded, since: &Since<'_>, risk: &Ris
 
 fn path(
     asked: &Asked,
-    recorded: &Recorded,
+    (recorded, renamed): (&Recorded, &Succession),
     since: &Since<'_>,
     set: &PermissionSetName,
     principal: &PrincipalKey,
 ) -> Path {
     let applied = &recorded.applied;
     let access = &applied.access;
-    let tuple = access.names.tuple(&asked.account, set, principal);
+    let when_applied = renamed.before(principal);
+    let tuple = when_applied.and_then(|principal| access.names.tuple(&asked.account, set, principal));
     let note = tuple.and_then(|tuple| access.note_at(access.find(tuple)?));
     let blocks = note
         .into_iter()
@@ -294,7 +309,10 @@ fn path(
         PrincipalKey::Group(name) => Some(name),
         _ => None,
     };
-    let membership = group.and_then(|name| applied.groups.get(name));
+    let membership = when_applied.and_then(|key| match key {
+        PrincipalKey::Group(name) => applied.groups.get(name),
+        _ => None,
+    });
     let undeclared = group.is_some_and(|name| {
         let seen = recorded.seen.as_ref();
         let strangers = seen.map(|seen| undeclared(applied, &seen.snapshot, name));
@@ -352,7 +370,7 @@ mod tests {
     use crate::address::Kind;
     use crate::id::AccountId;
     use crate::model::access::{Access, Block, Declaration};
-    use crate::model::principal::Group;
+    use crate::model::principal::{Group, User};
     use crate::model::record::Seen;
     use crate::model::snapshot::Entity;
 
@@ -408,10 +426,6 @@ mod tests {
             account: account(),
             permission_set: None,
         };
-        let mut since = Since::new(&asked);
-        for (at, snapshot) in readings {
-            since.read(snapshot, at.parse().unwrap());
-        }
         let seen = readings.last().map(|(at, snapshot)| Seen {
             at: at.parse().unwrap(),
             snapshot: (*snapshot).clone(),
@@ -423,6 +437,10 @@ mod tests {
             seen,
             ..Recorded::default()
         };
+        let mut since = Since::new(&asked, &recorded);
+        for (at, snapshot) in readings {
+            since.read(snapshot, at.parse().unwrap());
+        }
         explain(&asked, &recorded, &since, &RiskSettings::default())
     }
 
@@ -492,6 +510,60 @@ mod tests {
         let path = &found.permission_sets[0].paths[0];
         assert_eq!(path.since.unwrap().to_string(), "2026-03-01T00:00:00Z");
         assert!(!path.at_least);
+    }
+
+    /// The group of that name and id has `admin`, and the person of that name, always the same one, is in it.
+    fn with_ids(group: &str, id: &str, person: &str) -> Snapshot {
+        let name = GroupName::new(group).unwrap();
+        let mut made = snapshot(&[("x", PrincipalKey::Group(name.clone()))], Some(&[person][..]));
+        let (_, mut entity) = made.groups.pop_first().unwrap();
+        entity.value.display_name = name.clone();
+        entity.value.id = Some(ServiceId::new(id).unwrap());
+        entity.management = Management::Created;
+        made.groups.insert(name, entity);
+        let person = User {
+            user_name: user(person),
+            id: Some(ServiceId::new("u-1").unwrap()),
+            given_name: "".into(),
+            family_name: "".into(),
+            display_name: "".into(),
+            email: None,
+            external_id: None,
+        };
+        made.users
+            .insert(person.user_name.clone(), Entity::observed(person));
+        made
+    }
+
+    #[test]
+    fn another_name_of_the_group_or_the_person_breaks_no_path_and_hides_no_block() {
+        let applied = with_ids("old", "g-1", "ada-of-old");
+        let renamed = with_ids("ops", "g-1", "ada");
+        let readings = [
+            ("2026-01-01T00:00:00Z", &applied),
+            ("2026-02-01T00:00:00Z", &applied),
+            ("2026-03-01T00:00:00Z", &renamed),
+        ];
+        let found = explained(applied.clone(), &readings);
+        let path = &found.permission_sets[0].paths[0];
+        assert_eq!(path.group.as_deref(), Some("ops"));
+        assert_eq!(path.since.unwrap().to_string(), "2026-01-01T00:00:00Z");
+        assert_eq!(path.declared_by.len(), 1);
+        let membership = path.membership.clone().unwrap();
+        assert_eq!((membership.managed, membership.undeclared), (true, false));
+        // One made under the old name has nothing of it, and no block declares what it is given.
+        let another = with_ids("old", "g-2", "ada");
+        let mut both = renamed.clone();
+        both.groups.extend(another.groups.clone());
+        both.access = another.access;
+        let readings = [
+            ("2026-01-01T00:00:00Z", &applied),
+            ("2026-03-01T00:00:00Z", &both),
+        ];
+        let found = explained(applied.clone(), &readings);
+        let path = &found.permission_sets[0].paths[0];
+        assert_eq!(path.since.unwrap().to_string(), "2026-03-01T00:00:00Z");
+        assert_eq!((path.declared_by.len(), &path.membership), (0, &None));
     }
 
     #[test]

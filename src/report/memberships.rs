@@ -37,15 +37,17 @@ pub fn undeclared(applied: &Snapshot, live: &Snapshot, group: &GroupName) -> BTr
     undeclared.cloned().collect()
 }
 
-/// The group as it was applied: by its name, or by its id where it was renamed since.
+/// The group as it was applied: by its id, whatever it was called, else by its name.
 fn applied_group<'s>(
     applied: &'s Snapshot,
     name: &GroupName,
     there: &Entity<Group>,
 ) -> Option<&'s Entity<Group>> {
-    applied.groups.get(name).or_else(|| {
-        let id = there.value.id.as_ref()?;
-        let mut groups = applied.groups.values();
-        groups.find(|group| group.value.id.as_ref() == Some(id))
-    })
+    let by_name = applied.groups.get(name);
+    let Some(id) = &there.value.id else {
+        return by_name;
+    };
+    let mut groups = applied.groups.values();
+    let by_id = groups.find(|group| group.value.id.as_ref() == Some(id));
+    by_id.or(by_name)
 }

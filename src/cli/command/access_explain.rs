@@ -25,7 +25,7 @@ pub fn run(env: &Env, args: &AccessExplainArgs) -> Result<Exit, Failure> {
         recorded.seen = Some(reading(env, at)?);
     }
     let asked = asked(args, &recorded)?;
-    let mut since = Since::new(&asked);
+    let mut since = Since::new(&asked, &recorded);
     let until = recorded.seen.as_ref().map(|seen| seen.at);
     readings(env, &mut |seen, _| {
         let goes_on = until.is_none_or(|until| seen.at <= until);

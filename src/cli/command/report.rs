@@ -110,18 +110,16 @@ impl Past {
         let mut past = Past::default();
         let mut failed = None;
         let mut store = super::store_of(env)?;
-        store.read_each(Kinds::Readings, &mut |entry| {
+        // In the order of the journal: whom a reading finds under another name is the one for whom runs made things.
+        store.read_each(Kinds::All, &mut |entry| {
+            past.log.add(&entry);
+            past.deed(&entry);
             failed = past.take(entry).err();
             failed.is_none()
         })?;
         if let Some(error) = failed {
             return Err(error.into());
         }
-        store.read_each(Kinds::Deeds, &mut |entry| {
-            past.log.add(&entry);
-            past.deed(&entry);
-            true
-        })?;
         Ok(past)
     }
 
@@ -166,7 +164,8 @@ impl Past {
             _ => return Ok(()),
         };
         let problem = |error: CapacityError| StateError::Inconsistent(error.to_string().into());
-        self.history.read(&seen).map_err(problem)?;
+        let succession = self.history.read(&seen).map_err(problem)?;
+        self.made.followed(&succession);
         self.readings.observed(seen);
         Ok(())
     }

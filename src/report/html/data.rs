@@ -18,6 +18,8 @@ pub const UNMANAGED: u8 = 8;
 pub const MISSING: u8 = 16;
 /// Its time has come, and it is still there.
 pub const OVERDUE: u8 = 32;
+/// It is there, and the group or person whom it was for is deleted. (The script has a use of its own for 64.)
+pub const LEFT_OVER: u8 = 128;
 
 impl PageData {
     /// A person in a text: the name, with the user name where the name might be taken for somebody else's.

@@ -12,6 +12,7 @@
 pub mod data;
 mod drift;
 pub mod marks;
+mod mentioned;
 mod overview;
 mod plan;
 mod tables;

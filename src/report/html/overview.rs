@@ -7,13 +7,17 @@ use crate::report::escape;
 use crate::report::wording::{self, counted, number};
 
 use super::Sources;
-use super::data::{GRANTED, MISSING, PRESENT, PageData, PrincipalEntry, REVOKED, Review, Row, UNMANAGED};
+use super::data::{
+    GRANTED, LEFT_OVER, MISSING, PRESENT, PageData, PrincipalEntry, REVOKED, Review, Row, UNMANAGED,
+};
 use super::text::moment;
 
 /// Rows of the table of administrators; more are counted, and in the matrix.
 const MOST_ROWS: usize = 200;
 /// Names in one cell.
 const MOST_NAMES: usize = 12;
+/// Groups whose members are not known, at a count.
+const MOST_UNKNOWN: usize = 3;
 /// Names that could deceive.
 const MOST_DECEIVING: usize = 20;
 
@@ -96,6 +100,8 @@ pub enum Change {
     Loses,
     /// Nobody declared it.
     Unmanaged,
+    /// Whom it was for is deleted.
+    LeftOver,
 }
 
 impl Change {
@@ -105,6 +111,7 @@ impl Change {
             _ if state & GRANTED != 0 => Change::Gains,
             _ if state & REVOKED != 0 => Change::Loses,
             _ if state & UNMANAGED != 0 => Change::Unmanaged,
+            _ if state & LEFT_OVER != 0 => Change::LeftOver,
             _ => Change::None,
         }
     }
@@ -116,6 +123,7 @@ impl Change {
             Change::Gains => Some(("gains", "+ comes with the plan")),
             Change::Loses => Some(("loses", "− goes with the plan")),
             Change::Unmanaged => Some(("unmanaged", "? unmanaged")),
+            Change::LeftOver => Some(("unmanaged", "? left over")),
         }
     }
 }
@@ -185,35 +193,52 @@ fn tiles(sources: &Sources<'_>, review: &Review) -> Vec<Tile> {
         href,
         alert,
     };
-    let administering = people(review, |row| is_administration(review, row));
-    let in_production = people(review, |row| {
-        is_administration(review, row) && is_production(review, row)
-    });
+    let people_tile = |matches: &dyn Fn(&Row) -> bool, one: &str, many: &str, href, asks| {
+        let count = people(review, matches).len() as u64;
+        let unknown = unknown_groups(review, matches);
+        let label = if count == 1 && unknown.is_empty() {
+            one
+        } else {
+            many
+        };
+        match unknown.len() {
+            0 => tile(count, label, href, asks && count > 0),
+            all => Tile {
+                value: format!("at least {}", number(count)),
+                label: format!(
+                    "{label}; not known: the members of {}",
+                    wording::some_of(&unknown, all as u64, MOST_UNKNOWN)
+                ),
+                href,
+                alert: true,
+            },
+        }
+    };
+    let administers = |row: &Row| is_administration(review, row);
     let mut tiles = vec![
         tile(present().count() as u64, "assignments", "#matrix", false),
-        tile(
-            people(review, |_| true).len() as u64,
+        people_tile(
+            &|_| true,
+            "person with access",
             "people with access",
             "#matrix",
             false,
         ),
         tile(data.accounts.len() as u64, "accounts", "#matrix", false),
         tile(data.sets.len() as u64, "permission sets", "#matrix", false),
-        tile(
-            administering.len() as u64,
-            if administering.len() == 1 {
-                "person administers an account"
-            } else {
-                "people administer an account"
-            },
+        people_tile(
+            &administers,
+            "person administers an account",
+            "people administer an account",
             "#administrators",
             false,
         ),
-        tile(
-            in_production.len() as u64,
+        people_tile(
+            &|row| administers(row) && is_production(review, row),
+            "of them in production",
             "of them in production",
             "#administrators",
-            !in_production.is_empty(),
+            true,
         ),
     ];
     if let Some(view) = sources.plan {
@@ -264,6 +289,21 @@ fn people(review: &Review, matches: impl Fn(&Row) -> bool) -> BTreeSet<u32> {
         .into_iter()
         .filter_map(|principal| review.data.principals.get(principal as usize))
         .flat_map(|principal| principal.members.iter().flatten().copied())
+        .collect()
+}
+
+/// The groups of present rows that match, whose members are not known.
+fn unknown_groups<'r>(review: &'r Review, matches: impl Fn(&Row) -> bool) -> Vec<&'r str> {
+    let rows = review
+        .rows
+        .iter()
+        .filter(|row| row.state & PRESENT != 0 && matches(row));
+    let principals: BTreeSet<u32> = rows.map(|row| row.principal).collect();
+    principals
+        .into_iter()
+        .filter_map(|principal| review.data.principals.get(principal as usize))
+        .filter(|principal| principal.kind == "group" && principal.members.is_none())
+        .map(|principal| principal.name.as_str())
         .collect()
 }
 
@@ -460,23 +500,24 @@ fn unusual_administration(review: &Review, out: &mut Vec<Observation>) {
             href: "#administrators",
         });
     }
-    let unmanaged = review
-        .rows
-        .iter()
-        .filter(there)
-        .filter(|row| row.state & UNMANAGED != 0 || row.note == 0)
-        .count() as u64;
-    if unmanaged > 0 {
-        let text = format!(
-            "{} of administration that no block declares.",
-            counted(unmanaged, "assignment")
-        );
-        out.push(Observation {
-            level: "risk",
-            text,
-            href: "#drift",
-        });
-    }
+    let is_left_over = |row: &&Row| row.state & LEFT_OVER != 0;
+    let is_unmanaged = |row: &&Row| !is_left_over(row) && (row.state & UNMANAGED != 0 || row.note == 0);
+    let unmanaged = review.rows.iter().filter(there).filter(is_unmanaged).count() as u64;
+    let left_over = review.rows.iter().filter(there).filter(is_left_over).count() as u64;
+    let mut say = |count: u64, what: &str| {
+        if count > 0 {
+            out.push(Observation {
+                level: "risk",
+                text: format!("{} {what}", counted(count, "assignment")),
+                href: "#drift",
+            });
+        }
+    };
+    say(unmanaged, "of administration that no block declares.");
+    say(
+        left_over,
+        "of administration left over from a group or person that was deleted.",
+    );
 }
 
 /// Roles that somebody edited into administration, and people who administer by a membership that no block declares.
@@ -576,12 +617,7 @@ fn planned(sources: &Sources<'_>, view: &crate::report::plan_view::PlanView<'_>,
 }
 
 fn unknown_members(review: &Review, out: &mut Vec<Observation>) {
-    let granted: BTreeSet<u32> = review.rows.iter().map(|row| row.principal).collect();
-    let unknown = granted
-        .iter()
-        .filter_map(|at| review.data.principals.get(*at as usize))
-        .filter(|principal| principal.kind == "group" && principal.members.is_none());
-    let names: Vec<&str> = unknown.map(|principal| principal.name.as_str()).collect();
+    let names = unknown_groups(review, |_| true);
     if !names.is_empty() {
         let text = format!(
             "The members of {} with access are not known: {}.",

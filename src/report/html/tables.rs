@@ -10,8 +10,9 @@ use rustc_hash::FxHashMap;
 
 use crate::drift::{Cause, Subject};
 use crate::id::{AccountId, AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName};
-use crate::model::access::{Declaration, Note, Tuple};
+use crate::model::access::{Declaration, Note};
 use crate::model::history::Since;
+use crate::model::identities::Succession;
 use crate::model::in_account::{AccountFault, in_brief, with_edits};
 use crate::model::roles::{RoleSuffix, role_arn};
 use crate::plan::people::{PeopleChange, PeopleRow};
@@ -26,8 +27,8 @@ use crate::report::shared_names::SharedNames;
 
 use super::Sources;
 use super::data::{
-    AccountEntry, AlteredEntry, BlockEntry, EditedRole, GRANTED, MISSING, OVERDUE, PRESENT, PageData,
-    PeopleEntry, PrincipalEntry, REVOKED, Review, Row, RunEntry, SetEntry, UNMANAGED,
+    AccountEntry, AlteredEntry, BlockEntry, EditedRole, GRANTED, LEFT_OVER, MISSING, OVERDUE, PRESENT,
+    PageData, PeopleEntry, PrincipalEntry, REVOKED, Review, Row, RunEntry, SetEntry, UNMANAGED,
 };
 use super::marks::Marks;
 use super::text::{day, moment, policies};
@@ -75,6 +76,8 @@ struct Index<'a> {
     sets: BTreeMap<PermissionSetName, u32>,
     principals: BTreeMap<PrincipalKey, u32>,
     people: BTreeMap<UserName, u32>,
+    /// Who of what was applied has another key in the service.
+    renamed: Succession,
 }
 
 impl<'a> Builder<'a> {
@@ -91,6 +94,7 @@ impl<'a> Builder<'a> {
         };
         builder.data.role_arn = arn_pieces(sources.region());
         builder.data.runs = sources.log.iter().filter_map(run).collect();
+        builder.index.renamed = sources.renamed();
         builder.since();
         builder.people();
         builder.accounts();
@@ -416,7 +420,8 @@ impl<'a> Builder<'a> {
             let Some((account, set, principal)) = applied.names.resolve(*tuple) else {
                 continue;
             };
-            let Some(key) = self.key(account, set, principal) else {
+            let now = self.index.renamed.now(principal).unwrap_or(principal);
+            let Some(key) = self.key(account, set, now) else {
                 continue;
             };
             let note = notes.get(*note as usize).copied().unwrap_or(0);
@@ -497,7 +502,8 @@ impl<'a> Builder<'a> {
     fn drifted(&mut self, view: &DriftView<'_>) {
         for item in &view.drift.items {
             let bit = match item.cause {
-                Cause::Unmanaged | Cause::Orphaned => UNMANAGED,
+                Cause::Unmanaged => UNMANAGED,
+                Cause::Orphaned => LEFT_OVER,
                 Cause::Missing => MISSING,
                 Cause::Overdue => OVERDUE,
                 _ => continue,
@@ -510,8 +516,9 @@ impl<'a> Builder<'a> {
             else {
                 continue;
             };
+            let now = self.index.renamed.now_there(principal).clone();
             for account in accounts {
-                let Some(key) = self.key(account, permission_set, principal) else {
+                let Some(key) = self.key(account, permission_set, &now) else {
                     continue;
                 };
                 let row = self.rows.entry(key).or_insert(Known {
@@ -592,70 +599,6 @@ impl Index<'_> {
             AccountKey::Id(_) => None,
         };
         found.unwrap_or(key).clone()
-    }
-}
-
-impl Sources<'_> {
-    /// Accounts that any grant or change names.
-    fn accounts(&self) -> BTreeSet<AccountKey> {
-        let mut keys: BTreeSet<AccountKey> = self.snapshot().access.names.accounts.iter().cloned().collect();
-        self.each_change(|account, _, _| {
-            keys.insert(account.clone());
-        });
-        keys
-    }
-
-    fn permission_sets(&self) -> BTreeSet<PermissionSetName> {
-        let mut names: BTreeSet<_> = self
-            .snapshot()
-            .access
-            .names
-            .permission_sets
-            .iter()
-            .cloned()
-            .collect();
-        self.each_change(|_, set, _| {
-            names.insert(set.clone());
-        });
-        names
-    }
-
-    fn principals(&self) -> BTreeSet<PrincipalKey> {
-        let mut keys: BTreeSet<_> = self.snapshot().access.names.principals.iter().cloned().collect();
-        self.each_change(|_, _, principal| {
-            keys.insert(principal.clone());
-        });
-        keys
-    }
-
-    /// What plan and drift name and the reading need not have.
-    fn each_change(&self, mut take: impl FnMut(&AccountKey, &PermissionSetName, &PrincipalKey)) {
-        if let Some(view) = self.plan {
-            let plan = view.plan;
-            let tuples = plan.grants.iter().map(|step| step.tuple);
-            let tuples: BTreeSet<Tuple> = tuples.chain(plan.revokes.iter().map(|step| step.tuple)).collect();
-            for (account, set, principal) in tuples.into_iter().filter_map(|tuple| plan.names.resolve(tuple))
-            {
-                take(account, set, principal);
-            }
-        }
-        let items = self
-            .drift
-            .as_ref()
-            .map(|view| view.drift.items.as_slice())
-            .unwrap_or_default();
-        for item in items {
-            if let Subject::Grants {
-                permission_set,
-                principal,
-                accounts,
-            } = &item.subject
-            {
-                accounts
-                    .iter()
-                    .for_each(|account| take(account, permission_set, principal));
-            }
-        }
     }
 }
 

@@ -420,3 +420,55 @@ fn the_script_cannot_end_its_own_element() {
         assert!(!SCRIPT.contains(risky), "{risky}");
     }
 }
+
+#[test]
+fn a_renamed_or_deleted_group_keeps_the_block_that_was_applied() {
+    let id = ServiceId::new("g-1").unwrap();
+    let with_id = |mut snapshot: Snapshot| {
+        let group = snapshot.groups.values_mut().next().unwrap();
+        group.value.id = Some(id.clone());
+        snapshot
+    };
+    let applied = recorded(with_id(snapshot("Break Glass", "payments", "Ada Lovelace"))).applied;
+    let orphan = PrincipalKey::OrphanGroup(id.clone());
+    let mut deleted = snapshot("Break Glass", "payments", "Ada Lovelace");
+    deleted.groups.clear();
+    let names = Names::new(
+        vec![account_key(1)],
+        vec![set_name("Administrator")],
+        vec![orphan],
+    );
+    deleted.access = Access::from_tuples(names.unwrap(), vec![Tuple::new(0, 0, 0)]);
+    for now in [
+        with_id(snapshot("Pager", "payments", "Ada Lovelace")),
+        deleted.clone(),
+    ] {
+        let mut recorded = recorded(now);
+        recorded.applied = applied.clone();
+        let page = page(&recorded);
+        let note = data(&page)["rows"][1].as_u64().unwrap() as usize;
+        assert_eq!(data(&page)["notes"][note], serde_json::json!([0]));
+        assert!(!page.contains("that no block declares"));
+    }
+    let mut recorded = recorded(deleted);
+    recorded.applied = snapshot("Break Glass", "payments", "Ada Lovelace");
+    assert!(page(&recorded).contains("1 assignment of administration that no block declares"));
+}
+
+#[test]
+fn counts_of_people_say_when_they_do_not_know_them_all() {
+    let mut dark = snapshot("Break Glass", "payments", "Ada Lovelace");
+    dark.groups.values_mut().next().unwrap().value.members = None;
+    let page = page(&recorded(dark));
+    for label in [
+        "people with access",
+        "people administer an account",
+        "of them in production",
+    ] {
+        let tile = format!("<b>at least 0</b> <span>{label}; not known: the members of Break Glass</span>");
+        assert!(page.contains(&tile), "{label}");
+    }
+    let known = tests::page(&plain());
+    assert!(!known.contains("at least"));
+    assert!(known.contains("<b>2</b> <span>people administer an account</span>"));
+}

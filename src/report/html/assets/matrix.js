@@ -69,7 +69,7 @@ function remembered(make) {
 
 /** With "only changed", drift counts here; what the plan changes is said person by person. */
 function rowFilter(masks) {
-  const drifted = STATE.unmanaged | STATE.missing | STATE.overdue;
+  const drifted = STATE.unmanaged | STATE.missing | STATE.overdue | STATE.leftOver;
   return (row) =>
     masks.passes(row) && (!masks.changed || (row.state & drifted) !== 0);
 }
@@ -132,7 +132,7 @@ function describe(model, mode, line, account, cell) {
     loses: "goes with the plan",
     mixed: "comes and goes with the plan",
   };
-  const more = { ...words, unmanaged: "not declared or overdue", missing: "applied, and gone" }[cell.kind];
+  const more = { ...words, unmanaged: "not declared, overdue or left over", missing: "applied, and gone" }[cell.kind];
   const parts = [[...names].slice(0, 6).join(", "), more, cell.risky ? "administration" : cell.wayUp ? "privilege escalation or sensitive" : undefined];
   return `${who}, ${where}: ${parts.filter((part) => part).join("; ")}`;
 }

@@ -2,7 +2,7 @@
 //
 // Rows hold indices into tables of names; groups are expanded to people only for what is looked at.
 
-const STATE = { present: 1, granted: 2, revoked: 4, unmanaged: 8, missing: 16, overdue: 32, stranger: 64 };
+const STATE = { present: 1, granted: 2, revoked: 4, unmanaged: 8, missing: 16, overdue: 32, stranger: 64, leftOver: 128 };
 
 /** Decodes the data and builds the indices that views need. */
 function readModel(text) {
@@ -104,6 +104,7 @@ function fate(state) {
   if (state & STATE.missing) return ["missing", "∅", "applied, and gone from the service"];
   if (state & STATE.overdue) return ["unmanaged", "?", "expired, and still there"];
   if (state & STATE.unmanaged) return ["unmanaged", "?", "nobody declared it"];
+  if (state & STATE.leftOver) return ["unmanaged", "?", "left over from who was deleted"];
   if (state & STATE.stranger) return STRANGER;
   return ["", "", ""];
 }
