@@ -74,6 +74,7 @@ impl<T> Known<'_, T> {
         };
         let (before, now) = self.applied_id.zip(live).filter(|(before, now)| before != now)?;
         let mut item = self.item(Cause::Rebound, desired);
+        item.now_called.clone_from(&self.now_called);
         if let Subject::Entity { ids, .. } = &mut item.subject {
             *ids = Some((before.clone(), now.clone()));
         }
@@ -250,6 +251,7 @@ impl Finder<'_> {
             let group = name.clone();
             out.push(DriftItem {
                 subject: Subject::Members { group, users },
+                now_called: known.now_called.clone(),
                 ..known.item(cause, desired)
             });
         }

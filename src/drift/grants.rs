@@ -64,7 +64,12 @@ pub(super) fn find(sources: &Sources<'_>, drift: &mut Drift) -> Result<(), Capac
                     drift.unchanged += u64::from(row.observed && ours);
                     continue;
                 };
-                let group = groups.entry((cause, set.clone(), principal.clone())).or_default();
+                // What nobody declared is told by the name that the service has for the group.
+                let principal = match cause {
+                    Cause::Unmanaged => sources.renamed.told_apart(principal),
+                    _ => principal.clone(),
+                };
+                let group = groups.entry((cause, set.clone(), principal)).or_default();
                 group.accounts.push(account.clone());
                 group.declared |= row.desired.is_some();
                 if let Some((access, index)) = origin {

@@ -234,7 +234,8 @@ pub struct DriftItem {
     pub referred: bool,
     /// The last run was to write it and did not write all of it: nobody else changed it, for [`Cause::Changed`].
     pub half_made: bool,
-    /// The name it has now, for [`Cause::Renamed`].
+    /// The name it has now, for [`Cause::Renamed`], and for [`Cause::Rebound`] where it left its name to another;
+    /// for memberships that of their group, where it is another.
     pub now_called: Option<String>,
     /// The name it had, for [`Cause::Orphaned`] where the state knows it.
     pub was_called: Option<String>,

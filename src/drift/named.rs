@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 
 use crate::id::{AccountKey, GroupName, OuPath, PrincipalKey, ServiceId, UserName};
 use crate::model::access::{Access, CapacityError, Names, Tuple};
+use crate::model::principal::Group;
 use crate::model::snapshot::{Entity, Management, Snapshot};
 
-/// For each name in the state that the service no longer has, the name under which the service has that id now.
+/// For each name in the state that the service no longer has, the name under which the service has that id now. A group
+/// may have left its name to another one: then the service has both.
 #[derive(Debug, Default)]
 pub struct Renamed {
     /// Units, by path.
@@ -16,18 +18,39 @@ pub struct Renamed {
     pub groups: BTreeMap<GroupName, GroupName>,
     /// Users.
     pub users: BTreeMap<UserName, UserName>,
+    /// Groups that have the name of one that was renamed, by a name that no group of the state has in their place.
+    taken: BTreeMap<GroupName, GroupName>,
 }
 
 impl Renamed {
     /// Compares ids in the state with those that were read.
     pub fn find(applied: &Snapshot, live: &Snapshot) -> Self {
+        let mut groups = by_id(&applied.groups, &live.groups, |group| group.id.as_ref());
+        let others = taken_over(&applied.groups, &live.groups);
+        groups.extend(others.clone());
+        let last = |name: &GroupName| {
+            let mut at = name;
+            for _ in 0..=groups.len() {
+                match groups.get(at) {
+                    Some(next) => at = next,
+                    None => return Some(at.clone()),
+                }
+            }
+            // Names that went round: nobody is left over.
+            None
+        };
+        let taken = others
+            .keys()
+            .filter(|name| !groups.values().any(|now| now == *name));
+        let taken = taken.filter_map(|name| Some((last(name)?, name.clone())));
         Renamed {
+            taken: taken.collect(),
             units: by_id(
                 &applied.organizational_units,
                 &live.organizational_units,
                 |unit| unit.id.as_ref(),
             ),
-            groups: by_id(&applied.groups, &live.groups, |group| group.id.as_ref()),
+            groups,
             users: by_id(&applied.users, &live.users, |user| user.id.as_ref()),
         }
     }
@@ -44,13 +67,32 @@ impl Renamed {
     pub fn applied_principal(&self, key: &PrincipalKey) -> PrincipalKey {
         match key {
             PrincipalKey::Group(name) => {
-                let mut groups = self.groups.iter();
-                let found = groups.find(|(_, now)| *now == name);
+                let found = self
+                    .groups
+                    .iter()
+                    .chain(&self.taken)
+                    .find(|(_, now)| *now == name);
                 PrincipalKey::Group(found.map_or(name, |(applied, _)| applied).clone())
             }
             PrincipalKey::User(name) => PrincipalKey::User(self.applied_user(name)),
             orphan => orphan.clone(),
         }
+    }
+
+    /// What the service calls a group that is found by the name which it has where the state is compared, if names
+    /// were left to others; elsewhere what the state calls it.
+    pub fn told_apart(&self, key: &PrincipalKey) -> PrincipalKey {
+        let PrincipalKey::Group(name) = key else {
+            return key.clone();
+        };
+        let now = self.taken.get(name);
+        let now = now.or_else(|| self.groups.get(name).filter(|_| self.is_taken(name)));
+        PrincipalKey::Group(now.unwrap_or(name).clone())
+    }
+
+    /// Whether another group of the service has this name of the state.
+    pub fn is_taken(&self, name: &GroupName) -> bool {
+        self.taken.values().any(|taken| taken == name)
     }
 
     /// The live relation with every renamed principal under the name that the state has for it.
@@ -88,6 +130,29 @@ fn by_id<K: Ord + Clone, T>(
     let found = missing
         .into_iter()
         .filter_map(|(key, id)| Some((key.clone(), (*now.get(id)?).clone())));
+    found.collect()
+}
+
+/// Groups of the state that have another name, while another group has theirs.
+fn taken_over(
+    applied: &BTreeMap<GroupName, Entity<Group>>,
+    live: &BTreeMap<GroupName, Entity<Group>>,
+) -> BTreeMap<GroupName, GroupName> {
+    let applied = applied
+        .iter()
+        .filter(|(_, group)| group.management != Management::None);
+    let left: Vec<(&GroupName, &ServiceId)> = applied
+        .filter_map(|(name, group)| {
+            let before = group.value.id.as_ref()?;
+            let now = live.get(name)?.value.id.as_ref()?;
+            (before != now).then_some((name, before))
+        })
+        .collect();
+    let found = left.into_iter().filter_map(|(name, id)| {
+        let mut live = live.iter();
+        let (now, _) = live.find(|(_, group)| group.value.id.as_ref() == Some(id))?;
+        Some((name.clone(), now.clone()))
+    });
     found.collect()
 }
 

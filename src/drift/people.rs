@@ -133,6 +133,12 @@ impl People<'_> {
             } => {
                 let grants: Grants = [(permission_set.clone(), accounts.clone())].into();
                 let now = match principal {
+                    // Told by the name that the service has.
+                    PrincipalKey::Group(name)
+                        if item.cause == Cause::Unmanaged && self.sources.renamed.is_taken(name) =>
+                    {
+                        principal.clone()
+                    }
                     PrincipalKey::Group(name) => PrincipalKey::Group(self.group_now(name)),
                     other => other.clone(),
                 };

@@ -129,6 +129,12 @@ impl Around<'_> {
         let Subject::Members { group, users } = &item.subject else {
             return Remedy::default();
         };
+        // By the name that it has now, which another group may have had.
+        let now = item
+            .now_called
+            .as_deref()
+            .and_then(|now| GroupName::new(now).ok());
+        let group = now.as_ref().unwrap_or(group);
         let command = match self.provider {
             "simulator" => {
                 let users = users.iter().map(|user| shell(user.as_str())).collect();
@@ -465,6 +471,11 @@ fn rebound(item: &DriftItem) -> Remedy {
             "find out who it is now; `rolecall apply` takes the new one in, and its people get the access",
             "rolecall plan",
         )
+    } else if let Some(now) = &item.now_called {
+        let text = format!(
+            "it is called \"{now}\" now, and someone made another of the old name; `rolecall plan` shows what becomes of it"
+        );
+        with(&text, "rolecall plan")
     } else {
         with(
             "someone deleted it and made another of that name; `rolecall plan` shows what becomes of it",

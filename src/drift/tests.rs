@@ -369,6 +369,63 @@ fn a_renamed_group_is_known_by_its_id_and_keeps_its_grants() {
 }
 
 #[test]
+fn a_group_that_left_its_name_to_another_keeps_its_grants() {
+    let blocks = || vec![block("a", "ops", "admin", &[1, 2], None)];
+    let (old, new) = (GroupName::new("ops").unwrap(), GroupName::new("ops2").unwrap());
+    let mut desired = Desired {
+        snapshot: relation(blocks()),
+        ..Desired::default()
+    };
+    let mut recorded = Recorded {
+        applied: relation(blocks()),
+        ..Recorded::default()
+    };
+    let managed = || made(named_group("ops", "g-1", &["ada"]), Management::Created);
+    desired.snapshot.groups.insert(old.clone(), managed());
+    recorded.applied.groups.insert(old.clone(), managed());
+    // The renamed group has what it had, and one account more; the new one has one of the same, and one of its own.
+    let mut observed = live(&[
+        (1, "admin", group("ops2")),
+        (2, "admin", group("ops2")),
+        (3, "admin", group("ops2")),
+        (1, "admin", group("ops")),
+        (4, "admin", group("ops")),
+    ]);
+    let groups = &mut observed.snapshot.groups;
+    groups.insert(new, Entity::observed(named_group("ops2", "g-1", &["ada"])));
+    groups.insert(old, Entity::observed(named_group("ops", "g-2", &["mallory"])));
+    let drift = find_at(&desired, &recorded, &observed);
+    assert_eq!(drift.unchanged, 2);
+    let told: Vec<String> = drift
+        .items
+        .iter()
+        .map(|item| match &item.subject {
+            Subject::Entity { key, .. } => format!("{:?} {key} now {:?}", item.cause, item.now_called),
+            Subject::Grants {
+                principal, accounts, ..
+            } => format!("{:?} {principal} {}", item.cause, accounts.len()),
+            other => format!("{:?} {other:?}", item.cause),
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "Rebound group ops now Some(\"ops2\")",
+            "Unmanaged group ops 2",
+            "Unmanaged group ops2 1"
+        ]
+    );
+    let gain = |at: usize| {
+        let people = drift.items[at].people.iter();
+        let named = people.map(|found| (found.effect, found.reached.people.clone()));
+        named.collect::<Vec<_>>()
+    };
+    let user = |name: &str| vec![UserName::new(name).unwrap()];
+    assert_eq!(gain(1), [(Effect::Gained, user("mallory"))]);
+    assert_eq!(gain(2), [(Effect::Gained, user("ada"))]);
+}
+
+#[test]
 fn ignore_hides_what_others_have_and_nothing_that_is_declared() {
     let blocks = || vec![block("a", "ops", "admin", &[1, 2], None)];
     let mut desired = Desired {
