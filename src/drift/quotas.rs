@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::address::Addresses;
 use crate::id::EntityKey;
+use crate::source::Location;
 
+use super::named::live_key;
 use super::{Cause, DriftItem, Sources, Subject};
 
 /// From this share on, in percent, a quota is near.
@@ -16,13 +19,20 @@ pub(super) fn find(sources: &Sources<'_>, out: &mut Vec<DriftItem>) {
     let mut check = |what: &'static str, of: Option<EntityKey>, used: usize, limit: u32| {
         let (used, limit) = (used as u64, u64::from(limit));
         if limit > 0 && used * 100 >= limit * NEAR {
+            let block = of.as_ref().and_then(|of| block(sources, of));
             let subject = Subject::Quota {
                 what,
                 of,
                 used,
                 limit,
             };
-            out.push(DriftItem::new(Cause::QuotaNear, subject));
+            let (addresses, location) = block.unwrap_or_default();
+            out.push(DriftItem {
+                declared: !addresses.is_empty(),
+                addresses,
+                location,
+                ..DriftItem::new(Cause::QuotaNear, subject)
+            });
         }
     };
     let sets = live.permission_sets.len();
@@ -48,5 +58,22 @@ pub(super) fn find(sources: &Sources<'_>, out: &mut Vec<DriftItem>) {
         let of = account.map(EntityKey::Account);
         let limit = quotas.permission_sets_per_account;
         check("permission sets provisioned in account", of, count, limit);
+    }
+}
+
+/// The block of what a quota is counted in.
+fn block(sources: &Sources<'_>, of: &EntityKey) -> Option<(Addresses, Option<Location>)> {
+    let declared = &sources.desired.snapshot;
+    match of {
+        EntityKey::PermissionSet(name) => {
+            let set = declared.permission_sets.get(name)?;
+            Some((set.addresses.clone(), set.location.clone()))
+        }
+        EntityKey::Account(key) => {
+            let mut accounts = declared.accounts.iter();
+            let (_, account) = accounts.find(|(known, _)| live_key(known, sources.live) == *key)?;
+            Some((account.addresses.clone(), account.location.clone()))
+        }
+        _ => None,
     }
 }

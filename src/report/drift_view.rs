@@ -194,6 +194,9 @@ impl<'a> DriftView<'a> {
                 .map(|found| marker.people(row.item, found))
                 .collect();
             row.marks = marker.item(row.item);
+            if marker.left_production(row.item) {
+                field(&mut row.details, "production", Some("yes"), Some("no"));
+            }
         }
     }
 
@@ -475,14 +478,22 @@ impl Marker<'_> {
 
     /// An account that is production where it stands now.
     fn moved(&self, key: &AccountKey, before: &Account, now: &Account) -> Option<Risk> {
-        let is_production = |account: &Account| {
-            let there = Snapshot::of_account(key, account);
-            self.rules.iter().any(|(_, rule)| rule.contains(key, &[&there]))
-        };
-        is_production(now).then(|| Risk {
-            becomes: !is_production(before),
+        self.is_production(key, now).then(|| Risk {
+            becomes: !self.is_production(key, before),
             ..risk(RiskMark::Production, 1, 1)
         })
+    }
+
+    /// Whether an account was production and is none where it stands now.
+    fn left_production(&self, item: &DriftItem) -> bool {
+        matches!(&item.subject, Subject::Entity { key: EntityKey::Account(key), contents: Some(contents), .. }
+            if matches!(&**contents, (Content::Account(before), Content::Account(now))
+                if self.is_production(key, before) && !self.is_production(key, now)))
+    }
+
+    fn is_production(&self, key: &AccountKey, account: &Account) -> bool {
+        let there = Snapshot::of_account(key, account);
+        self.rules.iter().any(|(_, rule)| rule.contains(key, &[&there]))
     }
 
     /// A set as it was applied, where the service has it otherwise.
