@@ -140,3 +140,15 @@ class Large(Page):
         label = self.one("#active-cell").get_attribute("aria-label")
         self.assertTrue(label.startswith("team-499, account-"), label)
         self.screenshot("large")
+
+    def test_paper_says_what_it_does_not_hold(self):
+        self.go("matrix?who=team-001")
+        self.script("dispatchEvent(new Event('beforeprint'))")
+        self.assertEqual(len(self.all("#grid-print .missing-on-paper")), 0)
+        self.assertGreater(len(self.all("#grid-print table")), 1)
+        self.script("dispatchEvent(new Event('afterprint'))")
+        self.go("matrix")
+        self.script("dispatchEvent(new Event('beforeprint'))")
+        said = self.script("return document.querySelector('#grid-print .missing-on-paper').textContent")
+        self.assertRegex(said, r"^Not on paper: [\d,]+ rows of these parts\. Narrow the matrix")
+        self.script("dispatchEvent(new Event('afterprint'))")

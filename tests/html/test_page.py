@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -239,7 +240,7 @@ class Organization(Page):
         self.one("[name=risky]").click()
         self.until(lambda: self.one("#matched").text.startswith("2 rows"))
         labels = list(self.cells())
-        self.assertIn("Developers, checkout-prod: Administrator; not declared or overdue; administration", labels)
+        self.assertIn("Developers, checkout-prod: Administrator; not declared, overdue or left over; administration", labels)
         self.assertEqual(len(labels), 4, labels)
         address = self.script("return location.hash")
         self.assertEqual(address, "#matrix?where=checkout&risky=1")
@@ -252,8 +253,21 @@ class Organization(Page):
         self.go("matrix?changed=1")
         cells = self.cells()
         self.assertEqual(cells.pop("Payments, payments-prod: Deployer; comes with the plan"), "+")
-        self.assertEqual(len(cells), 1, cells)
+        # Karen Jones joins Platform: its assignments stay, and hers change.
+        platform = [label for label in cells if label.startswith("Platform, ")]
+        for label in platform + [label for label in cells if label.endswith(": nothing")]:
+            del cells[label]
         self.assertEqual(list(cells.values()), ["?1!"])
+        sides = {side.get_attribute("title"): side.text for side in self.all("#grid .side")}
+        self.assertIn("Platform: members change: + Karen Jones (joins with the plan)", sides)
+        self.assertTrue(any(text.startswith("±") for text in sides.values()))
+        note = self.one("#moving").text
+        self.assertIn("The members of 1 group here change", note)
+        self.assertIn("Platform: members change: + Karen Jones (joins with the plan)", note)
+        self.assertGreater(len(platform), 5)
+        self.assertEqual(self.one("#moving a").text, "People")
+        self.go("matrix?rows=people&changed=1")
+        self.assertEqual(self.one("#moving").text, "")
         self.go("matrix?rows=people&who=karen&changed=1")
         self.assertIn("+", " ".join(self.cells().values()))
         self.screenshot("matrix-people")
@@ -271,6 +285,13 @@ class Organization(Page):
         self.assertEqual(len(heads), 6)
         self.assertTrue(all("in Workloads/Prod" in title for title in heads), heads)
         self.screenshot("matrix-sets")
+
+    def test_the_key_of_the_search_works_from_a_button_and_not_while_typing(self):
+        self.go("matrix")
+        for control, opens in [("[name=rows][value=sets]", True), ("[name=risky]", True), ("[name=who]", False)]:
+            self.script("document.querySelector(arguments[0]).focus()", f"#filters {control}")
+            self.browser.switch_to.active_element.send_keys("/")
+            self.assertEqual(self.script("return document.activeElement.id === 'find'"), opens, control)
 
     def test_find_leads_to_pages_by_keyboard_alone(self):
         self.one("body").send_keys("/")
@@ -367,6 +388,31 @@ class Organization(Page):
         pdf = base64.b64decode(self.devtools("Page.printToPDF", preferCSSPageSize=True)["data"])
         self.assertTrue(pdf.startswith(b"%PDF"))
         (SCREENSHOTS / "print.pdf").write_bytes(pdf)
+
+    def test_the_matrix_prints_all_its_rows(self):
+        tiles = [tile.text.split("\n") for tile in self.all(".tiles a")]
+        [everybody] = [int(count) for count, label in tiles if label == "people with access"]
+        for part, rows in [("matrix?rows=people", everybody), ("matrix", None), ("matrix?where=checkout&risky=1", 2)]:
+            self.go(part)
+            said = int(self.one("#matched").text.split(" ")[0].replace(",", ""))
+            self.assertIn(rows, (None, said))
+            self.script("dispatchEvent(new Event('beforeprint'))")
+            self.devtools("Emulation.setEmulatedMedia", media="print")
+            names = {head.text for head in self.all("#grid-print tbody th")}
+            self.assertEqual(len(names), said, part)
+            self.assertFalse(self.one("#grid").is_displayed())
+            self.assertEqual(self.script("return getComputedStyle(document.querySelector('.printed thead')).display"), "table-header-group")
+            self.devtools("Emulation.setEmulatedMedia", media="")
+            self.script("dispatchEvent(new Event('afterprint'))")
+            self.assertEqual(self.all("#grid-print *"), [])
+        self.go("matrix?rows=people")
+        self.assertGreater(self.printed("matrix.pdf"), 1)
+
+    def printed(self, name):
+        """How many pages the view has on paper."""
+        pdf = base64.b64decode(self.devtools("Page.printToPDF", preferCSSPageSize=True)["data"])
+        (SCREENSHOTS / name).write_bytes(pdf)
+        return len(re.findall(rb"/Type /Page\b", pdf))
 
     def test_without_a_script_everything_written_is_read(self):
         self.devtools("Emulation.setScriptExecutionDisabled", value=True)

@@ -161,6 +161,23 @@ pub struct PrincipalEntry {
     /// Those of the members, as indices of people, whom no block declares, though this stack writes the members.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub undeclared: Vec<u32>,
+    /// What the plan and drift change of the members.
+    #[serde(flatten)]
+    pub moves: MembersEntry,
+}
+
+/// How a group's members change, as indices of people: its rows stay as they are, and its people's access does not.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct MembersEntry {
+    /// Who comes with the plan.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub joins: Vec<u32>,
+    /// Who goes with the plan.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leaves: Vec<u32>,
+    /// Whom somebody took out behind this stack's back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<u32>,
 }
 
 /// A role that somebody edited in the account: what it amounts to is not what its set does.

@@ -293,7 +293,7 @@ fn people(review: &Review, matches: impl Fn(&Row) -> bool) -> BTreeSet<u32> {
 }
 
 /// The groups of present rows that match, whose members are not known.
-fn unknown_groups<'r>(review: &'r Review, matches: impl Fn(&Row) -> bool) -> Vec<&'r str> {
+fn unknown_groups(review: &Review, matches: impl Fn(&Row) -> bool) -> Vec<&str> {
     let rows = review
         .rows
         .iter()

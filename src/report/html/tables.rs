@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use crate::drift::{Cause, Subject};
 use crate::id::{AccountId, AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName};
 use crate::model::access::{Declaration, Note};
+use crate::model::action::Effect;
 use crate::model::history::Since;
 use crate::model::identities::Succession;
 use crate::model::in_account::{AccountFault, in_brief, with_edits};
@@ -27,8 +28,8 @@ use crate::report::shared_names::SharedNames;
 
 use super::Sources;
 use super::data::{
-    AccountEntry, AlteredEntry, BlockEntry, EditedRole, GRANTED, LEFT_OVER, MISSING, OVERDUE, PRESENT,
-    PageData, PeopleEntry, PrincipalEntry, REVOKED, Review, Row, RunEntry, SetEntry, UNMANAGED,
+    AccountEntry, AlteredEntry, BlockEntry, EditedRole, GRANTED, LEFT_OVER, MISSING, MembersEntry, OVERDUE,
+    PRESENT, PageData, PeopleEntry, PrincipalEntry, REVOKED, Review, Row, RunEntry, SetEntry, UNMANAGED,
 };
 use super::marks::Marks;
 use super::text::{day, moment, policies};
@@ -100,6 +101,7 @@ impl<'a> Builder<'a> {
         builder.accounts();
         builder.sets();
         builder.principals();
+        builder.moves();
         builder.blocks();
         builder.edited();
         builder
@@ -263,6 +265,7 @@ impl<'a> Builder<'a> {
                     members: None,
                     joined: Vec::new(),
                     undeclared: Vec::new(),
+                    moves: MembersEntry::default(),
                 },
             };
             self.data.principals.push(entry);
@@ -281,6 +284,7 @@ impl<'a> Builder<'a> {
             members: Some(person.into_iter().collect()),
             joined: Vec::new(),
             undeclared: Vec::new(),
+            moves: MembersEntry::default(),
         }
     }
 
@@ -314,6 +318,55 @@ impl<'a> Builder<'a> {
             members: people.map(|people| people.into_iter().map(|(person, _)| person).collect()),
             joined,
             undeclared,
+            moves: MembersEntry::default(),
+        }
+    }
+
+    /// Who comes into groups and goes, by the plan and by drift.
+    fn moves(&mut self) {
+        let sources = self.sources;
+        let actions = sources.plan.iter().flat_map(|view| &view.plan.actions);
+        for action in actions {
+            match &action.effect {
+                Some(Effect::AddMember { group, user }) => {
+                    self.move_one(group, user, |moves| &mut moves.joins);
+                }
+                Some(Effect::RemoveMember { group, user }) => {
+                    self.move_one(group, user, |moves| &mut moves.leaves);
+                }
+                _ => {}
+            }
+        }
+        let items = sources.drift.iter().flat_map(|view| &view.drift.items);
+        for item in items.filter(|item| item.cause == Cause::Missing) {
+            if let Subject::Members { group, users } = &item.subject {
+                for user in users {
+                    self.move_one(group, user, |moves| &mut moves.gone);
+                }
+            }
+        }
+    }
+
+    fn move_one(
+        &mut self,
+        group: &GroupName,
+        user: &UserName,
+        list: impl Fn(&mut MembersEntry) -> &mut Vec<u32>,
+    ) {
+        let group = PrincipalKey::Group(group.clone());
+        let user = PrincipalKey::User(user.clone());
+        let group = self
+            .index
+            .principals
+            .get(self.index.renamed.now_there(&group))
+            .copied();
+        let PrincipalKey::User(user) = self.index.renamed.now_there(&user) else {
+            return;
+        };
+        let person = self.index.people.get(user).copied();
+        let entry = group.and_then(|at| self.data.principals.get_mut(at as usize));
+        if let (Some(entry), Some(person)) = (entry, person) {
+            list(&mut entry.moves).push(person);
         }
     }
 
@@ -516,7 +569,12 @@ impl<'a> Builder<'a> {
             else {
                 continue;
             };
-            let now = self.index.renamed.now_there(principal).clone();
+            // What nobody declared has the name that the service has for it, wherever there is one of that name.
+            let now = match item.cause {
+                Cause::Unmanaged if self.index.principals.contains_key(principal) => principal,
+                _ => self.index.renamed.now_there(principal),
+            }
+            .clone();
             for account in accounts {
                 let Some(key) = self.key(account, permission_set, &now) else {
                     continue;

@@ -101,7 +101,7 @@ function startFind(model) {
     if (option) go(Number(option.id.slice("found-".length)));
   });
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest?.("input, textarea, select");
+    const typing = event.target.closest?.("input:not([type=radio], [type=checkbox]), textarea, select");
     if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     input.focus();

@@ -19,7 +19,9 @@ function filtered(model, filters) {
     (one, index) => principal[index] || (one.members ?? []).some((at) => person[at]),
   );
   const passes = (row) => account[row.account] && set[row.set] && (!filters.risky || administers(model, row));
-  const where = (row) => passes(row) && (!filters.changed || isChanged(row));
+  // Access of whoever joins or leaves a group changes, though no assignment does.
+  const moving = model.principals.map((one) => membersChange(one).length > 0);
+  const where = (row) => passes(row) && (!filters.changed || isChanged(row) || moving[row.principal]);
   const masks = { account, set, person, principal, where, passes, changed: filters.changed };
   if (filters.rows === "people") return byPeople(model, masks);
   const rows = model.rows.filter((row) => where(row) && reaches[row.principal]);
@@ -282,6 +284,11 @@ class Grid {
     const side = el("div", { class: "side", role: "rowheader", "aria-colindex": 1, title });
     side.append(el("a", { href: pageOf(this.model, this.mode, line), tabindex: "-1" }, title));
     this.mark(side, at, -1);
+    const moves = membersChangeOf(this.model, this.mode, line);
+    if (moves !== "") {
+      side.title = `${title}: ${moves}`;
+      side.prepend(el("span", { class: "moves" }, "± "), el("span", { class: "visually-hidden" }, `${moves}: `));
+    }
     row.append(side);
     for (let column = range.left; column < range.right; column += 1) {
       const account = this.accounts[column];
@@ -374,6 +381,97 @@ function cornerOf(mode) {
   ];
 }
 
+/** What becomes of the members of the group that a line is for; nothing for other lines. */
+const membersChangeOf = (model, mode, line) =>
+  mode === "groups" ? membersChangeText(model, model.principals[line.at]) : "";
+
+/** What the rows do not show by their cells: groups whose members change, and where to see whom that gives access. */
+function membersChangeNote(model, mode, rows) {
+  if (mode === "people") return [];
+  const groups = [...new Set(rows.map((row) => row.principal))]
+    .map((at) => model.principals[at])
+    .filter((principal) => membersChange(principal).length > 0);
+  if (groups.length === 0) return [];
+  const lines = groups
+    .slice(0, MOST_MOVING)
+    .map((group) => el("li", {}, el("span", { class: "mark mixed" }, "±"), ` ${group.name}: ${membersChangeText(model, group)}`));
+  const rest = groups.length - lines.length;
+  return [
+    el(
+      "p",
+      {},
+      `The members of ${counted(groups.length, "group")} here change, by which people gain or lose access that no cell below shows: see `,
+      el("a", { href: "#matrix?rows=people&changed=1" }, "People"),
+      ".",
+    ),
+    el("ul", {}, lines, rest > 0 ? el("li", {}, `… ${number(rest)} more`) : ""),
+  ];
+}
+
+const MOST_MOVING = 12;
+
+/** How much goes on paper: accounts side by side, and cells in all. */
+const PRINTED = { accounts: 20, cells: 120000 };
+
+/** The matrix for paper: every row, in tables of as many accounts as fit on a page side by side. */
+function printedMatrix({ model, mode, lines, accounts }) {
+  const tables = [];
+  let room = PRINTED.cells;
+  let missing = 0;
+  for (let from = 0; from < accounts.length; from += PRINTED.accounts) {
+    const some = accounts.slice(from, from + PRINTED.accounts);
+    const rows = [];
+    for (const line of lines) {
+      prepare(line);
+      if (!some.some((account) => line.cells.has(account) || line.changesByAccount.has(account))) continue;
+      if (room < some.length) {
+        missing += 1;
+        continue;
+      }
+      room -= some.length;
+      rows.push(printedLine(model, mode, line, some));
+    }
+    if (rows.length > 0) tables.push(printedTable(model, mode, some, rows, from, accounts.length));
+  }
+  const parts = tables.length > 1 ? ` in ${number(tables.length)} parts, one for each ${PRINTED.accounts} accounts; a row stands where it has something` : "";
+  const left =
+    missing > 0
+      ? el("p", { class: "missing-on-paper" }, `Not on paper: ${counted(missing, "row")} of these parts. Narrow the matrix by its filters to print them.`)
+      : "";
+  return [el("p", {}, `${counted(lines.length, "row")} and ${counted(accounts.length, "account")}${parts}.`), left, ...tables];
+}
+
+function printedTable(model, mode, accounts, rows, from, total) {
+  const heads = accounts.map((at) => {
+    const account = model.accounts[at];
+    const unit = model.unitOf(account);
+    return el(
+      "th",
+      { scope: "col", class: account.production ? "production" : "" },
+      el("span", {}, account.name, unit === "" ? "" : el("small", {}, ` ${unit}`)),
+    );
+  });
+  const caption =
+    total > accounts.length ? `Accounts ${number(from + 1)} to ${number(from + accounts.length)} of ${number(total)}` : "";
+  return el(
+    "table",
+    { class: "printed" },
+    caption === "" ? "" : el("caption", {}, caption),
+    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, cornerOf(mode)), heads)),
+    el("tbody", {}, rows),
+  );
+}
+
+function printedLine(model, mode, line, accounts) {
+  const moves = membersChangeOf(model, mode, line);
+  const cells = accounts.map((account) => {
+    const { text, kind, risky } = cellOf(model, mode, line, account);
+    return el("td", { class: `${kind}${risky ? " risky" : ""}` }, text);
+  });
+  const name = `${moves === "" ? "" : "± "}${titleOf(model, mode, line)}`;
+  return el("tr", {}, el("th", { scope: "row" }, name), cells);
+}
+
 /** What is behind a cell, below the matrix. */
 function cellDetails(model, mode, line, account) {
   const title = el("h2", {}, titleOf(model, mode, line), " in ", accountLink(model, account));
@@ -384,5 +482,7 @@ function cellDetails(model, mode, line, account) {
     return [title, personTable(model, lines), close];
   }
   const rows = (prepare(line).cells.get(account) ?? []).slice();
+  const moves = membersChangeOf(model, mode, line);
+  if (moves !== "") title.append(el("span", { class: "block aside" }, `± ${moves}`));
   return [title, assignmentTable(model, rows, mode === "sets" ? "set" : "principal"), close];
 }

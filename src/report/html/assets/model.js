@@ -112,6 +112,25 @@ function fate(state) {
 /** A membership, though this stack writes the members of the group. */
 const STRANGER = ["unmanaged", "?", "no block declares the membership"];
 
+/** What becomes of a group's members: what the plan changes, and what was changed behind its back. */
+function membersChange(principal) {
+  const all = (list, kind, sign, words) => (list ?? []).map((person) => ({ person, kind, sign, words }));
+  return [
+    ...all(principal.joins, "gains", "+", "joins with the plan"),
+    ...all(principal.leaves, "loses", "−", "leaves with the plan"),
+    ...all(principal.undeclared, ...STRANGER),
+    ...all(principal.gone, "missing", "∅", "was taken out behind the stack's back"),
+  ];
+}
+
+/** The same in a sentence. */
+function membersChangeText(model, principal) {
+  const each = membersChange(principal).map(
+    ({ person, sign, words }) => `${sign} ${called(model, person)} (${words})`,
+  );
+  return each.length === 0 ? "" : `members change: ${someOf(each, 8)}`;
+}
+
 /** The role of a set in an account where somebody edited it. */
 const editedRole = (model, row) => model.editedRole.get(`${row.account} ${row.set}`);
 

@@ -32,6 +32,7 @@ function startMatrix(model) {
       counted(accounts.length, "account"),
       counted(result.rows.length, "assignment"),
     ].join(" · ");
+    document.getElementById("moving").replaceChildren(...membersChangeNote(model, filters.rows, result.rows));
     document.getElementById("grid-part").hidden = asList || result.lines.length === 0;
     document.getElementById("list-part").hidden = !asList;
     if (asList) {
@@ -40,6 +41,13 @@ function startMatrix(model) {
       grid.show(filters.rows, result.lines, accounts);
     }
   };
+  // On the screen only what is in sight is drawn; paper gets every row.
+  const onPaper = document.getElementById("grid-print");
+  addEventListener("beforeprint", () => {
+    const isShown = !onPaper.closest("[hidden]") && grid.lines !== undefined;
+    onPaper.replaceChildren(...(isShown ? printedMatrix(grid) : []));
+  });
+  addEventListener("afterprint", () => onPaper.replaceChildren());
   const address = () => {
     const query = new URLSearchParams();
     const filters = read();
