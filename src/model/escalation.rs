@@ -7,7 +7,9 @@
 //! action takes a role for what it makes or runs, changes what runs or runs commands where there is one, makes
 //! credentials of others, takes a limit of theirs away, or writes whom an identity provider, a directory or an
 //! organization trusts. `StackSets` is the CloudFormation user guide, "Activate trusted access for stack sets with AWS
-//! Organizations": service-managed stack sets write into every account without a role of the caller's choice. A test
+//! Organizations": service-managed stack sets write into every account without a role of the caller's choice. `AssumeRoot`
+//! is the STS API reference: from the management account, or IAM's delegated administrator, it makes a session of the root
+//! user in a member account, for one task of five, of which one gives that user a password again. A test
 //! beside the list of actions looks every one of these up.
 
 /// One way.
@@ -24,6 +26,7 @@ pub struct Way {
 /// Roles.
 pub const ROLES: &[&str] = &["iam::#:role/"];
 const USERS: &[&str] = &["iam::#:user/"];
+const ROOT_USERS: &[&str] = &["iam::#:root"];
 const GROUPS: &[&str] = &["iam::#:group/"];
 const POLICIES: &[&str] = &["iam::#:policy/"];
 const PROVIDERS: &[&str] = &["iam::#:saml-provider/", "iam::#:oidc-provider/"];
@@ -85,6 +88,7 @@ pub const WAYS: &[Way] = &[
         "SAR",
     ),
     way(&["sts:AssumeRole"], ROLES, "sts-001"),
+    way(&["sts:AssumeRoot"], ROOT_USERS, "AssumeRoot"),
     way(
         &["sso:AttachCustomerManagedPolicyReferenceToPermissionSet"],
         SSO,

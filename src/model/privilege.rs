@@ -477,9 +477,14 @@ mod tests {
             (ESCALATION, vec!["iam:CreatePolicyVersion".to_owned()])
         );
         assert_eq!(
-            of(r#""sts:Assume*""#),
+            of(r#""sts:AssumeRole""#),
             (ESCALATION, vec!["sts:AssumeRole".to_owned()])
         );
+        let both = ["sts:AssumeRole", "sts:AssumeRoot"].map(str::to_owned);
+        assert_eq!(of(r#""sts:Assume*""#), (ESCALATION, both.to_vec()));
+        let of_root = |on: &str| privilege(&[], &[&allow(r#""sts:AssumeRoot""#, on)]);
+        assert_eq!(of_root("arn:aws:iam::111122223333:root"), ESCALATION);
+        assert_eq!(of_root("arn:aws:iam::111122223333:role/root"), None);
         assert_eq!(of(r#""iam:PassRole""#), (None, vec![]));
         assert_eq!(of(r#""lambda:CreateFunction""#), (None, vec![]));
         assert_eq!(

@@ -38,14 +38,15 @@ pub enum Reached {
 
 /// Roles that administer accounts by the guides of AWS that tell to create them. Organizations, "Accessing member
 /// accounts"; Control Tower, "How AWS Control Tower works with roles"; CloudFormation, "Grant self-managed
-/// permissions"; CDK, "Bootstrapping", whose `cfn-exec-role` has AdministratorAccess unless told otherwise.
+/// permissions", and for service-managed stack sets the roles that CloudFormationStackSetsOrgAdminServiceRolePolicy takes
+/// (AWS managed policy reference); CDK, "Bootstrapping", whose `cfn-exec-role` has AdministratorAccess unless told
+/// otherwise, and whose `deploy-role` passes that one to CloudFormation.
 const ADMINISTRATORS: &[&str] = &[
     "OrganizationAccountAccessRole",
     "AWSControlTowerExecution",
     "AWSControlTowerAdmin",
     "AWSCloudFormationStackSetExecutionRole",
     "AWSCloudFormationStackSetAdministrationRole",
-    CDK,
     // What people call them.
     "Admin",
     "Admins",
@@ -56,8 +57,18 @@ const ADMINISTRATORS: &[&str] = &[
     "AdminRole",
 ];
 
-/// It ends with the account and the Region, whose name ends with a digit.
-const CDK: &str = "cdk-hnb659fds-cfn-exec-role-#-~";
+/// Those of service-managed stack sets. Hexadecimal digits come next, whose number nobody states.
+const OF_STACK_SETS: &str = "stacksets-exec-";
+const LEAST_DIGITS: usize = 8;
+
+/// Those of CDK's bootstrapping, under its default qualifier and the one of the Landing Zone Accelerator
+/// (awslabs/landing-zone-accelerator-on-aws). They end with the account and the Region, whose name ends with a digit.
+const OF_CDK: &[&str] = &[
+    "cdk-hnb659fds-cfn-exec-role-#-~",
+    "cdk-hnb659fds-deploy-role-#-~",
+    "cdk-accel-cfn-exec-role-#-~",
+    "cdk-accel-deploy-role-#-~",
+];
 
 /// Where the roles of permission sets are, without the Region that most have and with it, and as those write it who leave
 /// out the path. What comes next is the set's name, and `_` with [`SUFFIX`] hexadecimal digits (IAM Identity Center user
@@ -190,7 +201,9 @@ fn any_partition(pieces: &[Piece]) -> Vec<Piece> {
 fn reaches(pieces: &[Piece], form: &str) -> Option<Reached> {
     let reached = after_form(pieces, form);
     let rest = |at: &usize| pieces.get(*at..).unwrap_or_default();
-    if reached.iter().any(|at| is_open(rest(at))) {
+    // Some things have no name: an account has one root user.
+    let is_it = !form.ends_with([':', '/']) && reached.iter().any(|at| rest(at).is_empty());
+    if is_it || reached.iter().any(|at| is_open(rest(at))) {
         return Some(Reached::Any);
     }
     // A `*` before the name may have taken the place of one, but no name has a `:`.
@@ -199,13 +212,26 @@ fn reaches(pieces: &[Piece], form: &str) -> Option<Reached> {
     let named = reached.iter().any(by_word)
         || form.ends_with(":role/") && is_of_administrators_set(pieces, &reached)
         || ADMINISTRATORS.iter().any(|name| {
-            let mut at = through(pieces, &reached, name);
-            if *name == CDK {
-                at = consume(pieces, &at, |own| own.is_ascii_digit());
-            }
+            let at = through(pieces, &reached, name);
+            at.iter().any(|at| rest(at).is_empty())
+        })
+        || is_of_stack_sets(pieces, &reached)
+        || OF_CDK.iter().any(|name| {
+            let at = through(pieces, &reached, name);
+            let at = consume(pieces, &at, |own| own.is_ascii_digit());
             at.iter().any(|at| rest(at).is_empty())
         });
     named.then_some(Reached::Administrators)
+}
+
+/// Whether it can be the role that service-managed stack sets have in an account.
+fn is_of_stack_sets(pieces: &[Piece], from: &[usize]) -> bool {
+    let mut at = through(pieces, from, OF_STACK_SETS);
+    for _ in 0..LEAST_DIGITS {
+        at = consume(pieces, &at, |own| own.is_ascii_hexdigit());
+    }
+    let at = run(pieces, &at, |own| own.is_ascii_hexdigit());
+    at.contains(&pieces.len())
 }
 
 /// Whether it can be the role of a set that administers, by the set's name.
@@ -393,6 +419,10 @@ mod tests {
             "arn:aws:iam::*:role/AWSReservedSSO_*",
             "arn:aws:iam::*:role/*/AWSReservedSSO_*",
             "arn:aws:iam::*:role/AWS*",
+            "arn:aws:iam::*:role/stacksets-exec-*",
+            "arn:aws:iam::111122223333:role/stacksets-exec-0123456789abcdef0123456789abcdef",
+            "arn:aws:iam::*:role/cdk-hnb659fds-deploy-role-*",
+            "arn:aws:iam::*:role/cdk-accel-cfn-exec-role-111122223333-eu-west-1",
             "arn:aws:iam::*:role/Adm*",
         ] {
             assert_eq!(reached(named), Some(Reached::Administrators), "{named}");
@@ -413,6 +443,9 @@ mod tests {
             "arn:aws:iam::*:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Adm_0123456789abcdef",
             "arn:aws:iam::*:role/${*}",
             "arn:aws:iam::*:role/deploy",
+            "arn:aws:iam::*:role/cdk-hnb659fds-lookup-role-*",
+            "arn:aws:iam::*:role/cdk-hnb659fds-file-publishing-role-111122223333-eu-west-1",
+            "arn:aws:iam::*:role/stacksets-*-reader",
             "arn:aws:iam::*:role/${aws:username}",
             "arn:aws:iam::*:user/*",
             "arn:aws:iam::aws:*",
@@ -422,6 +455,26 @@ mod tests {
             "arn:aws:iam::*:policy/Admin*",
         ] {
             assert_eq!(reached(narrow), None, "{narrow}");
+        }
+    }
+
+    #[test]
+    fn the_root_user_of_an_account_has_no_name() {
+        let reached = |pattern: &str| ResourcePattern::new(pattern).reaches("iam::#:root");
+        for root in [
+            "*",
+            "arn:aws:iam::*:root",
+            "arn:aws:iam::111122223333:root",
+            "arn:aws:iam::*:r*",
+        ] {
+            assert_eq!(reached(root), Some(Reached::Any), "{root}");
+        }
+        for other in [
+            "arn:aws:iam::*:role/root",
+            "arn:aws:iam::*:rooted",
+            "arn:aws:iam::1111:root",
+        ] {
+            assert_eq!(reached(other), None, "{other}");
         }
     }
 
