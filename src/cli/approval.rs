@@ -8,7 +8,7 @@ use crate::model::approved::ApprovedRow;
 use crate::model::record::Recorded;
 use crate::plan::approved_people::{ApprovedPeople, NewlyGaining, names_everyone};
 use crate::plan::becoming::Becoming;
-use crate::plan::change::GrantReason;
+use crate::plan::change::{ActionKind, GrantReason};
 use crate::plan::people::PeopleChange;
 use crate::plan::risk::SetRisk;
 use crate::plan::{Plan, resume_of};
@@ -46,6 +46,14 @@ pub enum Consent<'a> {
 pub fn restores(plan: &Plan) -> bool {
     plan.actions.iter().any(|action| action.restore)
         || plan.grants.iter().any(|step| step.reason == GrantReason::Restore)
+}
+
+/// Whether that is nothing but what someone took from roles in the accounts.
+fn gives_roles_back(plan: &Plan) -> bool {
+    let mut restored = plan.actions.iter().filter(|action| action.restore).peekable();
+    restored.peek().is_some()
+        && restored.all(|action| action.kind == ActionKind::Provision)
+        && !plan.grants.iter().any(|step| step.reason == GrantReason::Restore)
 }
 
 /// Whether a plan takes somebody for a user who had the name before, who has or gets access by that.
@@ -367,6 +375,11 @@ pub fn approve(
 ) -> Result<(), Failure> {
     match consent {
         Consent::Reviewed(..) | Consent::Digest(_) => Ok(()),
+        Consent::Automatic { restore: false, .. } if gives_roles_back(plan) => Err(Failure::refused(
+            "the plan gives roles back what someone took from them in the accounts, perhaps for a reason; \
+             --auto-approve alone does not do that",
+        )
+        .help("add --restore, approve the plan's digest with --digest, or answer the question yourself")),
         Consent::Automatic { restore: false, .. } if restores(plan) => Err(Failure::refused(
             "the plan brings back access that someone removed from the service, perhaps for a reason; \
              --auto-approve alone does not do that",

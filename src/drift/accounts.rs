@@ -103,9 +103,14 @@ fn account(
         } else {
             Cause::AccountMoved
         };
-        let selected_by = selectors.of(&key);
+        let mut selected_by = selectors.of(&key);
         if !has_block && selected_by.is_empty() {
             return;
+        }
+        let half_made = cause == Cause::Changed && is_left_undone(sources, &key);
+        // The run that left it was to grant what selects it, too.
+        for selector in selected_by.iter_mut().filter(|_| half_made) {
+            selector.before |= selector.now;
         }
         let contents = (
             Content::Account(Box::new(before)),
@@ -113,7 +118,7 @@ fn account(
         );
         let mut item = DriftItem {
             selected_by,
-            half_made: cause == Cause::Changed && is_left_undone(sources, &key),
+            half_made,
             ..item(cause)
         };
         if let Subject::Entity { contents: known, .. } = &mut item.subject {
@@ -191,8 +196,9 @@ impl<'a> Selectors<'a> {
     }
 }
 
-/// Roles that fare alike: the cause, the set, what was done to them, and whether an edited one is behind its set besides.
-type Alike = (Cause, PermissionSetName, BTreeSet<Arc<str>>, bool);
+/// Roles that fare alike: the cause, the set, what was done to them, whether they are behind it, and what they hold then:
+/// where it is among the older contents.
+type Alike = (Cause, PermissionSetName, BTreeSet<Arc<str>>, bool, Option<usize>);
 
 fn collect(
     access: &Access,
@@ -256,7 +262,9 @@ pub(super) fn find_roles(sources: &Sources<'_>, out: &mut Vec<DriftItem>) {
         };
         explained.insert((found.account.clone(), set.clone()));
         if looks_at(sources, &found.account, set) {
-            let group = groups.entry((cause, set.clone(), edits, behind)).or_default();
+            let older = behind.then(|| older(sources, &found.account, set)).flatten();
+            let alike = (cause, set.clone(), edits, behind, older);
+            let group = groups.entry(alike).or_default();
             group.push(found.account.clone());
         }
     }
@@ -275,17 +283,20 @@ pub(super) fn find_roles(sources: &Sources<'_>, out: &mut Vec<DriftItem>) {
         };
         let told = cause == Cause::RoleTampered && explained.contains(&(account.clone(), set.clone()));
         if !told && looks_at(sources, account, set) {
-            let alike = (cause, set.clone(), BTreeSet::new(), false);
+            let is_stale = cause == Cause::StaleProvisioning;
+            let older = is_stale.then(|| older(sources, account, set)).flatten();
+            let alike = (cause, set.clone(), BTreeSet::new(), is_stale, older);
             groups.entry(alike).or_default().push(account.clone());
         }
     }
-    for ((cause, permission_set, edits, behind), accounts) in groups {
+    for ((cause, permission_set, edits, behind, older), accounts) in groups {
         let block = sources.set_block(&permission_set);
-        let applied = sources.recorded.applied.permission_sets.get(&permission_set);
-        let provisioned = applied.filter(|_| behind).map(|set| Box::new(set.value.clone()));
+        let older = older.and_then(|at| sources.older_roles.get(at));
+        let provisioned = older.map(|roles| Box::new((*roles.content).clone()));
         out.push(DriftItem {
             edits,
             provisioned,
+            behind,
             ..with_block(
                 DriftItem::new(
                     cause,
@@ -299,6 +310,12 @@ pub(super) fn find_roles(sources: &Sources<'_>, out: &mut Vec<DriftItem>) {
         });
     }
     in_accounts(sources, out);
+}
+
+/// What is known of the content of a role that is behind: where among the older contents it is.
+fn older(sources: &Sources<'_>, account: &AccountKey, set: &PermissionSetName) -> Option<usize> {
+    let mut known = sources.older_roles.iter();
+    known.position(|roles| roles.permission_set == *set && roles.accounts.contains(account))
 }
 
 fn in_accounts(sources: &Sources<'_>, out: &mut Vec<DriftItem>) {

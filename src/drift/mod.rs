@@ -29,6 +29,7 @@ use crate::model::instance::{Held, Observed};
 use crate::model::permission_set::PermissionSet;
 use crate::model::principal::{Group, User};
 use crate::model::record::Recorded;
+use crate::model::role_content::{OlderRoles, RoleContents};
 use crate::model::snapshot::{Management, Snapshot};
 use crate::model::stack::Desired;
 use crate::source::Location;
@@ -241,8 +242,10 @@ pub struct DriftItem {
     pub was_called: Option<String>,
     /// What was edited, for [`Cause::RoleTampered`] where it could be read.
     pub edits: BTreeSet<Arc<str>>,
-    /// What the edited roles were provisioned with, where that is not what their set is now.
+    /// What the roles were provisioned with, where that is not what their set is now and it is known.
     pub provisioned: Option<Box<PermissionSet>>,
+    /// Of roles: their set was changed since they were provisioned.
+    pub behind: bool,
     /// The assignment blocks that select the account, for findings about accounts.
     pub selected_by: Vec<Selector>,
     /// What it means for people, what they lost first.
@@ -268,6 +271,7 @@ impl DriftItem {
             was_called: None,
             edits: BTreeSet::new(),
             provisioned: None,
+            behind: false,
             selected_by: Vec::new(),
             people: Vec::new(),
             expired: None,
@@ -288,6 +292,8 @@ pub struct Drift {
     /// How many of those are names that blocks refer to and that the service does not have: there the service differs
     /// from what is declared, though nothing is known of grants.
     pub not_found: u64,
+    /// The roles that hold something else than their sets say.
+    pub roles: RoleContents,
     /// Nothing was ever applied with this state: there is nothing to compare with but what is declared.
     pub never_applied: bool,
     /// Grants compared and as applied, or as declared.
@@ -327,6 +333,8 @@ struct Sources<'a> {
     renamed: named::Renamed,
     /// Old names whose `keep_old_until` has passed.
     outlived: BTreeMap<PermissionSetName, Outlived>,
+    /// What roles hold that are behind their set, as far as it is known.
+    older_roles: Vec<OlderRoles>,
     now: Timestamp,
 }
 
@@ -347,6 +355,7 @@ impl<'a> Sources<'a> {
             ),
             renamed: named::Renamed::find(&recorded.applied, live),
             outlived: outlived(desired, recorded, now),
+            older_roles: recorded.older_roles_at(observed),
             now,
         }
     }
@@ -426,6 +435,7 @@ fn compare(
         ..Drift::default()
     };
     let sources = Sources::new(desired, recorded, observed, now);
+    drift.roles = RoleContents::at(observed.into(), &sources.older_roles);
     grants::find(&sources, &mut drift)?;
     entities::find(&sources, &mut drift.items);
     accounts::find(&sources, &mut drift.items);

@@ -375,6 +375,11 @@ impl DriftItem {
         self.provisioned.as_deref().unwrap_or(set)
     }
 
+    /// Whether nobody knows what the roles of a set were provisioned with.
+    pub fn is_not_known(&self) -> bool {
+        self.behind && self.provisioned.is_none()
+    }
+
     /// What the roles of a set have, by what was attached to them, detached from them or written into them past it.
     pub fn with_edits(&self, set: &PermissionSet) -> PermissionSet {
         with_edits(self.before_edits(set), &self.edits)

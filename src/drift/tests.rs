@@ -7,6 +7,7 @@ use crate::model::access::{Access, Block, Declaration, Names, Pair};
 use crate::model::in_account::{AccountFault, InAccount};
 use crate::model::instance::{HeldSubject, Instance};
 use crate::model::record::Seen;
+use crate::model::role_content::OlderRoles;
 use crate::model::roles::{Provisioning, RoleRow};
 use crate::model::rules::Rules;
 use crate::model::snapshot::{Entity, Management, Snapshot};
@@ -505,6 +506,13 @@ fn an_edited_role_is_what_it_was_provisioned_with_and_the_edits() {
         };
         let managed = made(set_with("view", VIEW), Management::Created);
         recorded.applied.permission_sets.insert(set("view"), managed);
+        let content = Arc::new(set_with("view", VIEW));
+        recorded.older_roles = vec![OlderRoles {
+            permission_set: set("view"),
+            content,
+            accounts: [account(1)].into(),
+        }];
+        recorded.seen = Some(Seen::of(live(&[(1, "view", group("ops"))])));
         let desired = Desired {
             snapshot: recorded.applied.clone(),
             ..Desired::default()

@@ -102,28 +102,6 @@ pub fn with_edits<'e>(set: &PermissionSet, edits: impl IntoIterator<Item = &'e A
     set
 }
 
-/// What was edited of the role of a set in an account, and whether the role is behind its set besides.
-pub fn edits_of<'f>(
-    faults: &'f [InAccount],
-    in_account: &AccountKey,
-    of: &PermissionSetName,
-) -> (Vec<&'f Arc<str>>, bool) {
-    let of_role = faults.iter().filter_map(|found| match &found.fault {
-        AccountFault::RoleEdited {
-            permission_set,
-            edits,
-            behind,
-        } if found.account == *in_account && permission_set == of => Some((edits, *behind)),
-        _ => None,
-    });
-    let (mut all, mut is_behind) = (Vec::new(), false);
-    for (edits, behind) in of_role {
-        all.extend(edits);
-        is_behind |= behind;
-    }
-    (all, is_behind)
-}
-
 /// The ARN of the policy that an edit attached, if that is what it did.
 pub fn attached_policy(edit: &str) -> Option<&str> {
     edit.strip_prefix(ATTACHED)

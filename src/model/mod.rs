@@ -34,6 +34,7 @@ pub mod rank_rule;
 pub mod reach;
 pub mod record;
 pub mod resource_pattern;
+pub mod role_content;
 pub mod roles;
 pub mod rules;
 pub mod snapshot;

@@ -15,6 +15,7 @@ use super::fingerprint;
 use super::freeze::Frozen;
 use super::in_account::InAccount;
 use super::instance::{Caller, Held, InProgress, Instance, Observed, Quotas};
+use super::role_content::OlderRoles;
 use super::roles::RoleRow;
 use super::rules::Rules;
 use super::snapshot::Snapshot;
@@ -38,6 +39,9 @@ pub struct Recorded {
     /// The last full reading that was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Seen>,
+    /// What the roles hold that were behind their set at that reading, as far as it is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub older_roles: Vec<OlderRoles>,
     /// Outputs as applied.
     #[serde(default)]
     pub outputs: BTreeMap<Arc<str>, Output>,

@@ -1,15 +1,16 @@
 //! Permission sets of which a plan changes what they allow, and who has them: nobody gains or loses a set by it, and
 //! people may do other things with those they have.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountKey, PermissionSetName, UserName};
 use crate::model::action::Effect;
-use crate::model::in_account::with_edits;
 use crate::model::permission_set::PermissionSet;
 use crate::model::privilege::{Judged, judge};
+use crate::model::role_content::RoleContents;
 use crate::model::stack::StopFor;
 
 use super::Plan;
@@ -150,30 +151,60 @@ pub(super) fn altered(
         let marks = (mark_of(judge(from), now), now.and_then(SetRisk::mark));
         found.insert(rank, Altered::new(&to.name, changed, marks));
     }
-    for (name, _, reason) in behind(plan) {
+    let observed = &input.observed;
+    let contents = RoleContents::at(observed.into(), &input.recorded.older_roles_at(observed));
+    for (name, accounts, reason) in behind(plan) {
         let risk = sets.get(name);
         let mark = risk.and_then(SetRisk::mark);
         let Some(rank) = plan.names.permission_set_rank(name) else {
             continue;
         };
-        let roles = || match reason {
-            Reason::RoleEdited { edits } => {
-                let there = input.observed.snapshot.permission_sets.get(name);
-                let was = there.map(|set| judge(&with_edits(&set.value, edits)));
-                let was = mark_of(was.unwrap_or_default(), risk);
-                Altered::new(name, vec![Content::EditedRoles], (was, mark))
-            }
-            _ => Altered::new(name, vec![Content::Roles], (mark, mark)),
+        let edited = matches!(reason, Reason::RoleEdited { .. });
+        // Of what nobody knows that is behind nothing is said; what was edited is told by what is known.
+        let unknown = if edited {
+            mark_of(Judged::default(), risk)
+        } else {
+            mark
         };
-        let both = |altered: &mut Altered| {
-            if let Reason::RoleEdited { .. } = reason {
+        let held = held(&contents, name, accounts);
+        let held = held.map(|was| was.map_or(unknown, |was| mark_of(judge(was), risk)));
+        let mut was: Vec<Option<RiskMark>> = held.collect();
+        match found.entry(rank) {
+            Entry::Occupied(mut altered) if edited => {
+                let altered: &mut Altered = altered.get_mut();
                 altered.changed.push(Content::EditedRoles);
-                altered.before = less_grave(altered.before, roles().before);
+                was.push(altered.before);
+                altered.before = so_far(&was, altered.after);
             }
-        };
-        found.entry(rank).and_modify(both).or_insert_with(roles);
+            Entry::Occupied(_) => {}
+            Entry::Vacant(place) => {
+                let changed = if edited {
+                    Content::EditedRoles
+                } else {
+                    Content::Roles
+                };
+                let before = if was.is_empty() {
+                    unknown
+                } else {
+                    so_far(&was, mark)
+                };
+                place.insert(Altered::new(name, vec![changed], (before, mark)));
+            }
+        }
     }
     found
+}
+
+/// What roles of a set hold in some accounts that is not what it says, each where it is known.
+fn held<'c>(
+    contents: &'c RoleContents,
+    name: &PermissionSetName,
+    accounts: Option<&BTreeSet<AccountKey>>,
+) -> impl Iterator<Item = Option<&'c PermissionSet>> {
+    let there = contents.iter().filter(move |(account, set, _)| {
+        *set == name && accounts.is_none_or(|accounts| accounts.contains(account))
+    });
+    there.map(|(.., role)| role.content.as_ref())
 }
 
 /// The mark of what a set was, or is in a role. The `risk` block goes by the name, which stays.
@@ -186,9 +217,18 @@ fn mark_of(judged: Judged, now: Option<&SetRisk>) -> Option<RiskMark> {
     was.mark()
 }
 
-/// Of the roles of a set some are edited: what they come to is told against those that allow less.
-fn less_grave(left: Option<RiskMark>, right: Option<RiskMark>) -> Option<RiskMark> {
-    Some(left?.max(right?))
+/// What roles of a set that differ come to, as one mark: it is told against those that allow less where it becomes graver
+/// for them, and else against the gravest.
+fn so_far(roles: &[Option<RiskMark>], after: Option<RiskMark>) -> Option<RiskMark> {
+    let least = match roles.contains(&None) {
+        true => None,
+        false => roles.iter().flatten().max().copied(),
+    };
+    let gets_graver = after.is_some_and(|after| least.is_none_or(|least| after < least));
+    match gets_graver {
+        true => least,
+        false => roles.iter().flatten().min().copied(),
+    }
 }
 
 /// Sets that are provisioned because of their roles, where, and why; everywhere is `None`. The roles hold an older

@@ -66,6 +66,7 @@ pub fn applied(base: &Desired, next: &Snapshot, now: Timestamp) -> Result<(Recor
         calls: BTreeMap::new(),
     };
     let recorded = Recorded {
+        older_roles: Vec::new(),
         lineage: Some(Arc::from("declared")),
         serial: 0,
         instance: Some(instance),

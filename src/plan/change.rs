@@ -1,6 +1,6 @@
 //! Changes and why they are there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,9 @@ pub enum Reason {
     RoleEdited {
         /// What was edited, as far as it could be read.
         edits: BTreeSet<Arc<str>>,
+        /// The same by what people call the account, where it is not the same in all of them.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        by_account: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     },
     /// The SAML provider is gone from accounts in which it is assigned; provisioning makes it anew.
     SamlProviderGone,
@@ -170,12 +173,24 @@ impl Reason {
             Reason::ContentChanged => "the permission set changed".to_owned(),
             Reason::Stale => "its roles hold an older content".to_owned(),
             Reason::RoleGone => "its role is gone from the account".to_owned(),
-            Reason::RoleEdited { edits } if edits.is_empty() => {
+            Reason::RoleEdited { edits, .. } if edits.is_empty() => {
                 "its role was edited in the account, or is gone".to_owned()
             }
-            Reason::RoleEdited { edits } => {
-                let edits: Vec<_> = edits.iter().map(|edit| in_brief(edit)).collect();
-                format!("its role was edited in the account ({})", edits.join(", "))
+            Reason::RoleEdited { edits, by_account } => {
+                let told = |edits: &BTreeSet<Arc<str>>| {
+                    let edits: Vec<_> = edits.iter().map(|edit| in_brief(edit)).collect();
+                    edits.join(", ")
+                };
+                match by_account.is_empty() {
+                    true => format!("its role was edited in the account ({})", told(edits)),
+                    false => {
+                        let accounts = by_account.iter();
+                        let accounts: Vec<String> = accounts
+                            .map(|(account, edits)| format!("in {account}: {}", told(edits)))
+                            .collect();
+                        format!("its roles were edited ({})", accounts.join("; "))
+                    }
+                }
             }
             Reason::SamlProviderGone => {
                 "the SAML provider is gone from the account; provisioning makes it anew".to_owned()

@@ -12,7 +12,7 @@ use crate::model::roles::role_name;
 use crate::model::stack::Unmanaged;
 
 use super::access_diff::AccessDiff;
-use super::change::{Action, GrantReason};
+use super::change::{Action, ActionKind, GrantReason};
 use super::finding::{Finding, Level, counted};
 use super::input::Mode;
 use super::matching::Rules;
@@ -353,7 +353,12 @@ impl Guarded<'_> {
             .clone()
             .filter_map(|step| self.spell(step.tuple))
             .collect();
-        let actions = self.actions.iter().filter(|action| action.restore);
+        let is_role = |action: &&Action| action.kind == ActionKind::Provision;
+        let actions = self
+            .actions
+            .iter()
+            .filter(|action| action.restore && !is_role(action));
+        self.given_back(findings);
         let blocks = restored
             .filter_map(|step| self.universe.notes.get(step.note as usize))
             .flat_map(|note| note.blocks(&self.universe.declarations))
@@ -386,6 +391,24 @@ impl Guarded<'_> {
             location: first,
             ..Finding::new(Level::Warning, "restore", message)
         });
+    }
+
+    /// Roles that get back what somebody took from them in the account.
+    fn given_back(&self, findings: &mut Vec<Finding>) {
+        let actions = self.actions.iter();
+        let roles = actions.filter(|action| action.restore && action.kind == ActionKind::Provision);
+        for action in roles {
+            let message = format!(
+                "roles of {} get back what somebody took from them in the account: {}",
+                action.entity.name(),
+                action.reason.sentence()
+            );
+            findings.push(Finding {
+                remedy: Some("someone may have taken it away on purpose: find out first".into()),
+                location: action.location.clone(),
+                ..Finding::new(Level::Warning, "restore", message)
+            });
+        }
     }
 
     /// Deleted groups and users to whom others have granted something: those grants are left pointing at nobody.

@@ -697,6 +697,30 @@ mod tests {
     }
 
     #[test]
+    fn removals_alone_record_no_other_names_than_those_they_speak_of() {
+        let both = |dev: &[u32]| {
+            let stack = stack().group("dev", "Dev", &[]);
+            stack.assign("b", &[group("Dev")], &["admin"], dev)
+        };
+        let world = World::new().apply(both(&[1, 2]));
+        let renames = |world: World, mode: Mode| {
+            let mut world = world;
+            world.options.mode = mode;
+            let plan = world.plan(both(&[1]));
+            assert_eq!(plan.revokes.len(), 1);
+            of_kind(&plan, ActionKind::Rename).len()
+        };
+        assert_eq!(
+            renames(world.clone().renames_group("Ops", "Operators"), Mode::Revokes),
+            0
+        );
+        assert_eq!(
+            renames(world.renames_group("Dev", "Developers"), Mode::Revokes),
+            1
+        );
+    }
+
+    #[test]
     fn an_unknown_id_is_no_reason_to_doubt_a_name() {
         let mut world = World::new().apply(stack());
         for group in world.recorded.applied.groups.values_mut() {

@@ -57,6 +57,7 @@ mod provisioning;
 mod renames;
 pub mod resume;
 pub mod risk;
+pub mod role_risk;
 pub mod roles;
 mod roles_effects;
 pub mod rules;

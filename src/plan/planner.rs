@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::id::{AccountKey, PermissionSetName};
+use crate::id::{AccountKey, EntityKey, PermissionSetName, PrincipalKey};
 use crate::model::access::{CapacityError, Note, Tuple};
 use crate::model::action::Effect;
 
@@ -225,12 +225,40 @@ impl<'a> Stage<'a> {
         if !steps && self.diff.revokes.is_empty() {
             self.actions.clear();
         }
+        self.only_renames_of_steps();
         self.diff.left_to_others.clear();
         self.diff.grants.clear();
         self.diff.records.clear();
         self.diff.expired_new.clear();
         self.diff.outside.clear();
         self.diff.still_declared.clear();
+    }
+
+    /// What somebody else has another name for is recorded with the steps that name it alone: a narrowed run records
+    /// nothing that it does not do.
+    fn only_renames_of_steps(&mut self) {
+        let names = &self.universe.names;
+        let effects = self.actions.iter().filter_map(|action| action.effect.as_ref());
+        let mut named: BTreeSet<EntityKey> = effects
+            .flat_map(|effect| match effect {
+                Effect::AddMember { group, user } | Effect::RemoveMember { group, user } => {
+                    vec![EntityKey::Group(group.clone()), EntityKey::User(user.clone())]
+                }
+                other => other.entity().into_iter().collect(),
+            })
+            .collect();
+        let revoked = self
+            .diff
+            .revokes
+            .iter()
+            .filter_map(|step| names.principal(step.tuple.principal()));
+        named.extend(revoked.filter_map(|principal| match principal {
+            PrincipalKey::Group(name) => Some(EntityKey::Group(name.clone())),
+            PrincipalKey::User(name) => Some(EntityKey::User(name.clone())),
+            PrincipalKey::OrphanGroup(_) | PrincipalKey::OrphanUser(_) => None,
+        }));
+        self.actions
+            .retain(|action| action.kind != ActionKind::Rename || named.contains(&action.entity));
     }
 
     /// An end is in every plan from then on, so that the change which takes a grant out of `protect` could never be

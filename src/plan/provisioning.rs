@@ -1,13 +1,16 @@
 //! Provisionings: one per changed permission set, and only where it still has assignments.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::id::{AccountKey, EntityKey};
 use crate::model::access::{Pair, Tuple};
 use crate::model::action::Effect;
-use crate::model::in_account::AccountFault;
+use crate::model::in_account::{AccountFault, with_edits};
+use crate::model::permission_set::PermissionSet;
 use crate::model::roles::Provisioning;
 use crate::model::snapshot::Entity;
+use crate::model::widening::Widening;
 
 use super::change::{Action, ActionKind, Reason};
 use super::held::HeldSets;
@@ -77,6 +80,7 @@ pub(super) fn provisions(
         if accounts.is_empty() {
             continue;
         }
+        let gives_back = gives_back(sources, &entity.value, &accounts);
         // A change of the set puts right what somebody edited, too: that is to be said, and approved.
         let reason = match reason(sources, universe, *set, &accounts) {
             edited @ Reason::RoleEdited { .. } => edited,
@@ -89,9 +93,28 @@ pub(super) fn provisions(
             name: name.clone(),
             accounts: (!everywhere).then_some(accounts),
         };
-        out.push(provision(sources, entity, effect, reason));
+        out.push(Action {
+            restore: gives_back,
+            ..provision(sources, entity, effect, reason)
+        });
     }
     out
+}
+
+/// Whether the set's content gives a role in one of these accounts more than somebody left it: a policy that was
+/// detached, perhaps in an incident. What was attached to it is taken away without asking, unless its name says that it
+/// denies.
+fn gives_back(sources: &Sources<'_>, to: &PermissionSet, accounts: &BTreeSet<AccountKey>) -> bool {
+    let found = sources.input.observed.in_accounts.iter();
+    let mut edited = found.filter(|found| accounts.contains(&found.account));
+    edited.any(|found| match &found.fault {
+        AccountFault::RoleEdited {
+            permission_set,
+            edits,
+            ..
+        } if *permission_set == to.name => Widening::of(&with_edits(to, edits), to) != Widening::None,
+        _ => false,
+    })
 }
 
 fn provision<T>(sources: &Sources<'_>, entity: &Entity<T>, effect: Effect, reason: Reason) -> Action {
@@ -194,6 +217,7 @@ fn reason(
 ) -> Reason {
     let name = universe.names.permission_set(set);
     let mut edits = BTreeSet::new();
+    let mut by_account: BTreeMap<Arc<str>, BTreeSet<Arc<str>>> = BTreeMap::new();
     let (mut edited, mut gone, mut signed_out) = (false, false, false);
     let found = sources.input.observed.in_accounts.iter();
     for found in found.filter(|found| accounts.contains(&found.account)) {
@@ -201,11 +225,14 @@ fn reason(
             AccountFault::RoleGone { permission_set } if Some(permission_set) == name => gone = true,
             AccountFault::RoleEdited {
                 permission_set,
-                edits: found,
+                edits: edited_there,
                 ..
             } if Some(permission_set) == name => {
                 edited = true;
-                edits.extend(found.iter().cloned());
+                edits.extend(edited_there.iter().cloned());
+                let account = sources.observed.account_name(&found.account);
+                let there = by_account.entry(account.into()).or_default();
+                there.extend(edited_there.iter().cloned());
             }
             AccountFault::SamlProviderGone => signed_out = true,
             _ => {}
@@ -218,10 +245,13 @@ fn reason(
             && known.permission_set(row.pair.permission_set()) == name
             && account.is_some_and(|account| accounts.contains(account))
     });
+    if by_account.values().all(|there| *there == edits) {
+        by_account.clear();
+    }
     match (edited, gone) {
-        (true, _) => Reason::RoleEdited { edits },
+        (true, _) => Reason::RoleEdited { edits, by_account },
         (false, true) => Reason::RoleGone,
-        _ if tampered => Reason::RoleEdited { edits },
+        _ if tampered => Reason::RoleEdited { edits, by_account },
         _ if signed_out => Reason::SamlProviderGone,
         _ => Reason::Stale,
     }
@@ -297,7 +327,7 @@ mod tests {
             },
         )];
         assert_eq!(world.plan(stack()).actions[0].reason, Reason::RoleGone);
-        let edits: BTreeSet<std::sync::Arc<str>> = ["policy attached: x".into()].into();
+        let edits: BTreeSet<Arc<str>> = ["policy attached: x".into()].into();
         world.observed.in_accounts = vec![fault(
             2,
             AccountFault::RoleEdited {
@@ -307,13 +337,53 @@ mod tests {
             },
         )];
         let plan = world.plan(stack());
-        assert_eq!(plan.actions[0].reason, Reason::RoleEdited { edits });
+        let by_account = BTreeMap::new();
+        assert_eq!(plan.actions[0].reason, Reason::RoleEdited { edits, by_account });
         assert!(plan.actions[0].reason.sentence().contains("policy attached: x"));
         world.observed.roles[1].provisioning = Provisioning::Latest;
         world.observed.in_accounts = vec![fault(3, AccountFault::SamlProviderGone)];
         let plan = world.plan(stack());
         assert_eq!(plan.actions[0].reason, Reason::SamlProviderGone);
         assert_eq!(plan.roles.updated.len(), 1);
+    }
+
+    #[test]
+    fn what_somebody_took_from_a_role_comes_back_with_a_yes_of_its_own() {
+        let restores = |edit: &str| {
+            let mut world = World::new().apply(stack());
+            let arn: Arc<str> = "arn:aws:iam::aws:policy/SecurityAudit".into();
+            let with_policy = || {
+                stack().set_with("view", "view", |entity| {
+                    entity.value.managed_policies.insert(Arc::clone(&arn));
+                })
+            };
+            world = world.apply(with_policy());
+            world.observed.in_accounts = vec![InAccount {
+                account: crate::plan::testing::account(2),
+                fault: AccountFault::RoleEdited {
+                    permission_set: set("view"),
+                    edits: [edit.into()].into(),
+                    behind: false,
+                },
+            }];
+            world.observed.roles[1].provisioning = Provisioning::Tampered;
+            let plan = world.plan(with_policy());
+            assert_eq!(plan.actions.len(), 1, "{edit}");
+            let told = plan.findings.iter().any(|finding| &*finding.code == "restore");
+            assert_eq!(told, plan.actions[0].restore, "{edit}");
+            told
+        };
+        assert!(restores("policy detached: arn:aws:iam::aws:policy/SecurityAudit"));
+        assert!(restores("policy attached: arn:aws:iam::aws:policy/AWSDenyAll"));
+        assert!(
+            !restores(r#"inline policy replaced: {"Statement":[]}"#),
+            "there was none"
+        );
+        assert!(!restores(
+            "policy attached: arn:aws:iam::aws:policy/AdministratorAccess"
+        ));
+        let everything = r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+        assert!(!restores(&format!("inline policy replaced: {everything}")));
     }
 
     #[test]

@@ -27,6 +27,7 @@ use super::altered::Altered;
 use super::becoming::{Becoming, Holders, becoming};
 use super::input::PlanInput;
 use super::people::{Crowds, PeopleRow};
+use super::role_risk::{self, RoleRisk};
 
 /// Why something should be looked at twice; the gravest first.
 #[derive(
@@ -40,6 +41,8 @@ pub enum RiskMark {
     PrivilegeEscalation,
     /// The stack's `risk` block names the set.
     Sensitive,
+    /// What the set's role in an account allows is not known: it is not what the set says.
+    RoleNotKnown,
     /// The account is production.
     Production,
     /// People who had no access at all, to any account.
@@ -57,6 +60,7 @@ impl RiskMark {
             RiskMark::Administrator => "administrator",
             RiskMark::PrivilegeEscalation => "privilege escalation",
             RiskMark::Sensitive => "sensitive",
+            RiskMark::RoleNotKnown => "role not known",
             RiskMark::Production => "production",
             RiskMark::FirstAccessAtAll => "first access at all",
             RiskMark::FirstAccess => "first access there",
@@ -108,6 +112,9 @@ impl SetRisk {
 pub struct Risks {
     /// Sets of which the plan gives something, or which it writes; only those with something to say.
     pub sets: BTreeMap<PermissionSetName, SetRisk>,
+    /// Roles that hold more than their set says, where the plan lets people in; by account and set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<RoleRisk>,
     /// Who has sets that become a risk.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub becoming: Vec<Becoming>,
@@ -151,15 +158,19 @@ impl Risks {
             let there = input.observed.snapshot.permission_sets.get(name);
             there.or_else(|| input.desired.snapshot.permission_sets.get(name))
         };
+        let judged = |name: &PermissionSetName, set: Option<&PermissionSet>| {
+            let mut risk = judge.set(name, set);
+            let named = last_judge.as_ref().is_some_and(|judge| judge.names(name));
+            risk.as_last_applied = named && !risk.sensitive;
+            risk.sensitive |= named;
+            risk
+        };
         let mut sets = BTreeMap::new();
         let provisioned = super::altered::behind(plan).map(|(name, ..)| name);
         let used = used_sets(plan).into_iter().chain(written.keys().copied());
         for name in used.chain(provisioned) {
             let set = written.get(name).copied().or_else(|| Some(&there(name)?.value));
-            let mut risk = judge.set(name, set);
-            let named = last_judge.as_ref().is_some_and(|judge| judge.names(name));
-            risk.as_last_applied = named && !risk.sensitive;
-            risk.sensitive |= named;
+            let risk = judged(name, set);
             if risk != SetRisk::default() {
                 sets.insert(name.clone(), risk);
             }
@@ -176,6 +187,7 @@ impl Risks {
             set.covered = set.is_covered(stop_for);
         }
         Risks {
+            roles: role_risk::of_plan(plan, input, &sets, judged),
             sets,
             becoming: having.becoming,
             altered: having.altered,
@@ -196,11 +208,7 @@ impl Risks {
             && match self.stop_for {
                 StopFor::Anyone => true,
                 StopFor::Nobody => false,
-                StopFor::RiskMarked => {
-                    let name = plan.names.permission_set(row.permission_set);
-                    let risk = name.and_then(|name| self.sets.get(name));
-                    risk.is_some_and(|risk| risk.mark().is_some())
-                }
+                StopFor::RiskMarked => self.marks_set(plan, row),
             }
     }
 
@@ -218,10 +226,20 @@ impl Risks {
 
     /// Whether a row is about access that is marked: by its set, or in an account that is production.
     pub fn marks(&self, plan: &Plan, row: &PeopleRow) -> bool {
+        let in_production = |rank| self.production.binary_search(rank).is_ok();
+        self.marks_set(plan, row) || row.accounts.iter().any(in_production)
+    }
+
+    /// Whether the set of a row is marked, or what its role holds in one of the row's accounts.
+    fn marks_set(&self, plan: &Plan, row: &PeopleRow) -> bool {
         let name = plan.names.permission_set(row.permission_set);
         let risk = name.and_then(|name| self.sets.get(name));
-        let in_production = |rank| self.production.binary_search(rank).is_ok();
-        risk.is_some_and(|risk| risk.mark().is_some()) || row.accounts.iter().any(in_production)
+        let mut roles = self.roles.iter();
+        risk.is_some_and(|risk| risk.mark().is_some())
+            || roles.any(|role| {
+                role.pair.permission_set() == row.permission_set
+                    && row.accounts.binary_search(&role.pair.account()).is_ok()
+            })
     }
 
     /// Who has sets that the plan changes, as far as they are part of what is approved: those of sets that become a risk,

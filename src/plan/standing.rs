@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::address::Address;
 use crate::id::{AccountKey, EntityKey, PermissionSetName, PrincipalKey};
+use crate::model::role_content::RoleContents;
 use crate::model::standing::{Cause, StandingApproval};
 
 use super::change::{Action, ActionKind, GrantReason, GrantStep};
@@ -23,6 +24,8 @@ pub(super) struct Approvals<'a> {
     sources: &'a Sources<'a>,
     /// What other steps are planned for.
     pending: BTreeSet<&'a EntityKey>,
+    /// Roles that hold something else than their sets say.
+    roles: RoleContents,
     /// The blocks that granted a set to a principal at the last apply, anywhere.
     anywhere: BTreeMap<(&'a PermissionSetName, &'a PrincipalKey), BTreeSet<Address>>,
     /// The blocks that granted a set in an account at the last apply, to anybody.
@@ -42,6 +45,10 @@ impl<'a> Approvals<'a> {
             approvals: approvals.collect(),
             sources,
             pending: pending.map(|action| &action.entity).collect(),
+            roles: RoleContents::at(
+                (&sources.input.observed).into(),
+                &sources.input.recorded.older_roles_at(&sources.input.observed),
+            ),
             anywhere: BTreeMap::new(),
             to_anybody: BTreeMap::new(),
         };
@@ -77,6 +84,12 @@ impl<'a> Approvals<'a> {
         };
         if !self.agreed(step, universe, (account, set, principal)) {
             return Err(LeftOut::NotAgreed);
+        }
+        if let Some(role) = self.roles.of(account, set) {
+            return Err(match role.edited {
+                true => LeftOut::Edited(set.clone()),
+                false => LeftOut::Behind(set.clone()),
+            });
         }
         if let Some(key) = self.pending(account, set, principal) {
             return Err(LeftOut::Pending(key));
@@ -169,6 +182,14 @@ impl<'a> Approvals<'a> {
                     format!("{key} is to change first, and nobody agreed to that beforehand"),
                     Some("apply that change as any other; it makes these grants too"),
                 ),
+                LeftOut::Edited(set) => (
+                    format!("somebody edited the role of {set} there, and nobody agreed to what it allows now"),
+                    Some("apply what puts the role right as any other change; it makes these grants too"),
+                ),
+                LeftOut::Behind(set) => (
+                    format!("the role of {set} there is yet to get what the set is now, and a grant would bring it"),
+                    Some("apply the provisioning as any other change; it makes these grants too"),
+                ),
                 LeftOut::Restore => (
                     "it was made before and is gone from the service, and bringing back what somebody may have taken \
                      away takes a yes of its own"
@@ -197,6 +218,10 @@ pub(super) enum LeftOut {
     NotAgreed,
     /// Agreed on, but this is to change first.
     Pending(EntityKey),
+    /// Agreed on, but somebody edited the role of the set there.
+    Edited(PermissionSetName),
+    /// Agreed on, but the role there does not hold what the set is.
+    Behind(PermissionSetName),
     /// Agreed on, but it was there before and somebody took it away.
     Restore,
 }
@@ -280,6 +305,33 @@ mod tests {
         let other = self::world(vec![approval(&[Cause::PrincipalJoined])]);
         let both = stack(&["Ops", "Dev"], &["view"], &[1, 2]);
         assert_eq!(granted(&other.plan(both)), ["Dev view 1"]);
+    }
+
+    #[test]
+    fn nothing_is_granted_of_a_role_that_is_not_as_its_set() {
+        use crate::model::in_account::{AccountFault, InAccount};
+        use crate::model::roles::Provisioning;
+        let both = || stack(&["Ops", "Dev"], &["view"], &[1]);
+        let world = world(vec![approval(&[Cause::PrincipalJoined])]);
+        assert_eq!(granted(&world.plan(both())), ["Dev view 1"]);
+        let mut edited = world.clone();
+        edited.observed.in_accounts = vec![InAccount {
+            account: account(1),
+            fault: AccountFault::RoleEdited {
+                permission_set: set("view"),
+                edits: ["policy attached: x".into()].into(),
+                behind: false,
+            },
+        }];
+        let plan = edited.plan(both());
+        assert!(granted(&plan).is_empty());
+        let why = left_out(&plan);
+        assert!(why.contains("somebody edited the role of view there"), "{why}");
+        let mut behind = world;
+        behind.observed.roles[0].provisioning = Provisioning::Stale;
+        let plan = behind.plan(both());
+        assert!(granted(&plan).is_empty());
+        assert!(left_out(&plan).contains("yet to get what the set is now"));
     }
 
     #[test]

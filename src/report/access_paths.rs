@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, ServiceId, UserName};
 use crate::model::identities::{Identities, Succession};
-use crate::model::in_account::{edits_of, with_edits};
 use crate::model::record::Recorded;
+use crate::model::role_content::RoleContents;
 use crate::model::roles::role_arn;
 use crate::model::snapshot::{Management, Snapshot};
 use crate::model::stack::RiskSettings;
@@ -77,6 +77,12 @@ pub struct SetPaths {
     /// What says so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub because: Vec<String>,
+    /// What its role holds in the account, as last read, where that is not what the set says: it counts for `risk`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_holds: Option<String>,
+    /// Whether somebody edited its role in the account.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub role_edited: bool,
     /// What somebody edited of its role in the account, as last read; it counts for `risk`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub role_edits: Vec<String>,
@@ -248,19 +254,25 @@ pub fn explain(asked: &Asked, recorded: &Recorded, since: &Since<'_>, risk: &Ris
         sets.entry(set).or_default().push(path);
     }
     let seen = recorded.seen.as_ref();
-    let around = seen.and_then(|seen| seen.around.as_deref());
-    let in_accounts = around.map_or(&[][..], |around| &around.in_accounts);
+    let roles = seen.map(|seen| RoleContents::at(seen.into(), &recorded.older_roles));
+    let roles = roles.unwrap_or_default();
     let permission_sets = sets.into_iter().map(|(name, paths)| {
         let set = snapshot.permission_sets.get(&name).map(|set| &set.value);
-        let (edits, behind) = edits_of(in_accounts, &asked.account, &name);
-        let applied = recorded.applied.permission_sets.get(&name).filter(|_| behind);
-        let set = applied.map(|set| &set.value).or(set);
-        let as_edited = set.map(|set| with_edits(set, edits.iter().copied()));
-        let judged = judge.set(&name, as_edited.as_ref());
+        let role = roles.of(&asked.account, &name);
+        let content = role.and_then(|role| role.content.as_ref());
+        let judged = judge.set(&name, content.or(set));
+        let unknown = role.filter(|role| role.content.is_none());
+        let unknown = unknown.map(|_| RiskMark::RoleNotKnown);
         SetPaths {
-            role_edits: edits.iter().map(ToString::to_string).collect(),
+            role_holds: role.and_then(|role| role.holds(name.as_str())),
+            role_edited: role.is_some_and(|role| role.edited),
+            role_edits: role
+                .iter()
+                .flat_map(|role| &role.edits)
+                .map(ToString::to_string)
+                .collect(),
             role_arn: arn(recorded, asked, &name),
-            risk: judged.mark(),
+            risk: judged.mark().into_iter().chain(unknown).min(),
             because: judged.because().iter().map(ToString::to_string).collect(),
             permission_set: name.to_string(),
             paths,

@@ -1,20 +1,18 @@
 //! The view of drift: names instead of keys, what differs, what it means for people, and what resolves it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::drift::{Around, Cause, Consequence, Content, Drift, DriftItem, Effect, Remedy, Subject};
+use crate::drift::{Around, Cause, Content, Drift, DriftItem, Remedy, Subject};
 use crate::id::{AccountKey, EntityKey, GroupName, PermissionSetName, PrincipalKey, UserName};
-use crate::model::account::Account;
 use crate::model::denial::{Alike, Denial, Together};
 use crate::model::instance::{Held, HeldSubject, Observed};
 use crate::model::likeness::LookAlikes;
-use crate::model::permission_set::PermissionSet;
-use crate::model::privilege::judge;
 use crate::model::snapshot::Snapshot;
 use crate::model::stack::RiskSettings;
-use crate::plan::risk::{ProductionAccounts, RiskMark, SetJudge, SetRisk};
+use crate::plan::risk::RiskMark;
 
 use super::drift_causes::{self, follows_from};
+use super::drift_marks::Marker;
 use super::escape;
 use super::hide::{Hide, names_of};
 use super::plan_view::entities::{Detail, field, group, permission_set, tags, user};
@@ -178,14 +176,7 @@ impl<'a> DriftView<'a> {
     /// Marks access that people have and should not, or that is not what was applied: sets by what they attach, accounts
     /// that are production. By settings that are in force: the configuration's, and those of the last apply.
     pub fn mark<'s>(&mut self, in_force: impl IntoIterator<Item = &'s RiskSettings>) {
-        let rules = in_force
-            .into_iter()
-            .map(|risk| (SetJudge::new(risk), ProductionAccounts::new(&risk.production)));
-        let marker = Marker {
-            observed: &self.observed.snapshot,
-            items: &self.drift.items,
-            rules: rules.collect(),
-        };
+        let marker = Marker::new(&self.observed.snapshot, self.drift, in_force);
         for row in &mut self.rows {
             row.risks = row
                 .item
@@ -198,6 +189,23 @@ impl<'a> DriftView<'a> {
                 field(&mut row.details, "production", Some("yes"), Some("no"));
             }
         }
+    }
+
+    /// The findings that follow from no other one, under their headings; what an earlier run left half made blames nobody.
+    pub fn sections(&self) -> Vec<(Cause, &'static str, Vec<&DriftRow<'a>>)> {
+        let kinds = Cause::ALL
+            .into_iter()
+            .flat_map(|cause| [(cause, false), (cause, true)]);
+        let sections = kinds.map(|(cause, half_made)| {
+            let rows = self.causes();
+            let own = rows.filter(|row| row.item.cause == cause && row.item.half_made == half_made);
+            let title = match half_made {
+                true => "Half made: an earlier run did not finish",
+                false => cause.title(),
+            };
+            (cause, title, own.collect::<Vec<_>>())
+        });
+        sections.filter(|(.., rows)| !rows.is_empty()).collect()
     }
 
     /// The findings that follow from no other one, each with its place.
@@ -383,184 +391,6 @@ pub struct Room {
     pub people: usize,
     /// How many accounts are named.
     pub accounts: usize,
-}
-
-/// Finds the marks of findings.
-struct Marker<'a> {
-    observed: &'a Snapshot,
-    items: &'a [DriftItem],
-    rules: Vec<(SetJudge, ProductionAccounts)>,
-}
-
-impl Marker<'_> {
-    /// What people have that they had not, or that means something else now.
-    fn people(&self, item: &DriftItem, found: &Consequence) -> Vec<RiskMark> {
-        if found.effect == Effect::Lost {
-            return Vec::new();
-        }
-        let set = self.set(item, &found.reached.permission_set);
-        let production = self.in_production(&found.reached.accounts) > 0;
-        let production = production.then_some(RiskMark::Production);
-        set.mark().into_iter().chain(production).collect()
-    }
-
-    fn item(&self, item: &DriftItem) -> Vec<Risk> {
-        // Nobody has it, or no longer.
-        let gone = matches!(
-            item.cause,
-            Cause::Missing
-                | Cause::Orphaned
-                | Cause::RoleMissing
-                | Cause::PolicyMissing
-                | Cause::SamlProviderMissing
-        );
-        if gone {
-            return Vec::new();
-        }
-        match &item.subject {
-            Subject::Entity {
-                key: EntityKey::PermissionSet(name),
-                contents,
-                ..
-            } => {
-                let before = match contents.as_deref() {
-                    Some((Content::PermissionSet(before), _)) => Some(&**before),
-                    _ => None,
-                };
-                self.of_set(item, name, before).into_iter().collect()
-            }
-            Subject::Grants {
-                permission_set,
-                accounts,
-                ..
-            } => {
-                let set = self.of_set(item, permission_set, None);
-                set.into_iter().chain(self.of_accounts(accounts)).collect()
-            }
-            Subject::Roles {
-                permission_set,
-                accounts,
-            } => {
-                // Roles that are behind become what their set was made; edited ones are that already.
-                let before = match item.cause {
-                    Cause::StaleProvisioning => self.before_change(permission_set),
-                    _ => self
-                        .observed
-                        .permission_sets
-                        .get(permission_set)
-                        .map(|set| item.before_edits(&set.value)),
-                };
-                let set = self.of_set(item, permission_set, before);
-                set.into_iter().chain(self.of_accounts(accounts)).collect()
-            }
-            Subject::Members { .. }
-            | Subject::Entity {
-                key: EntityKey::User(_) | EntityKey::Group(_),
-                ..
-            } => {
-                let people = item.people.iter();
-                let marks: BTreeSet<RiskMark> = people.flat_map(|found| self.people(item, found)).collect();
-                marks.into_iter().map(|mark| risk(mark, 1, 1)).collect()
-            }
-            Subject::Entity {
-                key: EntityKey::Account(key),
-                contents: Some(contents),
-                ..
-            } => match &**contents {
-                (Content::Account(before), Content::Account(now)) => {
-                    self.moved(key, before, now).into_iter().collect()
-                }
-                _ => Vec::new(),
-            },
-            Subject::Entity { .. } | Subject::Policy { .. } | Subject::Quota { .. } => Vec::new(),
-        }
-    }
-
-    /// An account that is production where it stands now.
-    fn moved(&self, key: &AccountKey, before: &Account, now: &Account) -> Option<Risk> {
-        self.is_production(key, now).then(|| Risk {
-            becomes: !self.is_production(key, before),
-            ..risk(RiskMark::Production, 1, 1)
-        })
-    }
-
-    /// Whether an account was production and is none where it stands now.
-    fn left_production(&self, item: &DriftItem) -> bool {
-        matches!(&item.subject, Subject::Entity { key: EntityKey::Account(key), contents: Some(contents), .. }
-            if matches!(&**contents, (Content::Account(before), Content::Account(now))
-                if self.is_production(key, before) && !self.is_production(key, now)))
-    }
-
-    fn is_production(&self, key: &AccountKey, account: &Account) -> bool {
-        let there = Snapshot::of_account(key, account);
-        self.rules.iter().any(|(_, rule)| rule.contains(key, &[&there]))
-    }
-
-    /// A set as it was applied, where the service has it otherwise.
-    fn before_change(&self, name: &PermissionSetName) -> Option<&PermissionSet> {
-        self.items.iter().find_map(|item| match &item.subject {
-            Subject::Entity { key, contents, .. } if *key == EntityKey::PermissionSet(name.clone()) => {
-                match contents.as_deref() {
-                    Some((Content::PermissionSet(before), _)) => Some(&**before),
-                    _ => None,
-                }
-            }
-            _ => None,
-        })
-    }
-
-    /// A set as it is, with what was attached to the roles of a finding.
-    fn set(&self, item: &DriftItem, name: &PermissionSetName) -> SetRisk {
-        let set = self.observed.permission_sets.get(name).map(|set| &set.value);
-        let set = set.map(|set| item.with_edits(set));
-        let mut found = SetRisk::default();
-        for (judge, _) in &self.rules {
-            let sensitive = found.sensitive;
-            found = judge.set(name, set.as_ref());
-            found.sensitive |= sensitive;
-        }
-        found
-    }
-
-    fn of_set(
-        &self,
-        item: &DriftItem,
-        name: &PermissionSetName,
-        before: Option<&PermissionSet>,
-    ) -> Option<Risk> {
-        let found = self.set(item, name);
-        let graver = before.is_some_and(|before| found.judged.is_graver_than(&judge(before)));
-        Some(Risk {
-            because: found.because(),
-            becomes: graver,
-            ..risk(found.mark()?, 1, 1)
-        })
-    }
-
-    fn of_accounts(&self, accounts: &[AccountKey]) -> Option<Risk> {
-        let count = self.in_production(accounts);
-        (count > 0).then(|| risk(RiskMark::Production, count, accounts.len() as u64))
-    }
-
-    fn in_production(&self, accounts: &[AccountKey]) -> u64 {
-        let is_production = |key: &&AccountKey| {
-            let mut rules = self.rules.iter();
-            rules.any(|(_, production)| production.contains(key, &[self.observed]))
-        };
-        accounts.iter().filter(is_production).count() as u64
-    }
-}
-
-fn risk(mark: RiskMark, count: u64, of: u64) -> Risk {
-    Risk {
-        mark,
-        count,
-        of,
-        because: Vec::new(),
-        becomes: false,
-        holders: None,
-        sets: Vec::new(),
-    }
 }
 
 fn person(user: &UserName, observed: &Snapshot, names: &SharedNames<'_>) -> String {

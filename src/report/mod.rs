@@ -12,6 +12,7 @@ pub mod access_view;
 pub mod apply_view;
 pub mod diagnostics;
 pub mod drift_causes;
+pub mod drift_marks;
 pub mod drift_view;
 pub mod escape;
 pub mod graph_view;

@@ -20,6 +20,7 @@ use crate::model::access::Tuple;
 use crate::model::action::{Effect, Learned};
 use crate::model::fingerprint;
 use crate::model::record::{InDoubt, Recorded, Seen, UnfinishedRun};
+use crate::model::role_content::{OlderRoles, older_roles};
 use crate::model::rules::Rules;
 
 /// A fold in progress.
@@ -100,6 +101,7 @@ impl Fold {
             Entry::Outcomes { done, failed } => self.settle(done, failed)?,
             Entry::Recorded(changes) => self.record(changes)?,
             Entry::Observed(seen) => {
+                self.recorded.older_roles = self.older_roles(seen);
                 self.recorded.seen = Some((**seen).clone());
                 self.recorded.serial += u64::from(self.run.is_none());
             }
@@ -204,6 +206,27 @@ impl Fold {
     /// The effects on entities that the run in progress has intended; none between runs.
     pub fn intended(&self) -> impl Iterator<Item = &Effect> {
         self.run.iter().flat_map(|run| run.actions.values())
+    }
+
+    /// What the roles hold that are behind at a reading. Sets that the run in progress changed were what it changed them
+    /// from.
+    fn older_roles(&self, seen: &Seen) -> Vec<OlderRoles> {
+        let run = self.run.as_ref();
+        let done = run.iter().flat_map(|run| {
+            let done = run.actions.iter();
+            done.filter(|(index, _)| run.done.contains(&StepRef::Action(**index)))
+        });
+        let written = done.filter_map(|(_, effect)| match effect {
+            Effect::UpdatePermissionSet { from, .. } => Some((&from.name, &**from)),
+            _ => None,
+        });
+        let before = self.recorded.seen.as_ref().map(Into::into);
+        older_roles(
+            &self.recorded.older_roles,
+            before,
+            &written.collect(),
+            seen.into(),
+        )
     }
 
     /// A run may begin while another never ended: that one crashed, and what it achieved stays.

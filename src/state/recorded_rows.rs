@@ -143,6 +143,7 @@ pub fn encode(recorded: &Recorded, before: &Rows) -> Result<Rows, StateError> {
         instance: recorded.instance.clone(),
         applied: Snapshot::default(),
         seen: None,
+        older_roles: recorded.older_roles.clone(),
         outputs: recorded.outputs.clone(),
         rules: recorded.rules.clone(),
         revision: recorded.revision.clone(),

@@ -1,6 +1,6 @@
 //! `access explain`: why a person can enter an account.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cli::advice::shell_word;
 use crate::cli::args::{AccessExplainArgs, VariableArgs};
@@ -9,7 +9,8 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::pipeline::Stack;
 use crate::id::{AccountKey, GroupName, PermissionSetName, PrincipalKey, UserName};
-use crate::model::record::Recorded;
+use crate::model::record::{Recorded, Seen};
+use crate::model::role_content::{OlderRoles, older_roles};
 use crate::model::snapshot::Snapshot;
 use crate::model::stack::RiskSettings;
 use crate::report::access_paths::{Asked, Since, explain};
@@ -26,14 +27,19 @@ pub fn run(env: &Env, args: &AccessExplainArgs) -> Result<Exit, Failure> {
     }
     let asked = asked(args, &recorded)?;
     let mut since = Since::new(&asked, &recorded);
+    let mut roles = at.map(|_| RolesThen::default());
     let until = recorded.seen.as_ref().map(|seen| seen.at);
     readings(env, &mut |seen, _| {
         let goes_on = until.is_none_or(|until| seen.at <= until);
         if goes_on {
             since.read(&seen.snapshot, seen.at);
+            roles.iter_mut().for_each(|roles| roles.read(seen));
         }
         goes_on
     })?;
+    if let Some(roles) = roles {
+        recorded.older_roles = roles.older;
+    }
     let found = explain(&asked, &recorded, &since, &risk_settings(env));
     if args.format.is_json() {
         super::print_json(env, &found)?;
@@ -41,6 +47,21 @@ pub fn run(env: &Env, args: &AccessExplainArgs) -> Result<Exit, Failure> {
         env.print(|out| explanation(&found, env.out, out))?;
     }
     Ok(Exit::Done)
+}
+
+/// What was known of roles that were behind their sets, told from one reading after the other.
+#[derive(Default)]
+struct RolesThen {
+    before: Option<Seen>,
+    older: Vec<OlderRoles>,
+}
+
+impl RolesThen {
+    fn read(&mut self, seen: &Seen) {
+        let before = self.before.as_ref().map(Into::into);
+        self.older = older_roles(&self.older, before, &BTreeMap::new(), seen.into());
+        self.before = Some(seen.clone());
+    }
 }
 
 /// What the configuration says about risk; a configuration with mistakes says nothing.
@@ -69,6 +90,21 @@ fn asked(args: &AccessExplainArgs, recorded: &Recorded) -> Result<Asked, Failure
             .map(|text| one("permission set", text, sets(&both)))
             .transpose()?,
     })
+}
+
+/// The most names that are suggested because they have a text in them.
+const MOST_SUGGESTED: usize = 4;
+
+/// The names that have a text in them, perhaps in other letters, where those are few.
+fn part_of(text: &str, names: &BTreeSet<String>) -> Option<String> {
+    let part = text.to_lowercase();
+    let found: Vec<String> = names
+        .iter()
+        .filter(|name| !part.is_empty() && name.to_lowercase().contains(&part))
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let few = !found.is_empty() && found.len() <= MOST_SUGGESTED;
+    few.then(|| format!("did you mean {}?", found.join(" or ")))
 }
 
 /// The group that is called so, perhaps in other letters.
@@ -116,7 +152,8 @@ pub(super) fn one<K: Ord + Clone + ToString>(
         (Some(only), None) => Ok(only.clone()),
         (None, _) => {
             let names: BTreeSet<String> = all.into_iter().flat_map(|(_, names)| names).collect();
-            let help = did_you_mean_any_case(text, &names).unwrap_or_else(|| {
+            let help = did_you_mean_any_case(text, &names).or_else(|| part_of(text, &names));
+            let help = help.unwrap_or_else(|| {
                 "names and ids are as the service has them; `rolecall access` shows all".to_owned()
             });
             Err(Failure::new(format!("no {what} is called `{text}`")).help(help))

@@ -144,7 +144,8 @@ fn reason_fits(action: &Action) -> bool {
                 | Reason::SamlProviderGone
         ),
     };
-    fits && (!action.restore || *reason == Reason::MissingOutside)
+    let gives_back = matches!(reason, Reason::RoleEdited { .. }) && action.kind == ActionKind::Provision;
+    fits && (!action.restore || *reason == Reason::MissingOutside || gives_back)
 }
 
 fn creates(effect: &Effect) -> bool {

@@ -32,7 +32,7 @@ impl PageData {
         })
     }
 
-    /// The role of a set in an account, if it was edited.
+    /// The role of a set in an account, if it holds something else than the set says.
     pub fn edited(&self, account: u32, set: u32) -> Option<&EditedRole> {
         let place = self
             .edited
@@ -73,7 +73,7 @@ pub struct PageData {
     pub suffixes: Vec<String>,
     /// Rows in the order of the pairs: principal, note, since (-1: unknown), state bits; four numbers a row.
     pub rows: Vec<i32>,
-    /// Roles that were edited in the account.
+    /// Roles that hold something else than their sets say.
     pub edited: Vec<EditedRole>,
     /// What a plan changes for people.
     pub people_changes: Vec<PeopleEntry>,
@@ -180,14 +180,16 @@ pub struct MembersEntry {
     pub gone: Vec<u32>,
 }
 
-/// A role that somebody edited in the account: what it amounts to is not what its set does.
+/// A role that holds something else than its set says: it was edited in the account, or is behind its set.
 #[derive(Debug, Serialize, PartialEq, Eq)]
 pub struct EditedRole {
     /// Where.
     pub account: u32,
     /// Of which set.
     pub set: u32,
-    /// What was edited, in words.
+    /// What is the matter with it: `its role was edited`.
+    pub what: &'static str,
+    /// What it holds, as far as it is known, and what was edited, in words.
     pub edits: Vec<String>,
     /// Whether it amounts to administration.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

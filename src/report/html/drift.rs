@@ -70,11 +70,10 @@ pub struct DriftLine {
 impl DriftSection {
     /// The section of a comparison.
     pub fn new(view: &DriftView<'_>) -> Self {
-        let of = |cause: Cause| {
-            let rows: Vec<&DriftRow<'_>> = view.causes().filter(|row| row.item.cause == cause).collect();
+        let of = |(cause, title, rows): (Cause, &'static str, Vec<&DriftRow<'_>>)| {
             let (class, sign) = mark(cause);
-            (!rows.is_empty()).then(|| CauseSection {
-                title: cause.title(),
+            CauseSection {
+                title,
                 class,
                 sign,
                 more: rows.len().saturating_sub(MOST_ROWS),
@@ -83,7 +82,7 @@ impl DriftSection {
                     .take(MOST_ROWS)
                     .map(|row| line(view, row))
                     .collect(),
-            })
+            }
         };
         let held = view.held_lines().into_iter().take(MOST_ROWS);
         let at = moment(view.observed.at);
@@ -92,7 +91,7 @@ impl DriftSection {
             sum: view.sum().replacen("No drift", &format!("No drift at {at}"), 1),
             at,
             is_good: !view.drift.differs() && view.held.is_empty() && !view.drift.never_applied,
-            causes: Cause::ALL.into_iter().filter_map(of).collect(),
+            causes: view.sections().into_iter().map(of).collect(),
             held: held
                 .map(|line| {
                     (

@@ -77,6 +77,8 @@ pub struct Administrator {
     pub set: String,
     /// What was edited of its roles there.
     pub edits: String,
+    /// What is the matter with them.
+    pub what: &'static str,
     /// In how many accounts, and which.
     pub accounts: String,
     /// Since when.
@@ -316,7 +318,9 @@ fn administrators(review: &Review) -> Vec<Administrator> {
         let concerned = is_administration(review, row) && is_asked_about && row.state != MISSING;
         if concerned {
             let edited = review.data.edited(row.account, row.set);
-            let edits = edited.map(|role| role.edits.clone()).unwrap_or_default();
+            let edits = edited
+                .map(|role| (role.what, role.edits.clone()))
+                .unwrap_or_default();
             let key = (row.principal, row.set, row.note, row.since, row.state, edits);
             grouped.entry(key).or_default().push(row.account);
         }
@@ -328,11 +332,11 @@ fn administrators(review: &Review) -> Vec<Administrator> {
 }
 
 /// What rows have in common that are one row: principal, set, note, since when, state, what was edited of the roles.
-type AlikeRows = (u32, u32, u32, i32, u8, Vec<String>);
+type AlikeRows = (u32, u32, u32, i32, u8, (&'static str, Vec<String>));
 
 fn administrator(review: &Review, key: AlikeRows, accounts: &[u32]) -> Option<Administrator> {
     let data = &review.data;
-    let (principal, set, note, since, state, edits) = key;
+    let (principal, set, note, since, state, (what, edits)) = key;
     let principal = data.principals.get(principal as usize)?;
     let names: Vec<&str> = accounts
         .iter()
@@ -359,6 +363,7 @@ fn administrator(review: &Review, key: AlikeRows, accounts: &[u32]) -> Option<Ad
         people: members(review, principal, since),
         set: data.sets.get(set as usize)?.name.clone(),
         edits: edits.join("; "),
+        what,
         accounts: match names.len() {
             1 => listed,
             count => format!("{count} accounts: {listed}"),

@@ -14,7 +14,8 @@ use crate::model::access::{Declaration, Note};
 use crate::model::action::Effect;
 use crate::model::history::Since;
 use crate::model::identities::Succession;
-use crate::model::in_account::{AccountFault, in_brief, with_edits};
+use crate::model::in_account::in_brief;
+use crate::model::role_content::RoleContents;
 use crate::model::roles::{RoleSuffix, role_arn};
 use crate::plan::people::{PeopleChange, PeopleRow};
 use crate::plan::risk::{RiskMark, SetRisk};
@@ -377,36 +378,30 @@ impl<'a> Builder<'a> {
         self.data.notes.push(Vec::new());
     }
 
-    /// Roles that the reading found edited, with what they amount to.
+    /// Roles that hold something else than their sets say, with what they amount to.
     fn edited(&mut self) {
-        let seen = self.sources.recorded.seen.as_ref();
-        let around = seen.and_then(|seen| seen.around.as_deref());
+        let recorded = self.sources.recorded;
+        let Some(seen) = recorded.seen.as_ref() else {
+            return;
+        };
+        let contents = RoleContents::at(seen.into(), &recorded.older_roles);
         let mut roles: BTreeMap<(u32, u32), EditedRole> = BTreeMap::new();
-        for found in around.iter().flat_map(|around| &around.in_accounts) {
-            let AccountFault::RoleEdited {
-                permission_set,
-                edits,
-                behind,
-            } = &found.fault
-            else {
+        for (account, name, content) in contents.iter() {
+            let account = self.index.accounts.get(&self.index.live(account));
+            let (Some(account), Some(set)) = (account, self.index.sets.get(name)) else {
                 continue;
             };
-            let account = self.index.accounts.get(&self.index.live(&found.account));
-            let (Some(account), Some(set)) = (account, self.index.sets.get(permission_set)) else {
-                continue;
+            let (mark, because) = match &content.content {
+                Some(content) => self.marks.set(name, Some(content)).unzip(),
+                None => (Some(RiskMark::RoleNotKnown), None),
             };
-            let applied = &self.sources.recorded.applied.permission_sets;
-            let applied = applied.get(permission_set).filter(|_| *behind);
-            let there = applied.or_else(|| self.sources.snapshot().permission_sets.get(permission_set));
-            let as_edited = there.map(|there| with_edits(&there.value, edits));
-            let (mark, because) = self.marks.set(permission_set, as_edited.as_ref()).unzip();
+            let edits = content.edits.iter();
+            let edits = edits.map(|edit| escape(&in_brief(edit)).into_owned());
             let role = EditedRole {
                 account: *account,
                 set: *set,
-                edits: edits
-                    .iter()
-                    .map(|edit| escape(&in_brief(edit)).into_owned())
-                    .collect(),
+                what: content.what(),
+                edits: content.holds(name.as_str()).into_iter().chain(edits).collect(),
                 administrator: mark == Some(RiskMark::Administrator),
                 risk: mark.map(RiskMark::word).unwrap_or_default(),
                 because: because.unwrap_or_default(),

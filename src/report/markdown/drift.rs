@@ -45,8 +45,11 @@ pub fn write(view: &DriftView<'_>, title: Title<'_>, options: Options) -> String
     let hide = Hide::of_drift(options.people, view);
     let most = options.max_size;
     let mut sections = vec![held(view, &hide, most)];
-    for (rank, cause) in (1..).zip(Cause::ALL) {
-        sections.push(section(view, cause, rank, &hide, most));
+    let ranks = || (1..).zip(Cause::ALL);
+    for (cause, title, rows) in view.sections() {
+        let rank = ranks().find(|(_, known)| *known == cause);
+        let rank = rank.map_or(1, |(rank, _)| rank);
+        sections.push(section(view, (title, &rows), rank, &hide, most));
     }
     let page = Page {
         top: top(view, title),
@@ -96,16 +99,21 @@ fn held(view: &DriftView<'_>, hide: &Hide, most: usize) -> Section {
     section
 }
 
-fn section(view: &DriftView<'_>, cause: Cause, rank: u8, hide: &Hide, most: usize) -> Section {
-    let rows: Vec<&DriftRow<'_>> = view.causes().filter(|row| row.item.cause == cause).collect();
+fn section(
+    view: &DriftView<'_>,
+    (title, rows): (&'static str, &[&DriftRow<'_>]),
+    rank: u8,
+    hide: &Hide,
+    most: usize,
+) -> Section {
     let mut section = Section {
-        title: cause.title(),
+        title,
         summary: number(rows.len() as u64),
         open: 10,
         rank,
         ..Section::default()
     };
-    section.fill(&rows, most, |item| row(view, item, hide), |_| 1);
+    section.fill(rows, most, |item| row(view, item, hide), |_| 1);
     section
 }
 

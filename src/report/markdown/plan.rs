@@ -130,7 +130,8 @@ fn altered(view: &PlanView<'_>, (everything, most): (&str, usize), hide: &Hide, 
         let place = line
             .location
             .map(|at| format!(" ({})", text::code(&at.to_string())));
-        let marks = line.marks().map(|marks| format!(": **{marks}**"));
+        let marks = line.plainly().or_else(|| line.marks());
+        let marks = marks.map(|marks| format!(": **{marks}**"));
         let names = line.people.iter().map(|user| view.labels.user(user));
         let names = match line.people.is_empty() || hide.counts_only() {
             true => String::new(),

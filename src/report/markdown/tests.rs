@@ -586,7 +586,9 @@ fn of_those_who_have_a_set_that_rises_the_others_are_said_to_be_where_everything
             ..Options::default()
         };
         let text = written(&plan, options);
-        let found = text.lines().find(|line| line.contains("no mark → administrator"));
+        let found = text
+            .lines()
+            .find(|line| line.contains("makes them administrators there; not so far"));
         found.unwrap().to_owned()
     };
     let all = line(20, GITHUB_SIZE);

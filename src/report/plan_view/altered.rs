@@ -41,18 +41,22 @@ impl AlteredLine<'_> {
         }
         let (who, accounts) = (who.join(" and "), counted(holders.accounts, "account"));
         let what = what_changes(&self.set.changed, set);
-        let changes = match self.is_behind() {
+        // Where it is known what the roles hold, and it has another mark, it changes for certain.
+        let changes = match self.is_behind() && self.set.before == self.set.after {
             true => "may change",
             false => "changes",
         };
         format!("{what} {changes} for {who} in {accounts}")
     }
 
-    /// `no mark → administrator`; nothing where the mark stays. What roles are behind by is not known: the mark is that
-    /// of what they get.
+    /// `no mark → administrator`; nothing where the mark stays. Where it is not known what roles hold that are behind, the
+    /// mark is that of what they get.
     pub fn marks(&self) -> Option<String> {
         match self.is_behind() {
-            true => self.set.after.map(|mark| mark.word().to_owned()),
+            true => {
+                let stays = self.set.after.map(|mark| mark.word().to_owned());
+                marks(self.set.before, self.set.after).or(stays)
+            }
             false => {
                 let stays = self
                     .set
@@ -62,6 +66,24 @@ impl AlteredLine<'_> {
                 marks(self.set.before, self.set.after).or(stays)
             }
         }
+    }
+
+    /// The same in a sentence for who does not know the marks, where it gets graver: `from then on it makes them
+    /// administrators there; not so far`.
+    pub fn plainly(&self) -> Option<String> {
+        let after = self.set.after.filter(|_| becomes_graver(self.set))?;
+        let then = match after {
+            RiskMark::Administrator => "it makes them administrators there".to_owned(),
+            RiskMark::PrivilegeEscalation => {
+                "they can give themselves more rights there (privilege escalation)".to_owned()
+            }
+            mark => format!("it is {}", mark.word()),
+        };
+        let so_far = match self.set.before {
+            None => "not so far".to_owned(),
+            Some(before) => format!("so far: {}", before.word()),
+        };
+        Some(format!("from then on {then}; {so_far}"))
     }
 
     /// Whether somebody edited roles of the set, whether it stays as it is or not.

@@ -161,10 +161,10 @@ pub fn mark_memberships(plan: &Plan, marker: &Marker<'_>, people: &[PeopleLine],
         {
             let (sets, accounts): (Vec<u32>, Vec<u32>) =
                 (sets.iter().copied().collect(), accounts.iter().copied().collect());
-            row.risks = marker.of_grants(&sets, &accounts);
+            row.risks = marker.of_access(&sets, &accounts, &[PrincipalKey::Group(name.clone())]);
         }
     }
-    rows.sort_by_key(|row| (row.entity.kind(), Reverse(grave(&row.risks))));
+    rows.sort_by_key(|row| (row.entity.kind(), !row.restore, Reverse(grave(&row.risks))));
 }
 
 fn row<'a>(

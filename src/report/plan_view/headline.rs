@@ -12,6 +12,7 @@ use crate::plan::risk::RiskMark;
 use crate::report::wording::{self, counted, number};
 
 use super::PlanView;
+use super::altered::becomes_graver;
 use super::risk::Risk;
 
 /// How many names a headline has at hand.
@@ -58,6 +59,9 @@ impl Headline {
         let what = match self.mark {
             RiskMark::Administrator => format!("administrator access in {accounts}"),
             RiskMark::PrivilegeEscalation => format!("a way to more rights in {accounts}"),
+            RiskMark::RoleNotKnown => {
+                format!("access by roles of which nobody knows what they allow in {accounts}")
+            }
             RiskMark::Production => {
                 let number = number(self.accounts);
                 let plural = if self.accounts == 1 { "" } else { "s" };
@@ -106,6 +110,7 @@ pub fn headlines(view: &PlanView<'_>) -> Vec<Headline> {
         RiskMark::Administrator,
         RiskMark::PrivilegeEscalation,
         RiskMark::Sensitive,
+        RiskMark::RoleNotKnown,
         RiskMark::Production,
     ];
     let kinds = marks.into_iter().flat_map(|mark| [(mark, false), (mark, true)]);
@@ -157,9 +162,19 @@ fn kept_longer<'v>(view: &'v PlanView<'_>, mark: RiskMark) -> Sum<'v> {
                 crowd(&view.plan.people.crowds, line.everyone.as_ref()),
             ),
         }
-        sum.accounts.extend(line.accounts.iter().filter(counts));
+        sum.accounts
+            .extend(marked_accounts(&line.risks, mark, &line.accounts).filter(counts));
     }
     sum
+}
+
+/// The accounts of a line that a mark is about: where it is what their roles hold alone, those.
+fn marked_accounts<'v>(risks: &'v [Risk], mark: RiskMark, all: &'v [u32]) -> impl Iterator<Item = &'v u32> {
+    let own = || risks.iter().filter(move |risk| risk.mark == mark);
+    let by_roles = own().all(|risk| risk.role.is_some());
+    let roles = own().filter_map(|risk| risk.role.as_ref());
+    let there = roles.flat_map(|role| &role.accounts).filter(move |_| by_roles);
+    all.iter().filter(move |_| !by_roles).chain(there)
 }
 
 fn sum<'v>(view: &'v PlanView<'_>, mark: RiskMark) -> Sum<'v> {
@@ -177,7 +192,8 @@ fn sum<'v>(view: &'v PlanView<'_>, mark: RiskMark) -> Sum<'v> {
             &line.people,
             crowd(&view.plan.people.crowds, line.everyone.as_ref()),
         );
-        sum.accounts.extend(line.accounts.iter().filter(counts));
+        sum.accounts
+            .extend(marked_accounts(&line.risks, mark, &line.accounts).filter(counts));
     }
     let unreadable = |rank: &u32| match view.labels.principal(*rank) {
         Some(PrincipalKey::Group(name)) => view.plan.people.unreadable.contains(name),
@@ -188,7 +204,8 @@ fn sum<'v>(view: &'v PlanView<'_>, mark: RiskMark) -> Sum<'v> {
         let groups: Vec<u32> = row.principals.iter().copied().filter(unreadable).collect();
         if !groups.is_empty() {
             sum.unreadable.extend(groups);
-            sum.accounts.extend(row.accounts.iter().filter(counts));
+            sum.accounts
+                .extend(marked_accounts(&row.risks, mark, &row.accounts).filter(counts));
         }
     }
     becoming(view, mark, &mut sum);
@@ -199,7 +216,19 @@ fn sum<'v>(view: &'v PlanView<'_>, mark: RiskMark) -> Sum<'v> {
 fn becoming<'v>(view: &'v PlanView<'_>, mark: RiskMark, sum: &mut Sum<'v>) {
     let risks = &view.plan.risks;
     let is_it = |set| risks.sets.get(set).and_then(|risk| risk.mark()) == Some(mark);
-    for row in risks.becoming.iter().filter(|row| is_it(&row.permission_set)) {
+    // Roles that get more than they hold now.
+    let roles = risks
+        .altered
+        .iter()
+        .filter(|set| set.after == Some(mark) && becomes_graver(set));
+    let roles = roles.filter(|set| {
+        !risks
+            .becoming
+            .iter()
+            .any(|row| row.permission_set == set.permission_set)
+    });
+    let becoming = risks.becoming.iter().filter(|row| is_it(&row.permission_set));
+    for row in becoming.chain(roles.flat_map(|set| &set.through)) {
         if row.people.is_empty() {
             continue;
         }

@@ -61,7 +61,8 @@ pub fn lines(plan: &Plan, marker: &Marker<'_>) -> Vec<PeopleLine> {
     let marked =
         |line: &&mut PeopleLine| matches!(line.change, PeopleChange::Gains | PeopleChange::KeepsLonger);
     for line in lines.iter_mut().filter(marked) {
-        line.risks = marker.of_people(&line.permission_sets, &line.accounts, line.first, line.count);
+        let given = (&*line.permission_sets, &*line.accounts);
+        line.risks = marker.of_people(given, &line.via, line.first, line.count);
     }
     lines.sort_by_key(|line| (line.change, Reverse(gravity(&line.risks))));
     lines

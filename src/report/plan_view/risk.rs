@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::id::PermissionSetName;
+use crate::id::{PermissionSetName, PrincipalKey};
+use crate::model::access::{Pair, Tuple};
 use crate::model::action::Effect;
 use crate::model::privilege::judge;
 use crate::plan::Plan;
@@ -32,6 +33,44 @@ pub struct Risk {
     pub holders: Option<Holders>,
     /// For marks of permission sets that a line grants: the sets.
     pub sets: Vec<PermissionSetName>,
+    /// For what the roles of these sets hold in some accounts, where the sets say something else.
+    pub role: Option<RoleNote>,
+}
+
+/// Why a role counts in place of its set.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RoleNote {
+    /// It holds what the set was before.
+    pub behind: bool,
+    /// Somebody edited it in the account.
+    pub edited: bool,
+    /// What it holds is known.
+    pub known: bool,
+    /// The line is about no other set.
+    pub alone: bool,
+    /// Ranks of the accounts where it is so; none where the line says where.
+    pub accounts: Vec<u32>,
+}
+
+impl RoleNote {
+    /// `administrator: its role still holds what ops allowed before`, given the mark's word and the names of the sets.
+    fn words(&self, word: &str, sets: &str) -> String {
+        let whose = match self.alone {
+            true => "its role".to_owned(),
+            false => format!("the role of {sets}"),
+        };
+        match (self.known, self.behind, self.edited) {
+            (true, true, false) => format!("{word}: {whose} still holds what {sets} allowed before"),
+            (true, true, true) => {
+                format!(
+                    "{word}: {whose} still holds what {sets} allowed before, and was edited in the account"
+                )
+            }
+            (true, false, _) => format!("{word}: {whose} was edited in the account"),
+            (false, true, _) => format!("not known what {whose} still allows"),
+            (false, false, _) => format!("not known what {whose} allows: it was edited in the account"),
+        }
+    }
 }
 
 impl Risk {
@@ -53,6 +92,11 @@ impl Risk {
         };
         let becomes = if self.becomes { "becomes " } else { "" };
         let word = self.mark.word();
+        if let Some(role) = &self.role {
+            let sets: Vec<&str> = self.sets.iter().map(PermissionSetName::as_str).collect();
+            let what = role.words(word, &names(&sets, MOST_SETS));
+            return format!("{what}{}", of("account"));
+        }
         match self.mark {
             RiskMark::Administrator | RiskMark::PrivilegeEscalation | RiskMark::Sensitive => {
                 let holders = self.holders.map_or(String::new(), |holders| {
@@ -67,6 +111,7 @@ impl Risk {
                 format!("{becomes}{word}{which}{holders}")
             }
             RiskMark::Production => format!("{word}{}", of("account")),
+            RiskMark::RoleNotKnown => word.to_owned(),
             RiskMark::FirstAccessAtAll | RiskMark::FirstAccess => people(word),
             RiskMark::WideReach => format!("{word} ({})", counted(self.count, "account")),
         }
@@ -74,6 +119,9 @@ impl Risk {
 
     /// The sets that it is about, where the line has others too.
     pub fn some_sets(&self) -> &[PermissionSetName] {
+        if let Some(role) = &self.role {
+            return if role.alone { &[] } else { &self.sets };
+        }
         match self.count == self.of {
             true => &[],
             false => &self.sets,
@@ -84,9 +132,10 @@ impl Risk {
 /// How grave marks are together: a greater number is graver. A mark outweighs all those behind it.
 pub fn gravity(risks: &[Risk]) -> u8 {
     let bits = risks.iter().map(|risk| match risk.mark {
-        RiskMark::Administrator => 64,
-        RiskMark::PrivilegeEscalation => 32,
-        RiskMark::Sensitive => 16,
+        RiskMark::Administrator => 128,
+        RiskMark::PrivilegeEscalation => 64,
+        RiskMark::Sensitive => 32,
+        RiskMark::RoleNotKnown => 16,
         RiskMark::Production => 8,
         RiskMark::FirstAccessAtAll => 4,
         RiskMark::FirstAccess => 2,
@@ -156,6 +205,74 @@ impl<'a> Marker<'a> {
 
     /// The marks of giving these sets in these accounts, given by rank.
     pub fn of_grants(&self, sets: &[u32], accounts: &[u32]) -> Vec<Risk> {
+        let mut risks = self.of_sets(sets, accounts);
+        risks.extend(self.of_roles(sets, accounts, &|_| true));
+        risks.sort();
+        risks
+    }
+
+    /// The marks of giving these sets in these accounts to who is in these groups, or is named.
+    pub fn of_access(&self, sets: &[u32], accounts: &[u32], via: &[PrincipalKey]) -> Vec<Risk> {
+        let mut risks = self.of_sets(sets, accounts);
+        let principals = via.iter().map(|key| self.plan.names.principal_rank(key));
+        let principals: Vec<Option<u32>> = principals.collect();
+        let is_granted = |pair: Pair| {
+            let mut principals = principals.iter();
+            principals.all(|principal| principal.is_some_and(|principal| self.grants(pair, principal)))
+        };
+        risks.extend(self.of_roles(sets, accounts, &is_granted));
+        risks.sort();
+        risks
+    }
+
+    /// Whether the plan grants a set in an account to a principal.
+    fn grants(&self, pair: Pair, principal: u32) -> bool {
+        let tuple = Tuple::new(pair.account(), pair.permission_set(), principal);
+        let mut grants = self.plan.grants.iter();
+        grants.any(|step| step.tuple == tuple && !step.blocked)
+    }
+
+    /// The marks of roles that hold more than these sets say in these accounts. What `is_granted` comes by a grant, which
+    /// brings the role what the set is.
+    fn of_roles(&self, sets: &[u32], accounts: &[u32], is_granted: &dyn Fn(Pair) -> bool) -> Vec<Risk> {
+        type Alike = (RiskMark, bool, bool, bool);
+        type Roles<'p> = (BTreeSet<u32>, BTreeSet<u32>, BTreeSet<&'p Arc<str>>);
+        let mut alike: BTreeMap<Alike, Roles<'_>> = BTreeMap::new();
+        let concerned = self.plan.risks.roles.iter().filter(|role| {
+            sets.contains(&role.pair.permission_set()) && accounts.contains(&role.pair.account())
+        });
+        for role in concerned.filter(|role| role.edited || !is_granted(role.pair)) {
+            let Some(mark) = role.mark() else { continue };
+            let key = (mark, role.behind, role.edited, role.holds.is_some());
+            let (of, in_accounts, because) = alike.entry(key).or_default();
+            of.insert(role.pair.permission_set());
+            in_accounts.insert(role.pair.account());
+            because.extend(role.holds.iter().flat_map(|risk| &risk.judged.because));
+        }
+        let risks = alike.into_iter().map(|(key, (of, in_accounts, because))| {
+            let (mark, behind, edited, known) = key;
+            let names = of.iter().filter_map(|rank| self.plan.names.permission_set(*rank));
+            Risk {
+                mark,
+                count: in_accounts.len() as u64,
+                of: accounts.len() as u64,
+                because: because.into_iter().cloned().collect(),
+                becomes: false,
+                holders: None,
+                sets: names.cloned().collect(),
+                role: Some(RoleNote {
+                    behind,
+                    edited,
+                    known,
+                    alone: sets.len() == 1,
+                    accounts: in_accounts.into_iter().collect(),
+                }),
+            }
+        });
+        risks.collect()
+    }
+
+    fn of_sets(&self, sets: &[u32], accounts: &[u32]) -> Vec<Risk> {
         let mut risks = Vec::new();
         let judged = |rank: &u32| *self.sets.get(*rank as usize)?;
         for mark in [
@@ -181,6 +298,7 @@ impl<'a> Marker<'a> {
                     becomes: false,
                     holders: None,
                     sets: names.collect(),
+                    role: None,
                 });
             }
         }
@@ -189,8 +307,14 @@ impl<'a> Marker<'a> {
     }
 
     /// The marks of people who gain.
-    pub fn of_people(&self, sets: &[u32], accounts: &[u32], first: FirstAccess, people: u64) -> Vec<Risk> {
-        let mut risks = self.of_grants(sets, accounts);
+    pub fn of_people(
+        &self,
+        (sets, accounts): (&[u32], &[u32]),
+        via: &[PrincipalKey],
+        first: FirstAccess,
+        people: u64,
+    ) -> Vec<Risk> {
+        let mut risks = self.of_access(sets, accounts, via);
         let mut add = |mark, count| {
             risks.push(Risk {
                 mark,
@@ -200,6 +324,7 @@ impl<'a> Marker<'a> {
                 becomes: false,
                 holders: None,
                 sets: Vec::new(),
+                role: None,
             });
         };
         if first.at_all > 0 {
@@ -224,6 +349,7 @@ impl<'a> Marker<'a> {
             becomes: false,
             holders: None,
             sets: Vec::new(),
+            role: None,
         };
         let production = (production > 0).then(|| risk(RiskMark::Production, production));
         let wide = (wide > 0 && all >= wide).then(|| risk(RiskMark::WideReach, all));
@@ -248,6 +374,7 @@ impl<'a> Marker<'a> {
                 becomes: before.is_some_and(|set| risk.judged.is_graver_than(&judge(set))),
                 holders: risk.newly,
                 sets: Vec::new(),
+                role: None,
             });
         }
         if before.is_some() {
@@ -316,6 +443,7 @@ mod tests {
                 becomes: false,
                 holders: None,
                 sets: names.collect(),
+                role: None,
             }
         };
         assert_eq!(risk(1, 2).words(), "administrator (s1)");

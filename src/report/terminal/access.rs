@@ -66,12 +66,22 @@ fn person(found: &Explanation) -> String {
 }
 
 fn set_paths(set: &SetPaths, page: &mut Page<'_>) -> io::Result<()> {
-    let risk = set.risk.map_or(String::new(), |risk| {
-        let because = some_of(&set.because, set.because.len() as u64, 3);
-        page.marks(&format!("{}: {because}", risk.word()))
-    });
+    let risk = set
+        .risk
+        .map_or(String::new(), |risk| match set.because.len() as u64 {
+            0 => page.marks(risk.word()),
+            count => page.marks(&format!("{}: {}", risk.word(), some_of(&set.because, count, 3))),
+        });
     let title = page.paint(Meaning::Heading, name(&set.permission_set));
     page.line(&format!("  {title}{risk}"))?;
+    if let Some(holds) = &set.role_holds {
+        let mark = page.paint(Meaning::Warning, format!("! {}", escape(holds)));
+        page.line(&format!("    {mark}"))?;
+    }
+    if set.role_edited && set.role_edits.is_empty() {
+        let mark = page.paint(Meaning::Warning, "! its role was edited in the account");
+        page.line(&format!("    {mark}"))?;
+    }
     if !set.role_edits.is_empty() {
         let edits = some_of(
             set.role_edits.iter().map(|edit| in_brief(edit)),
@@ -137,7 +147,7 @@ fn one_path(path: &Path, page: &mut Page<'_>) -> io::Result<()> {
         ))?;
     }
     if path.declared_by.is_empty() {
-        page.line("      this stack does not declare it")?;
+        page.line("      no block of this stack declares the assignment")?;
     }
     Ok(())
 }

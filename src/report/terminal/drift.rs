@@ -48,8 +48,8 @@ pub fn write(
     ))?;
     page.blank()?;
     held(view, &mut page)?;
-    for cause in Cause::ALL {
-        section(view, cause, hide, &mut page)?;
+    for (cause, title, rows) in view.sections() {
+        section(view, (cause, title, &rows), hide, &mut page)?;
     }
     footer(view, &mut page)
 }
@@ -74,18 +74,19 @@ fn held(view: &DriftView<'_>, page: &mut Page<'_>) -> io::Result<()> {
     Ok(())
 }
 
-fn section(view: &DriftView<'_>, cause: Cause, hide: &Hide, page: &mut Page<'_>) -> io::Result<()> {
-    let rows: Vec<&DriftRow<'_>> = view.causes().filter(|row| row.item.cause == cause).collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    page.heading(cause.title(), "")?;
+fn section(
+    view: &DriftView<'_>,
+    (cause, title, rows): (Cause, &'static str, &[&DriftRow<'_>]),
+    hide: &Hide,
+    page: &mut Page<'_>,
+) -> io::Result<()> {
+    page.heading(title, "")?;
     let shown = || rows.iter().take(MOST_ROWS);
     let titles: Vec<String> = shown().map(|row| row.title()).collect();
     let places: Vec<String> = shown().map(|row| view.place(row, ROOM, hide)).collect();
     let first = column(titles.iter().map(String::as_str), 44);
     let second = column(places.iter().map(String::as_str), 44);
-    let common = Common::of(&rows);
+    let common = Common::of(rows);
     for ((row, title), place) in shown().zip(&titles).zip(&places) {
         let origin = page.paint(Meaning::Aside, origin(row));
         let mut cells = vec![(title.clone(), first), (place.clone(), second), (origin, 0)];

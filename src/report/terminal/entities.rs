@@ -127,6 +127,7 @@ fn one(row: &EntityRow<'_>, width: usize, page: &mut Page<'_>) -> io::Result<()>
 pub fn risk(risk: &Risk, page: &mut Page<'_>) -> io::Result<()> {
     let because = match risk.because.len() as u64 {
         0 => String::new(),
+        count if risk.role.is_some() => format!(" ({})", some_of(&risk.because, count, 3)),
         count => format!(": {}", some_of(&risk.because, count, 3)),
     };
     let mark = page.paint(Meaning::Warning, format!("! {}", risk.words()));

@@ -241,7 +241,7 @@ fn what(view: &PlanView<'_>, line: &PeopleLine) -> String {
     format!("{sets} in {accounts}")
 }
 
-/// `via platform, ops`; nothing where people have it by name alone. Lines of the same people, set and number of
+/// `via platform, ops and a direct assignment`; nothing where people have it by name alone. Lines of the same people, set and number of
 /// accounts differ in it.
 fn by_groups(word: &str, via: &[PrincipalKey]) -> Option<String> {
     let groups: Vec<String> = via
@@ -250,7 +250,11 @@ fn by_groups(word: &str, via: &[PrincipalKey]) -> Option<String> {
         .map(principal_name)
         .collect();
     let count = groups.len() as u64;
-    (count > 0).then(|| format!("{word} {}", some_of(groups, count, 3)))
+    let directly = match via.len() as u64 > count {
+        true => " and a direct assignment",
+        false => "",
+    };
+    (count > 0).then(|| format!("{word} {}{directly}", some_of(groups, count, 3)))
 }
 
 fn joined(named: String, by: Option<String>) -> String {

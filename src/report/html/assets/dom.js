@@ -82,11 +82,11 @@ const MOST_BECAUSE = 4;
 const someOf = (names, most) =>
   names.length > most ? `${names.slice(0, most).join(", ")} … ${number(names.length - most)} more` : names.join(", ");
 
-/** What was edited of a role, in a badge and in words; nothing where nothing was. */
+/** What a role holds that its set does not say, in a badge and in words; nothing where it holds what the set says. */
 function editsOf(model, row) {
   const role = editedRole(model, row);
   if (role === undefined) return [];
-  const what = role.risk ? `its role was edited: ${role.risk}` : "its role was edited";
+  const what = role.risk ? `${role.what}: ${role.risk}` : role.what;
   return [
     " ",
     el("span", { class: "badge risky" }, `! ${what}`),

@@ -131,10 +131,10 @@ function membersChangeText(model, principal) {
   return each.length === 0 ? "" : `members change: ${someOf(each, 8)}`;
 }
 
-/** The role of a set in an account where somebody edited it. */
+/** The role of a set in an account where it holds something else than the set says. */
 const editedRole = (model, row) => model.editedRole.get(`${row.account} ${row.set}`);
 
-/** Whether a set in an account is administration: by itself, or by what its role was edited to. */
+/** Whether a set in an account is administration: by itself, or by what its role holds. */
 const administers = (model, row) =>
   model.sets[row.set].administrator === true || editedRole(model, row)?.administrator === true;
 
