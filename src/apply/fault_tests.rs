@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::event::Silent;
+use super::event::{Event, EventSink, Silent};
 use super::{ApplyError, ApplyResult, RunOptions, apply, foresee, recover};
 use crate::id::{AccountKey, GroupName};
 use crate::model::access::Access;
@@ -362,6 +362,55 @@ fn throttling_slows_a_run_and_never_fails_it() {
         assert!(provider.faults_so_far() > 20, "seed {seed}");
         assert_eq!(effects(&simulator), calls, "seed {seed}");
         assert_eq!(picture(&simulator, &mut store).0, snapshot, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_service_that_stays_out_of_order_ends_the_run_after_ten_minutes() {
+    let (simulator, mut store) = applied_before();
+    let broken = Faults {
+        broken: 1000,
+        ..Faults::default()
+    };
+    let provider = Faulty::new(&simulator, broken);
+    let (input, plan) = prepare(&after(), &provider, &mut store);
+    let (begun, mut log) = (provider.now(), Warnings::default());
+    let result = apply(
+        &plan,
+        &input,
+        &provider,
+        &mut store,
+        &mut log,
+        &|| false,
+        &options(),
+    )
+    .unwrap();
+    assert_eq!((result.end, result.counts.done), (RunEnd::Partial, 0));
+    let minutes = provider.now().duration_since(begun).as_mins();
+    assert!((10..13).contains(&minutes), "{minutes}");
+    let said = |words: &str| log.0.iter().filter(|message| message.contains(words)).count();
+    assert_eq!(
+        said("out of order for 10 minutes, so the run ends here"),
+        1,
+        "{:?}",
+        log.0
+    );
+    let meanwhile = said("a step is tried again for 10 minutes");
+    assert!((3..40).contains(&meanwhile), "{:?}", log.0);
+    // When it works again, the next run does all of it.
+    assert_eq!(run(&after(), &simulator, &mut store).end, RunEnd::Complete);
+    assert_eq!(effects(&simulator), reference(&after()).0);
+}
+
+/// Keeps warnings.
+#[derive(Default)]
+struct Warnings(Vec<Arc<str>>);
+
+impl EventSink for Warnings {
+    fn event(&mut self, event: &Event) {
+        if let Event::Warning { message } = event {
+            self.0.push(Arc::clone(message));
+        }
     }
 }
 

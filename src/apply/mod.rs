@@ -28,6 +28,7 @@ mod since;
 mod stale;
 #[cfg(test)]
 mod tests;
+mod trouble;
 mod tuples;
 pub mod walk;
 

@@ -109,12 +109,38 @@ fn may_spread(error: &CallError) -> bool {
     error.message.contains("role propagation")
 }
 
+/// Whether the service took a call, and the caller may not ask how it ended. What is there tells, or time does: the same
+/// call again would be a second request beside the first.
+pub fn is_unfollowed(error: &CallError) -> bool {
+    error.meaning == Meaning::Unknown && error.missing_action.is_some()
+}
+
+/// Whether the service says that it is out of order itself: `InternalServerException` of IAM Identity Center and its
+/// identity store, `ServiceException` of Organizations (service models), or a status of 5xx without a code.
+pub fn is_fault(error: &CallError) -> bool {
+    let code = &*error.code;
+    matches!(error.meaning, Meaning::Retry | Meaning::Unknown)
+        && (code.starts_with("Internal")
+            || code.starts_with("ServiceUnavailable")
+            || code.starts_with("HTTP 5")
+            || matches!(code, "ServiceException" | "ServiceFailure")
+            || code == "NoStatus" && !is_unfollowed(error))
+}
+
+/// How long a service that is out of order is asked again.
+pub const PATIENCE_WITH_FAULTS: Duration = Duration::from_secs(10 * 60);
+
 /// How long an error may go on before the step fails; `None`: for ever.
 pub fn patience(error: &CallError) -> Option<Duration> {
     const MINUTE: u64 = 60;
     let throttled = error.code.contains("Throttl") || error.code.contains("TooManyRequests");
+    if is_fault(error) {
+        return Some(PATIENCE_WITH_FAULTS);
+    }
     let seconds = match error.meaning {
         Meaning::Retry if throttled => return None,
+        // The service ends its requests within minutes.
+        Meaning::Unknown if is_unfollowed(error) => 5 * MINUTE,
         Meaning::Retry | Meaning::Unknown => 60 * MINUTE,
         Meaning::InUse => 15 * MINUTE,
         Meaning::Denied => MINUTE,
@@ -127,9 +153,34 @@ pub fn patience(error: &CallError) -> Option<Duration> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempts {
     /// When the first error came.
-    pub since: Timestamp,
+    since: Timestamp,
+    /// Since when there was no other error than that the service is out of order.
+    faulty_since: Option<Timestamp>,
     /// How many there were.
     pub count: u32,
+}
+
+impl Attempts {
+    /// None so far.
+    pub fn new(now: Timestamp) -> Self {
+        Attempts {
+            since: now,
+            faulty_since: None,
+            count: 0,
+        }
+    }
+
+    /// How long an error that comes now has gone on. Time in which the service only throttled is none in which it was out
+    /// of order.
+    pub fn lasted(&mut self, error: &CallError, now: Timestamp) -> Duration {
+        let since = if is_fault(error) {
+            *self.faulty_since.get_or_insert(now)
+        } else {
+            self.faulty_since = None;
+            self.since
+        };
+        Duration::try_from(now.duration_since(since)).unwrap_or_default()
+    }
 }
 
 /// How long to wait after an attempt: twice as long each time, from half a second to half a minute, less up to a
@@ -156,6 +207,10 @@ pub(crate) fn mix(seed: u64) -> u64 {
 /// What helps against an error that ended a step.
 pub fn remedy(effect: &Effect, error: &CallError) -> Option<&'static str> {
     Some(match error.meaning {
+        Meaning::Unknown if is_unfollowed(error) => {
+            "how it ended is not known: give the caller this permission (`rolecall policy --for apply` prints all that are \
+             needed) and run apply again, which reads what is there and does what is left"
+        }
         Meaning::NotFound if is_missing_policy(error) => {
             "check the policy's ARN, of which a path such as `job-function/` is a part (`aws iam get-policy --policy-arn \
              …` finds it where it exists), and apply again; a mock of AWS may know none of AWS's policies"
@@ -217,6 +272,56 @@ mod tests {
         assert_eq!(
             patience(&error(Meaning::Retry, "ConflictException")),
             Some(Duration::from_secs(3600))
+        );
+    }
+
+    #[test]
+    fn a_service_that_is_out_of_order_is_asked_for_ten_minutes_and_a_lost_answer_for_longer() {
+        let ten = Some(Duration::from_secs(600));
+        for (meaning, code) in [
+            (Meaning::Unknown, "InternalServerException"),
+            (Meaning::Retry, "InternalServerException"),
+            (Meaning::Unknown, "ServiceException"),
+            (Meaning::Unknown, "HTTP 503"),
+            (Meaning::Unknown, "NoStatus"),
+        ] {
+            assert_eq!(patience(&error(meaning, code)), ten, "{code}");
+        }
+        // Requests in progress are looked at again like this.
+        assert_eq!(
+            patience(&error(Meaning::Unknown, "NoAnswer")),
+            Some(Duration::from_secs(3600))
+        );
+    }
+
+    #[test]
+    fn time_in_which_a_call_was_throttled_is_no_time_out_of_order() {
+        let at = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
+        let throttled = error(Meaning::Retry, "ThrottlingException");
+        let fault = error(Meaning::Unknown, "InternalServerException");
+        let mut attempts = Attempts::new(at(0));
+        assert_eq!(attempts.lasted(&throttled, at(30)), Duration::from_secs(1800));
+        assert_eq!(attempts.lasted(&fault, at(31)), Duration::ZERO);
+        assert_eq!(attempts.lasted(&fault, at(33)), Duration::from_secs(120));
+        attempts.lasted(&throttled, at(34));
+        assert_eq!(attempts.lasted(&fault, at(40)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_status_that_may_not_be_asked_names_the_action_and_what_to_do() {
+        let denied = CallError {
+            missing_action: Some("sso:DescribeAccountAssignmentCreationStatus".into()),
+            ..error(Meaning::Unknown, "NoStatus")
+        };
+        assert!(is_unfollowed(&denied) && !is_fault(&denied));
+        assert_eq!(patience(&denied), Some(Duration::from_secs(300)));
+        let (group, user) = (GroupName::new("g").unwrap(), UserName::new("u").unwrap());
+        let add = Effect::AddMember { group, user };
+        assert_eq!(next(&add, &denied), Next::Look);
+        assert!(
+            remedy(&add, &denied)
+                .unwrap()
+                .contains("rolecall policy --for apply")
         );
     }
 

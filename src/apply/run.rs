@@ -36,6 +36,7 @@ use super::records::record_only;
 use super::recover::{recover, undisturbed};
 use super::retry::Attempts;
 use super::stale::{Checked, check, touched};
+use super::trouble::Troubles;
 use super::walk::{BlockedBy, Counts, Progress, Walk};
 
 /// What identifies a run.
@@ -227,6 +228,8 @@ pub(super) struct Run<'a> {
     pub left_begun: Vec<(StepId, Arc<str>)>,
     /// Steps of which only a reading can tell how they ended.
     pub doubts: Vec<(StepId, CallError)>,
+    /// Why steps are in doubt that are looked at again later.
+    pub doubted: FxHashMap<StepId, CallError>,
     pub done: Vec<(StepRef, Learned)>,
     pub failed: Vec<(StepRef, Arc<str>)>,
     pub failures: Vec<Failure>,
@@ -234,6 +237,8 @@ pub(super) struct Run<'a> {
     pub wants_steps: bool,
     /// When it is said next that nobody answers.
     pub next_word: Duration,
+    /// What keeps the service from going on, and who was told.
+    pub troubles: Troubles,
 }
 
 impl<'a> Run<'a> {
@@ -266,12 +271,14 @@ impl<'a> Run<'a> {
             perhaps_begun: FxHashSet::default(),
             left_begun: Vec::new(),
             doubts: Vec::new(),
+            doubted: FxHashMap::default(),
             done: Vec::new(),
             failed: Vec::new(),
             failures: Vec::new(),
             denied: Vec::new(),
             wants_steps,
             next_word: super::silence::FIRST_WORD,
+            troubles: Troubles::default(),
         }
     }
 
@@ -355,6 +362,11 @@ impl<'a> Run<'a> {
                 self.seams.provider.stop();
                 self.seams.sink.event(&Event::Stopping);
             }
+            if !stopping && self.troubles.is_hopeless {
+                stopping = true;
+                self.seams.provider.stop();
+            }
+            self.tell_notices();
             if let Some(silence) = self.outlasted(stopping) {
                 return Ok(Some(silence));
             }
@@ -411,8 +423,9 @@ impl<'a> Run<'a> {
         while let Some(next) = self.later.first().filter(|next| next.at <= now).cloned() {
             self.later.remove(&next);
             if next.look {
-                let error = super::settle::unanswered();
-                self.doubts.push((next.step, error));
+                let error = self.doubted.remove(&next.step);
+                self.doubts
+                    .push((next.step, error.unwrap_or_else(super::settle::unanswered)));
             } else {
                 self.push(next.step);
             }

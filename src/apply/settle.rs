@@ -38,6 +38,7 @@ impl Run<'_> {
             Ok(learned) => return self.succeed(step, learned),
             Err(error) => error,
         };
+        self.take_trouble(&error);
         let Some(effect) = self.effect_sent(step) else {
             return self.give_up(step, &error);
         };
@@ -54,6 +55,7 @@ impl Run<'_> {
 
     /// A step is done.
     pub fn succeed(&mut self, step: StepId, learned: Learned) {
+        self.troubles.is_over();
         if let StepId::Action(index) = step
             && let Some(effect) = self.sent.get(&index)
         {
@@ -181,19 +183,13 @@ impl Run<'_> {
     /// Plans another attempt, if there is time left for one.
     fn again(&mut self, step: StepId, error: &CallError) {
         let now = self.seams.provider.now();
-        let attempts = self
-            .attempts
-            .entry(step)
-            .or_insert(Attempts { since: now, count: 0 });
+        let attempts = self.attempts.entry(step).or_insert(Attempts::new(now));
         attempts.count = attempts.count.saturating_add(1);
-        let (since, count) = (attempts.since, attempts.count);
-        let passed = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+        let (passed, count) = (attempts.lasted(error, now), attempts.count);
         if retry::patience(error).is_some_and(|patience| passed > patience) {
-            return match error.meaning {
-                Meaning::Denied => self.denied(step, error),
-                _ => self.give_up(step, error),
-            };
+            return self.lose_patience(step, error);
         }
+        self.tell_trouble(error, passed);
         self.walk.retry(step);
         let wait = retry::delay(seed_of(step), count);
         self.later(step, wait, false);
@@ -203,6 +199,15 @@ impl Run<'_> {
             seconds: wait.as_secs_f64(),
         };
         self.seams.sink.event(&event);
+    }
+
+    /// An error has gone on for too long.
+    fn lose_patience(&mut self, step: StepId, error: &CallError) {
+        if error.meaning == Meaning::Denied || retry::is_unfollowed(error) {
+            return self.denied(step, error);
+        }
+        self.give_up(step, error);
+        self.despair(error);
     }
 
     fn later(&mut self, step: StepId, wait: Duration, look: bool) {
@@ -226,22 +231,21 @@ impl Run<'_> {
             // Nobody can tell yet; the steps have their own patience.
             Err(_) => {
                 for (step, error) in doubts {
-                    self.look_again(step, &error);
+                    self.look_again(step, error);
                 }
             }
         }
     }
 
-    fn look_again(&mut self, step: StepId, error: &CallError) {
+    fn look_again(&mut self, step: StepId, error: CallError) {
         let now = self.seams.provider.now();
-        let attempts = self
-            .attempts
-            .entry(step)
-            .or_insert(Attempts { since: now, count: 0 });
-        let passed = Duration::try_from(now.duration_since(attempts.since)).unwrap_or_default();
-        if retry::patience(error).is_some_and(|patience| passed > patience) {
-            return self.give_up(step, error);
+        let attempts = self.attempts.entry(step).or_insert(Attempts::new(now));
+        let passed = attempts.lasted(&error, now);
+        if retry::patience(&error).is_some_and(|patience| passed > patience) {
+            return self.lose_patience(step, &error);
         }
+        self.tell_trouble(&error, passed);
+        self.doubted.insert(step, error);
         self.later(step, BETWEEN_LOOKS, true);
     }
 
@@ -250,10 +254,11 @@ impl Run<'_> {
             return self.give_up(step, error);
         };
         if in_progress(&effect, observed).is_some() {
-            return self.look_again(step, error);
+            return self.look_again(step, unanswered());
         }
         match look_up(&effect, observed, &self.ids) {
             Found::Done(learned) => self.succeed(step, learned),
+            Found::NotDone if retry::is_unfollowed(error) => self.look_again(step, error.clone()),
             Found::NotDone => self.again(step, error),
             Found::Differs if self.is_cut_short(step, &effect) => {
                 self.carry_on(step, &effect, error, observed);

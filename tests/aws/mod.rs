@@ -15,6 +15,7 @@ mod recreated;
 mod scenario;
 mod server;
 mod silence;
+mod trouble;
 
 use std::process::{Command, Stdio};
 

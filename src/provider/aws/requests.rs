@@ -519,11 +519,18 @@ pub fn ended(kind: Kind, status: Option<&StatusValues>, reason: Option<String>, 
 
 /// Nobody can tell how a request that was accepted ended: only another look at what is there.
 fn unfollowed(kind: Kind, id: &str, error: &CallError) -> CallError {
-    unknown(
-        kind,
-        id,
-        &format!("it was accepted, and how it ended cannot be read: {error}"),
-    )
+    let told = CallError {
+        missing_action: None,
+        ..error.clone()
+    };
+    CallError {
+        missing_action: error.missing_action.clone(),
+        ..unknown(
+            kind,
+            id,
+            &format!("it was accepted, and how it ended cannot be read: {told}"),
+        )
+    }
 }
 
 /// A request was accepted and got no id, so that nobody can ask how it stands.
