@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::address::Address;
 use crate::id::{AccountKey, PermissionSetName, PrincipalKey};
 use crate::model::access::{Access, CapacityError, Names, Tuple};
+use crate::model::privilege::{Privilege, judge};
 use crate::model::stack::Unmanaged;
 use crate::source::Location;
 
@@ -48,11 +49,21 @@ pub(super) fn find(sources: &Sources<'_>, drift: &mut Drift) -> Result<(), Capac
         applied: &applied,
     };
     let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
+    // By the set's rank, so that each is judged once.
+    let mut administration: BTreeMap<u32, bool> = BTreeMap::new();
     for (tuple, row) in merged(&names, &declared, &applied, &live) {
         let ours = row.desired.is_some() || compared.owns(row);
         match filter.standing(tuple, ours) {
             Standing::Held => continue,
-            Standing::Ignored => drift.ignored += u64::from(row.observed),
+            Standing::Ignored if !row.observed => continue,
+            Standing::Ignored => {
+                drift.ignored += 1;
+                let set = tuple.permission_set();
+                let is_administration = *administration
+                    .entry(set)
+                    .or_insert_with(|| makes_administrators(sources, names.permission_set(set)));
+                drift.ignored_administration += u64::from(is_administration);
+            }
             Standing::OutOfScope => drift.out_of_scope += u64::from(row.observed),
             Standing::Seen => {
                 let Some((account, set, principal)) = names.resolve(tuple) else {
@@ -80,6 +91,12 @@ pub(super) fn find(sources: &Sources<'_>, drift: &mut Drift) -> Result<(), Capac
     }
     drift.items.extend(groups.into_iter().map(item));
     Ok(())
+}
+
+/// Whether a permission set, as the service has it, makes an administrator.
+fn makes_administrators(sources: &Sources<'_>, name: Option<&PermissionSetName>) -> bool {
+    let set = name.and_then(|name| sources.live.permission_sets.get(name));
+    set.is_some_and(|set| judge(&set.value).privilege == Some(Privilege::Administrator))
 }
 
 struct Compared<'a> {

@@ -300,6 +300,8 @@ pub struct Drift {
     pub unchanged: u64,
     /// Grants that an `ignore` block hides.
     pub ignored: u64,
+    /// How many of those are of a permission set that makes an administrator.
+    pub ignored_administration: u64,
     /// Grants outside the scope.
     pub out_of_scope: u64,
 }

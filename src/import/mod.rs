@@ -7,6 +7,7 @@
 
 mod access;
 mod cover;
+mod ignored;
 mod labels;
 mod organization;
 mod people;
@@ -32,6 +33,7 @@ use crate::model::snapshot::Snapshot;
 use crate::model::stack::{Matcher, NamedMatcher};
 
 use access::{Grants, assignments};
+pub use ignored::Administration;
 use organization::Organization;
 use people::People;
 use sets::PermissionSets;
@@ -83,6 +85,10 @@ pub struct Import {
     pub left_out: Vec<LeftOut>,
     /// Permission sets under `ignore`.
     pub ignored: Vec<PermissionSetName>,
+    /// Who administers through those today.
+    pub administration: Administration,
+    /// Accounts that nobody can enter, by what they are called, with how much is assigned there.
+    pub shut: Vec<ShutAccount>,
     /// How much is declared.
     pub counts: Counts,
     /// Part of the service could not be read.
@@ -98,6 +104,15 @@ pub struct LeftOut {
     pub what: String,
     /// Why.
     pub why: String,
+}
+
+/// An account that is suspended or being closed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ShutAccount {
+    /// What people call it.
+    pub name: String,
+    /// How many grants there are, whether they are declared or not.
+    pub grants: u64,
 }
 
 /// How much is declared.
@@ -223,6 +238,8 @@ pub fn import(observed: &Observed, options: &Options) -> Import {
     Import {
         files,
         left_out,
+        administration: Administration::through(&ignored, snapshot),
+        shut: shut_accounts(snapshot),
         ignored,
         counts,
         is_read_in_part: !observed.held.is_empty(),
@@ -376,25 +393,53 @@ fn provider_block(settings: &ProviderSettings) -> Block {
     }
 }
 
-/// Roles whose content is not that of their permission set: nothing that configuration could say.
+/// The accounts that are not in use, with how much is assigned there.
+fn shut_accounts(snapshot: &Snapshot) -> Vec<ShutAccount> {
+    let shut = snapshot.accounts.iter();
+    let shut = shut.filter(|(_, account)| !account.value.status.is_assignable());
+    let mut shut: Vec<ShutAccount> = shut
+        .map(|(key, _)| ShutAccount {
+            name: snapshot.account_name(key),
+            grants: snapshot.access.tuples_in(key).len() as u64,
+        })
+        .collect();
+    shut.sort();
+    shut
+}
+
+/// Roles whose content is not that of their permission set: nothing that configuration could say. In an account that is
+/// not in use, nothing is provisioned.
 fn stale_roles(observed: &Observed) -> Vec<LeftOut> {
     let names = &observed.snapshot.access.names;
-    let mut stale: BTreeMap<&PermissionSetName, usize> = BTreeMap::new();
+    let mut stale: BTreeMap<(&PermissionSetName, bool), usize> = BTreeMap::new();
     for role in observed
         .roles
         .iter()
         .filter(|role| role.provisioning != Provisioning::Latest)
     {
+        let account = names.account(role.pair.account());
+        let account = account.and_then(|key| observed.snapshot.accounts.get(key));
+        let is_shut = account.is_some_and(|account| !account.value.status.is_assignable());
         if let Some(set) = names.permission_set(role.pair.permission_set()) {
-            *stale.entry(set).or_default() += 1;
+            *stale.entry((set, is_shut)).or_default() += 1;
         }
     }
-    let left = |(set, count): (&PermissionSetName, usize)| LeftOut {
+    let left = |((set, is_shut), count): ((&PermissionSetName, bool), usize)| {
+        LeftOut {
         what: format!(
-            "roles of permission set {set} in {count} account{}",
-            if count == 1 { "" } else { "s" }
+            "roles of permission set {set} in {count} account{}{}",
+            if count == 1 { "" } else { "s" },
+            match is_shut {
+                true => " suspended or being closed",
+                false => "",
+            }
         ),
-        why: "they hold other content than the set; the next apply provisions them".to_owned(),
+        why: match is_shut {
+            true => "they hold other content than the set; nothing is provisioned there unless the account is reopened",
+            false => "they hold other content than the set; the next apply provisions them",
+        }
+        .to_owned(),
+    }
     };
     stale.into_iter().map(left).collect()
 }

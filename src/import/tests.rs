@@ -15,11 +15,12 @@ use crate::drift;
 use crate::id::{
     AccountId, AccountKey, GroupName, OuPath, PermissionSetName, PrincipalKey, ServiceId, UserName,
 };
-use crate::model::access::{Access, Names};
+use crate::model::access::{Access, Names, Pair};
 use crate::model::account::{Account, AccountStatus, OrganizationalUnit};
 use crate::model::instance::{Held, HeldSubject, Observed};
 use crate::model::permission_set::{Boundary, CustomerManagedPolicy};
 use crate::model::record::Seen;
+use crate::model::roles::{Provisioning, RoleRow};
 use crate::model::snapshot::{Entity, Snapshot};
 use crate::model::stack::Matcher;
 use crate::model::text::Text;
@@ -921,9 +922,19 @@ fn a_closed_account_a_service_s_set_and_a_deleted_group_are_no_drift_after_an_im
 account "open" { id = "111122223331" }
 account "closed" { id = "111122223332" }
 account "empty" { id = "111122223333" }
-group "ops" { display_name = "Ops" }
+user "ada" {
+  user_name   = "ada@example.com"
+  given_name  = "Ada"
+  family_name = "Lovelace"
+}
+group "ops" {
+  display_name = "Ops"
+  members      = [user.ada]
+}
 permission_set "admin" {}
-permission_set "AWSAdministratorAccess" {}
+permission_set "AWSAdministratorAccess" {
+  managed_policies = ["arn:aws:iam::aws:policy/AdministratorAccess"]
+}
 assignment "all" {
   principals      = [group.ops]
   permission_sets = [permission_set.admin, permission_set.AWSAdministratorAccess]
@@ -971,6 +982,43 @@ assignment "all" {
         "{text}"
     );
     assert_eq!(imported.counts.grants, 2, "{text}");
+    // Who administers through what is ignored, deleted groups aside, and what is left in accounts that are shut.
+    let administration = &imported.administration;
+    assert_eq!(
+        (administration.people.len(), administration.accounts.len()),
+        (1, 2)
+    );
+    assert_eq!(administration.permission_sets.len(), 1);
+    assert!(administration.unread.is_empty());
+    let shut = imported.shut.iter();
+    let shut: Vec<_> = shut.map(|account| (&*account.name, account.grants)).collect();
+    assert_eq!(shut, [("closed", 4), ("empty", 0)]);
+    // A role in one is not promised to be provisioned.
+    let mut stale = observed.clone();
+    let names = &stale.snapshot.access.names;
+    let admin = PermissionSetName::new("admin").unwrap();
+    let set = names.permission_set_rank(&admin).unwrap();
+    let ranks = names
+        .accounts
+        .iter()
+        .map(|account| names.account_rank(account).unwrap());
+    let pairs = ranks.map(|account| Pair::new(account, set));
+    stale.roles = pairs
+        .map(|pair| RoleRow {
+            pair,
+            suffix: None,
+            provisioning: Provisioning::Stale,
+        })
+        .collect();
+    let left = import(&stale, &Options::default()).left_out;
+    let why = |what: &str| left.iter().find(|left| left.what == what).map(|left| &*left.why);
+    let open = why("roles of permission set admin in 1 account").unwrap();
+    assert!(open.ends_with("the next apply provisions them"), "{open}");
+    let closed = why("roles of permission set admin in 1 account suspended or being closed").unwrap();
+    assert!(
+        closed.ends_with("nothing is provisioned there unless the account is reopened"),
+        "{closed}"
+    );
     let into_a_stack = import(
         &observed,
         &Options {

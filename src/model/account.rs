@@ -40,6 +40,22 @@ pub enum AccountStatus {
 }
 
 impl AccountStatus {
+    /// What keeps anybody from entering such an account, in words; `None` where it is in use. What is assigned stays, and is
+    /// of use again if the account is reopened (Organizations user guide, "Closing a member account": within 90 days).
+    pub fn shut(self) -> Option<&'static str> {
+        match self {
+            AccountStatus::Active => None,
+            AccountStatus::PendingActivation => Some("not active yet: nobody can enter it now"),
+            AccountStatus::Suspended => Some(
+                "suspended: nobody can enter it now; what is assigned is back if it is reopened within 90 days",
+            ),
+            AccountStatus::PendingClosure => Some(
+                "being closed: nobody can enter it now; what is assigned is back if it is reopened within 90 days",
+            ),
+            AccountStatus::Closed => Some("closed for good: nobody can enter it any more"),
+        }
+    }
+
     /// Whether grants can be made and taken there.
     pub fn is_assignable(self) -> bool {
         self == AccountStatus::Active

@@ -132,6 +132,11 @@ impl Snapshot {
         }
     }
 
+    /// What keeps anybody from entering an account now, in words; `None` where it is in use, or not known.
+    pub fn shut(&self, key: &AccountKey) -> Option<&'static str> {
+        self.accounts.get(key)?.value.status.shut()
+    }
+
     /// The blocks that declare an entity; empty when it is not here.
     pub fn addresses(&self, key: &EntityKey) -> Addresses {
         let found = match key {

@@ -51,6 +51,9 @@ pub struct Explanation {
     pub account: String,
     /// The account's id.
     pub account_id: String,
+    /// What keeps anybody from entering the account now, where it is not in use: suspended, being closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_shut: Option<String>,
     /// Whether the account is production, by the stack's `production` block.
     pub production: bool,
     /// The set that was asked about, if only one was.
@@ -288,6 +291,7 @@ pub fn explain(asked: &Asked, recorded: &Recorded, since: &Since<'_>, risk: &Ris
         user_name: asked.person.to_string(),
         account: snapshot.account_name(&asked.account),
         account_id: asked.account.to_string(),
+        account_shut: snapshot.shut(&asked.account).map(str::to_owned),
         production: ProductionAccounts::new(&risk.production)
             .contains(&asked.account, &[&recorded.applied, snapshot]),
         asked: asked.permission_set.as_ref().map(ToString::to_string),

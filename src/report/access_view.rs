@@ -143,6 +143,9 @@ pub struct AccessView {
     pub seen_at: Option<Timestamp>,
     /// A row per person (or group without known members), account and permission set.
     pub rows: Vec<AccessRow>,
+    /// What keeps anybody from entering accounts in the rows that are not in use, by the account's id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shut_accounts: BTreeMap<String, String>,
     /// User names of people in the rows whose name might be taken for somebody else's, in the rows or not. JSON and CSV
     /// have the user name of everybody.
     #[serde(skip)]
@@ -180,6 +183,7 @@ pub fn view(
     type Paths = (Vec<String>, Vec<String>);
     let mut rows: BTreeMap<(String, String, String, String, String), Paths> = BTreeMap::new();
     let mut undeclared: BTreeMap<&GroupName, BTreeSet<UserName>> = BTreeMap::new();
+    let mut shut_accounts = BTreeMap::new();
     let names = &snapshot.access.names;
     for tuple in &snapshot.access.tuples {
         let Some((account, set, principal)) = names.resolve(*tuple) else {
@@ -203,6 +207,9 @@ pub fn view(
             if matches(&query.principal, &[&person, &user_name, principal.name()]) {
                 let stranger = strangers.zip(user).is_some_and(|(all, user)| all.contains(user));
                 let key = (shown.clone(), id.clone(), set.to_string(), person, user_name);
+                if let Some(shut) = snapshot.shut(account) {
+                    shut_accounts.insert(id.clone(), shut.to_owned());
+                }
                 let (paths, not_declared) = rows.entry(key).or_default();
                 not_declared.extend(stranger.then(|| via.clone()));
                 paths.push(via);
@@ -230,6 +237,7 @@ pub fn view(
     AccessView {
         format_version: FORMAT_VERSION,
         seen_at,
+        shut_accounts,
         namesakes: alike.map(|row| row.user_name.clone()).collect(),
         rows,
     }

@@ -228,6 +228,10 @@ impl<'a> DriftView<'a> {
     /// What is not listed, with how much there is of it: compared and as applied, ignored, out of scope.
     pub fn rest(&self) -> String {
         let drift = self.drift;
+        let ignored = match drift.ignored_administration {
+            0 => "ignored".to_owned(),
+            count => format!("ignored ({} administrator)", number(count)),
+        };
         let rest = [
             (
                 drift.unchanged,
@@ -237,7 +241,7 @@ impl<'a> DriftView<'a> {
                     "as applied"
                 },
             ),
-            (drift.ignored, "ignored"),
+            (drift.ignored, ignored.as_str()),
             (drift.out_of_scope, "out of scope"),
         ];
         let rest = rest.into_iter().filter(|(count, _)| *count > 0);

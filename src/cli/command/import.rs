@@ -15,7 +15,7 @@ use crate::cli::planning::{Planned, make_plan_with};
 use crate::config::evaluate::ProviderSettings;
 use crate::config::program::Program;
 use crate::id::{EntityKey, GroupName, PermissionSetName, PrincipalKey};
-use crate::import::{self, Import, Options};
+use crate::import::{self, Administration, Import, Options, ShutAccount};
 use crate::model::denial::Together;
 use crate::model::instance::{HeldSubject, Observed};
 use crate::model::likeness::LookAlikes;
@@ -28,10 +28,10 @@ use crate::provider::ReadRequest;
 use crate::provider::frozen::Frozen;
 use crate::report::drift_view::held_lines;
 use crate::report::escape::escape;
-use crate::report::json::import::{DeclaredJson, FORMAT_VERSION, ImportJson, LeftOutJson};
+use crate::report::json::import::{DeclaredJson, FORMAT_VERSION, ImportJson, LeftOutJson, ShutJson};
 use crate::report::plan_view::PlanView;
 use crate::report::terminal::plan::{Title, sum_of, write};
-use crate::report::wording::some_of;
+use crate::report::wording::{self, counted, some_of};
 use crate::source::Location;
 use crate::state::entry::Author;
 use crate::state::local::LocalStore;
@@ -387,6 +387,14 @@ fn json(imported: &Import, written: &[PathBuf]) -> ImportJson {
         },
         ignored: imported.ignored.iter().map(ToString::to_string).collect(),
         left_out: left_out.collect(),
+        shut: imported
+            .shut
+            .iter()
+            .map(|account| ShutJson {
+                account: account.name.clone(),
+                grants: account.grants,
+            })
+            .collect(),
     }
 }
 
@@ -419,6 +427,62 @@ fn next_plan(plan: &Plan, imported: &Import) -> String {
         ", but for what is not declared"
     };
     format!("The plan is empty: the configuration says what the service holds{but}.")
+}
+
+/// What follows from it that sets go under `ignore`, and who administers through them.
+fn meaning_of_ignore(administration: &Administration) -> String {
+    let Administration {
+        permission_sets,
+        people,
+        unread,
+        accounts,
+    } = administration;
+    let sets: Vec<&str> = permission_sets.iter().map(|name| name.as_str()).collect();
+    let unread = match unread.len() {
+        0 => String::new(),
+        count => format!(
+            ", and the members of {}, who are not known",
+            counted(count as u64, "group")
+        ),
+    };
+    let who = match accounts.is_empty() {
+        true => String::new(),
+        false => format!(
+            " With {}, {} administrator in {} today{unread}.",
+            some_of(&sets, sets.len() as u64, 3),
+            match people.len() {
+                1 => "1 person is".to_owned(),
+                count => format!("{} are", wording::people(count as u64)),
+            },
+            counted(accounts.len() as u64, "account"),
+        ),
+    };
+    format!(
+        "They go under `ignore` (stack.hcl): that somebody newly has one is no drift, and no plan takes one from anybody.{who} \
+         To have a set watched, take its pattern out of `ignore` and declare who has it."
+    )
+}
+
+/// How many accounts that nobody can enter are named.
+const MOST_SHUT: usize = 10;
+
+/// The accounts that nobody can enter, and what is left there.
+fn shut(accounts: &[ShutAccount]) -> String {
+    let named = accounts.iter().map(|account| match account.grants {
+        0 => escape(&account.name).into_owned(),
+        grants => format!("{} ({})", escape(&account.name), counted(grants, "grant")),
+    });
+    let mut named: Vec<String> = named.collect();
+    let more = named.len().saturating_sub(MOST_SHUT);
+    named.truncate(MOST_SHUT);
+    if more > 0 {
+        named.push(format!("{more} more"));
+    }
+    format!(
+        "Suspended or being closed: {}\n  Nobody can enter these now, and nothing is granted, revoked or provisioned there. What \
+         is assigned is back if one is reopened within 90 days.",
+        named.join(", ")
+    )
 }
 
 fn show(
@@ -461,6 +525,10 @@ fn show(
                 "\nLeft to the AWS services that made them: {}",
                 ignored.join(", ")
             )?;
+            writeln!(out, "  {}", meaning_of_ignore(&imported.administration))?;
+        }
+        if !imported.shut.is_empty() {
+            writeln!(out, "\n{}", shut(&imported.shut))?;
         }
         if !imported.left_out.is_empty() {
             writeln!(out, "\nNot declared:")?;

@@ -42,6 +42,8 @@ pub struct DriftJson<'a> {
     pub unchanged: u64,
     /// Grants hidden by an `ignore` block.
     pub ignored: u64,
+    /// How many of those are of a permission set that makes an administrator.
+    pub ignored_administration: u64,
     /// Grants outside the scope.
     pub out_of_scope: u64,
     /// What the accounts named here are called, by key.
@@ -235,6 +237,7 @@ impl<'a> DriftJson<'a> {
                 .collect(),
             unchanged: drift.unchanged,
             ignored: drift.ignored,
+            ignored_administration: drift.ignored_administration,
             out_of_scope: drift.out_of_scope,
             account_names: view.account_names(),
         }

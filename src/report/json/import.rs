@@ -20,6 +20,17 @@ pub struct ImportJson {
     pub ignored: Vec<String>,
     /// What is not declared, and why.
     pub left_out: Vec<LeftOutJson>,
+    /// Accounts that are suspended or being closed: nobody can enter them now.
+    pub shut: Vec<ShutJson>,
+}
+
+/// An account that nobody can enter.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ShutJson {
+    /// What people call it.
+    pub account: String,
+    /// How many grants there are, declared or not.
+    pub grants: u64,
 }
 
 /// How much is declared.

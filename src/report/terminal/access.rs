@@ -38,11 +38,19 @@ pub fn explanation(found: &Explanation, styles: Styles, out: &mut dyn Write) -> 
         .asked
         .as_deref()
         .map_or(String::new(), |set| format!(" with {}", escape(set)));
+    let can = match found.account_shut {
+        None => "can enter",
+        Some(_) => "has access to",
+    };
     if found.permission_sets.is_empty() {
         page.line(&format!("{person} cannot enter {account}{with}, {read}."))?;
     } else {
+        page.line(&format!("{person} {can} {account}{with}, {read}.{production}"))?;
+    }
+    if let Some(shut) = &found.account_shut {
         page.line(&format!(
-            "{person} can enter {account}{with}, {read}.{production}"
+            "  {}: the account is {shut}",
+            page.paint(Meaning::Warning, "shut")
         ))?;
     }
     for set in &found.permission_sets {

@@ -4,12 +4,12 @@ use std::io::{self, Write};
 
 use crate::model::record::Recorded;
 use crate::model::snapshot::Management;
-use crate::report::access_view::AccessView;
+use crate::report::access_view::{AccessRow, AccessView};
 use crate::report::escape::{escape, name};
 use crate::report::plan_view::principal_name;
 use crate::report::state_view::StateView;
 use crate::report::style::{Meaning, Styles};
-use crate::report::wording::{self, counted};
+use crate::report::wording::{self, counted, number};
 
 use super::Page;
 use super::page::column;
@@ -90,7 +90,7 @@ pub fn rows(recorded: &Recorded, view: &StateView<'_>, page: &mut Page<'_>) -> i
         return Ok(());
     }
     let total: usize = view.grants.iter().map(|line| line.accounts.len()).sum();
-    page.heading("Assignments", &wording::number(total as u64))?;
+    page.heading("Assignments", &number(total as u64))?;
     for line in &view.grants {
         let accounts: Vec<String> = line
             .accounts
@@ -120,8 +120,16 @@ pub fn access(view: &AccessView, styles: Styles, out: &mut dyn Write) -> io::Res
         Some(time) => format!("as read from the service at {time}"),
         None => "as applied; the service was not read since".to_owned(),
     };
+    let is_shut = |row: &&AccessRow| view.shut_accounts.contains_key(&row.account_id);
+    let shut = match view.rows.iter().filter(is_shut).count() {
+        0 => String::new(),
+        count => format!(
+            "; {} of them in accounts that nobody can enter now",
+            number(count as u64)
+        ),
+    };
     page.line(&format!(
-        "{} {when}",
+        "{} {when}{shut}",
         counted(view.rows.len() as u64, "access path")
     ))?;
     let mut last = (String::new(), String::new());
@@ -132,6 +140,9 @@ pub fn access(view: &AccessView, styles: Styles, out: &mut dyn Write) -> io::Res
                 "{title}  {}",
                 page.paint(Meaning::Aside, &row.account_id)
             ))?;
+            if let Some(shut) = view.shut_accounts.get(&row.account_id) {
+                page.line(&format!("  {}", page.paint(Meaning::Warning, shut)))?;
+            }
             last = (row.account_id.clone(), String::new());
         }
         if last.1 != row.permission_set {
