@@ -196,7 +196,7 @@ impl Requests {
             }
             waiting.ended = Some(now);
         }
-        of_kind.to_find_out(now)
+        of_kind.take_ended(now)
     }
 
     /// Whether the list of those that succeeded may tell of several requests of a kind.
@@ -247,7 +247,7 @@ impl Requests {
 
 impl Watched {
     /// Of which requests it is to be found out now how they ended.
-    fn to_find_out(&mut self, now: f64) -> Vec<String> {
+    fn take_ended(&mut self, now: f64) -> Vec<String> {
         let in_progress = self.waiting.values().filter(|waiting| waiting.ended.is_none());
         let is_busy = in_progress.count() >= BUSY;
         let ended = || {
