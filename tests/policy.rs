@@ -61,12 +61,57 @@ fn the_policy_for_applying_is_what_the_provider_calls() {
         let others = statements.pop().unwrap();
         assert_eq!(others["Sid"], sid);
     }
-    assert_eq!(actions(&statements), called);
+    assert_eq!(actions(&without_key(statements)), called);
+}
+
+/// The statements but those on the use of a customer-managed key, which the services themselves use it by.
+fn without_key(mut statements: Vec<Value>) -> Vec<Value> {
+    statements.retain(|statement| {
+        !statement["Sid"]
+            .as_str()
+            .unwrap()
+            .starts_with("CustomerManagedKeyOf")
+    });
+    statements
+}
+
+#[test]
+fn a_customer_managed_key_is_used_through_the_two_services_alone() {
+    for (purpose, expected) in [
+        ("plan", vec!["kms:Decrypt"]),
+        (
+            "apply",
+            vec![
+                "kms:Decrypt",
+                "kms:Encrypt",
+                "kms:GenerateDataKeyWithoutPlaintext",
+            ],
+        ),
+    ] {
+        let all = statements(purpose);
+        let of_key = all.iter().filter(|statement| {
+            let actions = statement["Action"].as_array().unwrap();
+            actions
+                .iter()
+                .any(|action| action.as_str().unwrap().starts_with("kms:"))
+        });
+        let of_key: Vec<&Value> = of_key.collect();
+        let via: Vec<&str> = of_key
+            .iter()
+            .map(|statement| {
+                assert_eq!(statement["Action"], serde_json::json!(expected), "{statement}");
+                let condition = &statement["Condition"]["StringLike"];
+                assert_eq!(condition.as_object().unwrap().len(), 2, "{statement}");
+                condition["kms:ViaService"].as_str().unwrap()
+            })
+            .collect();
+        assert_eq!(via, ["sso.*.amazonaws.com", "identitystore.*.amazonaws.com"]);
+    }
 }
 
 #[test]
 fn the_policy_for_planning_is_a_part_of_it_that_reads() {
-    let plan = actions(&statements("plan"));
+    let plan = actions(&without_key(statements("plan")));
     assert!(plan.is_subset(&actions(&statements("apply"))));
     for action in &plan {
         let (_, verb) = action.split_once(':').unwrap();

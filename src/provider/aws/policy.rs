@@ -40,13 +40,36 @@ const MANAGEMENT_ACCOUNT_ACTIONS: [&str; 19] = [
     "iam:DeleteSAMLProvider",
 ];
 
+/// What the caller does with the key of an instance that is encrypted with a customer-managed one: both services use it
+/// with the caller's permissions (AWS's managed policies AWSSSOReadOnly and AWSSSODirectoryReadOnly for those who read,
+/// AWSSSOMasterAccountAdministrator for those who write).
+const KEY_ACTIONS: [&str; 3] = [
+    "kms:Decrypt",
+    "kms:Encrypt",
+    "kms:GenerateDataKeyWithoutPlaintext",
+];
+
 /// The policy document. Statements that a stack does not need (it manages no users, no accounts, nothing in the
-/// management account) can be left out; their `Sid` says what they are for.
+/// management account; its instance has no key of its own) can be left out; their `Sid` says what they are for.
 pub fn policy(purpose: Purpose) -> Value {
     let mut statements = vec![
         statement("ReadIdentityCenter", Need::Plan, Family::Sso),
         statement("ReadDirectory", Need::Plan, Family::IdentityStore),
         statement("ReadOrganization", Need::Plan, Family::Organizations),
+        key(
+            "CustomerManagedKeyOfIdentityCenter",
+            purpose,
+            ("sso", "sso:instance-arn", "arn:*:sso:::instance/*"),
+        ),
+        key(
+            "CustomerManagedKeyOfDirectory",
+            purpose,
+            (
+                "identitystore",
+                "identitystore:identitystore-arn",
+                "arn:*:identitystore::*:identitystore/*",
+            ),
+        ),
     ];
     if purpose == Purpose::Apply {
         statements.extend([
@@ -74,6 +97,26 @@ fn statement(sid: &str, need: Need, family: Family) -> Value {
         _ => json!("*"),
     };
     json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource })
+}
+
+/// The use of a customer-managed key by one of the services, for what it encrypts of such an instance or directory.
+fn key(sid: &str, purpose: Purpose, (service, context, arn): (&str, &str, &str)) -> Value {
+    let actions = match purpose {
+        Purpose::Plan => KEY_ACTIONS.get(..1),
+        Purpose::Apply => KEY_ACTIONS.get(..),
+    };
+    json!({
+        "Sid": sid,
+        "Effect": "Allow",
+        "Action": actions,
+        "Resource": "*",
+        "Condition": {
+            "StringLike": {
+                "kms:ViaService": format!("{service}.*.amazonaws.com"),
+                format!("kms:EncryptionContext:aws:{context}"): arn,
+            }
+        }
+    })
 }
 
 fn management_account() -> Value {
@@ -118,7 +161,7 @@ mod tests {
         for action in &plan {
             let verb = action.split(':').nth(1).unwrap();
             assert!(
-                ["List", "Describe", "Get"].iter().any(|v| verb.starts_with(v)),
+                action == "kms:Decrypt" || ["List", "Describe", "Get"].iter().any(|v| verb.starts_with(v)),
                 "{action}"
             );
         }
