@@ -83,6 +83,12 @@ fn cannot_be_declared(set: &PermissionSet) -> Option<String> {
     if written.into_iter().any(|text| !can_be_written(text)) {
         return Some("it holds text that is not in composed Unicode form (NFC)".to_owned());
     }
+    let policy = set.inline_policy.as_ref().map(known);
+    if policy.is_some_and(inline_policy::is_empty) {
+        return Some(
+            "its inline policy has no statement, which configuration takes for no policy".to_owned(),
+        );
+    }
     let mut findings = Vec::new();
     findings.extend(
         set.description
