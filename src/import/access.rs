@@ -18,6 +18,12 @@ use super::{LeftOut, Named, Names, Options, can_be_written, service_pattern};
 /// A list of accounts that several blocks name gets a name of its own from this length on.
 const LONG_LIST: usize = 4;
 
+/// A list is written as another one and at most so many accounts more.
+const A_FEW: usize = 3;
+
+/// And only where that is so many times as short.
+const SHORTER: usize = 4;
+
 /// The grants that can be declared.
 #[derive(Debug, Default)]
 pub(super) struct Grants {
@@ -239,7 +245,7 @@ const ALIKE: usize = 3;
 
 /// Blocks that declare the grants.
 pub(super) fn assignments(grants: &Grants, names: &Names, ground: &Ground, infer: bool) -> Written {
-    let ranks = Ranks::of(grants, names);
+    let ranks = Ranks::of(grants, names, ground);
     let mut writer = Writer {
         ranks: &ranks,
         ground,
@@ -285,15 +291,21 @@ struct Ranks<'n> {
 }
 
 impl<'n> Ranks<'n> {
-    fn of(grants: &Grants, names: &'n Names) -> Self {
-        fn ranks<K: Ord>(table: &[K], names: &BTreeMap<K, Named>) -> Vec<Option<u32>> {
-            let known: BTreeMap<&K, u32> = names.keys().zip(0..).collect();
+    fn of(grants: &Grants, names: &'n Names, ground: &Ground) -> Self {
+        fn ranks<'k, K: Ord + 'k>(table: &[K], names: impl Iterator<Item = &'k K>) -> Vec<Option<u32>> {
+            let known: BTreeMap<&K, u32> = names.zip(0..).collect();
             table.iter().map(|key| known.get(key).copied()).collect()
         }
+        // Lists of accounts are in the order of ranks: by unit and name, as a person would write them.
+        let mut sorted: Vec<(&AccountKey, &Named)> = names.accounts.iter().collect();
+        sorted.sort_by_key(|(key, named)| {
+            let place = ground.accounts.get(*key);
+            (place.and_then(|place| place.unit.as_ref()), &named.label, *key)
+        });
         let of = |table: &[Option<u32>], rank: u32| table.get(rank as usize).copied().flatten();
-        let accounts = ranks(&grants.names.accounts, &names.accounts);
-        let sets = ranks(&grants.names.permission_sets, &names.permission_sets);
-        let principals = ranks(&grants.names.principals, &names.principals);
+        let accounts = ranks(&grants.names.accounts, sorted.iter().map(|(key, _)| *key));
+        let sets = ranks(&grants.names.permission_sets, names.permission_sets.keys());
+        let principals = ranks(&grants.names.principals, names.principals.keys());
         let ranked = grants.tuples.iter().filter_map(|tuple| {
             Some([
                 of(&accounts, tuple.account())?,
@@ -302,7 +314,7 @@ impl<'n> Ranks<'n> {
             ])
         });
         Ranks {
-            accounts: names.accounts.iter().collect(),
+            accounts: sorted,
             sets: names.permission_sets.values().collect(),
             principals: names.principals.values().collect(),
             grants: ranked.collect(),
@@ -446,10 +458,29 @@ impl Writer<'_> {
         if let Some(selector) = self.infer.then(|| self.selector(accounts).cloned()).flatten() {
             return (selector.value.clone(), Some(selector));
         }
-        match self.lists.get(accounts) {
-            Some(list) => (Value::raw(&*list.reference), None),
-            None => (self.listed(accounts), None),
+        let value = match self.lists.get(accounts) {
+            Some(list) => Value::raw(&*list.reference),
+            None => self.with_a_few(accounts).unwrap_or_else(|| self.listed(accounts)),
+        };
+        (value, None)
+    }
+
+    /// A list as one that has a name and a few accounts more, where that is shorter by far.
+    fn with_a_few(&self, accounts: &[u32]) -> Option<Value> {
+        let is_in = |list: &&Vec<u32>| list.iter().all(|rank| accounts.binary_search(rank).is_ok());
+        let within = self.lists.keys().filter(is_in);
+        // Of several that are as long, the last one.
+        let longest = within.max_by_key(|list| list.len())?;
+        let more = accounts
+            .iter()
+            .filter(|rank| longest.binary_search(rank).is_err());
+        let more: Vec<u32> = more.copied().collect();
+        if more.len() > A_FEW || SHORTER * (1 + more.len()) > accounts.len() {
+            return None;
         }
+        let named = Value::raw(&*self.lists.get(longest)?.reference);
+        let call = format!("concat({}, {})", named.flat(), self.listed(&more).flat());
+        Some(Value::raw(call))
     }
 
     fn assignment(&mut self, product: &Product) -> Vec<Item> {

@@ -89,6 +89,8 @@ pub struct Import {
     pub administration: Administration,
     /// Accounts that nobody can enter, by what they are called, with how much is assigned there.
     pub shut: Vec<ShutAccount>,
+    /// Groups of AWS services that have nothing but those sets, if anything: no block names them.
+    pub ignored_groups: Vec<GroupName>,
     /// How much is declared.
     pub counts: Counts,
     /// Part of the service could not be read.
@@ -205,6 +207,13 @@ pub fn import(observed: &Observed, options: &Options) -> Import {
         permission_sets: sets.names.clone(),
     };
     let ignored: Vec<PermissionSetName> = sets.ignored.clone();
+    let is_left = |name: &&GroupName| {
+        is_service_group(name)
+            && !names
+                .principals
+                .contains_key(&PrincipalKey::Group((*name).clone()))
+    };
+    let ignored_groups = snapshot.groups.keys().filter(is_left).cloned().collect();
     let written = assignments(&grants, &names, &organization.ground, options.infer);
     let counts = Counts {
         organizational_units: organization.ground.units.len().saturating_sub(1),
@@ -241,6 +250,7 @@ pub fn import(observed: &Observed, options: &Options) -> Import {
         administration: Administration::through(&ignored, snapshot),
         shut: shut_accounts(snapshot),
         ignored,
+        ignored_groups,
         counts,
         is_read_in_part: !observed.held.is_empty(),
         unread: unread(observed),

@@ -1039,3 +1039,81 @@ assignment "all" {
         stack.1
     );
 }
+
+/// Accounts in two units, whose ids are in another order than their names.
+const NAMED: [(&str, &str, u32); 8] = [
+    ("alpha", "dev", 19),
+    ("beta", "dev", 18),
+    ("able", "prod", 16),
+    ("baker", "prod", 15),
+    ("charlie", "prod", 14),
+    ("dog", "prod", 13),
+    ("easy", "prod", 12),
+    ("zulu", "prod", 11),
+];
+
+#[test]
+fn lists_of_accounts_are_by_unit_and_name_and_one_that_is_almost_another_says_so() {
+    let mut text =
+        "organizational_unit \"dev\" { create = true }\norganizational_unit \"prod\" { create = true }\n"
+            .to_owned();
+    for (name, unit, id) in NAMED {
+        text.push_str(&format!(
+            "account \"{name}\" {{\n  id = \"1111222233{id}\"\n  name = \"{name}\"\n  ou = organizational_unit.{unit}\n}}\n"
+        ));
+    }
+    let most: Vec<String> = NAMED[..7]
+        .iter()
+        .map(|(name, ..)| format!("account.{name}"))
+        .collect();
+    let all: Vec<String> = NAMED.iter().map(|(name, ..)| format!("account.{name}")).collect();
+    for (group, accounts) in [("a", &most), ("b", &most), ("c", &all)] {
+        text.push_str(&format!(
+            "group \"{group}\" {{ display_name = \"{group}\" }}\npermission_set \"of_{group}\" {{}}\n\
+             assignment \"{group}\" {{\n  principals = [group.{group}]\n  permission_sets = [permission_set.of_{group}]\n  \
+             accounts = [{}]\n}}\n",
+            accounts.join(", ")
+        ));
+    }
+    let observed = applied(&[("main.hcl".to_owned(), text)]);
+    let imported = round_trip(&observed, false);
+    let written = self::text(&imported.files);
+    let (before, _) = written.split_once(", [account.zulu])").unwrap();
+    let (_, local) = before.rsplit_once("concat(local.").unwrap();
+    let (_, list) = written.split_once(&format!("{local} = [")).unwrap();
+    let list = list.split_once(']').unwrap().0;
+    let list: Vec<&str> = list
+        .split(',')
+        .map(str::trim)
+        .filter(|one| !one.is_empty())
+        .collect();
+    assert_eq!(list, most);
+}
+
+#[test]
+fn a_group_of_a_service_that_nothing_refers_to_is_said_to_be_left_to_it() {
+    let files = [(
+        "main.hcl".to_owned(),
+        r#"
+account "one" { id = "111122223331" }
+group "tower" { display_name = "AWSControlTowerAdmins" }
+group "factory" { display_name = "AWSAccountFactory" }
+permission_set "AWSAdministratorAccess" {}
+permission_set "view" {}
+assignment "theirs" {
+  principals      = [group.tower]
+  permission_sets = [permission_set.AWSAdministratorAccess]
+  accounts        = [account.one]
+}
+assignment "ours" {
+  principals      = [group.factory]
+  permission_sets = [permission_set.view]
+  accounts        = [account.one]
+}
+"#
+        .to_owned(),
+    )];
+    let imported = round_trip(&applied(&files), false);
+    let groups: Vec<&str> = imported.ignored_groups.iter().map(GroupName::as_str).collect();
+    assert_eq!(groups, ["AWSControlTowerAdmins"]);
+}

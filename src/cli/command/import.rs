@@ -386,6 +386,7 @@ fn json(imported: &Import, written: &[PathBuf]) -> ImportJson {
             grants: counts.grants,
         },
         ignored: imported.ignored.iter().map(ToString::to_string).collect(),
+        ignored_groups: imported.ignored_groups.iter().map(ToString::to_string).collect(),
         left_out: left_out.collect(),
         shut: imported
             .shut
@@ -494,7 +495,9 @@ fn show(
     if args.json {
         return super::print_json(env, &json(imported, written));
     }
-    let ignored: Vec<&str> = imported.ignored.iter().map(|name| name.as_str()).collect();
+    let sets = imported.ignored.iter().map(ToString::to_string);
+    let groups = imported.ignored_groups.iter();
+    let ignored: Vec<String> = sets.chain(groups.map(|name| format!("group {name}"))).collect();
     let counts = &imported.counts;
     env.print(|out| {
         for path in written {
@@ -523,7 +526,7 @@ fn show(
             writeln!(
                 out,
                 "\nLeft to the AWS services that made them: {}",
-                ignored.join(", ")
+                escape(&ignored.join(", "))
             )?;
             writeln!(out, "  {}", meaning_of_ignore(&imported.administration))?;
         }

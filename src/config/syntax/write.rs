@@ -116,7 +116,7 @@ impl Value {
     }
 
     /// The expression on one line.
-    fn flat(&self) -> String {
+    pub fn flat(&self) -> String {
         match self {
             Value::Text(text) => quoted(text),
             Value::Raw(expression) => expression.clone(),

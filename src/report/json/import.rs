@@ -18,6 +18,8 @@ pub struct ImportJson {
     pub declared: DeclaredJson,
     /// Permission sets under `ignore`, because AWS services made them.
     pub ignored: Vec<String>,
+    /// Groups of AWS services that have nothing but those sets, if anything: no block names them.
+    pub ignored_groups: Vec<String>,
     /// What is not declared, and why.
     pub left_out: Vec<LeftOutJson>,
     /// Accounts that are suspended or being closed: nobody can enter them now.
