@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::id::{EntityKey, GroupName, ServiceId, UserName};
 use crate::model::action::Effect;
 use crate::model::fingerprint;
+use crate::model::instance::{Held, HeldSubject};
 use crate::model::permission_set::PermissionSet;
 use crate::model::principal::Group;
 use crate::model::snapshot::{Entity, Management, Snapshot};
@@ -30,6 +31,33 @@ pub(super) fn find(sources: &Sources<'_>, out: &mut Vec<DriftItem>) {
     if sources.desired.settings.unmanaged != Unmanaged::Ignore {
         finder.unmanaged_sets(out);
     }
+}
+
+/// Units that a block refers to and nobody has, as other look-ups that found nothing. Those that a plan would bring
+/// about (with another name of a unit above, say) are not there yet, and those that were there once are findings.
+pub(super) fn units_that_are_nowhere(sources: &Sources<'_>) -> Vec<Held> {
+    let (live, applied) = (
+        &sources.live.organizational_units,
+        &sources.recorded.applied.organizational_units,
+    );
+    let declared = sources.desired.snapshot.organizational_units.iter();
+    let nowhere = declared.filter(|(path, unit)| {
+        let is_above_there = path
+            .parent()
+            .is_none_or(|above| above.is_root() || live.contains_key(&above));
+        let key = EntityKey::OrganizationalUnit((*path).clone());
+        unit.management != Management::Created
+            && !path.is_root()
+            && is_above_there
+            && !live.contains_key(path)
+            && !applied.contains_key(path)
+            && !sources.filter.unreadable(&key)
+    });
+    let held = nowhere.map(|(path, _)| Held {
+        why: format!("no organizational unit has the path {path}").into(),
+        subject: HeldSubject::Entity(EntityKey::OrganizationalUnit(path.clone())),
+    });
+    held.collect()
 }
 
 struct Finder<'a> {

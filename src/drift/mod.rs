@@ -429,14 +429,18 @@ fn compare(
     let mut held: Vec<Held> = observed.held.iter().chain(&desired.held).cloned().collect();
     held.sort();
     held.dedup();
+    let sources = Sources::new(desired, recorded, observed, now);
+    let nowhere = entities::units_that_are_nowhere(&sources);
+    let not_found = desired.held.len().saturating_add(nowhere.len()) as u64;
+    held.extend(nowhere);
+    held.sort();
     let mut drift = Drift {
         held,
         frozen: recorded.frozen.clone(),
         never_applied: recorded.lineage.is_none(),
-        not_found: desired.held.len() as u64,
+        not_found,
         ..Drift::default()
     };
-    let sources = Sources::new(desired, recorded, observed, now);
     drift.roles = RoleContents::at(observed.into(), &sources.older_roles);
     grants::find(&sources, &mut drift)?;
     entities::find(&sources, &mut drift.items);

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::address::Kind;
-use crate::id::{AccountId, GroupName};
+use crate::id::{AccountId, GroupName, OuPath};
 use crate::model::access::{Access, Block, Declaration, Names, Pair};
+use crate::model::account::OrganizationalUnit;
 use crate::model::in_account::{AccountFault, InAccount};
 use crate::model::instance::{HeldSubject, Instance};
 use crate::model::record::Seen;
@@ -427,6 +428,56 @@ fn a_group_that_left_its_name_to_another_keeps_its_grants() {
 }
 
 #[test]
+fn a_unit_that_a_block_refers_to_and_nobody_has_is_no_drift_and_said() {
+    let unit = |path: &str, management| {
+        let path = OuPath::new(path).unwrap();
+        let unit = OrganizationalUnit {
+            path: path.clone(),
+            id: None,
+        };
+        let entity = Entity {
+            management,
+            ..Entity::observed(unit)
+        };
+        (path, entity)
+    };
+    let desired = Desired {
+        snapshot: Snapshot {
+            organizational_units: BTreeMap::from([
+                unit("There", Management::Referred),
+                unit("There/Nowhere", Management::Referred),
+                // A plan makes the one, and with it the other.
+                unit("Made", Management::Created),
+                unit("Made/Below", Management::Referred),
+                // This one was there: that is a finding.
+                unit("Gone", Management::Referred),
+            ]),
+            ..Snapshot::default()
+        },
+        ..Desired::default()
+    };
+    let mut recorded = Recorded::default();
+    let gone = unit("Gone", Management::Referred);
+    recorded.applied.organizational_units.insert(gone.0, gone.1);
+    let mut observed = live(&[]);
+    let there = unit("There", Management::None);
+    observed.snapshot.organizational_units.insert(there.0, there.1);
+    let drift = find_at(&desired, &recorded, &observed);
+    let held: Vec<String> = drift.held.iter().map(|held| held.why.to_string()).collect();
+    assert_eq!(held, ["no organizational unit has the path There/Nowhere"]);
+    assert_eq!(drift.not_found, 1);
+    assert!(drift.differs());
+    assert_eq!(causes(&drift), [(Cause::Missing, 1)]);
+    // Where no unit could be read, nothing follows.
+    observed.held.push(Held {
+        subject: HeldSubject::All(Kind::OrganizationalUnit),
+        why: "denied".into(),
+    });
+    let drift = find_at(&desired, &recorded, &observed);
+    assert_eq!((drift.not_found, drift.held.len()), (0, 1));
+}
+
+#[test]
 fn ignore_hides_what_others_have_and_nothing_that_is_declared() {
     let blocks = || vec![block("a", "ops", "admin", &[1, 2], None)];
     let mut desired = Desired {
@@ -548,7 +599,7 @@ fn an_edited_role_is_what_it_was_provisioned_with_and_the_edits() {
 
 #[test]
 fn of_a_set_that_is_gone_and_of_an_account_that_moved_it_is_told_who_has_what() {
-    let unit = |name: &str| Some(crate::id::OuPath::new(name).unwrap());
+    let unit = |name: &str| Some(OuPath::new(name).unwrap());
     let standing = |name: &str| {
         let mut value = account_of(1);
         value.ou = unit(name);
@@ -609,7 +660,7 @@ fn of_a_set_that_is_gone_and_of_an_account_that_moved_it_is_told_who_has_what() 
 fn accounts_that_moved_or_are_suspended_name_the_blocks_that_select_them() {
     let desired_account = |n: u64, ou: &str| {
         let mut value = account_of(n);
-        value.ou = Some(crate::id::OuPath::new(ou).unwrap());
+        value.ou = Some(OuPath::new(ou).unwrap());
         made(value, Management::Referred)
     };
     let blocks = || vec![block("a", "ops", "admin", &[1, 2], None)];
