@@ -104,9 +104,20 @@ fn is_unknown_here(error: &CallError) -> bool {
     &*error.code == "UnknownId"
 }
 
-/// Whether a denial may be one of a role or a policy that has not spread yet, which IAM says in these words.
+/// Whether a denial may be one of a role that has not spread yet, which the service says in these words of every denial
+/// by IAM. Where it goes on to name what the caller's own role may not, that role's policies lack it: they are nothing
+/// that a run makes, and every report of such an answer ends with a policy being changed
+/// (fivexl/terraform-aws-sso-elevator#15, org-formation/aws-resource-providers#143). What the service's own role may
+/// not, in an account that is new, passes.
 fn may_spread(error: &CallError) -> bool {
-    error.message.contains("role propagation")
+    let message = &error.message;
+    message.contains("role propagation")
+        && (!message.contains("is not authorized to perform") || message.contains("AWSServiceRoleForSSO"))
+}
+
+/// Whether something answered that is not the service: AWS gives every refusal a code.
+fn is_of_nobody(error: &CallError) -> bool {
+    error.code.starts_with("HTTP ")
 }
 
 /// Whether the service took a call, and the caller may not ask how it ended. What is there tells, or time does: the same
@@ -232,6 +243,10 @@ pub fn remedy(effect: &Effect, error: &CallError) -> Option<&'static str> {
         Meaning::Quota => {
             "ask for a higher quota (Service Quotas console), or remove what is not needed any more"
         }
+        Meaning::Invalid | Meaning::Failed if is_of_nobody(error) => {
+            "it was not AWS that answered: look at the proxy (`HTTPS_PROXY`), the `endpoint_url` and what else is on the \
+             way, and run apply again; what is done already is not done twice"
+        }
         Meaning::Invalid => "change the configuration as the message says, and apply again",
         Meaning::Failed if needs_policies_in_account(effect) => {
             "check that the policies the set names by path and name exist in that account, then apply again"
@@ -353,6 +368,30 @@ mod tests {
             .into();
         assert_eq!(next(&add, &denied), Next::Retry);
         assert_eq!(patience(&denied), Some(Duration::from_secs(60)));
+        // Whose role it is decides: no run gives the caller's another policy.
+        let by = |role: &str| {
+            let mut denied = denied.clone();
+            denied.message = format!(
+                "{} IAM Error: User: arn:aws:sts::111122223333:assumed-role/{role}/x is not authorized to perform: \
+                 iam:CreateRole on resource: r",
+                denied.message
+            )
+            .into();
+            next(&add, &denied)
+        };
+        assert_eq!(by("ci"), Next::Blocked);
+        assert_eq!(by("AWSServiceRoleForSSO"), Next::Retry);
+    }
+
+    #[test]
+    fn a_page_of_a_gateway_is_nothing_that_another_configuration_helps_against() {
+        let (group, user) = (GroupName::new("g").unwrap(), UserName::new("u").unwrap());
+        let add = Effect::AddMember { group, user };
+        let page = error(Meaning::Failed, "HTTP 403");
+        assert_eq!(next(&add, &page), Next::Failed);
+        assert!(remedy(&add, &page).unwrap().contains("proxy"));
+        let invalid = error(Meaning::Invalid, "ValidationException");
+        assert!(remedy(&add, &invalid).unwrap().contains("configuration"));
     }
 
     #[test]
