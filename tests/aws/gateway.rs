@@ -367,3 +367,166 @@ fn an_import_takes_nothing_to_be_none_because_of_a_page() {
         );
     }
 }
+
+const PEOPLE: &str = r#"
+account "one" { id = "111100000001" }
+
+user "ada" {
+  user_name   = "ada@example.com"
+  given_name  = "Ada"
+  family_name = "Lovelace"
+}
+
+group "ops" {
+  display_name = "Ops"
+  members      = [user.ada]
+}
+
+permission_set "view" {}
+
+assignment "view" {
+  principals      = [group.ops]
+  permission_sets = [permission_set.view]
+  accounts        = [account.one]
+}
+"#;
+
+#[test]
+fn an_assignment_to_somebody_of_an_unknown_kind_holds_its_account_and_set() {
+    let (sandbox, server) = applied(PEOPLE);
+    let robot: Answer = |_, mut theirs| {
+        let assignments = theirs["AccountAssignments"].as_array_mut().unwrap();
+        let mut robot = assignments[0].clone();
+        robot["PrincipalType"] = json!("ROBOT");
+        robot["PrincipalId"] = json!("r-1");
+        assignments.push(robot);
+        Reply::Json(theirs)
+    };
+    let gateway = Gateway::start(&server.url, &[("ListAccountAssignments", robot)]);
+    let said = expect(&sandbox, &gateway.url, &["drift"], 0);
+    assert!(said.contains("No drift in what could be read."), "{said}");
+    assert!(said.contains("r-1 (ROBOT)"), "{said}");
+    // What is known there is not forgotten.
+    assert!(!said.contains("missing"), "{said}");
+}
+
+#[test]
+fn a_member_of_an_unknown_kind_makes_the_members_unknown() {
+    let (sandbox, server) = applied(PEOPLE);
+    let robot: Answer = |_, mut theirs| {
+        theirs["GroupMemberships"][0]["MemberId"] = json!({ "RobotId": "r-1" });
+        Reply::Json(theirs)
+    };
+    let gateway = Gateway::start(&server.url, &[("ListGroupMemberships", robot)]);
+    let said = expect(&sandbox, &gateway.url, &["plan", "--detailed-exitcode"], 0);
+    assert!(
+        said.contains("held[held-members]") && said.contains("no user"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_account_in_an_unknown_state_is_held() {
+    let (sandbox, server) = applied(PEOPLE);
+    // Nobody shall have the set any more.
+    sandbox.write("main.hcl", PEOPLE.split_once("assignment").unwrap().0);
+    for field in ["State", "Status"] {
+        let frozen: Answer = match field {
+            "State" => |_, theirs| Reply::Json(frozen(theirs, "State")),
+            _ => |_, theirs| Reply::Json(frozen(theirs, "Status")),
+        };
+        let gateway = Gateway::start(
+            &server.url,
+            &[("ListAccounts", frozen), ("ListAccountsForParent", frozen)],
+        );
+        let said = expect(&sandbox, &gateway.url, &["plan"], 0);
+        assert!(said.contains("held[held-account]"), "{said}");
+        assert!(said.contains(&format!("its {field} is FROZEN")), "{said}");
+        assert!(!said.contains("- Ops → view"), "{said}");
+    }
+}
+
+/// The account of the stack is in a state that is none, where servers say it in this field alone.
+fn frozen(mut theirs: Value, field: &str) -> Value {
+    for account in theirs["Accounts"].as_array_mut().unwrap() {
+        if account["Id"] == "111100000001" {
+            let account = account.as_object_mut().unwrap();
+            account.remove("State");
+            account.insert(field.to_owned(), json!("FROZEN"));
+        }
+    }
+    theirs
+}
+
+#[test]
+fn an_answer_that_came_whole_and_cannot_be_read_is_said_to_be_one_and_its_set_is_held() {
+    let (sandbox, server) = applied(SETS);
+    // As moto answers for a set that was made without a duration.
+    let number: Answer = |_, mut theirs| {
+        if theirs["PermissionSet"]["Name"] == "one" {
+            theirs["PermissionSet"]["SessionDuration"] = json!(3600);
+        }
+        Reply::Json(theirs)
+    };
+    let gateway = Gateway::start(&server.url, &[("DescribePermissionSet", number)]);
+    let changed = SETS.replace(
+        "permission_set \"two\" {}",
+        "permission_set \"two\" { description = \"2\" }",
+    );
+    sandbox.write("main.hcl", &changed);
+    let said = expect(&sandbox, &gateway.url, &["plan"], 0);
+    assert!(
+        said.contains("held[held-entity]") && said.contains("permission set one"),
+        "{said}"
+    );
+    assert!(
+        said.contains("not of the form") && !said.contains("HTML"),
+        "{said}"
+    );
+    // The other is read, and changed.
+    assert!(said.contains("~ two"), "{said}");
+    expect(&sandbox, &gateway.url, &["apply", "--auto-approve"], 0);
+    expect(&sandbox, &server.url, &["plan", "--detailed-exitcode"], 0);
+}
+
+#[test]
+fn what_cannot_be_asked_for_one_by_one_is_listed_before_a_run() {
+    let operations = [
+        "DescribeAccount",
+        "DescribeGroup",
+        "DescribeUser",
+        "GetGroupId",
+        "GetUserId",
+    ];
+    let denied = [
+        "organizations:DescribeAccount",
+        "identitystore:DescribeGroup",
+        "identitystore:DescribeUser",
+        "identitystore:GetGroupId",
+        "identitystore:GetUserId",
+        "sso:ListAccountAssignmentsForPrincipal",
+    ];
+    let deny = denied.iter().flat_map(|action| ["--deny", *action]);
+    let args: Vec<&str> = QUICK.into_iter().chain(deny).collect();
+    let (sandbox, server) = served(PEOPLE, &args);
+    expect(&sandbox, &server.url, &["apply", "--auto-approve"], 0);
+    expect(&sandbox, &server.url, &["plan", "--detailed-exitcode"], 0);
+    // A server that lacks them.
+    let (sandbox, server) = served(PEOPLE, &QUICK);
+    let never: Answer = |_, _| Reply::Page(500);
+    let gateway = Gateway::start(&server.url, &operations.map(|operation| (operation, never)));
+    expect(&sandbox, &gateway.url, &["apply", "--auto-approve"], 0);
+    expect(&sandbox, &gateway.url, &["plan", "--detailed-exitcode"], 0);
+}
+
+#[test]
+fn a_page_that_refuses_a_change_is_somebody_elses() {
+    let (sandbox, server) = served(PEOPLE, &QUICK);
+    let gateway = Gateway::start(&server.url, &[("CreateGroup", |_, _| Reply::Page(403))]);
+    let said = expect(&sandbox, &gateway.url, &["apply", "--auto-approve"], 4);
+    assert!(
+        said.contains("a proxy or a gateway") && said.contains("HTTP 403"),
+        "{said}"
+    );
+    assert!(!said.contains("change the configuration"), "{said}");
+}

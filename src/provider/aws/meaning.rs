@@ -20,6 +20,8 @@ pub struct Refusal {
     pub status: Option<u16>,
     /// The answer is a page for people, not for programs.
     pub is_page: bool,
+    /// The service says that it did it, in an answer that is whole and not of the form of its model.
+    pub is_unreadable: bool,
     /// The service's error code.
     pub code: Option<String>,
     /// Its message, or what happened to the connection.
@@ -48,28 +50,40 @@ where
     let header = |name: &str| raw.headers().get(name).map(str::to_owned);
     let content_type = header("content-type").unwrap_or_default();
     let body = raw.body().bytes().unwrap_or_default();
-    let parsed: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let parsed: Option<serde_json::Value> = serde_json::from_slice(body).ok();
     let field = |name: &str| {
-        parsed
-            .get(name)
-            .and_then(|value| value.as_str())
-            .map(str::to_owned)
+        let value = parsed.as_ref()?.get(name)?;
+        value.as_str().map(str::to_owned)
     };
     let (code, message) = (
         error.code().map(str::to_owned),
         error.message().map(str::to_owned),
     );
-    let is_page = content_type.contains("html") || body.trim_ascii_start().starts_with(b"<!");
+    // Mocks send their answers as HTML as well.
+    let is_page =
+        parsed.is_none() && (content_type.contains("html") || body.trim_ascii_start().starts_with(b"<!"));
+    let status = raw.status().as_u16();
+    let is_unreadable = raw.status().is_success() && parsed.is_some();
     Refusal {
-        status: Some(raw.status().as_u16()),
+        status: Some(status),
         is_page,
+        is_unreadable,
         message: message
             .or_else(|| field("message"))
             .or_else(|| field("Message"))
             .unwrap_or_else(|| match &code {
                 Some(_) => String::new(),
                 // What the parser makes of it says nothing to anybody.
-                None if is_page => "answered with an HTML page".to_owned(),
+                None if is_page && may_lack(status) => "answered with an HTML page".to_owned(),
+                None if is_page => {
+                    "answered with an HTML page, as a proxy or a gateway on the way does, and AWS \
+                                    does not"
+                        .to_owned()
+                }
+                None if is_unreadable => format!(
+                    "the answer says that it was done, and is not of the form that AWS gives it: {}",
+                    chain(error)
+                ),
                 None => chain(error),
             }),
         code,
@@ -93,9 +107,15 @@ fn chain(error: &dyn Error) -> String {
     parts.join(": ")
 }
 
+/// The code of an answer that came whole and cannot be read: another attempt brings the same.
+pub const UNREADABLE: &str = "UnreadableAnswer";
+
 /// A refusal as what it means for a run.
 pub fn call_error(operation: Operation, refusal: Refusal) -> CallError {
-    let meaning = meaning(&refusal);
+    let meaning = match refusal.is_unreadable && operation.reads() {
+        true => Meaning::Failed,
+        false => meaning(&refusal),
+    };
     let missing = || missing_action(&refusal.message).unwrap_or_else(|| operation.action().into());
     let status = refusal.status;
     CallError {
@@ -105,6 +125,7 @@ pub fn call_error(operation: Operation, refusal: Refusal) -> CallError {
             .then(missing),
         code: match (refusal.code, status) {
             (Some(code), _) => code.into(),
+            (None, Some(_)) if refusal.is_unreadable => UNREADABLE.into(),
             (None, Some(status)) => format!("HTTP {status}").into(),
             (None, None) if refusal.is_local => "NoCredentials".into(),
             (None, None) => "NoAnswer".into(),
@@ -185,6 +206,11 @@ fn conflict(refusal: &Refusal) -> Meaning {
     }
 }
 
+/// Whether servers answer with this status what they lack the operation for.
+fn may_lack(status: u16) -> bool {
+    matches!(status, 404 | 405 | 500 | 501)
+}
+
 fn by_status(refusal: &Refusal) -> Meaning {
     match refusal.status {
         Some(429) => Meaning::Retry,
@@ -192,6 +218,8 @@ fn by_status(refusal: &Refusal) -> Meaning {
         // Servers that lack an operation answer with a page, and AWS never does.
         Some(500) if refusal.is_page => Meaning::Unsupported,
         Some(404 | 405) if refusal.code.is_none() => Meaning::Unsupported,
+        // What is on the way to the service refused it: no other configuration helps, and nothing was done.
+        Some(status) if refusal.is_page && (400..500).contains(&status) => Meaning::Failed,
         Some(status) if (400..500).contains(&status) => Meaning::Invalid,
         // 5xx, an answer that breaks off, no answer: it may or may not have happened.
         _ => Meaning::Unknown,
@@ -317,6 +345,7 @@ mod tests {
         assert_eq!(page(501), Meaning::Unsupported);
         assert_eq!(page(502), Meaning::Unknown);
         assert_eq!(page(503), Meaning::Unknown);
+        assert_eq!(page(403), Meaning::Failed);
         assert_eq!(
             meaning(&refused(400, "UnknownOperationException", "")),
             Meaning::Unsupported
@@ -360,6 +389,18 @@ mod tests {
             meaning(&refused(200, "", "unexpected end of input")),
             Meaning::Unknown
         );
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_none_to_a_question_and_leaves_a_change_open() {
+        let refusal = Refusal {
+            is_unreadable: true,
+            ..refused(200, "", "expected a string")
+        };
+        let error = call_error(Operation::DescribePermissionSet, refusal.clone());
+        assert_eq!((error.meaning, &*error.code), (Meaning::Failed, UNREADABLE));
+        let error = call_error(Operation::CreatePermissionSet, refusal);
+        assert_eq!((error.meaning, &*error.code), (Meaning::Unknown, UNREADABLE));
     }
 
     #[test]

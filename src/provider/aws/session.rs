@@ -16,7 +16,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::task::JoinSet;
 
 use super::hearing::Hearing;
-use super::meaning::{call_error, refusal};
+use super::meaning::{UNREADABLE, call_error, refusal};
 use super::operation::{Family, Operation};
 use super::rate::Bucket;
 use crate::id::PermissionSetName;
@@ -32,6 +32,9 @@ const ATTEMPTS: u32 = 8;
 /// How often a read is tried where a page without a code came instead of an answer, before this server is taken to
 /// lack the operation: a gateway has such pages too.
 const PAGE_ATTEMPTS: u32 = 3;
+
+/// How often a read is tried whose answer came whole and cannot be read.
+const UNREADABLE_ATTEMPTS: u32 = 2;
 
 /// How often one is tried where nothing has answered at all: three seconds tell that the endpoint is a wrong one.
 const FIRST_ATTEMPTS: u32 = 5;
@@ -200,6 +203,7 @@ impl Session {
                 Meaning::Unknown => ATTEMPTS,
                 Meaning::Unsupported if !self.lacks(operation) && is_page(&error) => PAGE_ATTEMPTS,
                 Meaning::Unsupported => 1,
+                Meaning::Failed if &*error.code == UNREADABLE => UNREADABLE_ATTEMPTS,
                 _ => return Err(error),
             };
             if attempt >= most {

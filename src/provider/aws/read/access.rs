@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aws_sdk_ssoadmin::operation::list_account_assignments::ListAccountAssignmentsOutput;
-use aws_sdk_ssoadmin::types::{PrincipalType, ProvisioningStatus};
+use aws_sdk_ssoadmin::types::{AccountAssignment, PrincipalType, ProvisioningStatus};
 
 use super::super::model::{PrincipalId, Relation};
 use super::super::operation::Operation;
@@ -380,17 +380,18 @@ pub async fn of_pairs(
     let mut refused = Vec::new();
     for (found, account, set) in listed {
         match found {
-            Ok(principals) => {
+            Ok((principals, stranger)) => {
                 let numbers = principals
                     .iter()
                     .map(|principal| relation.principals.number(principal));
                 let numbers: BTreeSet<u32> = numbers.collect();
                 let key = relation.key(&account, &set);
-                if numbers.is_empty() {
+                if numbers.is_empty() && stranger.is_none() {
                     relation.pairs.remove(&key);
                 } else {
                     relation.pairs.entry(key).or_default().principals = numbers;
                 }
+                refused.extend(stranger.map(|why| ((account, set), why)));
             }
             Err(error) if super::is_fatal(&error) => {
                 let pair = AccountId::new(&account).ok().zip(ServiceId::new(&set).ok());
@@ -403,12 +404,13 @@ pub async fn of_pairs(
     Ok(refused)
 }
 
+/// Who has a set in an account; and that somebody has it who is neither a user nor a group, if so.
 async fn of_pair(
     session: &Arc<Session>,
     instance: &str,
     account: &str,
     set: &str,
-) -> Result<Vec<PrincipalId>, CallError> {
+) -> Result<(Vec<PrincipalId>, Option<CallError>), CallError> {
     let send = |token| {
         let call = session.sso.list_account_assignments().instance_arn(instance);
         let call = call.account_id(account).permission_set_arn(set);
@@ -426,10 +428,36 @@ async fn of_pair(
         })
         .await;
     let found = super::directory::absent(found)?.unwrap_or_default();
-    let principals = found
-        .into_iter()
-        .filter_map(|assignment| principal_id(assignment.principal_type.as_ref(), assignment.principal_id));
-    Ok(principals.collect())
+    let (mut principals, mut stranger) = (Vec::new(), None);
+    for AccountAssignment {
+        principal_type: kind,
+        principal_id: id,
+        ..
+    } in found
+    {
+        match principal_id(kind.as_ref(), id.clone()) {
+            Some(known) => principals.push(known),
+            None => drop(stranger.get_or_insert_with(|| strange(kind.as_ref(), id.as_deref()))),
+        }
+    }
+    Ok((principals, stranger))
+}
+
+/// An assignment to somebody of whom nothing can be said.
+fn strange(kind: Option<&PrincipalType>, id: Option<&str>) -> CallError {
+    let kind = kind.map_or("without a type", PrincipalType::as_str);
+    CallError {
+        meaning: Meaning::Failed,
+        operation: Operation::ListAccountAssignments.name().into(),
+        code: "UnknownPrincipalType".into(),
+        message: format!(
+            "it is assigned to the principal {} ({kind}), which is neither a user nor a group",
+            id.unwrap_or("without an id")
+        )
+        .into(),
+        request_id: None,
+        missing_action: None,
+    }
 }
 
 /// An assignment by ids: account, set, principal.

@@ -78,6 +78,9 @@ pub async fn groups(session: &Arc<Session>, store: &str) -> Result<Vec<Found<Gro
 pub type Membership = (String, String);
 
 /// Who is in a group, a hundred a call.
+///
+/// # Errors
+/// As every reading; and when one of the members is no user: who is in the group is then not known.
 pub async fn members(session: &Arc<Session>, store: &str, group: &str) -> Result<Vec<Membership>, CallError> {
     let send = |token| {
         let call = session.store.list_group_memberships().identity_store_id(store);
@@ -96,13 +99,22 @@ pub async fn members(session: &Arc<Session>, store: &str, group: &str) -> Result
             (page.group_memberships, page.next_token)
         })
         .await?;
-    let users = found
-        .into_iter()
-        .filter_map(|membership| match membership.member_id {
-            Some(MemberId::UserId(user)) => Some((user, membership.membership_id)),
-            _ => None,
-        });
-    Ok(users.collect())
+    let members = found.into_iter().map(|membership| match membership.member_id {
+        Some(MemberId::UserId(user)) => Ok((user, membership.membership_id)),
+        _ => Err(CallError {
+            meaning: Meaning::Failed,
+            operation: operation.name().into(),
+            code: "UnknownMember".into(),
+            message: format!(
+                "the membership {} is that of a member who is no user",
+                membership.membership_id
+            )
+            .into(),
+            request_id: None,
+            missing_action: None,
+        }),
+    });
+    members.collect()
 }
 
 /// A user by the id it had and the name it shall have; `None` when there is none of that name.

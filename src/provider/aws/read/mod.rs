@@ -111,8 +111,8 @@ pub async fn organization(session: &Arc<Session>, management: Option<AccountId>)
             let is_of_account =
                 |held: &HeldSubject| matches!(held, HeldSubject::Entity(EntityKey::Account(_)));
             model.held.retain(|held, _| !is_of_account(held));
-            let unplaced = tree.unplaced.into_iter();
-            model.held.extend(unplaced.map(|(id, why)| {
+            let unclear = tree.unclear.into_iter();
+            model.held.extend(unclear.map(|(id, why)| {
                 let account = EntityKey::Account(AccountKey::Id(id));
                 (HeldSubject::Entity(account), why)
             }));

@@ -41,8 +41,8 @@ pub struct Tree {
     pub units: Units,
     /// Accounts, without tags.
     pub accounts: BTreeMap<AccountId, Account>,
-    /// Accounts in units that have no path, and why those have none.
-    pub unplaced: BTreeMap<AccountId, Arc<str>>,
+    /// Accounts of which it is not known where they are or whether they are open, and why not.
+    pub unclear: BTreeMap<AccountId, Arc<str>>,
 }
 
 /// Units by id: their paths, or why they have none.
@@ -62,11 +62,9 @@ pub async fn tree(session: &Arc<Session>, management: Option<&AccountId>) -> Res
         None => accounts_by_parent(session, &tree.units).await?,
     };
     for (found, place) in found {
-        if let Some(account) = account(&found, place.as_ref().ok().cloned(), management) {
+        if let Some((account, unclear)) = account(&found, Some(place), management) {
             let Some(id) = account.id().cloned() else { continue };
-            if let Err(why) = place {
-                tree.unplaced.insert(id.clone(), why);
-            }
+            tree.unclear.extend(unclear.map(|why| (id.clone(), why)));
             tree.accounts.insert(id, account);
         }
     }
@@ -200,35 +198,54 @@ async fn accounts_by_parent(session: &Arc<Session>, units: &Units) -> Result<Vec
     Ok(all)
 }
 
+/// An account, and why nothing may be concluded about it if so.
+pub type Found = (Account, Option<Arc<str>>);
+
 /// An account as the model has it; `None` when it has no id.
-pub fn account(found: &SdkAccount, unit: Option<OuPath>, management: Option<&AccountId>) -> Option<Account> {
+fn account(found: &SdkAccount, place: Option<Place>, management: Option<&AccountId>) -> Option<Found> {
     let id = AccountId::new(found.id()?).ok()?;
-    Some(Account {
+    let (unit, unplaced) = match place {
+        Some(Ok(unit)) => (Some(unit), None),
+        Some(Err(why)) => (None, Some(why)),
+        None => (None, None),
+    };
+    let status = status(found);
+    let unclear = unplaced.or_else(|| status.as_ref().err().cloned());
+    let account = Account {
         name: found.name().unwrap_or_default().into(),
         email: found.email().and_then(|email| Email::new(email).ok()),
         ou: unit,
         tags: None,
-        status: status(found),
+        status: status.unwrap_or_default(),
         management: management == Some(&id),
         key: AccountKey::Id(id),
-    })
+    };
+    Some((account, unclear))
 }
 
 /// `State` where the service gives it, the older `Status` otherwise.
+///
+/// # Errors
+/// When it is one that rolecall does not know: whether something can be granted there is open.
 #[allow(
     deprecated,
     reason = "servers that do not give the newer State still give Status"
 )]
-fn status(found: &SdkAccount) -> AccountStatus {
+fn status(found: &SdkAccount) -> Result<AccountStatus, Arc<str>> {
+    let unknown = |what: &str, value: &str| {
+        let why = format!("its {what} is {value}, which rolecall does not know");
+        Err(Arc::from(why))
+    };
     match (found.state(), found.status().map(|status| status.as_str())) {
-        (Some(SdkState::Active), _) => AccountStatus::Active,
-        (Some(SdkState::PendingActivation), _) => AccountStatus::PendingActivation,
+        (Some(SdkState::Active), _) | (None, Some("ACTIVE") | None) => Ok(AccountStatus::Active),
+        (Some(SdkState::PendingActivation), _) => Ok(AccountStatus::PendingActivation),
         (Some(SdkState::PendingClosure), _) | (None, Some("PENDING_CLOSURE")) => {
-            AccountStatus::PendingClosure
+            Ok(AccountStatus::PendingClosure)
         }
-        (Some(SdkState::Closed), _) => AccountStatus::Closed,
-        (Some(_), _) | (None, Some("SUSPENDED")) => AccountStatus::Suspended,
-        (None, _) => AccountStatus::Active,
+        (Some(SdkState::Closed), _) => Ok(AccountStatus::Closed),
+        (Some(SdkState::Suspended), _) | (None, Some("SUSPENDED")) => Ok(AccountStatus::Suspended),
+        (Some(other), _) => unknown("State", other.as_str()),
+        (None, Some(other)) => unknown("Status", other),
     }
 }
 
@@ -253,7 +270,7 @@ pub async fn one(
     id: &AccountId,
     units: &Units,
     management: Option<&AccountId>,
-) -> Result<Option<Account>, CallError> {
+) -> Result<Option<Found>, CallError> {
     let send = || {
         let call = session.organizations.describe_account();
         call.account_id(id.as_str()).send()
@@ -266,8 +283,7 @@ pub async fn one(
         Some(place) => Some(place),
         None => parent(session, id, units).await?,
     };
-    let unit = place.and_then(Result::ok);
-    Ok(account(&found, unit, management))
+    Ok(account(&found, place, management))
 }
 
 async fn parent(session: &Arc<Session>, id: &AccountId, units: &Units) -> Result<Option<Place>, CallError> {

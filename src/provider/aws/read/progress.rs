@@ -39,7 +39,7 @@ pub async fn requests(
             call.account_assignment_creation_request_id(&id).send()
         };
         let operation = Operation::DescribeAccountAssignmentCreationStatus;
-        let status = absent(session.read(operation, send).await)?;
+        let status = or_untold(session, session.read(operation, send).await)?;
         let status = status.and_then(|status| status.account_assignment_creation_status);
         let names = status.and_then(|status| names(model, status));
         all.extend(names.map(|(account, permission_set, principal)| InProgress {
@@ -58,7 +58,7 @@ pub async fn requests(
             call.account_assignment_deletion_request_id(&id).send()
         };
         let operation = Operation::DescribeAccountAssignmentDeletionStatus;
-        let status = absent(session.read(operation, send).await)?;
+        let status = or_untold(session, session.read(operation, send).await)?;
         let status = status.and_then(|status| status.account_assignment_deletion_status);
         let names = status.and_then(|status| names(model, status));
         all.extend(names.map(|(account, permission_set, principal)| InProgress {
@@ -85,6 +85,20 @@ fn or_none<T>(found: Result<Vec<T>, CallError>) -> Result<Vec<T>, CallError> {
             } else {
                 Ok(Vec::new())
             }
+        }
+        found => found,
+    }
+}
+
+/// What a request is about; `None` where it is gone, or nobody tells, which is said.
+fn or_untold<T>(session: &Session, found: Result<T, CallError>) -> Result<Option<T>, CallError> {
+    match absent(found) {
+        Err(error) if !super::is_fatal(&error) => {
+            session.notice(format!(
+                "the service is working on a request, and what it is about cannot be read ({error}); what it changes \
+                 shows when it has ended"
+            ));
+            Ok(None)
         }
         found => found,
     }
@@ -158,7 +172,7 @@ async fn provisioning(
         call.provision_permission_set_request_id(id).send()
     };
     let operation = Operation::DescribePermissionSetProvisioningStatus;
-    let answer = absent(session.read(operation, send).await)?;
+    let answer = or_untold(session, session.read(operation, send).await)?;
     let Some(status) = answer.and_then(|answer| answer.permission_set_provisioning_status) else {
         return Ok(None);
     };

@@ -1,10 +1,11 @@
 //! Reading permission sets: a list of ARNs, then six calls for each.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_sdk_ssoadmin::operation::describe_permission_set::DescribePermissionSetOutput;
 use aws_sdk_ssoadmin::types::{CustomerManagedPolicyReference, Tag};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use super::super::operation::Operation;
 use super::super::session::Session;
@@ -91,16 +92,30 @@ impl Read {
 /// # Errors
 /// When not even its name could be read.
 pub async fn describe(session: &Arc<Session>, instance: &str, arn: &str) -> Result<Option<Read>, CallError> {
-    let send = || {
+    let told = OnceLock::new();
+    let send = || async {
         let call = session.sso.describe_permission_set();
-        call.instance_arn(instance).permission_set_arn(arn).send()
+        let answer = call.instance_arn(instance).permission_set_arn(arn).send().await;
+        let raw = answer.as_ref().err().and_then(|error| error.raw_response());
+        if let Some(name) = raw.and_then(|raw| name_in(raw, arn)) {
+            told.get_or_init(|| name);
+        }
+        answer
     };
     let is_ours = |answer: &DescribePermissionSetOutput| {
         let set = answer.permission_set();
         set.is_none_or(|set| set.permission_set_arn() == Some(arn))
     };
     let operation = Operation::DescribePermissionSet;
-    let answer = absent(session.read_ours(operation, send, is_ours).await)?;
+    let answer = match absent(session.read_ours(operation, send, is_ours).await) {
+        Err(error) if !super::is_fatal(&error) => {
+            return match told.into_inner() {
+                Some(name) => in_part(session, instance, arn, name, error).await.map(Some),
+                None => Err(error),
+            };
+        }
+        answer => answer?,
+    };
     let Some(found) = answer.and_then(|answer| answer.permission_set) else {
         return Ok(None);
     };
@@ -126,6 +141,34 @@ pub async fn describe(session: &Arc<Session>, instance: &str, arn: &str) -> Resu
     };
     contents(session, instance, arn, &mut read).await?;
     Ok(Some(read))
+}
+
+/// What a set is called according to an answer that the SDK cannot read, so that no more than this set is held.
+fn name_in(answer: &HttpResponse, arn: &str) -> Option<PermissionSetName> {
+    let body = answer.body().bytes().filter(|_| answer.status().is_success())?;
+    let answer: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let set = answer.get("PermissionSet")?;
+    let is_ours = set.get("PermissionSetArn")?.as_str() == Some(arn);
+    PermissionSetName::new(set.get("Name")?.as_str().filter(|_| is_ours)?).ok()
+}
+
+/// A set of which its name is known and what is in it, and the rest could not be read.
+async fn in_part(
+    session: &Arc<Session>,
+    instance: &str,
+    arn: &str,
+    name: PermissionSetName,
+    error: CallError,
+) -> Result<Read, CallError> {
+    let mut set = PermissionSet::new(name);
+    set.arn = ServiceId::new(arn).ok();
+    let mut read = Read {
+        set,
+        refused: Some(error),
+        lacking: Vec::new(),
+    };
+    contents(session, instance, arn, &mut read).await?;
+    Ok(read)
 }
 
 /// Adds what is in a set.

@@ -84,7 +84,8 @@ async fn accounts(
     }
     let pages = model.accounts.len() / 20 + model.units.len();
     let mut tagged: BTreeSet<AccountId> = touched.accounts.intersection(&model.tagged).cloned().collect();
-    if !touched.units.is_empty() || touched.new_accounts || touched.accounts.len() > pages {
+    let are_many = !touched.units.is_empty() || touched.new_accounts || touched.accounts.len() > pages;
+    if are_many || !each_account(session, model, &touched.accounts).await? {
         let before = model.accounts.clone();
         super::organization(session, model.instance.management_account.clone()).await?(model);
         for (id, account) in &mut model.accounts {
@@ -93,24 +94,46 @@ async fn accounts(
         if touched.new_accounts {
             tagged.extend(super::addressed(model, scope));
         }
-    } else {
-        let (units, management) = (model.units.clone(), model.instance.management_account.clone());
-        let shared = Arc::new((units, management));
-        let ids: Vec<AccountId> = touched.accounts.iter().cloned().collect();
-        let found = for_each(session, ids, move |session, id| {
-            let shared = Arc::clone(&shared);
-            async move { (org::one(&session, &id, &shared.0, shared.1.as_ref()).await, id) }
-        })
-        .await;
-        for (found, id) in found {
-            let tags = model.accounts.remove(&id).and_then(|account| account.tags);
-            if let Some(mut account) = directory::absent(found)?.flatten() {
-                account.tags = tags;
-                model.accounts.insert(id, account);
-            }
-        }
     }
     super::read_tags(session, model, tagged).await
+}
+
+/// An answer; `None` where the question is refused, or the server lacks it. Another one may be answered: what is touched
+/// was in a list when the whole was read.
+fn permitted<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
+    match answer {
+        Err(error) if is_fatal(&error) => Err(error),
+        answer => Ok(answer.ok()),
+    }
+}
+
+/// Reads these accounts, a call each; false where they cannot be asked for one by one.
+async fn each_account(
+    session: &Arc<Session>,
+    model: &mut Model,
+    ids: &BTreeSet<AccountId>,
+) -> Result<bool, CallError> {
+    let (units, management) = (model.units.clone(), model.instance.management_account.clone());
+    let shared = Arc::new((units, management));
+    let found = for_each(session, ids.iter().cloned().collect(), move |session, id| {
+        let shared = Arc::clone(&shared);
+        async move { (org::one(&session, &id, &shared.0, shared.1.as_ref()).await, id) }
+    })
+    .await;
+    for (found, id) in found {
+        let Some(found) = permitted(directory::absent(found))? else {
+            return Ok(false);
+        };
+        let held = HeldSubject::Entity(EntityKey::Account(AccountKey::Id(id.clone())));
+        model.held.remove(&held);
+        let tags = model.accounts.remove(&id).and_then(|account| account.tags);
+        if let Some((mut account, unclear)) = found.flatten() {
+            account.tags = tags;
+            model.held.extend(unclear.map(|why| (held, why)));
+            model.accounts.insert(id, account);
+        }
+    }
+    Ok(true)
 }
 
 async fn users(
@@ -122,22 +145,31 @@ async fn users(
         return Ok(());
     }
     let store = model.instance.identity_store.to_string();
-    if names.len() > model.users.len() / 100 + 1 {
+    if names.len() > model.users.len() / 100 + 1 || !each_user(session, model, &store, names).await? {
         model.users = directory::users(session, &store).await?.into_iter().collect();
-        return Ok(());
     }
+    Ok(())
+}
+
+/// Reads these users; false where they cannot be asked for one by one.
+async fn each_user(
+    session: &Arc<Session>,
+    model: &mut Model,
+    store: &str,
+    names: &BTreeSet<UserName>,
+) -> Result<bool, CallError> {
     for name in names {
         let known = id_of(model.users.iter(), |user: &User| user.user_name == *name);
-        let found = directory::user(session, &store, known.as_deref(), name)
-            .await
-            .map_err(|error| {
-                session.reads_for(Some(ReadFor::Entity(EntityKey::User(name.clone()))));
-                error.while_reading(&format!("user {name}"))
-            })?;
+        let found = directory::user(session, store, known.as_deref(), name).await;
+        let found = permitted(found).map_err(|error| {
+            session.reads_for(Some(ReadFor::Entity(EntityKey::User(name.clone()))));
+            error.while_reading(&format!("user {name}"))
+        })?;
+        let Some(found) = found else { return Ok(false) };
         known.map(|id| model.users.remove(&id));
         model.users.extend(found);
     }
-    Ok(())
+    Ok(true)
 }
 
 async fn groups(
@@ -149,20 +181,8 @@ async fn groups(
         return Ok(());
     }
     let store = model.instance.identity_store.to_string();
-    if names.len() > model.groups.len() / 100 + 1 {
+    if names.len() > model.groups.len() / 100 + 1 || !each_group(session, model, &store, names).await? {
         model.groups = directory::groups(session, &store).await?.into_iter().collect();
-    } else {
-        for name in names {
-            let known = id_of(model.groups.iter(), |group: &Group| group.display_name == *name);
-            let found = directory::group(session, &store, known.as_deref(), name)
-                .await
-                .map_err(|error| {
-                    session.reads_for(Some(ReadFor::Entity(EntityKey::Group(name.clone()))));
-                    error.while_reading(&format!("group {name}"))
-                })?;
-            known.map(|id| model.groups.remove(&id));
-            model.groups.extend(found);
-        }
     }
     let touched = model
         .groups
@@ -172,6 +192,27 @@ async fn groups(
     let touched: Vec<(String, String)> = touched.collect();
     super::members(session, &store, touched).await?(model);
     Ok(())
+}
+
+/// Reads these groups without their members; false where they cannot be asked for one by one.
+async fn each_group(
+    session: &Arc<Session>,
+    model: &mut Model,
+    store: &str,
+    names: &BTreeSet<GroupName>,
+) -> Result<bool, CallError> {
+    for name in names {
+        let known = id_of(model.groups.iter(), |group: &Group| group.display_name == *name);
+        let found = directory::group(session, store, known.as_deref(), name).await;
+        let found = permitted(found).map_err(|error| {
+            session.reads_for(Some(ReadFor::Entity(EntityKey::Group(name.clone()))));
+            error.while_reading(&format!("group {name}"))
+        })?;
+        let Some(found) = found else { return Ok(false) };
+        known.map(|id| model.groups.remove(&id));
+        model.groups.extend(found);
+    }
+    Ok(true)
 }
 
 fn id_of<'m, T: 'm>(
@@ -284,22 +325,9 @@ async fn tuples(
     let choice = super::choice(model, scope);
     let by_principal =
         principals.iter().filter(|who| who.is_group).count() + calls_for_users(model, &principals);
-    if access::by_principal(choice, all_pairs.min(existing), by_principal) {
-        let found = access::of_principals(session, &instance, principals.clone()).await?;
-        let numbers: BTreeSet<u32> = principals
-            .iter()
-            .map(|principal| model.relation.principals.number(principal))
-            .collect();
-        for row in model.relation.pairs.values_mut() {
-            row.principals.retain(|principal| !numbers.contains(principal));
-        }
-        for (account, set, principal) in &found {
-            model.relation.grant(account, set, principal);
-        }
-        model.relation.pairs.retain(|_, row| !row.principals.is_empty());
-        let of_the_gone = of_the_gone(model, is_touched);
-        let refused = access::of_pairs(session, &instance, of_the_gone, &mut model.relation).await?;
-        super::hold_pairs(model, refused);
+    if access::by_principal(choice, all_pairs.min(existing), by_principal)
+        && tuples_of(session, model, &principals, &is_touched).await?
+    {
         return Ok(());
     }
     let pairs: Vec<(String, String)> = if all_pairs <= existing || session.is_listing_in_part() {
@@ -324,6 +352,35 @@ async fn tuples(
     let refused = access::of_pairs(session, &instance, pairs, &mut model.relation).await?;
     super::hold_pairs(model, refused);
     Ok(())
+}
+
+/// Reads what these principals have; false where it cannot be asked for so.
+async fn tuples_of(
+    session: &Arc<Session>,
+    model: &mut Model,
+    principals: &[PrincipalId],
+    is_touched: impl Fn(&(u32, u32)) -> bool,
+) -> Result<bool, CallError> {
+    let instance = model.instance.arn.to_string();
+    let found = access::of_principals(session, &instance, principals.to_vec()).await;
+    let Some(found) = permitted(found)? else {
+        return Ok(false);
+    };
+    let numbers: BTreeSet<u32> = principals
+        .iter()
+        .map(|principal| model.relation.principals.number(principal))
+        .collect();
+    for row in model.relation.pairs.values_mut() {
+        row.principals.retain(|principal| !numbers.contains(principal));
+    }
+    for (account, set, principal) in &found {
+        model.relation.grant(account, set, principal);
+    }
+    model.relation.pairs.retain(|_, row| !row.principals.is_empty());
+    let of_the_gone = of_the_gone(model, is_touched);
+    let refused = access::of_pairs(session, &instance, of_the_gone, &mut model.relation).await?;
+    super::hold_pairs(model, refused);
+    Ok(true)
 }
 
 /// The touched pairs that somebody has who is not there any more: no reading by principal says whether they still do.
