@@ -29,9 +29,12 @@ pub struct ApprovedPeople {
     /// What the sets allow that others describe and of which the plan gives something, as a hash.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub looked_up: BTreeMap<PermissionSetName, Arc<str>>,
-    /// Of the accounts in which the plan gives something, those that are production.
+    /// The accounts that are production.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub production: BTreeSet<AccountKey>,
+    /// Those of them in which the plan gives something.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub given_in_production: BTreeSet<AccountKey>,
 }
 
 /// Somebody who newly gains access that an approval does not cover.
@@ -71,27 +74,29 @@ impl ApprovedPeople {
         });
         let mut rows: Vec<ApprovedRow> = rows.chain(having).collect();
         name_crowds(&mut rows, [&plan.people.crowds, &plan.risks.crowds]);
-        let production: Vec<u32> = plan.risks.given_in_production(plan).into_iter().collect();
-        let production = accounts_of(plan, &production);
+        let given: Vec<u32> = plan.risks.given_in_production(plan).into_iter().collect();
         ApprovedPeople {
             digest: plan.digest.clone(),
             steps: digest::steps(plan),
             rows,
             looked_up: plan.risks.looked_up.clone(),
-            production: production.into_iter().collect(),
+            production: accounts_of(plan, &plan.risks.production).into_iter().collect(),
+            given_in_production: accounts_of(plan, &given).into_iter().collect(),
         }
     }
 
-    /// Sets of others that allow something else now than when this was approved.
+    /// Sets of others that allow something else now than when this was approved. One of which nothing was given then says
+    /// nothing: who gains it now is told as that.
     pub fn changed_since<'n>(&self, now: &'n ApprovedPeople) -> Vec<&'n PermissionSetName> {
         let now = now.looked_up.iter();
-        let changed = now.filter(|(name, hash)| self.looked_up.get(*name) != Some(*hash));
+        let was = |name| self.looked_up.get(name);
+        let changed = now.filter(|(name, hash)| was(*name).is_some_and(|was| was != *hash));
         changed.map(|(name, _)| name).collect()
     }
 
     /// The accounts in which something is given that are production now, and were not when this was approved.
     pub fn newly_production<'n>(&self, now: &'n ApprovedPeople) -> Vec<&'n AccountKey> {
-        let now = now.production.iter();
+        let now = now.given_in_production.iter();
         now.filter(|account| !self.production.contains(*account))
             .collect()
     }
@@ -274,6 +279,7 @@ mod tests {
             rows: rows.to_vec(),
             looked_up: BTreeMap::new(),
             production: BTreeSet::new(),
+            given_in_production: BTreeSet::new(),
         };
         let found = people(approved).newly_gaining(&people(now));
         let shown = |new: &NewlyGaining| new.person.as_ref().map_or("?".to_owned(), ToString::to_string);

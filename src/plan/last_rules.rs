@@ -73,6 +73,17 @@ impl NamesNow {
         self.permission_sets.iter()
     }
 
+    /// What a unit's path is in the end, by its own name or that of one above it.
+    pub fn unit_now(&self, path: &OuPath) -> OuPath {
+        let above = std::iter::successors(Some(path.clone()), OuPath::parent);
+        let renamed = above.into_iter().find_map(|unit| {
+            let new = self.units.get(&unit)?;
+            let rest = path.as_str().get(unit.as_str().len()..).unwrap_or("");
+            OuPath::new(format!("{new}{rest}")).ok()
+        });
+        renamed.unwrap_or_else(|| path.clone())
+    }
+
     /// For what is declared: of it, accounts alone go by another name, their ids.
     pub fn by_id(&self) -> NamesNow {
         NamesNow {

@@ -112,7 +112,10 @@ fn gives_back(sources: &Sources<'_>, to: &PermissionSet, accounts: &BTreeSet<Acc
             permission_set,
             edits,
             ..
-        } if *permission_set == to.name => Widening::of(&with_edits(to, edits), to) != Widening::None,
+        } if *permission_set == to.name => edits.iter().any(|edit| {
+            // Each by itself: what an intruder attached must not cover what a responder took away.
+            Widening::of(&with_edits(to, std::slice::from_ref(edit)), to) != Widening::None
+        }),
         _ => false,
     })
 }

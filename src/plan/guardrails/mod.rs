@@ -96,12 +96,13 @@ impl<'a> Book<'a> {
     fn new(input: &'a PlanInput, names: &NamesNow) -> Self {
         let declared = input.desired.guardrails.iter();
         let by_id = names.by_id();
-        let stands = |guardrail| units::as_they_stand(guardrail, input);
+        let stands = |guardrail| units::as_they_stand(guardrail, input, names);
         let declared = declared.map(|guardrail| stands(by_id.judging(guardrail)));
         let declared: Vec<Cow<'a, Guardrail>> = declared.collect();
         let recorded = input.recorded.rules.iter().flat_map(|rules| &rules.guardrails);
         let last = recorded.map(|recorded| {
-            let compared = names.compared(recorded);
+            // A list of what is declared there is less than the unit.
+            let compared = stands(names.compared(recorded));
             let mut same = declared
                 .iter()
                 .filter(|declared| declared.label == recorded.label);

@@ -963,6 +963,28 @@ fn over_prod(stack: Stack, prod: &[u32], rule: impl Fn(Selector) -> Rule) -> Sta
     })
 }
 
+/// In the service, account 1 stands in `dev` and account 2 in `prod`.
+fn stand_in_units(world: &mut World) {
+    for (ou, n) in [("prod", 2), ("dev", 1)] {
+        let unit = OrganizationalUnit {
+            path: OuPath::new(ou).unwrap(),
+            id: Some(ServiceId::new(format!("ou-{ou}")).unwrap()),
+        };
+        let there = world.observed.snapshot.accounts.get_mut(&account(n)).unwrap();
+        there.value.ou = Some(unit.path.clone());
+        let units = &mut world.observed.snapshot.organizational_units;
+        units.insert(unit.path.clone(), Entity::observed(unit));
+    }
+}
+
+/// The plan moves account 1.
+fn managed(stack: Stack) -> Stack {
+    stack.with(|desired| {
+        let moved = desired.snapshot.accounts.get_mut(&account(1)).unwrap();
+        moved.management = Management::Managed;
+    })
+}
+
 /// A world with a stack and its rules applied.
 fn ruled(stack: impl Fn() -> Stack) -> World {
     let mut world = World::new().apply(stack());
@@ -982,23 +1004,8 @@ fn an_account_that_comes_under_a_rule_brings_its_people_along() {
     let mut world = ruled(|| at(&[2], &[1]));
     // The service has it there already, and its block says so now.
     let said_so = world.plan(at(&[1, 2], &[1]));
-    assert_eq!(found(&said_so), [("guardrail", Level::Warning)]);
-    for (ou, n) in [("prod", 2), ("dev", 1)] {
-        let unit = OrganizationalUnit {
-            path: OuPath::new(ou).unwrap(),
-            id: Some(ServiceId::new(format!("ou-{ou}")).unwrap()),
-        };
-        let there = world.observed.snapshot.accounts.get_mut(&account(n)).unwrap();
-        there.value.ou = Some(unit.path.clone());
-        let units = &mut world.observed.snapshot.organizational_units;
-        units.insert(unit.path.clone(), Entity::observed(unit));
-    }
-    let managed = |stack: Stack| {
-        stack.with(|desired| {
-            let moved = desired.snapshot.accounts.get_mut(&account(1)).unwrap();
-            moved.management = Management::Managed;
-        })
-    };
+    assert_eq!(found(&said_so), [("guardrail-broken", Level::Warning)]);
+    stand_in_units(&mut world);
     let moved = world.plan(managed(at(&[1, 2], &[1])));
     assert_eq!(
         found(&moved),
@@ -1041,10 +1048,11 @@ fn a_limit_counts_people_of_an_account_that_comes_under_it_as_new() {
             })
         })
     };
-    let world = ruled(|| at(&[2]));
+    let mut world = ruled(|| at(&[2]));
+    stand_in_units(&mut world);
     assert!(found(&world.plan(at(&[2]))).is_empty());
-    let plan = world.plan(at(&[1, 2]));
-    assert_eq!(found(&plan), [("guardrail", Level::Warning)]);
+    let plan = world.plan(managed(at(&[1, 2])));
+    assert_eq!(found(&plan), [("guardrail", Level::Refusal)]);
     assert_eq!(
         (plan.guardrails[0].since, plan.guardrails[0].count),
         (Since::Plan, 2)
@@ -1079,4 +1087,26 @@ fn what_the_service_shows_in_a_unit_is_judged_whether_or_not_it_is_declared_ther
     assert_eq!(found(&stands("prod").plan(at(true, &[1]))), refused);
     assert!(found(&stands("prod/eu").plan(at(true, &[1]))).is_empty());
     assert!(found(&stands("dev").plan(at(false, &[1]))).is_empty());
+}
+
+#[test]
+fn a_list_of_what_is_declared_in_a_unit_is_less_than_the_unit() {
+    let of = |from: Option<&str>| Selector {
+        accounts: Some([account(2)].into()),
+        accounts_from: from.map(Into::into),
+        ..Selector::default()
+    };
+    let at = |from: Option<&'static str>, grants: &[u32]| {
+        stack(&["bob"], &["bob"], grants)
+            .with(|desired| desired.guardrails = vec![guardrail(no_contractors_in(of(from)), &[])])
+    };
+    let mut world = ruled(|| at(Some("prod"), &[]));
+    stand_in_units(&mut world);
+    let there = world.observed.snapshot.accounts.get_mut(&account(1)).unwrap();
+    there.value.ou = Some(OuPath::new("prod").unwrap());
+    let refused = [("guardrail", Level::Refusal)];
+    assert_eq!(found(&world.plan(at(Some("prod"), &[1]))), refused);
+    // Another way to write the rule in the same change is no way out of it.
+    assert_eq!(found(&world.plan(at(None, &[1]))), refused);
+    assert!(found(&world.plan(at(None, &[]))).is_empty());
 }

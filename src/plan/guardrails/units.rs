@@ -4,7 +4,8 @@
 //! shows there is judged as well, or a look-up of an account would be a way around every such rule. And an account that
 //! a change of the configuration brings under a rule brings its people along: who has access there already newly has
 //! what the rule is about, as the rule did not hold there before. A plan that moves or tags the account is refused for
-//! that; where the service has it there already, and a block only says so now, there is nothing to hold back.
+//! that; where the service has it there already, and a block only says so now, there is nothing to hold back, and the rule is
+//! broken already.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -15,14 +16,19 @@ use crate::model::guardrail::{Guardrail, Rule, Selector};
 use crate::model::snapshot::Management;
 use crate::plan::Plan;
 use crate::plan::input::{Mode, PlanInput};
+use crate::plan::last_rules::NamesNow;
 
 use super::{Case, Court};
 
 /// A guardrail with what the service shows in the units that it is written over.
-pub(super) fn as_they_stand<'a>(mut guardrail: Cow<'a, Guardrail>, input: &PlanInput) -> Cow<'a, Guardrail> {
+pub(super) fn as_they_stand<'a>(
+    mut guardrail: Cow<'a, Guardrail>,
+    input: &PlanInput,
+    names: &NamesNow,
+) -> Cow<'a, Guardrail> {
     for place in 0..guardrail.rules.len() {
         let of = guardrail.rules.get(place).map(Rule::of);
-        let more = of.map(|of| also_there(of, input)).unwrap_or_default();
+        let more = of.map(|of| also_there(of, input, names)).unwrap_or_default();
         if !more.is_empty()
             && let Some(rule) = guardrail.to_mut().rules.get_mut(place)
         {
@@ -34,7 +40,7 @@ pub(super) fn as_they_stand<'a>(mut guardrail: Cow<'a, Guardrail>, input: &PlanI
 }
 
 /// The accounts that stand in a selector's unit and that no block says to be somewhere else from now on.
-fn also_there(of: &Selector, input: &PlanInput) -> BTreeSet<AccountKey> {
+fn also_there(of: &Selector, input: &PlanInput, names: &NamesNow) -> BTreeSet<AccountKey> {
     let unit = of
         .accounts_from
         .as_ref()
@@ -44,36 +50,40 @@ fn also_there(of: &Selector, input: &PlanInput) -> BTreeSet<AccountKey> {
     };
     let observed = input.observed.snapshot.accounts.iter();
     let there = observed.filter(|(key, account)| {
-        let stands = account
-            .value
-            .ou
-            .as_ref()
-            .is_some_and(|ou| match of.accounts_direct {
-                true => *ou == unit,
-                false => ou.is_within(&unit),
-            });
+        // A unit that gets another name is the same unit.
+        let ou = account.value.ou.as_ref().map(|ou| names.unit_now(ou));
+        let stands = ou.is_some_and(|ou| match of.accounts_direct {
+            true => ou == unit,
+            false => ou.is_within(&unit),
+        });
         stands && !known.contains(*key) && !moves_away(key, input)
     });
     there.map(|(key, _)| key.clone()).collect()
 }
 
-/// Whether a block places an account, and the plan takes it there.
+/// Whether a block places an account, and the plan takes it there: a narrowed plan moves nothing.
 fn moves_away(key: &AccountKey, input: &PlanInput) -> bool {
+    if input.options.mode != Mode::All {
+        return false;
+    }
     let declared = input.desired.snapshot.accounts.get(key);
     declared.is_some_and(|account| account.management != Management::Referred && account.value.ou.is_some())
 }
 
 impl Court<'_> {
-    /// The accounts that a rule is about by this change, and was not when it was last applied: the configuration has
-    /// placed them in its unit since, or the plan moves or tags them.
+    /// The accounts that a rule is about by this plan, which moves or tags them, and was not when it was last applied.
     pub(super) fn joining(&self, case: &Case<'_>, of: &Selector) -> BTreeSet<AccountKey> {
         let (Mode::All, false) = (&self.plan.mode, case.as_last_applied) else {
             return BTreeSet::new();
         };
+        // The same rule, but for its accounts.
+        let is_it =
+            |last: &&Selector| last.principals == of.principals && last.permission_sets == of.permission_sets;
         let last = self.book.last.iter().map(|(guardrail, _)| &**guardrail);
         let last: Vec<&Selector> = last
             .filter(|last| last.label == case.guardrail.label)
             .flat_map(|last| last.rules.iter().map(Rule::of))
+            .filter(is_it)
             .collect();
         if last.is_empty() {
             return BTreeSet::new();
@@ -83,7 +93,7 @@ impl Court<'_> {
             accounts.any(|accounts| accounts.as_ref().is_none_or(|known| known.contains(key)))
         };
         let accounts = of.accounts.iter().flatten();
-        let joining = accounts.filter(|key| !was_meant(key) && self.is_known(key) && self.comes(key, of));
+        let joining = accounts.filter(|key| !was_meant(key) && self.is_known(key) && changes(self.plan, key));
         joining.cloned().collect()
     }
 
@@ -97,17 +107,6 @@ impl Court<'_> {
     fn is_known(&self, key: &AccountKey) -> bool {
         let applied = &self.input.recorded.applied;
         applied.accounts.contains_key(key) || applied.access.names.account_rank(key).is_some()
-    }
-
-    fn comes(&self, key: &AccountKey, of: &Selector) -> bool {
-        let unit = of
-            .accounts_from
-            .as_ref()
-            .and_then(|from| OuPath::new(&**from).ok());
-        let declared = self.input.desired.snapshot.accounts.get(key);
-        let placed = declared.and_then(|account| account.value.ou.as_ref());
-        let is_placed = placed.zip(unit).is_some_and(|(ou, unit)| ou.is_within(&unit));
-        is_placed || changes(self.plan, key)
     }
 }
 

@@ -92,9 +92,20 @@ struct Watched {
     shortest: Option<f64>,
     /// Nothing lists them, so that a look is a call for each.
     is_unlisted: bool,
-    /// The first page of those that succeeded did not have ours: the service has another order, or a long memory.
-    is_elsewhere: bool,
+    done: Done,
 }
+
+/// The list of those that succeeded, of which nobody says in what order it is: the newest may come first or last.
+#[derive(Debug, Clone, Default)]
+struct Done {
+    /// The page to begin with: where the newest come last, the one that was the last so far.
+    page: Option<String>,
+    /// How often in a row none of ours was found.
+    misses: u32,
+}
+
+/// So many pages are looked through at once for those that succeeded, and so often in vain.
+const SEARCH: (usize, u32) = (5, 3);
 
 /// A request that somebody waits for.
 #[derive(Debug)]
@@ -203,12 +214,16 @@ impl Requests {
     fn is_listed_when_done(&self, kind: Kind) -> bool {
         let all = self.lock();
         let of_kind = all.get(&kind);
-        of_kind.is_some_and(|of_kind| !of_kind.is_unlisted && !of_kind.is_elsewhere)
+        of_kind.is_some_and(|of_kind| !of_kind.is_unlisted && of_kind.done.misses < SEARCH.1)
     }
 
-    /// The first page of those that succeeded has none of several of ours.
-    fn is_elsewhere(&self, kind: Kind) {
-        self.lock().entry(kind).or_default().is_elsewhere = true;
+    /// Where the list of those that succeeded is to be looked at.
+    fn done(&self, kind: Kind) -> Done {
+        self.lock().entry(kind).or_default().done.clone()
+    }
+
+    fn keep_done(&self, kind: Kind, done: Done) {
+        self.lock().entry(kind).or_default().done = done;
     }
 
     /// A request is to be looked at again.
@@ -220,18 +235,6 @@ impl Requests {
         {
             waiting.is_asked = false;
             waiting.ended = None;
-        }
-    }
-
-    /// A request succeeded; one that is not asked about is left to the look that finds it ended.
-    fn settle_asked(&self, kind: Kind, id: &str) {
-        let is_asked = {
-            let all = self.lock();
-            let waiting = all.get(&kind).and_then(|of_kind| of_kind.waiting.get(id));
-            waiting.is_some_and(|waiting| waiting.is_asked)
-        };
-        if is_asked {
-            self.settle(kind, id, Ok(()));
         }
     }
 
@@ -332,16 +335,10 @@ async fn find_out(
     mut ids: Vec<String>,
 ) {
     if ids.len() > 1 && requests.is_listed_when_done(kind) {
-        let succeeded = page(&session, &instance, kind, StatusValues::Succeeded, None).await;
-        if let Ok((Some(succeeded), _)) = succeeded {
-            let before = ids.len();
-            ids.retain(|id| !succeeded.contains(id));
-            if ids.len() == before {
-                requests.is_elsewhere(kind);
-            }
-            for id in succeeded {
-                requests.settle_asked(kind, &id);
-            }
+        let succeeded = succeeded(&requests, &session, &instance, kind, &ids).await;
+        ids.retain(|id| !succeeded.contains(id));
+        for id in succeeded {
+            requests.settle(kind, &id, Ok(()));
         }
     }
     for id in ids {
@@ -353,6 +350,35 @@ async fn find_out(
             id,
         ));
     }
+}
+
+/// Those of some requests that the list of those that succeeded has. What is not found there may have succeeded as well.
+async fn succeeded(
+    requests: &Arc<Requests>,
+    session: &Arc<Session>,
+    instance: &str,
+    kind: Kind,
+    ids: &[String],
+) -> BTreeSet<String> {
+    let Done { page: mut at, misses } = requests.done(kind);
+    let mut found = BTreeSet::new();
+    for _ in 0..SEARCH.0 {
+        let listed = page(session, instance, kind, StatusValues::Succeeded, at.clone()).await;
+        let Ok((Some(listed), next)) = listed else {
+            // A page that is no more is begun with no more.
+            at = None;
+            break;
+        };
+        found.extend(ids.iter().filter(|id| listed.contains(*id)).cloned());
+        let is_newest_first = at.is_none() && !found.is_empty();
+        match next.filter(|token| !token.is_empty() && found.len() < ids.len() && !is_newest_first) {
+            Some(next) => at = Some(next),
+            None => break,
+        }
+    }
+    let misses = if found.is_empty() { misses + 1 } else { 0 };
+    requests.keep_done(kind, Done { page: at, misses });
+    found
 }
 
 /// Asks how a request ended.
@@ -378,7 +404,9 @@ async fn listed(session: &Arc<Session>, instance: &str, kind: Kind) -> Option<Li
             ));
             Some(Listed::Nowhere)
         }
-        Err(_) => None,
+        Err(error) if error.meaning == Meaning::Retry || session.is_unheard(kind.list()) => None,
+        // It answers, and not with a list: what can be asked of each ends the waiting, one way or the other.
+        Err(_) => Some(Listed::Nowhere),
     }
 }
 
