@@ -334,10 +334,9 @@ fn person(name: &str, id: &str) -> User {
     }
 }
 
-#[test]
-fn a_renamed_group_is_known_by_its_id_and_keeps_its_grants() {
+/// A managed group that administers two accounts, as applied.
+fn ops_in_two() -> (Desired, Recorded) {
     let blocks = || vec![block("a", "ops", "admin", &[1, 2], None)];
-    let (old, new) = (GroupName::new("ops").unwrap(), GroupName::new("ops2").unwrap());
     let mut desired = Desired {
         snapshot: relation(blocks()),
         ..Desired::default()
@@ -347,8 +346,16 @@ fn a_renamed_group_is_known_by_its_id_and_keeps_its_grants() {
         ..Recorded::default()
     };
     let managed = || made(named_group("ops", "g-1", &["ada"]), Management::Created);
-    desired.snapshot.groups.insert(old.clone(), managed());
-    recorded.applied.groups.insert(old.clone(), managed());
+    let ops = GroupName::new("ops").unwrap();
+    desired.snapshot.groups.insert(ops.clone(), managed());
+    recorded.applied.groups.insert(ops, managed());
+    (desired, recorded)
+}
+
+#[test]
+fn a_renamed_group_is_known_by_its_id_and_keeps_its_grants() {
+    let (old, new) = (GroupName::new("ops").unwrap(), GroupName::new("ops2").unwrap());
+    let (mut desired, mut recorded) = ops_in_two();
     let mut observed = live(&[(1, "admin", group("ops2")), (2, "admin", group("ops2"))]);
     let now = Entity::observed(named_group("ops2", "g-1", &["ada"]));
     observed.snapshot.groups.insert(new.clone(), now);
@@ -372,19 +379,8 @@ fn a_renamed_group_is_known_by_its_id_and_keeps_its_grants() {
 
 #[test]
 fn a_group_that_left_its_name_to_another_keeps_its_grants() {
-    let blocks = || vec![block("a", "ops", "admin", &[1, 2], None)];
     let (old, new) = (GroupName::new("ops").unwrap(), GroupName::new("ops2").unwrap());
-    let mut desired = Desired {
-        snapshot: relation(blocks()),
-        ..Desired::default()
-    };
-    let mut recorded = Recorded {
-        applied: relation(blocks()),
-        ..Recorded::default()
-    };
-    let managed = || made(named_group("ops", "g-1", &["ada"]), Management::Created);
-    desired.snapshot.groups.insert(old.clone(), managed());
-    recorded.applied.groups.insert(old.clone(), managed());
+    let (desired, recorded) = ops_in_two();
     // The renamed group has what it had, and one account more; the new one has one of the same, and one of its own.
     let mut observed = live(&[
         (1, "admin", group("ops2")),

@@ -87,6 +87,15 @@ pub struct Account {
 }
 
 impl Account {
+    /// The account, with the unit and the tags that its block says; where the block does not, as it is.
+    pub fn as_declared(&self, declared: &Account) -> Account {
+        Account {
+            ou: declared.ou.clone().or_else(|| self.ou.clone()),
+            tags: declared.tags.clone().or_else(|| self.tags.clone()),
+            ..self.clone()
+        }
+    }
+
     /// Its id, once it has one.
     pub fn id(&self) -> Option<&AccountId> {
         match &self.key {

@@ -16,7 +16,6 @@ use crate::model::stack::StopFor;
 use super::Plan;
 use super::becoming::{Becoming, Holders};
 use super::change::Reason;
-use super::input::PlanInput;
 use super::risk::{RiskMark, SetRisk};
 
 /// A part of a permission set that says what people may do with it, or for how long.
@@ -134,7 +133,7 @@ pub fn differing(from: &PermissionSet, to: &PermissionSet) -> Vec<Content> {
 /// The sets of a plan that change so, by rank, whoever has them.
 pub(super) fn altered(
     plan: &Plan,
-    input: &PlanInput,
+    contents: &RoleContents,
     sets: &BTreeMap<PermissionSetName, SetRisk>,
 ) -> BTreeMap<u32, Altered> {
     let mut found = BTreeMap::new();
@@ -151,8 +150,6 @@ pub(super) fn altered(
         let marks = (mark_of(judge(from), now), now.and_then(SetRisk::mark));
         found.insert(rank, Altered::new(&to.name, changed, marks));
     }
-    let observed = &input.observed;
-    let contents = RoleContents::at(observed.into(), &input.recorded.older_roles_at(observed));
     for (name, accounts, reason) in behind(plan) {
         let risk = sets.get(name);
         let mark = risk.and_then(SetRisk::mark);
@@ -166,7 +163,7 @@ pub(super) fn altered(
         } else {
             mark
         };
-        let held = held(&contents, name, accounts);
+        let held = held(contents, name, accounts);
         let held = held.map(|was| was.map_or(unknown, |was| mark_of(judge(was), risk)));
         let mut was: Vec<Option<RiskMark>> = held.collect();
         match found.entry(rank) {

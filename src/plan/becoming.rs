@@ -10,6 +10,7 @@ use crate::id::{PermissionSetName, PrincipalKey, UserName};
 use crate::model::access::Tuple;
 use crate::model::action::Effect;
 use crate::model::privilege::judge;
+use crate::model::role_content::RoleContents;
 
 use super::Plan;
 use super::altered::{Altered, altered, behind};
@@ -60,12 +61,12 @@ pub(super) struct Having {
 /// `after` are the relations now and once the plan is carried out.
 pub(super) fn becoming(
     plan: &Plan,
-    input: &PlanInput,
+    (input, contents): (&PlanInput, &RoleContents),
     (before, after): (&[Tuple], &[Tuple]),
     sets: &mut BTreeMap<PermissionSetName, SetRisk>,
 ) -> Having {
     let graver = graver(plan, sets);
-    let mut altered = altered(plan, input, sets);
+    let mut altered = altered(plan, contents, sets);
     let changed = Changed::new(plan, graver.iter().chain(altered.keys()));
     if changed.sets.is_empty() {
         return Having::default();

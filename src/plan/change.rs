@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::address::{Address, Addresses};
-use crate::id::{EntityKey, PermissionSetName, PrincipalKey, ServiceId};
+use crate::id::{AccountKey, EntityKey, PermissionSetName, PrincipalKey, ServiceId};
 use crate::model::access::Tuple;
 use crate::model::action::Effect;
 use crate::model::in_account::in_brief;
@@ -233,6 +233,16 @@ pub struct Action {
     /// Where the block is written. Not covered by the digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
+}
+
+impl Action {
+    /// The account that it moves or tags.
+    pub fn changed_account(&self) -> Option<&AccountKey> {
+        match &self.effect {
+            Some(Effect::MoveAccount { account, .. } | Effect::TagAccount { account, .. }) => Some(account),
+            _ => None,
+        }
+    }
 }
 
 /// Why a grant is made.

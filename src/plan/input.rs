@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::instance::Observed;
 use crate::model::record::Recorded;
+use crate::model::role_content::RoleContents;
 use crate::model::stack::{Desired, Output, OutputValue};
 
 /// The version of the input's JSON form.
@@ -84,6 +85,12 @@ pub struct PlanInput {
 }
 
 impl PlanInput {
+    /// The roles that hold something else than their sets say, as observed.
+    pub fn role_contents(&self) -> RoleContents {
+        let older = self.recorded.older_roles_at(&self.observed);
+        RoleContents::at((&self.observed).into(), &older)
+    }
+
     /// Takes the sensitive values out, so that the input can be handed to others. What is left plans the same way in
     /// everything but its outputs; so it says that it is redacted, and is not to be replayed.
     pub fn redact(&mut self) {

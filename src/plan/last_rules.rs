@@ -15,7 +15,7 @@ use crate::model::rules::Rules;
 use crate::model::standing::StandingApproval;
 
 use super::identity::Now;
-use super::renames::Renames;
+use super::renames::{Renames, unit_now};
 use super::sources::Sources;
 
 /// What recorded names have become.
@@ -75,13 +75,7 @@ impl NamesNow {
 
     /// What a unit's path is in the end, by its own name or that of one above it.
     pub fn unit_now(&self, path: &OuPath) -> OuPath {
-        let above = std::iter::successors(Some(path.clone()), OuPath::parent);
-        let renamed = above.into_iter().find_map(|unit| {
-            let new = self.units.get(&unit)?;
-            let rest = path.as_str().get(unit.as_str().len()..).unwrap_or("");
-            OuPath::new(format!("{new}{rest}")).ok()
-        });
-        renamed.unwrap_or_else(|| path.clone())
+        unit_now(&self.units, path)
     }
 
     /// For what is declared: of it, accounts alone go by another name, their ids.

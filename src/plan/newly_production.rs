@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::id::{AccountKey, EntityKey, PermissionSetName, PrincipalKey};
+use crate::id::{AccountKey, PermissionSetName, PrincipalKey};
 use crate::model::account::Account;
-use crate::model::action::Effect;
 use crate::model::reach::holders_in;
 use crate::model::snapshot::Snapshot;
 
@@ -24,23 +23,11 @@ const MOST_PRINCIPALS: usize = 3;
 
 /// One finding for all accounts that become production, with who has what there.
 pub(super) fn finding(input: &PlanInput, actions: &[Action]) -> Option<Finding> {
-    let last = input.recorded.rules.as_ref().map(|rules| &rules.settings.risk);
-    let risks = std::iter::once(&input.desired.settings.risk).chain(last);
-    let rules: Vec<ProductionAccounts> = risks
-        .map(|risk| ProductionAccounts::new(&risk.production))
-        .collect();
-    let changed = actions.iter().filter(|action| {
-        matches!(
-            action.effect,
-            Some(Effect::MoveAccount { .. } | Effect::TagAccount { .. })
-        )
-    });
-    let changed: BTreeMap<&AccountKey, &Action> = changed
-        .filter_map(|action| match &action.entity {
-            EntityKey::Account(key) => Some((key, action)),
-            _ => None,
-        })
-        .collect();
+    let rules = ProductionAccounts::in_force(input);
+    let changed = actions
+        .iter()
+        .filter_map(|action| Some((action.changed_account()?, action)));
+    let changed: BTreeMap<&AccountKey, &Action> = changed.collect();
     let newly: Vec<(&AccountKey, &Action, String)> = changed
         .into_iter()
         .filter_map(|(key, action)| Some((key, action, why_newly(input, &rules, key)?)))
@@ -68,18 +55,13 @@ pub(super) fn finding(input: &PlanInput, actions: &[Action]) -> Option<Finding> 
 fn why_newly(input: &PlanInput, rules: &[ProductionAccounts], key: &AccountKey) -> Option<String> {
     let observed = &input.observed.snapshot.accounts.get(key)?.value;
     let declared = &input.desired.snapshot.accounts.get(key)?.value;
-    let then = Account {
-        ou: declared.ou.clone().or_else(|| observed.ou.clone()),
-        tags: declared.tags.clone().or_else(|| observed.tags.clone()),
-        ..observed.clone()
-    };
     let why = |account: &Account| {
         let there = Snapshot::of_account(key, account);
         rules.iter().find_map(|rule| rule.because(key, &[&there]))
     };
     match why(observed) {
         Some(_) => None,
-        None => why(&then),
+        None => why(&observed.as_declared(declared)),
     }
 }
 

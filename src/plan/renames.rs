@@ -26,6 +26,19 @@ pub(super) struct Renames {
     pub units: BTreeMap<OuPath, OuPath>,
 }
 
+/// What a unit's path becomes by units that are renamed: itself, or one above it.
+pub(super) fn unit_now(renamed: &BTreeMap<OuPath, OuPath>, path: &OuPath) -> OuPath {
+    let mut above = Some(path.clone());
+    while let Some(unit) = above {
+        if let Some(new) = renamed.get(&unit) {
+            let rest = path.as_str().get(unit.as_str().len()..).unwrap_or("");
+            return OuPath::new(format!("{new}{rest}")).unwrap_or_else(|_| path.clone());
+        }
+        above = unit.parent();
+    }
+    path.clone()
+}
+
 impl Renames {
     /// Finds them.
     pub fn find(sources: &Sources<'_>) -> Self {
@@ -80,15 +93,7 @@ impl Renames {
 
     /// What a unit's path becomes when units are renamed as planned.
     pub fn unit_now(&self, path: &OuPath) -> OuPath {
-        let mut above = Some(path.clone());
-        while let Some(unit) = above {
-            if let Some(new) = self.units.get(&unit) {
-                let rest = path.as_str().get(unit.as_str().len()..).unwrap_or("");
-                return OuPath::new(format!("{new}{rest}")).unwrap_or_else(|_| path.clone());
-            }
-            above = unit.parent();
-        }
-        path.clone()
+        unit_now(&self.units, path)
     }
 
     /// What a principal is called afterwards.

@@ -19,7 +19,7 @@ use crate::model::account::Account;
 use crate::model::action::Effect;
 use crate::model::permission_set::PermissionSet;
 use crate::model::privilege::{Judged, Privilege, judge};
-use crate::model::snapshot::{Management, Snapshot};
+use crate::model::snapshot::{Entity, Management, Snapshot};
 use crate::model::stack::{Production, RiskSettings, StopFor};
 
 use super::Plan;
@@ -167,7 +167,9 @@ impl Risks {
         };
         let mut sets = BTreeMap::new();
         let provisioned = super::altered::behind(plan).map(|(name, ..)| name);
-        let used = used_sets(plan).into_iter().chain(written.keys().copied());
+        let used = used_sets(plan, |_| true)
+            .into_iter()
+            .chain(written.keys().copied());
         for name in used.chain(provisioned) {
             let set = written.get(name).copied().or_else(|| Some(&there(name)?.value));
             let risk = judged(name, set);
@@ -175,19 +177,18 @@ impl Risks {
                 sets.insert(name.clone(), risk);
             }
         }
-        let in_force = || std::iter::once(settings).chain(last);
-        let rules: Vec<_> = in_force()
-            .map(|risk| ProductionAccounts::new(&risk.production))
-            .collect();
+        let rules = ProductionAccounts::in_force(input);
+        let contents = input.role_contents();
         let ranks = (0_u32..).zip(&plan.names.accounts);
         let production = ranks.filter(|(_, key)| rules.iter().any(|rule| rule.contains(key, &snapshots)));
-        let mut having = becoming(plan, input, (before, after), &mut sets);
+        let mut having = becoming(plan, (input, &contents), (before, after), &mut sets);
+        let in_force = || std::iter::once(settings).chain(last);
         let stop_for = in_force().fold(StopFor::Nobody, |stop_for, risk| stop_for.or(risk.stop_for));
         for set in &mut having.altered {
             set.covered = set.is_covered(stop_for);
         }
         Risks {
-            roles: role_risk::of_plan(plan, input, &sets, judged),
+            roles: role_risk::of_plan(plan, &contents, &sets, judged),
             sets,
             becoming: having.becoming,
             altered: having.altered,
@@ -214,7 +215,11 @@ impl Risks {
 
     /// Ranks of the production accounts in which the plan gives something to somebody, ascending.
     pub fn given_in_production(&self, plan: &Plan) -> BTreeSet<u32> {
-        let granted = plan.grants.iter().map(|step| step.tuple.account());
+        // Grants are ascending, so that each account is looked at once.
+        let granted = plan
+            .grants
+            .chunk_by(|one, next| one.tuple.account() == next.tuple.account());
+        let granted = granted.filter_map(|steps| Some(steps.first()?.tuple.account()));
         let rows = plan.people.rows.iter().filter(|row| row.change.comes());
         let gained = rows.flat_map(|row| row.accounts.iter().copied());
         let is_production = |rank: &u32| self.production.binary_search(rank).is_ok();
@@ -264,16 +269,13 @@ impl Risks {
 
 /// The sets that are looked up and of which the plan gives something, with a hash of what they allow.
 fn looked_up(plan: &Plan, input: &PlanInput) -> BTreeMap<PermissionSetName, Arc<str>> {
-    let granted = plan.grants.iter().map(|step| step.tuple.permission_set());
-    let rows = plan.people.rows.iter().filter(|row| row.change.comes());
-    let given: BTreeSet<u32> = granted.chain(rows.map(|row| row.permission_set)).collect();
-    let names = given
-        .into_iter()
-        .filter_map(|rank| plan.names.permission_set(rank));
-    let of_others = names.filter(|name| {
-        let declared = input.desired.snapshot.permission_sets.get(*name);
-        declared.is_some_and(|set| set.management == Management::Referred)
-    });
+    let declared = &input.desired.snapshot.permission_sets;
+    let is_of_others = |set: &Entity<PermissionSet>| set.management == Management::Referred;
+    if !declared.values().any(is_of_others) {
+        return BTreeMap::new();
+    }
+    let given = used_sets(plan, |row| row.change.comes()).into_iter();
+    let of_others = given.filter(|name| declared.get(*name).is_some_and(is_of_others));
     let there = of_others.filter_map(|name| {
         let set = &input.observed.snapshot.permission_sets.get(name)?.value;
         let content = (
@@ -291,11 +293,12 @@ fn looked_up(plan: &Plan, input: &PlanInput) -> BTreeMap<PermissionSetName, Arc<
     there.collect()
 }
 
-/// The sets that the plan grants, or that people gain.
-fn used_sets(plan: &Plan) -> BTreeSet<&PermissionSetName> {
+/// The sets that the plan grants, or that the rows that count are about.
+fn used_sets(plan: &Plan, counts: impl Fn(&PeopleRow) -> bool) -> BTreeSet<&PermissionSetName> {
     let mut used = vec![false; plan.names.permission_sets.len()];
     let granted = plan.grants.iter().map(|step| step.tuple.permission_set());
-    let gained = plan.people.rows.iter().map(|row| row.permission_set);
+    let rows = plan.people.rows.iter().filter(|row| counts(row));
+    let gained = rows.map(|row| row.permission_set);
     for rank in granted.chain(gained) {
         if let Some(flag) = used.get_mut(rank as usize) {
             *flag = true;
@@ -352,6 +355,13 @@ pub struct ProductionAccounts {
 }
 
 impl ProductionAccounts {
+    /// By the stack, and by what was last applied: one of them is enough.
+    pub fn in_force(input: &PlanInput) -> Vec<Self> {
+        let last = input.recorded.rules.as_ref().map(|rules| &rules.settings.risk);
+        let risks = std::iter::once(&input.desired.settings.risk).chain(last);
+        risks.map(|risk| Self::new(&risk.production)).collect()
+    }
+
     /// By a `production` block.
     pub fn new(production: &Production) -> Self {
         let tags = production.tags.iter();
@@ -642,7 +652,7 @@ mod tests {
             let mut there = group.value.clone();
             there.id = Some(crate::id::ServiceId::new("group-ops").unwrap());
             group.value.members = None;
-            let seen = crate::model::snapshot::Entity::observed(there);
+            let seen = Entity::observed(there);
             scene
                 .input
                 .observed

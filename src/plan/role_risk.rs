@@ -15,7 +15,6 @@ use crate::model::permission_set::PermissionSet;
 use crate::model::role_content::{RoleContent, RoleContents};
 
 use super::Plan;
-use super::input::PlanInput;
 use super::risk::{RiskMark, SetRisk};
 
 /// A role that people come to by a plan, and that holds more than its set says, or nobody knows what.
@@ -45,12 +44,10 @@ impl RoleRisk {
 /// Those of a plan, by pair. Only where the role has a graver mark than its set.
 pub(super) fn of_plan(
     plan: &Plan,
-    input: &PlanInput,
+    contents: &RoleContents,
     sets: &BTreeMap<PermissionSetName, SetRisk>,
     judge: impl Fn(&PermissionSetName, Option<&PermissionSet>) -> SetRisk,
 ) -> Vec<RoleRisk> {
-    let observed = &input.observed;
-    let contents = RoleContents::at(observed.into(), &input.recorded.older_roles_at(observed));
     let mut by_set: BTreeMap<u32, BTreeMap<u32, (&PermissionSetName, &RoleContent)>> = BTreeMap::new();
     for (account, set, content) in contents.iter() {
         let ranks = plan

@@ -45,10 +45,7 @@ impl<'a> Approvals<'a> {
             approvals: approvals.collect(),
             sources,
             pending: pending.map(|action| &action.entity).collect(),
-            roles: RoleContents::at(
-                (&sources.input.observed).into(),
-                &sources.input.recorded.older_roles_at(&sources.input.observed),
-            ),
+            roles: sources.input.role_contents(),
             anywhere: BTreeMap::new(),
             to_anybody: BTreeMap::new(),
         };

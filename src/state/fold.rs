@@ -630,30 +630,38 @@ mod tests {
         assert_eq!(removed.applied.access.declarations.len(), 1);
     }
 
+    /// A run that makes one grant by the block `x`, begun as `change` leaves it.
+    fn run_begun(name: &str, account: u32, change: impl Fn(&mut RunStarted)) -> Vec<Entry> {
+        let key = (account, "a".to_owned(), "g".to_owned());
+        let made = BTreeMap::from([(key, ["x".to_owned()].into())]);
+        let mut entries = run_of_grants(
+            name,
+            &Grants {
+                made,
+                ..Grants::default()
+            },
+        );
+        for entry in &mut entries {
+            if let Entry::RunStarted(started) = entry {
+                change(started);
+            }
+        }
+        entries
+    }
+
     #[test]
     fn a_narrowed_run_makes_no_expired_block_known_and_forgets_none() {
         let run = |name: &str, place: u32, narrowed: bool| {
-            let made = BTreeMap::from([((place, "a".to_owned(), "g".to_owned()), ["x".to_owned()].into())]);
-            let mut entries = run_of_grants(
-                name,
-                &Grants {
-                    made,
-                    ..Grants::default()
-                },
-            );
-            for entry in &mut entries {
-                if let Entry::RunStarted(started) = entry {
-                    started.narrowed = narrowed;
-                    // Its time has come, and it never gave anything.
-                    started.declarations.push(Declaration {
-                        address: assignment("y"),
-                        location: None,
-                        reason: None,
-                        expires: Some("2026-01-01T00:00:00Z".parse().unwrap()),
-                    });
-                }
-            }
-            entries
+            run_begun(name, place, |started| {
+                started.narrowed = narrowed;
+                // Its time has come, and it never gave anything.
+                started.declarations.push(Declaration {
+                    address: assignment("y"),
+                    location: None,
+                    reason: None,
+                    expires: Some("2026-01-01T00:00:00Z".parse().unwrap()),
+                });
+            })
         };
         let known = |runs: &[Vec<Entry>]| {
             let recorded = fold(Recorded::default(), runs.iter().flatten()).unwrap();
@@ -669,23 +677,12 @@ mod tests {
     #[test]
     fn a_narrowed_run_takes_over_nothing_that_is_new_about_a_block() {
         let run = |name: &str, account: u32, narrowed: bool, reason: &str| {
-            let made = BTreeMap::from([((account, "a".to_owned(), "g".to_owned()), ["x".to_owned()].into())]);
-            let mut entries = run_of_grants(
-                name,
-                &Grants {
-                    made,
-                    ..Grants::default()
-                },
-            );
-            for entry in &mut entries {
-                if let Entry::RunStarted(started) = entry {
-                    started.narrowed = narrowed;
-                    for block in &mut started.declarations {
-                        block.reason = Some(reason.into());
-                    }
+            run_begun(name, account, |started| {
+                started.narrowed = narrowed;
+                for block in &mut started.declarations {
+                    block.reason = Some(reason.into());
                 }
-            }
-            entries
+            })
         };
         let reasons = |runs: &[Vec<Entry>]| {
             let recorded = fold(Recorded::default(), runs.iter().flatten()).unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::check::head;
 use crate::config::entities::{Each, Engine, Instances, ModuleId, ModuleInstance, ModuleScope, Node, silent};
 use crate::config::eval::{EvalResult, Failure, code, eval};
-use crate::config::program::Call;
+use crate::config::program::{Call, Module};
 use crate::config::syntax::Attribute;
 use crate::config::types::Type;
 use crate::config::value::Value;
@@ -15,6 +15,22 @@ use crate::source::Span;
 
 /// An output with a sensitive value that is not declared sensitive.
 const SENSITIVE_OUTPUT: Code = Code("sensitive-output");
+
+/// The error for an output that a called module does not have.
+pub(super) fn no_output(module: &Module, call: &str, name: &str, span: Span) -> Box<Failure> {
+    let error = Diagnostic::error(
+        code::UNKNOWN_ATTRIBUTE,
+        format!("module `{call}` has no output `{name}`"),
+    )
+    .at(span, "");
+    let help = did_you_mean(name, module.outputs.names()).unwrap_or_else(|| {
+        format!(
+            "declare it in `{}`: `output \"{name}\" {{ value = … }}`",
+            module.directory
+        )
+    });
+    Failure::always(error.help(help))
+}
 
 impl<'a> Engine<'a> {
     /// The instances of a module call.
@@ -123,18 +139,7 @@ impl<'a> Engine<'a> {
         if let Some(index) = module.outputs.index(name) {
             return self.force(Node::Output(id, index), span);
         }
-        let error = Diagnostic::error(
-            code::UNKNOWN_ATTRIBUTE,
-            format!("module `{call}` has no output `{name}`"),
-        )
-        .at(span, "");
-        let help = did_you_mean(name, module.outputs.names()).unwrap_or_else(|| {
-            format!(
-                "declare it in `{}`: `output \"{name}\" {{ value = … }}`",
-                module.directory
-            )
-        });
-        Err(Failure::always(error.help(help)))
+        Err(no_output(module, call, name, span))
     }
 
     /// All outputs of a module instance.

@@ -11,15 +11,15 @@ use rustc_hash::FxHashSet;
 
 use crate::address::Kind;
 use crate::config::constraint::parse_type;
-use crate::config::entities::scope::{self, outside, undeclared, undeclared_entity, unknown_name};
+use crate::config::entities::calls::no_output;
+use crate::config::entities::scope::{self, outside, undeclared, undeclared_entity};
 use crate::config::entities::{Engine, attribute};
-use crate::config::eval::{self, EvalResult, PathStep, Scope, code};
+use crate::config::eval::{self, EvalResult, PathStep, Scope};
 use crate::config::files::Files;
 use crate::config::program::{Call, EntityBlock, Module, Repeat, Variable};
 use crate::config::syntax::{Attribute, Block, Expr};
 use crate::config::types::Type;
 use crate::config::value::{Entity, Value};
-use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
 impl<'a> Engine<'a> {
@@ -154,9 +154,7 @@ impl<'e, 'a> Names<'e, 'a> {
             && target.outputs.get(name).is_none()
         {
             let call = path.first().and_then(PathStep::name).unwrap_or_default();
-            let message = format!("module `{call}` has no output `{name}`");
-            let error = Diagnostic::error(code::UNKNOWN_ATTRIBUTE, message).at(output.span, "");
-            return Err(eval::Failure::always(error));
+            return Err(no_output(target, call, name, output.span));
         }
         Ok((Value::unknown(Type::Any), path.len()))
     }
@@ -233,21 +231,17 @@ impl Scope for Names<'_, '_> {
             ("each", Repeat::ForEach(_)) => match path.first().and_then(PathStep::name) {
                 Some("key") => unknown(Type::String),
                 Some("value") => unknown(Type::Any),
-                _ => Err(unknown_name(
-                    "`each` has `key` and `value`".to_owned(),
-                    span,
-                    None,
-                )),
+                _ => Err(scope::not_in(scope::EACH, span)),
             },
             ("count", Repeat::Count(_)) => match path.first().and_then(PathStep::name) {
                 Some("index") => unknown(Type::Number),
-                _ => Err(unknown_name("`count` has `index`".to_owned(), span, None)),
+                _ => Err(scope::not_in(scope::COUNT, span)),
             },
             ("each", _) => Err(outside("each", "for_each", span)),
             ("count", _) => Err(outside("count", "count", span)),
             ("path", _) => match path.first().and_then(PathStep::name) {
                 Some("module" | "root" | "cwd") => unknown(Type::String),
-                _ => Err(scope::not_a_path(span)),
+                _ => Err(scope::not_in(scope::PATH, span)),
             },
             ("module", _) => self.call(path, span),
             ("data", _) => self.data(path, span),

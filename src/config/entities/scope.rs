@@ -89,11 +89,7 @@ impl<'e, 'a> ModuleScope<'e, 'a> {
         match path.first().and_then(PathStep::name) {
             Some("key") => Ok((key.clone(), 1)),
             Some("value") => Ok((value.clone(), 1)),
-            _ => Err(unknown_name(
-                "`each` has `key` and `value`".to_owned(),
-                span,
-                None,
-            )),
+            _ => Err(not_in(EACH, span)),
         }
     }
 
@@ -103,7 +99,7 @@ impl<'e, 'a> ModuleScope<'e, 'a> {
         };
         match path.first().and_then(PathStep::name) {
             Some("index") => Ok((Value::number(Number::from_usize(index)), 1)),
-            _ => Err(unknown_name("`count` has `index`".to_owned(), span, None)),
+            _ => Err(not_in(COUNT, span)),
         }
     }
 
@@ -113,7 +109,7 @@ impl<'e, 'a> ModuleScope<'e, 'a> {
             Some("module") => Ok((Value::string(module.directory.clone()), 1)),
             Some("root") => Ok((Value::string("."), 1)),
             Some("cwd") => Ok((Value::string(self.engine.options.cwd.clone()), 1)),
-            _ => Err(not_a_path(span)),
+            _ => Err(not_in(PATH, span)),
         }
     }
 
@@ -402,9 +398,14 @@ pub(super) fn means_nothing(name: &str, span: Span) -> Box<Failure> {
     unknown_name(format!("`{name}` means nothing here"), span, Some(help))
 }
 
-/// The error for something else than a name of `path`.
-pub(super) fn not_a_path(span: Span) -> Box<Failure> {
-    unknown_name("`path` has `module`, `root` and `cwd`".to_owned(), span, None)
+/// What `each`, `count` and `path` have.
+pub(super) const EACH: &str = "`each` has `key` and `value`";
+pub(super) const COUNT: &str = "`count` has `index`";
+pub(super) const PATH: &str = "`path` has `module`, `root` and `cwd`";
+
+/// The error for something that one of them has not.
+pub(super) fn not_in(has: &str, span: Span) -> Box<Failure> {
+    unknown_name(has.to_owned(), span, None)
 }
 
 pub(super) fn unknown_name(message: String, span: Span, help: Option<String>) -> Box<Failure> {

@@ -11,7 +11,6 @@ use crate::model::reach::holders_in;
 use crate::model::snapshot::{Entity, Management, Snapshot};
 use crate::plan::change::{ActionKind, Reason};
 use crate::plan::finding::{Finding, Level, counted, people};
-use crate::plan::input::PlanInput;
 use crate::plan::risk::ProductionAccounts;
 
 use super::{Differ, Facts, update_reason};
@@ -25,7 +24,7 @@ impl Differ<'_, '_> {
         let mut differing: BTreeSet<Arc<str>> = BTreeSet::new();
         let mut named_otherwise: BTreeSet<Arc<str>> = BTreeSet::new();
         // Most accounts stand where they shall, so that nobody asks.
-        let production = LazyCell::new(|| production_rules(sources.input));
+        let production = LazyCell::new(|| ProductionAccounts::in_force(sources.input));
         for (key, entity) in &sources.desired.accounts {
             if self.held.holds_entity(&EntityKey::Account(key.clone())) {
                 continue;
@@ -289,15 +288,6 @@ impl Differ<'_, '_> {
     }
 }
 
-/// What makes an account production: by the stack, and by what was last applied.
-fn production_rules(input: &PlanInput) -> Vec<ProductionAccounts> {
-    let last = input.recorded.rules.as_ref().map(|rules| &rules.settings.risk);
-    let rules = std::iter::once(&input.desired.settings.risk).chain(last);
-    rules
-        .map(|risk| ProductionAccounts::new(&risk.production))
-        .collect()
-}
-
 /// Whether an account is production where it stands, and would not be where its block says.
 fn is_production_now(
     rules: &[ProductionAccounts],
@@ -305,11 +295,7 @@ fn is_production_now(
     declared: &Account,
     observed: &Account,
 ) -> bool {
-    let as_said = Account {
-        ou: declared.ou.clone().or_else(|| observed.ou.clone()),
-        tags: declared.tags.clone().or_else(|| observed.tags.clone()),
-        ..observed.clone()
-    };
+    let as_said = observed.as_declared(declared);
     let is_one = |account: &Account| {
         let there = Snapshot::of_account(key, account);
         rules.iter().any(|rule| rule.contains(key, &[&there]))

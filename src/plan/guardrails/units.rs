@@ -10,11 +10,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::id::{AccountKey, EntityKey, OuPath};
-use crate::model::action::Effect;
+use crate::id::{AccountKey, OuPath};
 use crate::model::guardrail::{Guardrail, Rule, Selector};
 use crate::model::snapshot::Management;
-use crate::plan::Plan;
+use crate::plan::change::Action;
 use crate::plan::input::{Mode, PlanInput};
 use crate::plan::last_rules::NamesNow;
 
@@ -26,15 +25,16 @@ pub(super) fn as_they_stand<'a>(
     input: &PlanInput,
     names: &NamesNow,
 ) -> Cow<'a, Guardrail> {
-    for place in 0..guardrail.rules.len() {
-        let of = guardrail.rules.get(place).map(Rule::of);
-        let more = of.map(|of| also_there(of, input, names)).unwrap_or_default();
-        if !more.is_empty()
-            && let Some(rule) = guardrail.to_mut().rules.get_mut(place)
-        {
-            let accounts = rule.of_mut().accounts.get_or_insert_default();
-            accounts.extend(more);
-        }
+    let rules = guardrail.rules.iter();
+    let more: Vec<BTreeSet<AccountKey>> = rules.map(|rule| also_there(rule.of(), input, names)).collect();
+    if more.iter().all(BTreeSet::is_empty) {
+        return guardrail;
+    }
+    for (rule, more) in guardrail.to_mut().rules.iter_mut().zip(more) {
+        rule.of_mut()
+            .accounts
+            .iter_mut()
+            .for_each(|known| known.extend(more.iter().cloned()));
     }
     guardrail
 }
@@ -49,14 +49,15 @@ fn also_there(of: &Selector, input: &PlanInput, names: &NamesNow) -> BTreeSet<Ac
         return BTreeSet::new();
     };
     let observed = input.observed.snapshot.accounts.iter();
-    let there = observed.filter(|(key, account)| {
+    let others = observed.filter(|(key, _)| !known.contains(*key));
+    let there = others.filter(|(key, account)| {
         // A unit that gets another name is the same unit.
         let ou = account.value.ou.as_ref().map(|ou| names.unit_now(ou));
         let stands = ou.is_some_and(|ou| match of.accounts_direct {
             true => ou == unit,
             false => ou.is_within(&unit),
         });
-        stands && !known.contains(*key) && !moves_away(key, input)
+        stands && !moves_away(key, input)
     });
     there.map(|(key, _)| key.clone()).collect()
 }
@@ -92,8 +93,14 @@ impl Court<'_> {
             let mut accounts = last.iter().map(|of| &of.accounts);
             accounts.any(|accounts| accounts.as_ref().is_none_or(|known| known.contains(key)))
         };
+        let changed: BTreeSet<&AccountKey> = self
+            .plan
+            .actions
+            .iter()
+            .filter_map(Action::changed_account)
+            .collect();
         let accounts = of.accounts.iter().flatten();
-        let joining = accounts.filter(|key| !was_meant(key) && self.is_known(key) && changes(self.plan, key));
+        let joining = accounts.filter(|key| !was_meant(key) && self.is_known(key) && changed.contains(key));
         joining.cloned().collect()
     }
 
@@ -108,15 +115,4 @@ impl Court<'_> {
         let applied = &self.input.recorded.applied;
         applied.accounts.contains_key(key) || applied.access.names.account_rank(key).is_some()
     }
-}
-
-/// Whether a plan moves or tags an account.
-fn changes(plan: &Plan, key: &AccountKey) -> bool {
-    plan.actions.iter().any(|action| {
-        let moves = matches!(
-            action.effect,
-            Some(Effect::MoveAccount { .. } | Effect::TagAccount { .. })
-        );
-        moves && action.entity == EntityKey::Account(key.clone())
-    })
 }

@@ -210,16 +210,12 @@ impl Requests {
         of_kind.take_ended(now)
     }
 
-    /// Whether the list of those that succeeded may tell of several requests of a kind.
-    fn is_listed_when_done(&self, kind: Kind) -> bool {
+    /// Where the list of those that succeeded is to be looked at, if it may tell of several requests of a kind.
+    fn done(&self, kind: Kind) -> Option<Done> {
         let all = self.lock();
-        let of_kind = all.get(&kind);
-        of_kind.is_some_and(|of_kind| !of_kind.is_unlisted && of_kind.done.misses < SEARCH.1)
-    }
-
-    /// Where the list of those that succeeded is to be looked at.
-    fn done(&self, kind: Kind) -> Done {
-        self.lock().entry(kind).or_default().done.clone()
+        let of_kind = all.get(&kind)?;
+        let is_of_use = !of_kind.is_unlisted && of_kind.done.misses < SEARCH.1;
+        is_of_use.then(|| of_kind.done.clone())
     }
 
     fn keep_done(&self, kind: Kind, done: Done) {
@@ -334,8 +330,10 @@ async fn find_out(
     kind: Kind,
     mut ids: Vec<String>,
 ) {
-    if ids.len() > 1 && requests.is_listed_when_done(kind) {
-        let succeeded = succeeded(&requests, &session, &instance, kind, &ids).await;
+    let done = requests.done(kind).filter(|_| ids.len() > 1);
+    if let Some(done) = done {
+        let (succeeded, done) = succeeded(&session, &instance, kind, (done, &ids)).await;
+        requests.keep_done(kind, done);
         ids.retain(|id| !succeeded.contains(id));
         for id in succeeded {
             requests.settle(kind, &id, Ok(()));
@@ -353,14 +351,13 @@ async fn find_out(
 }
 
 /// Those of some requests that the list of those that succeeded has. What is not found there may have succeeded as well.
+/// Where to look next comes with them.
 async fn succeeded(
-    requests: &Arc<Requests>,
     session: &Arc<Session>,
     instance: &str,
     kind: Kind,
-    ids: &[String],
-) -> BTreeSet<String> {
-    let Done { page: mut at, misses } = requests.done(kind);
+    (Done { page: mut at, misses }, ids): (Done, &[String]),
+) -> (BTreeSet<String>, Done) {
     let mut found = BTreeSet::new();
     for _ in 0..SEARCH.0 {
         let listed = page(session, instance, kind, StatusValues::Succeeded, at.clone()).await;
@@ -377,8 +374,7 @@ async fn succeeded(
         }
     }
     let misses = if found.is_empty() { misses + 1 } else { 0 };
-    requests.keep_done(kind, Done { page: at, misses });
-    found
+    (found, Done { page: at, misses })
 }
 
 /// Asks how a request ended.

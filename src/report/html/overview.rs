@@ -280,8 +280,8 @@ fn is_production(review: &Review, row: &Row) -> bool {
         .is_some_and(|account| account.production)
 }
 
-/// The people behind the present rows that match.
-fn people(review: &Review, matches: impl Fn(&Row) -> bool) -> BTreeSet<u32> {
+/// The principals of the present rows that match.
+fn principals(review: &Review, matches: impl Fn(&Row) -> bool) -> impl Iterator<Item = &PrincipalEntry> {
     let rows = review
         .rows
         .iter()
@@ -290,20 +290,18 @@ fn people(review: &Review, matches: impl Fn(&Row) -> bool) -> BTreeSet<u32> {
     principals
         .into_iter()
         .filter_map(|principal| review.data.principals.get(principal as usize))
+}
+
+/// The people behind the present rows that match.
+fn people(review: &Review, matches: impl Fn(&Row) -> bool) -> BTreeSet<u32> {
+    principals(review, matches)
         .flat_map(|principal| principal.members.iter().flatten().copied())
         .collect()
 }
 
 /// The groups of present rows that match, whose members are not known.
 fn unknown_groups(review: &Review, matches: impl Fn(&Row) -> bool) -> Vec<&str> {
-    let rows = review
-        .rows
-        .iter()
-        .filter(|row| row.state & PRESENT != 0 && matches(row));
-    let principals: BTreeSet<u32> = rows.map(|row| row.principal).collect();
-    principals
-        .into_iter()
-        .filter_map(|principal| review.data.principals.get(principal as usize))
+    principals(review, matches)
         .filter(|principal| principal.kind == "group" && principal.members.is_none())
         .map(|principal| principal.name.as_str())
         .collect()

@@ -228,8 +228,7 @@ impl<'a> Marker<'a> {
     /// Whether the plan grants a set in an account to a principal.
     fn grants(&self, pair: Pair, principal: u32) -> bool {
         let tuple = Tuple::new(pair.account(), pair.permission_set(), principal);
-        let mut grants = self.plan.grants.iter();
-        grants.any(|step| step.tuple == tuple && !step.blocked)
+        self.plan.grant(tuple).is_some_and(|step| !step.blocked)
     }
 
     /// The marks of roles that hold more than these sets say in these accounts. What `is_granted` comes by a grant, which
